@@ -1,0 +1,210 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Settings of every target of ours. `docs/dependencies.md` gives the reason for each package below.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let grdbSQLite = Target.Dependency.product(name: "GRDBSQLite", package: "GRDB.swift")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioHTTPTypesHTTP2 = Target.Dependency.product(name: "NIOHTTPTypesHTTP2", package: "swift-nio-extras")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+
+/// One of our library targets under `Sources/<name>`.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The tests of one target, or a suite across targets, under `Tests/<name>`.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+let package = Package(
+    name: "certctl",
+    products: [
+        .executable(name: "certctl", targets: ["certctl"]),
+        .executable(name: "certctl-agent", targets: ["certctl-agent"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // System libraries and embedded files.
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "CAssets"),
+
+        // Pure values and decisions.
+        module("Encoding"),
+        module("Domain"),
+        module("Telemetry", ["Encoding", "Domain", logging]),
+
+        // Storage.
+        module("Query", ["Domain"]),
+        module("SQLiteDriver", ["Domain", "Query", grdb, grdbSQLite]),
+        module("PostgresDriver", ["Domain", "Query", "CLibPQ"]),
+        module("Sealing", ["Encoding", "Domain", crypto, cryptoExtras]),
+        module("Store", ["Encoding", "Domain", "Query", "CAssets", crypto, logging]),
+
+        // Certificates.
+        module("PKI", ["Encoding", "Domain", asn1, crypto, cryptoExtras]),
+        module("EmbeddedCA", ["Domain", "PKI"]),
+
+        // The host and the network.
+        module("Settings", ["Encoding", "Domain", toml]),
+        module("HostEffects", ["Domain"]),
+        module("Outbound", ["Encoding", "Domain", "PKI", httpClient, nio, nioHTTP1, nioPosix, nioSSL]),
+
+        // Connectors.
+        module("Deployment", ["Encoding", "Domain", "PKI", "HostEffects", "Outbound", crypto]),
+        module("ConnectorKit", ["Encoding", "Domain", "PKI", "Deployment"]),
+        module("IssuerConnectors", ["Encoding", "Domain", "PKI", "EmbeddedCA", "ConnectorKit"]),
+        module("TargetConnectors", ["Encoding", "Domain", "PKI", "HostEffects", "Deployment", "ConnectorKit"]),
+
+        // The control plane.
+        module("Access", ["Encoding", "Domain", "Query", "Sealing", "Store", crypto]),
+        module(
+            "Lifecycle",
+            ["Encoding", "Domain", "Query", "Sealing", "Store", "PKI", "ConnectorKit", "IssuerConnectors", logging]),
+        module("APIContract", ["Encoding", "Domain"]),
+        module(
+            "HTTPServing",
+            [
+                "Encoding", "Domain", "Telemetry", "Access", "APIContract", crypto, httpTypes, lifecycle, logging, nio,
+                nioHTTP1, nioHTTP2, nioHTTPTypes, nioHTTPTypesHTTP2, nioPosix, nioSSL, nioTLS,
+            ]),
+        module(
+            "ControlAPI",
+            [
+                "Encoding", "Domain", "Telemetry", "Query", "Sealing", "Store", "PKI", "ConnectorKit",
+                "IssuerConnectors", "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing", crypto,
+                httpTypes,
+            ]),
+        module(
+            "ServerRuntime",
+            [
+                "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing", "Store", "PKI",
+                "EmbeddedCA", "Settings", "HostEffects", "ConnectorKit", "IssuerConnectors", "TargetConnectors",
+                "Access", "Lifecycle", "APIContract", "HTTPServing", "ControlAPI", crypto, lifecycle, logging, nioPosix,
+                unixSignals,
+            ]),
+
+        // Programs.
+        module(
+            "AgentRuntime",
+            [
+                "Encoding", "Domain", "Telemetry", "PKI", "Settings", "HostEffects", "Outbound", "Deployment",
+                "ConnectorKit", "TargetConnectors", "APIContract", lifecycle, logging, unixSignals,
+            ]),
+        module(
+            "OperatorCLI",
+            ["Encoding", "Domain", "PKI", "Settings", "HostEffects", "Outbound", "APIContract", argumentParser]),
+        module("LocalCLI", ["Encoding", "Domain", "Settings", "ServerRuntime", argumentParser, crypto]),
+        .executableTarget(
+            name: "certctl",
+            dependencies: ["Domain", "AgentRuntime", "OperatorCLI", "LocalCLI", argumentParser],
+            swiftSettings: strict
+        ),
+        .executableTarget(name: "certctl-agent", dependencies: ["AgentRuntime"], swiftSettings: strict),
+
+        // Tests.
+        .target(
+            name: "TestSupport",
+            path: "Tests/TestSupport",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "DatabaseTestSupport",
+            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", logging],
+            path: "Tests/DatabaseTestSupport",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "csr-pool",
+            dependencies: ["Encoding", "Domain", "PKI"],
+            path: "Benchmarks/CSRPool",
+            swiftSettings: strict
+        ),
+        tests("HouseTests", []),
+        tests("EncodingTests", ["Encoding"]),
+        tests("DomainTests", ["Domain"]),
+        tests("TelemetryTests", ["Telemetry", "Domain"]),
+        tests("QueryTests", ["Domain", "Query"]),
+        tests(
+            "StoreContractTests",
+            ["Encoding", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "DatabaseTestSupport", logging]),
+        tests("SealingTests", ["Domain", "Sealing"]),
+        tests("PKITests", ["Encoding", "Domain", "PKI"]),
+        tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA"]),
+        tests("SettingsTests", ["Domain", "Settings"]),
+        tests("HostEffectsTests", ["HostEffects"]),
+        tests("OutboundTests", ["Domain", "PKI", "Outbound", nio, nioPosix, nioSSL]),
+        tests(
+            "DeploymentTests",
+            [
+                "Deployment", "TargetConnectors", "ConnectorKit", "HostEffects", "Outbound", "PKI", "Domain",
+                "Encoding", crypto,
+            ]
+        ),
+        tests("APIContractTests", ["APIContract", "Domain", "Encoding"]),
+        tests(
+            "HTTPServingTests",
+            [
+                "HTTPServing", "APIContract", "Access", "Outbound", "PKI", "Domain", "Encoding", "Telemetry",
+                "HostEffects", nio, nioSSL, logging,
+            ]
+        ),
+        tests(
+            "LifecycleTests",
+            [
+                "DatabaseTestSupport", "Lifecycle", "Access", "Store", "Query", "SQLiteDriver", "PostgresDriver",
+                "Sealing", "PKI",
+                "EmbeddedCA",
+                "ConnectorKit", "IssuerConnectors", "Telemetry", "Domain", "Encoding", "HostEffects", logging, crypto,
+            ]
+        ),
+        tests(
+            "AgentRuntimeTests",
+            [
+                "Encoding", "Domain", "PKI", "Settings", "HostEffects", "Outbound", "Deployment", "ConnectorKit",
+                "AgentRuntime", lifecycle, logging,
+            ]),
+        tests(
+            "OperatorCLITests",
+            ["Encoding", "Domain", "Settings", "HostEffects", "Outbound", "APIContract", "OperatorCLI"]),
+        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "certctl", "certctl-agent"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

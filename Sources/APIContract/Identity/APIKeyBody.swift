@@ -1,0 +1,168 @@
+package import Domain
+
+/// A row of `GET /api/v1/auth/keys`: an actor with a current grant.
+package struct KeyActorBody: WireValue {
+    package var actorID = ""
+    package var actorType = ActorType.apiKey
+    package var tenantID = "t-default"
+    package var roleIDs: [String] = []
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "KeyActor", "An actor and its roles.",
+        [
+            .required("actor_id", \.actorID, .text(0...255, example: "ops"), "Name of the actor."),
+            .required("actor_type", \.actorType, "Kind of actor."),
+            .required("tenant_id", \.tenantID, .text(0...64, example: "t-default"), "Tenant."),
+            .required("role_ids", \.roleIDs, "Roles held."),
+        ]
+    )
+}
+
+/// `GET /api/v1/auth/keys`.
+package struct KeyListAnswer: WireValue {
+    package var keys: [KeyActorBody] = []
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "Keys", "Every actor with a current grant.", [.required("keys", \.keys, "By name.")]
+    )
+}
+
+/// `POST /api/v1/auth/keys`.
+package struct CreateKeyRequest: WireValue {
+    package var name = ""
+    package var roles: [String] = []
+    package var expiresAt: Timestamp?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "CreateKey", "An API key to make.",
+        [
+            .required("name", \.name, .form(.actorName, example: "ci-deploy"), "The actor's name."),
+            .defaulted("roles", \.roles, .list(.id, maximum: 16), "Roles to grant; needs auth.role.assign."),
+            .optional("expires_at", \.expiresAt, "End of life; must lie ahead."),
+        ]
+    )
+}
+
+/// A new or rotated API key: the value is shown this once.
+package struct CreatedKeyAnswer: WireValue {
+    package var id = APIKeyID.unset
+    package var name = ""
+    package var keyValue = ""
+    package var roles: [String] = []
+    package var expiresAt: Timestamp?
+    package var createdAt = Timestamp.epoch
+    package var previousValidUntil: Timestamp?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "CreatedKey", "An API key with its value, shown once.",
+        [
+            .required("id", \.id, "Identifier."),
+            .required("name", \.name, .text(1...64, example: "ci-deploy"), "The actor's name."),
+            .required("key_value", \.keyValue, .text(1...255, example: "shown-once"), "The credential."),
+            .defaulted("roles", \.roles, "Roles granted."),
+            .optional("expires_at", \.expiresAt, "End of life."),
+            .required("created_at", \.createdAt, "Creation."),
+            .optional("previous_valid_until", \.previousValidUntil, "The old value works until then."),
+        ]
+    )
+}
+
+/// `GET /api/v1/auth/keys/{id}`.
+package struct APIKeyBody: WireValue {
+    package var id = APIKeyID.unset
+    package var name = ""
+    package var prefix = ""
+    package var createdBy = ""
+    package var createdAt = Timestamp.epoch
+    package var expiresAt: Timestamp?
+    package var lastUsedAt: Timestamp?
+    package var lastUsedIP: String?
+    package var roles: [String] = []
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "APIKey", "What is known about an API key.",
+        [
+            .required("id", \.id, "Identifier."),
+            .required("name", \.name, .text(1...64, example: "ci-deploy"), "The actor's name."),
+            .required("prefix", \.prefix, .text(0...32, example: "ctk_9f2c"), "Beginning of the value."),
+            .defaulted("created_by", \.createdBy, "Who made it."),
+            .required("created_at", \.createdAt, "Creation."),
+            .optional("expires_at", \.expiresAt, "End of life."),
+            .optional("last_used_at", \.lastUsedAt, "Last use, to the minute."),
+            .optional("last_used_ip", \.lastUsedIP, "Where from."),
+            .defaulted("roles", \.roles, "Roles held."),
+        ]
+    )
+}
+
+/// `POST /api/v1/auth/keys/{id}/rotate`; the body may be absent.
+package struct RotateKeyRequest: WireValue {
+    package var overlapSeconds = 0
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "RotateKey", "Options of a rotation.",
+        [.defaulted("overlap_seconds", \.overlapSeconds, .integer(0...604_800), "The old value stays valid this long.")]
+    )
+}
+
+/// `GET /api/v1/auth/bootstrap`.
+package struct BootstrapStatusBody: WireValue {
+    package var isAvailable = false
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "BootstrapStatus", "Whether the first administrator can still be made.",
+        [.required("available", \.isAvailable, "False for ever once an administrator exists.")]
+    )
+}
+
+/// `POST /api/v1/auth/bootstrap`.
+package struct BootstrapRequest: WireValue {
+    package var token = ""
+    package var actorName = ""
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "Bootstrap", "Makes the first administrator.",
+        [
+            .required("token", \.token, .text(1...255, example: "printed-by-the-server"), "The one-time set-up token."),
+            .required("actor_name", \.actorName, .form(.actorName, example: "admin"), "Name of the administrator."),
+        ]
+    )
+}
+
+/// 201 of the bootstrap.
+package struct BootstrapAnswer: WireValue {
+    package var actorID = ""
+    package var apiKeyID = APIKeyID.unset
+    package var keyValue = ""
+    package var createdAt = Timestamp.epoch
+    package var message = ""
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "Bootstrapped", "The first administrator with its key, shown once.",
+        [
+            .required("actor_id", \.actorID, .text(1...64, example: "admin"), "Name of the administrator."),
+            .required("api_key_id", \.apiKeyID, "The key's identifier."),
+            .required("key_value", \.keyValue, .text(1...255, example: "shown-once"), "The credential."),
+            .required("created_at", \.createdAt, "Creation."),
+            .required("message", \.message, .longText, "What to do with it."),
+        ]
+    )
+}

@@ -1,0 +1,53 @@
+import Domain
+
+/// Certificate profiles (specification, rest-api §7.12).
+package enum ProfileRoutes {
+    package static let list = ProtectedRoute(
+        "listProfiles", .get, "/api/v1/profiles", .permission(.profileRead), "Lists profiles.",
+        query: CommonQuery.paging() + [CommonQuery.search],
+        responses: [.page(of: ProfileBody.self)], cli: .verb("profiles list")
+    )
+
+    package static let create = ProtectedRoute(
+        "createProfile", .post, "/api/v1/profiles", .permission(.profileEdit), audit: "create_profile",
+        "Adds a profile.",
+        request: .body(CreateProfileRequest.self),
+        responses: [.json(201, ProfileBody.self, "As stored."), .invalid, .nameTaken],
+        cli: .verb("profiles create")
+    )
+
+    package static let get = ProtectedRoute(
+        "getProfile", .get, "/api/v1/profiles/{id}", .permission(.profileRead), scope: .profile, "Reads a profile.",
+        responses: [.json(200, ProfileBody.self, "The profile."), .notFound], cli: .verb("profiles get")
+    )
+
+    package static let replace = ProtectedRoute(
+        "updateProfile", .put, "/api/v1/profiles/{id}", .permission(.profileEdit), scope: .profile,
+        audit: "update_profile",
+        "Changes the members that are sent.", request: .body(UpdateProfileRequest.self), responses: changed,
+        cli: .verb("profiles update")
+    )
+
+    package static let patch = ProtectedRoute(
+        "patchProfile", .patch, "/api/v1/profiles/{id}", .permission(.profileEdit), scope: .profile,
+        audit: "update_profile",
+        "Changes or clears members (RFC 7396).", request: .mergePatch(UpdateProfileRequest.self), responses: changed,
+        cli: .verb("profiles update")
+    )
+
+    package static let delete = ProtectedRoute(
+        "deleteProfile", .delete, "/api/v1/profiles/{id}", .permission(.profileDelete), scope: .profile,
+        audit: "delete_profile",
+        "Deletes a profile that nothing uses.",
+        responses: [.noContent, .notFound, .stale, .error(.inUse, "Certificates still use it.")],
+        cli: .verb("profiles delete")
+    )
+
+    package static let all: [Route] = [
+        list.route, create.route, get.route, replace.route, patch.route, delete.route,
+    ]
+
+    private static let changed: [ResponseContent] = [
+        .json(200, ProfileBody.self, "As stored."), .invalid, .notFound, .nameTaken, .stale,
+    ]
+}

@@ -1,0 +1,147 @@
+package import Domain
+package import Encoding
+
+/// One operation of the API: everything that dispatch, authorisation, limits, audit and documentation need to know.
+package struct Route: Sendable {
+    /// The name of the operation, unique; `operationId` in OpenAPI.
+    package let id: String
+    package let method: HTTPMethod
+    package let path: PathPattern
+    package let routeClass: RouteClass
+    package let access: Access
+    /// The audit action of a successful request; `nil` for requests that change nothing.
+    package let auditAction: String?
+    package let bodyLimit: Int?
+    package let summary: String
+    package let query: [QueryParameter]
+    package let request: RequestContent?
+    package let responses: [ResponseContent]
+    package let cli: CommandLineExposure
+
+    /// Whether the path parameter `id` may be matched by a grant scoped to one issuer or profile.
+    package var scope: ScopeMark?
+
+    package var rateClass: RateClass {
+        switch routeClass {
+        case .probe: .unlimited
+        case .bootstrap: .bootstrap
+        case .open, .enrolment, .api, .agent: .general
+        }
+    }
+
+    /// Events or long polls: the write timeout does not apply.
+    package var isLongLived = false
+
+    /// The body of the first success answer.
+    package var successStatus: Int { responses.first?.status ?? 200 }
+
+    package var pathExample: String {
+        var path = ""
+        for segment in self.path.segments {
+            switch segment {
+            case .literal(let text): path += "/\(text)"
+            case .parameter(let name): path += "/\(name == "id" ? "mc-api-prod" : name)"
+            }
+        }
+        return path
+    }
+}
+
+/// Which part of the pipeline a route goes through.
+package enum RouteClass: String, Sendable, CaseIterable {
+    /// Answers always, also during start-up and drain; open to any origin.
+    case probe
+    /// Needs no credential.
+    case open
+    /// Needs the one-time set-up token in its body.
+    case bootstrap
+    /// Accepts an operator, or an enrolment token in place of a credential.
+    case enrolment
+    case api
+    /// Used by agents for themselves.
+    case agent
+}
+
+/// Who may call a route. There is no default: a route without a decision cannot be written down.
+package enum Access: Hashable, Sendable {
+    /// Anybody.
+    case open
+    /// Any live principal.
+    case authenticated
+    case permission(Permission)
+    /// The permission, and for agents only the agent that the path names.
+    case agentSelf(Permission)
+    /// The agent that the path names, or a principal with the permission.
+    case ownAgentOr(Permission)
+    /// The owner of the credential that the path names, or a principal with the permission.
+    case ownKeyOr(Permission)
+    /// A principal with the permission, or a caller with an enrolment token.
+    case permissionOrEnrolmentToken(Permission)
+
+    package var permission: Permission? {
+        switch self {
+        case .open, .authenticated: nil
+        case .permission(let permission), .agentSelf(let permission), .ownAgentOr(let permission),
+            .ownKeyOr(let permission), .permissionOrEnrolmentToken(let permission):
+            permission
+        }
+    }
+
+    package var needsPrincipal: Bool {
+        switch self {
+        case .open, .permissionOrEnrolmentToken: false
+        case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr: true
+        }
+    }
+}
+
+package enum ScopeMark: String, Sendable { case issuer, profile }
+
+/// Which limit counts a request.
+package enum RateClass: String, Sendable, CaseIterable { case unlimited, general, bootstrap }
+
+/// What a request may carry.
+package struct RequestContent: Sendable {
+    package let schema: Schema
+    package let isRequired: Bool
+    package let mediaTypes: [String]
+}
+
+/// One answer of a route.
+package struct ResponseContent: Sendable {
+    package let status: Int
+    package let summary: String
+    package let mediaType: String?
+    package let schema: Schema?
+    package let example: JSONValue?
+}
+
+/// How the command line offers a route.
+package enum CommandLineExposure: Sendable, Hashable {
+    case verb(String)
+    case excluded(reason: String)
+}
+
+/// A parameter in the query of a URL.
+package struct QueryParameter: Sendable {
+    package let name: String
+    package let schema: Schema
+    package let fallback: JSONValue?
+    package let summary: String
+    /// Repeated or comma-separated values mean any of them.
+    package let acceptsSeveral: Bool
+    /// The name is a prefix; the rest of it is free (`tag.<key>`).
+    package let isPrefix: Bool
+
+    package init(
+        _ name: String, _ schema: Schema, default fallback: JSONValue? = nil, several: Bool = false,
+        isPrefix: Bool = false, _ summary: String
+    ) {
+        self.name = name
+        self.schema = schema
+        self.fallback = fallback
+        self.summary = summary
+        acceptsSeveral = several
+        self.isPrefix = isPrefix
+    }
+}

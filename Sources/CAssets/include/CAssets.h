@@ -1,0 +1,23 @@
+#ifndef CASSETS_H
+#define CASSETS_H
+
+#include <stddef.h>
+
+/// One migration file of one engine, embedded when this target is compiled.
+typedef struct {
+    /// `000001_initial_schema.up.sql`
+    const char *_Nonnull name;
+    /// Not terminated; empty for a version that has nothing to do on this engine.
+    const unsigned char *_Nonnull bytes;
+    size_t length;
+} CAssetsFile;
+
+typedef struct {
+    const CAssetsFile *_Nonnull files;
+    size_t count;
+} CAssetsLadder;
+
+CAssetsLadder cassets_migrations_sqlite(void);
+CAssetsLadder cassets_migrations_postgres(void);
+
+#endif

@@ -1,0 +1,20 @@
+// The migrations in order. To add one, write its files
+//
+//     migrations/sqlite/NNNNNN_name.up.sql      migrations/sqlite/NNNNNN_name.down.sql
+//     migrations/postgres/NNNNNN_name.up.sql    migrations/postgres/NNNNNN_name.down.sql
+//
+// and two lines here. A file that cannot run in a transaction is called NNNNNN_name.notx.up.sql. An engine for which a
+// version has nothing to do needs no files; a name without any file does not compile.
+
+#define MIGRATION 000001_identity
+#include "embed_migration.h"
+#define MIGRATION 000002_inventory
+#include "embed_migration.h"
+#define MIGRATION 000003_jobs_and_orders
+#include "embed_migration.h"
+#define MIGRATION 000004_audit_and_events
+#include "embed_migration.h"
+#define MIGRATION 000005_infrastructure
+#include "embed_migration.h"
+#define MIGRATION 000006_baseline_seed
+#include "embed_migration.h"

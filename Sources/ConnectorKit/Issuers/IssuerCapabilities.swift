@@ -1,0 +1,43 @@
+package import Domain
+package import PKI
+
+/// What an issuer can express (specification, issuers §2.2). A demand beyond it is refused before any call.
+package struct IssuerCapabilities: Hashable, Sendable {
+    /// Whether an order is answered in the same call.
+    package enum Flow: String, Sendable, CaseIterable {
+        case synchronous, asynchronous
+    }
+
+    /// Who chooses the serial number.
+    package enum SerialAllocation: String, Sendable, CaseIterable {
+        /// The caller records a fresh number before the issuer signs.
+        case caller
+        case issuer
+    }
+
+    package let flow: Flow
+    package let serialAllocation: SerialAllocation
+    package let nameKinds: Set<SubjectAltName.Kind>
+    package let keyAlgorithms: Set<KeyAlgorithm>
+    package let honoursMaxTTL: Bool
+    package let honoursExtendedKeyUsages: Bool
+    package let honoursMustStaple: Bool
+
+    package init(
+        flow: Flow,
+        serialAllocation: SerialAllocation,
+        nameKinds: Set<SubjectAltName.Kind>,
+        keyAlgorithms: Set<KeyAlgorithm>,
+        honoursMaxTTL: Bool,
+        honoursExtendedKeyUsages: Bool,
+        honoursMustStaple: Bool
+    ) {
+        self.flow = flow
+        self.serialAllocation = serialAllocation
+        self.nameKinds = nameKinds
+        self.keyAlgorithms = keyAlgorithms
+        self.honoursMaxTTL = honoursMaxTTL
+        self.honoursExtendedKeyUsages = honoursExtendedKeyUsages
+        self.honoursMustStaple = honoursMustStaple
+    }
+}

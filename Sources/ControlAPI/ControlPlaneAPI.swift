@@ -1,0 +1,143 @@
+package import APIContract
+package import Access
+package import Domain
+package import HTTPServing
+import HTTPTypes
+package import Lifecycle
+import Query
+package import Sealing
+import Store
+package import Telemetry
+
+/// Everything that the handlers of `/api/v1` work with.
+package struct ControlPlaneServices: Sendable {
+    package var context: LifecycleContext
+    package var sealer: Sealer
+    package var registry: IssuerRegistry
+    package var issue: IssueFlow
+    package var targetRules: TargetTypeRules
+    package var authenticator: Authenticator
+    /// `nil` until start-up knows whether an administrator exists.
+    package var bootstrap: @Sendable () -> BootstrapFlow?
+    package var enrollment: EnrollmentFlow
+    package var state: ServingState
+    package var metrics: MetricsRegistry
+    package var startedAt: Timestamp
+    package var version: @Sendable () async -> VersionBody
+    package var controlPlaneCA: @Sendable () -> String?
+    package var onBootstrap: @Sendable () async -> Void
+
+    package init(
+        context: LifecycleContext,
+        sealer: Sealer,
+        registry: IssuerRegistry,
+        issue: IssueFlow,
+        targetRules: TargetTypeRules,
+        authenticator: Authenticator,
+        bootstrap: @escaping @Sendable () -> BootstrapFlow?,
+        enrollment: EnrollmentFlow,
+        state: ServingState,
+        metrics: MetricsRegistry,
+        startedAt: Timestamp,
+        version: @escaping @Sendable () async -> VersionBody,
+        controlPlaneCA: @escaping @Sendable () -> String?,
+        onBootstrap: @escaping @Sendable () async -> Void
+    ) {
+        self.context = context
+        self.sealer = sealer
+        self.registry = registry
+        self.issue = issue
+        self.targetRules = targetRules
+        self.authenticator = authenticator
+        self.bootstrap = bootstrap
+        self.enrollment = enrollment
+        self.state = state
+        self.metrics = metrics
+        self.startedAt = startedAt
+        self.version = version
+        self.controlPlaneCA = controlPlaneCA
+        self.onBootstrap = onBootstrap
+    }
+}
+
+/// The handlers of every route.
+package enum ControlPlaneAPI {
+    package static func handlers(_ services: ControlPlaneServices) -> HandlerTable {
+        var table = HandlerTable()
+        registerServer(services, in: &table)
+        registerIdentity(services, in: &table)
+        registerInventory(services, in: &table)
+        registerCertificates(services, in: &table)
+        registerAgents(services, in: &table)
+        return table
+    }
+
+    private static func registerServer(_ services: ControlPlaneServices, in table: inout HandlerTable) {
+        let context = services.context
+        ServerHandlers(
+            database: context.database, state: services.state, registry: services.metrics, time: context.time,
+            startedAt: services.startedAt, agentOfflineAfter: context.timing.agentOfflineAfter,
+            version: services.version, controlPlaneCA: services.controlPlaneCA
+        ).register(in: &table)
+        EventHandlers(database: context.database, state: services.state, time: context.time).register(in: &table)
+        AuditHandlers(lists: lists(services)).register(in: &table)
+    }
+
+    private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
+        let context = services.context
+        let keys = APIKeyFlow(
+            database: context.database, sealer: services.sealer, authenticator: services.authenticator,
+            time: context.time, random: context.random
+        )
+        IdentityHandlers(
+            database: context.database, keys: keys, bootstrap: services.bootstrap, onBootstrap: services.onBootstrap
+        ).register(in: &table)
+    }
+
+    private static func registerInventory(_ services: ControlPlaneServices, in table: inout HandlerTable) {
+        let (context, lists) = (services.context, lists(services))
+        TeamHandlers(lists: lists, flow: TeamFlow(context)).register(in: &table)
+        OwnerHandlers(lists: lists, flow: OwnerFlow(context)).register(in: &table)
+        RenewalPolicyHandlers(lists: lists, flow: PolicyFlow(context)).register(in: &table)
+        ProfileHandlers(lists: lists, flow: ProfileFlow(context)).register(in: &table)
+        IssuerHandlers(
+            lists: lists, flow: IssuerFlow(context, sealer: services.sealer, registry: services.registry),
+            registry: services.registry
+        ).register(in: &table)
+        TargetHandlers(
+            lists: lists, agents: AgentStore(offlineAfter: context.timing.agentOfflineAfter),
+            flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules)
+        ).register(in: &table)
+    }
+
+    private static func registerCertificates(_ services: ControlPlaneServices, in table: inout HandlerTable) {
+        let (context, lists) = (services.context, lists(services))
+        CertificateHandlers(lists: lists, time: context.time, flow: CertificateFlow(context)).register(in: &table)
+        CertificateActionHandlers(
+            lists: lists, renewal: RenewFlow(context), deployment: DeployFlow(context), issuance: services.issue
+        ).register(in: &table)
+        JobHandlers(
+            lists: lists, time: context.time, flow: JobFlow(context), verification: VerificationFlow(context)
+        ).register(in: &table)
+    }
+
+    private static func registerAgents(_ services: ControlPlaneServices, in table: inout HandlerTable) {
+        let (context, lists) = (services.context, lists(services))
+        AgentHandlers(
+            lists: lists, store: AgentStore(offlineAfter: context.timing.agentOfflineAfter),
+            enrollment: services.enrollment, retirement: RetireFlow(context),
+            rotation: AgentKeyFlow(
+                database: context.database, authenticator: services.authenticator, random: context.random
+            ),
+            authenticator: services.authenticator
+        ).register(in: &table)
+        AgentWorkHandlers(
+            lists: lists, heartbeats: HeartbeatFlow(context), queue: WorkFlow(context, sealer: services.sealer),
+            issuance: services.issue, reports: ReportFlow(context)
+        ).register(in: &table)
+    }
+
+    private static func lists(_ services: ControlPlaneServices) -> Lists {
+        Lists(database: services.context.database, cursors: CursorCodec(sealer: services.sealer))
+    }
+}

@@ -1,0 +1,97 @@
+package import Domain
+package import PKI
+import Synchronization
+
+/// Where a key lives: the stored pair of driver name and reference (issuers §5.1). Never key octets.
+package struct KeyReference: Hashable, Sendable, CustomStringConvertible {
+    package let driver: String
+    package let ref: String
+
+    package init(driver: String, ref: String) {
+        self.driver = driver
+        self.ref = ref
+    }
+
+    package var description: String { "\(driver):\(ref)" }
+}
+
+/// A way to reach keys. Calls may come concurrently; loading the same reference twice gives equal signers.
+package protocol KeyDriver: Sendable {
+    /// Stored in rows: `file`, `memory`, `database` …
+    var name: String { get }
+
+    /// A signer for the key under `ref`.
+    func load(_ ref: String) async throws(SignerError) -> any Signer
+}
+
+/// Keys kept as PEM outside this module: `file` (host) or `database` (sealed row).
+///
+/// This module does no I/O: the closure reads, checks permissions or unseals, and names what went wrong.
+package struct StoredKeyDriver: KeyDriver {
+    package let name: String
+    private let read: @Sendable (String) async throws(SignerError) -> Secret
+
+    /// References are absolute paths.
+    package static func file(
+        read: @escaping @Sendable (String) async throws(SignerError) -> Secret
+    ) -> StoredKeyDriver { StoredKeyDriver(name: "file", read: read) }
+
+    /// References are `dbkey-…`.
+    package static func database(
+        read: @escaping @Sendable (String) async throws(SignerError) -> Secret
+    ) -> StoredKeyDriver { StoredKeyDriver(name: "database", read: read) }
+
+    private init(name: String, read: @escaping @Sendable (String) async throws(SignerError) -> Secret) {
+        self.name = name
+        self.read = read
+    }
+
+    package func load(_ ref: String) async throws(SignerError) -> any Signer {
+        let pem = try await read(ref)
+        do throws(KeyError) {
+            return InProcessSigner(key: try PrivateKey(pem: pem))
+        } catch {
+            throw .unsupported("\(name):\(ref): \(error)")
+        }
+    }
+}
+
+/// Keys of this process alone: tests and demonstrations.
+package final class MemoryKeyDriver: KeyDriver {
+    package let name = "memory"
+    private let keys = Mutex<[String: PrivateKey]>([:])
+
+    package init() {}
+
+    /// Takes a key in and returns its reference, `mem-<n>`.
+    package func adopt(_ key: PrivateKey) -> KeyReference {
+        let ref = keys.withLock { keys in
+            let ref = "mem-\(keys.count + 1)"
+            keys[ref] = key
+            return ref
+        }
+        return KeyReference(driver: name, ref: ref)
+    }
+
+    package func load(_ ref: String) async throws(SignerError) -> any Signer {
+        guard let key = keys.withLock({ $0[ref] }) else { throw .keyNotFound("memory:\(ref)") }
+        return InProcessSigner(key: key)
+    }
+}
+
+/// The drivers of this process, by name.
+package struct KeyDriverRegistry: Sendable {
+    private let drivers: [String: any KeyDriver]
+
+    package init(_ drivers: [any KeyDriver]) {
+        self.drivers = Dictionary(drivers.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    package func load(_ reference: KeyReference) async throws(SignerError) -> any Signer {
+        guard let driver = drivers[reference.driver] else {
+            let known = drivers.keys.sorted().joined(separator: ", ")
+            throw .unsupported("key driver \(reference.driver) is not built in; available: \(known)")
+        }
+        return try await driver.load(reference.ref)
+    }
+}

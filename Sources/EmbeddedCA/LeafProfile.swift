@@ -1,0 +1,84 @@
+import Domain
+import PKI
+
+/// The rules of issuers §4.1.2 as pure functions.
+enum LeafProfile {
+    /// Bits by purpose and key type; several purposes give the union.
+    static func keyUsage(_ purposes: [ExtendedKeyUsage], _ algorithm: KeyAlgorithm) -> KeyUsage {
+        var usage: KeyUsage = [.digitalSignature]
+        for purpose in purposes {
+            switch purpose {
+            case .serverAuth, .clientAuth: if algorithm == .rsa { usage.insert(.keyEncipherment) }
+            case .emailProtection:
+                usage.insert(.contentCommitment)
+                if algorithm == .rsa { usage.insert(.keyEncipherment) }
+                if algorithm == .ecdsa { usage.insert(.keyAgreement) }
+            case .codeSigning, .timeStamping: continue
+            }
+        }
+        return usage
+    }
+
+    /// What is written: the request, or server and client authentication, within what the CA itself may do.
+    static func purposes(
+        requested: [ExtendedKeyUsage], chain: [X509Certificate]
+    ) throws(LocalCAError) -> [ExtendedKeyUsage] {
+        let limits = chain.map(\.extendedKeyUsages).filter { !$0.isEmpty && !$0.contains(.anyExtendedKeyUsage) }
+        let isAllowed: (ExtendedKeyUsage) -> Bool = { usage in limits.allSatisfy { $0.contains(usage.oid) } }
+        if requested.isEmpty {
+            let purposes = [ExtendedKeyUsage.serverAuth, .clientAuth].filter(isAllowed)
+            guard !purposes.isEmpty else {
+                throw .validation(field: "ekus", reason: "the CA certificate allows neither serverAuth nor clientAuth")
+            }
+            return purposes
+        }
+        let wanted = Set(requested)
+        if let refused = requested.first(where: { !isAllowed($0) }) {
+            throw .validation(field: "ekus", reason: "\(refused.rawValue) is not allowed by the CA certificate")
+        }
+        if wanted.contains(.timeStamping), wanted.count > 1 {
+            throw .validation(field: "ekus", reason: "timeStamping must be the only purpose (RFC 3161 §2.3)")
+        }
+        return ExtendedKeyUsage.allCases.filter(wanted.contains)
+    }
+
+    /// Whole seconds; never beyond the issuing certificate, nor before it.
+    static func validity(
+        _ issuance: LocalIssuance, _ settings: LocalCASettings, issuer: X509Certificate
+    ) throws(LocalCAError) -> (notBefore: Timestamp, notAfter: Timestamp) {
+        let now = Timestamp(secondsSinceEpoch: issuance.now.secondsSinceEpoch)
+        var notAfter = min(now + settings.validity, issuer.notAfter)
+        if let cap = issuance.maxTTL { notAfter = min(notAfter, now + cap) }
+        if let exact = issuance.notAfter { notAfter = min(notAfter, exact) }
+        notAfter = Timestamp(secondsSinceEpoch: notAfter.secondsSinceEpoch)
+        guard notAfter > now else {
+            throw .validation(
+                field: "validity", reason: "the certificate would have no lifetime left (\(notAfter.rfc3339))")
+        }
+        return (max(now - settings.backdate, issuer.notBefore), notAfter)
+    }
+
+    /// Subject and alternative names by the policy for common names.
+    static func names(
+        _ issuance: LocalIssuance, _ policy: CommonNamePolicy
+    ) throws(LocalCAError) -> (subject: DistinguishedName, names: [SubjectAltName]) {
+        var names = issuance.names
+        if let commonName = issuance.commonName, let name = try? SubjectAltName(classifying: commonName) {
+            names.append(name)
+        }
+        names = SubjectAltName.canonicalOrder(names)
+        let text: String? =
+            switch policy {
+            case .keep: issuance.commonName
+            case .drop: nil
+            case .firstSAN: names.first { $0.kind == .dns }?.text ?? names.first?.text
+            }
+        // RFC 5280 upper bound: a longer common name stays among the names only.
+        guard let text, !text.isEmpty, text.unicodeScalars.count <= 64 else { return (.empty, names) }
+        do throws(NameError) {
+            return (try DistinguishedName(commonName: text), names)
+        } catch {
+            throw .validation(field: "common_name", reason: error.description)
+        }
+    }
+}

@@ -1,0 +1,277 @@
+package import APIContract
+import Access
+import Domain
+import Encoding
+import HTTPTypes
+import NIOCore
+import Telemetry
+
+/// The pipeline from request to answer (specification, rest-api §1.3, security §1.5).
+///
+/// Request id → access line → panic barrier → limits → security fields → address limit → CORS → authentication →
+/// actor limit → access decision → conditions and idempotency → handler.
+package struct Dispatcher: Sendable {
+    package let environment: ServingEnvironment
+    private let matcher: RouteMatcher
+    private let gate: AccessGate
+
+    /// - Throws: ``RouteTableMismatch`` when a route has no handler or a handler no route.
+    package init(
+        _ handlers: HandlerTable, routes: [Route] = RouteTable.all, environment: ServingEnvironment
+    ) throws(RouteTableMismatch) {
+        if let mismatch = handlers.mismatch(with: routes) { throw mismatch }
+        self.environment = environment
+        matcher = RouteMatcher(handlers.bound)
+        gate = AccessGate(environment: environment)
+    }
+
+    func respond(to head: HTTPRequest, body: RequestBody, connection: ConnectionInfo) async -> OutgoingResponse {
+        environment.metrics.requestBegan()
+        let target = Target(head.path ?? "/")
+        let address = environment.proxies.client(
+            peer: connection.peerAddress, forwardedFor: head.headerFields[.forwardedFor]
+        )
+        var trace = RequestTrace(
+            id: requestID(head.headerFields[.requestID]), method: head.method.rawValue, path: String(target.path),
+            connection: connection, clientAddress: address, userAgent: head.headerFields[.userAgent], start: .now()
+        )
+        let accepted = MediaRanges(head.headerFields[.accept])
+        var added = HTTPFields()
+        var response: OutgoingResponse
+        do {
+            response = try await answer(head, target, body, accepted, &trace, &added)
+        } catch {
+            let problem = problem(for: error, trace)
+            response = problem.response(requestID: trace.id, path: trace.path, accepted: accepted)
+        }
+        trace.bytesIn = body.bytesRead
+        complete(&response, head, trace, added)
+        trace.finish(response, metrics: environment.metrics, logger: environment.logger)
+        return response
+    }
+
+    private func answer(
+        _ head: HTTPRequest, _ target: Target, _ body: RequestBody, _ accepted: MediaRanges,
+        _ trace: inout RequestTrace, _ added: inout HTTPFields
+    ) async throws -> OutgoingResponse {
+        try checkSizes(head, target)
+        let (methods, parameters) = try match(target)
+        if head.method == .options { return preflight(methods, head) }
+        guard let method = Self.method(head.method), let bound = methods[method] else {
+            trace.route = methods.first?.value.route
+            throw Problem.methodNotAllowed(Self.allowed(methods))
+        }
+        let route = bound.route
+        trace.route = route
+        if case .starting(let step) = environment.state.phase, route.routeClass != .probe {
+            throw Problem.starting(step)
+        }
+
+        let caller = try await gate.admit(route, parameters, head, trace.clientAddress, &added) { trace.principal = $0 }
+        let isStrict = Self.isStrict(head.headerFields[.prefer])
+        if isStrict { added[.preferenceApplied] = "handling=strict" }
+        try checkMediaTypes(route, head, accepted, body)
+        let query = try QueryValues(target.query, declared: route.query, isStrict: isStrict)
+        let octets = try await body.collect(atMost: min(route.bodyLimit ?? .max, environment.limits.bodyBytes))
+        let request = RequestContext(
+            id: trace.id, route: route, path: trace.path, query: query, fields: head.headerFields,
+            connection: trace.connection, clientAddress: trace.clientAddress, body: octets,
+            condition: VersionCondition(head.headerFields[.ifMatch]),
+            idempotencyClaim: try IdempotencyLayer.claim(route, head, octets, trace),
+            rawQuery: String(target.query), parameters: parameters, accepted: accepted, isStrict: isStrict
+        )
+        return try await IdempotencyLayer(keeper: environment.idempotency).run(request.idempotencyClaim) {
+            try await Self.call(bound, request, caller)
+        }
+    }
+
+    private static func call(
+        _ bound: BoundRoute, _ request: RequestContext, _ caller: AccessGate.Caller
+    ) async throws -> OutgoingResponse {
+        switch (bound.handler, caller) {
+        case (.open(let handler), _): return try await handler(PublicContext(request: request))
+        case (.protected(let handler), .principal(let principal)):
+            return try await handler(AuthenticatedContext(request: request, principal: principal))
+        case (.enrolment(let handler), .principal(let principal)):
+            return try await handler(EnrolmentContext(request: request, credential: .principal(principal)))
+        case (.enrolment(let handler), .token(let token)):
+            return try await handler(EnrolmentContext(request: request, credential: .token(token)))
+        case (.protected, _), (.enrolment, .nobody): throw Problem.missingCredential
+        }
+    }
+
+    // MARK: Checks before authentication
+
+    private func checkSizes(_ head: HTTPRequest, _ target: Target) throws(Problem) {
+        let limits = environment.limits
+        guard target.length <= limits.targetBytes else {
+            throw Problem(
+                status: 414, code: "uri_too_long",
+                detail: "path and query may be at most \(limits.targetBytes) bytes long")
+        }
+        var size = 0
+        for field in head.headerFields { size += field.name.rawName.utf8.count + field.value.utf8.count + 4 }
+        guard size <= limits.headerBytes, head.headerFields.count <= limits.headerFields else {
+            throw Problem(
+                status: 431, code: "header_too_large",
+                detail:
+                    "at most \(limits.headerFields) header fields of together \(limits.headerBytes) bytes are accepted"
+            )
+        }
+    }
+
+    private func match(_ target: Target) throws(Problem) -> ([HTTPMethod: BoundRoute], [String]) {
+        switch matcher.match(target.path) {
+        case .found(let methods, let parameters): return (methods, parameters)
+        case .notFound: throw .routeNotFound
+        case .malformed(let detail): throw Problem(status: 400, code: "invalid_parameter", detail: detail)
+        }
+    }
+
+    private func preflight(_ methods: [HTTPMethod: BoundRoute], _ head: HTTPRequest) -> OutgoingResponse {
+        var response = OutgoingResponse.noContent
+        response.fields[.allow] = Self.allowed(methods)
+        environment.cors.applyPreflight(to: &response.fields, origin: head.headerFields[.origin])
+        return response
+    }
+
+    private func checkMediaTypes(
+        _ route: Route, _ head: HTTPRequest, _ accepted: MediaRanges, _ body: RequestBody
+    ) throws(Problem) {
+        if head.headerFields[.contentEncoding].map({ $0.lowercased() != "identity" }) == true {
+            throw Problem(
+                status: 415, code: "unsupported_media_type", detail: "encoded request bodies are not accepted")
+        }
+        if let request = route.request, let type = head.headerFields[.contentType], body.declaredLength != 0,
+            !request.mediaTypes.contains(MediaType.essence(type))
+        {
+            throw Problem(
+                status: 415, code: "unsupported_media_type",
+                detail: "the body must be \(request.mediaTypes.joined(separator: " or "))"
+            )
+        }
+        let produced = route.responses.filter { $0.status < 300 }.compactMap(\.mediaType).map(MediaType.essence)
+        let isAcceptable =
+            produced.isEmpty || produced.contains { accepted.quality(of: $0) > 0 }
+            || accepted.lists("application/problem+json")
+        guard isAcceptable else {
+            throw Problem(
+                status: 406, code: "not_acceptable", detail: "this answers \(produced.joined(separator: " or "))"
+            )
+        }
+    }
+
+    // MARK: After the answer
+
+    private func problem(for error: any Error, _ trace: RequestTrace) -> Problem {
+        switch error {
+        case let problem as Problem: return problem
+        case let error as ServiceError:
+            if error.code == .internalError { note(error, trace) }
+            return Problem(error)
+        case let failure as PreconditionFailure: return .preconditionFailed(failure)
+        case is CancellationError:
+            return Problem(ServiceError(.unavailable, "the server is stopping"))
+        default:
+            note(error, trace)
+            return .unforeseen
+        }
+    }
+
+    private func note(_ error: any Error, _ trace: RequestTrace) {
+        environment.logger.error(
+            "request failed", .request(trace.id), LogField("route", trace.routeName), .error(error)
+        )
+    }
+
+    private func complete(
+        _ response: inout OutgoingResponse, _ head: HTTPRequest, _ trace: RequestTrace, _ added: HTTPFields
+    ) {
+        let isProbe = trace.route?.routeClass == .probe
+        if head.method == .get || head.method == .head, (200..<300).contains(response.status),
+            let tag = response.fields[.eTag], let condition = head.headerFields[.ifNoneMatch],
+            EntityTag.list(condition, contains: tag)
+        {
+            response = OutgoingResponse(status: 304, fields: [.eTag: tag], content: .empty)
+        }
+        for field in SecurityHeaders.fields { response.fields[field.name] = field.value }
+        for field in added { response.fields[field.name] = field.value }
+        if response.fields[.cacheControl] == nil {
+            response.fields[.cacheControl] =
+                response.fields[.eTag] == nil || response.status >= 400 ? "no-store" : "no-cache"
+        }
+        response.fields[.requestID] = trace.id
+        environment.cors.apply(to: &response.fields, origin: head.headerFields[.origin], isProbe: isProbe)
+    }
+
+    // MARK: Small decisions
+
+    private func requestID(_ inbound: String?) -> String {
+        if let inbound, (8...128).contains(inbound.utf8.count),
+            inbound.utf8.allSatisfy({
+                (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+                    || $0 == 0x2E || $0 == 0x5F || $0 == 0x2D
+            })
+        {
+            return inbound
+        }
+        return UUIDv7.text(at: environment.time.now, random: environment.random)
+    }
+
+    private static func method(_ method: HTTPRequest.Method) -> HTTPMethod? {
+        method == .head ? .get : HTTPMethod(rawValue: method.rawValue)
+    }
+
+    private static func allowed(_ methods: [HTTPMethod: BoundRoute]) -> String {
+        var names = methods.keys.map(\.rawValue)
+        if methods[.get] != nil { names.append("HEAD") }
+        names.append("OPTIONS")
+        return names.sorted().joined(separator: ", ")
+    }
+
+    /// `Prefer: handling=strict` (RFC 7240 §4.4).
+    private static func isStrict(_ field: String?) -> Bool {
+        guard let field else { return false }
+        return field.split(separator: ",").contains { $0.filter { $0 != " " }.lowercased() == "handling=strict" }
+    }
+}
+
+/// The two parts of a request target.
+struct Target {
+    let path: Substring
+    let query: Substring
+    let length: Int
+
+    init(_ text: String) {
+        length = text.utf8.count
+        path = text.prefix { $0 != "?" }
+        query = text.dropFirst(path.count).dropFirst()
+    }
+}
+
+extension Dispatcher: RefusalRendering {
+    func refusal(of reason: RefusedRequest, from peerAddress: String) -> (HTTPResponse, [UInt8]) {
+        let problem =
+            switch reason {
+            case .malformed(let detail): Problem(status: 400, code: "malformed_request", detail: detail)
+            case .headerTooLarge:
+                Problem(status: 431, code: "header_too_large", detail: "the header fields are too large")
+            case .timedOut: Problem(status: 408, code: "request_timeout", detail: "the request took too long to arrive")
+            case .unsupportedVersion:
+                Problem(status: 505, code: "http_version_not_supported", detail: "HTTP/1.1 and HTTP/2 are spoken here")
+            }
+        let id = requestID(nil)
+        var response = problem.response(requestID: id, path: "/", accepted: MediaRanges(nil))
+        for field in SecurityHeaders.fields { response.fields[field.name] = field.value }
+        response.fields[.cacheControl] = "no-store"
+        response.fields[.requestID] = id
+        response.fields[.contentLength] = String(response.octetCount)
+        environment.metrics.requestRefused(status: problem.status)
+        environment.logger.info(
+            "request refused", .request(id), LogField("remote_addr", peerAddress), LogField("status", problem.status),
+            LogField("reason", problem.detail)
+        )
+        guard case .octets(let body) = response.content else { return (HTTPResponse(status: .badRequest), []) }
+        return (HTTPResponse(status: .init(code: problem.status), headerFields: response.fields), body)
+    }
+}

@@ -1,0 +1,210 @@
+import HTTPTypes
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+
+/// Announced before a response that lasts: events, long polls.
+struct LongLivedResponse: Sendable {}
+
+/// Watches over the exchanges of one HTTP/1 connection or one HTTP/2 stream: deadlines, refusals of what cannot be
+/// parsed, and the end of the connection.
+///
+/// One timer serves all deadlines: it is only moved when a nearer deadline appears, and looks again when it fires.
+final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    private enum Phase {
+        case idle, readingHead, readingBody, responding, streaming
+        /// The response is out; what is left of the request is thrown away.
+        case discarding
+    }
+
+    private let isConnection: Bool
+    private let limits: ListenerLimits
+    private let refusals: any RefusalRendering
+    private let peerAddress: String
+
+    private var phase = Phase.readingHead
+    private var isReadingRequest = false
+    private var requestsBegun = 0
+    private var responsesEnded = 0
+    /// The exchange after which the connection ends; requests may be read ahead of it (RFC 9112 §9.3.2).
+    private var lastExchange: Int?
+    private var deadline = NIODeadline.distantFuture
+    private var armedFor = NIODeadline.distantFuture
+    private var timer: Scheduled<Void>?
+
+    /// `isConnection` is true for HTTP/1, where the connection ends with the handler's channel.
+    init(isConnection: Bool, limits: ListenerLimits, refusals: any RefusalRendering, peerAddress: String) {
+        self.isConnection = isConnection
+        self.limits = limits
+        self.refusals = refusals
+        self.peerAddress = peerAddress
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { enter(.readingHead, limits.headerTimeout, context) }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+        context.fireChannelInactive()
+    }
+
+    /// Octets arrived on the connection, complete or not.
+    func octetsArrived(context: ChannelHandlerContext) {
+        if phase == .idle { enter(.readingHead, limits.headerTimeout, context) }
+    }
+
+    private var isResponding: Bool { requestsBegun > responsesEnded }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let request):
+            // What follows the last request is nobody's business.
+            if let lastExchange, requestsBegun >= lastExchange { return }
+            isReadingRequest = true
+            requestsBegun += 1
+            if isConnection, request.headerFields[.connection]?.lowercased() == "close" { lastExchange = requestsBegun }
+            if requestsBegun == responsesEnded + 1 { enter(.readingBody, limits.requestTimeout, context) }
+        case .body:
+            guard isReadingRequest else { return }
+        case .end:
+            guard isReadingRequest else { return }
+            isReadingRequest = false
+            if phase == .readingBody { enter(.responding, limits.responseTimeout, context) }
+            if phase == .discarding { finishExchange(context) }
+        }
+        context.fireChannelRead(data)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head(var response) where response.status.kind != .informational:
+            // A response ahead of the end of its request leaves the connection in doubt.
+            let exchange = responsesEnded + 1
+            if isReadingRequest, requestsBegun == exchange { lastExchange = exchange }
+            if isConnection, lastExchange == exchange { response.headerFields[.connection] = "close" }
+            context.write(wrapOutboundOut(.head(response)), promise: promise)
+        case .head: context.writeAndFlush(data, promise: promise)
+        case .body:
+            if phase == .streaming { enter(.streaming, limits.responseTimeout, context) }
+            context.write(data, promise: promise)
+        case .end:
+            context.writeAndFlush(data, promise: promise)
+            responsesEnded += 1
+            if isReadingRequest, requestsBegun == responsesEnded {
+                enter(.discarding, .seconds(2), context)
+            } else {
+                finishExchange(context)
+            }
+        }
+    }
+
+    func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
+        guard event is LongLivedResponse else {
+            return context.triggerUserOutboundEvent(event, promise: promise)
+        }
+        enter(.streaming, limits.responseTimeout, context)
+        promise?.succeed()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event is ChannelShouldQuiesceEvent, isConnection {
+            lastExchange = lastExchange ?? requestsBegun
+            if !isResponding, phase != .discarding { context.close(promise: nil) }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case let refused as RefusedRequest: refuse(refused, context)
+        case HTTPParserError.headerOverflow: refuse(.headerTooLarge, context)
+        case let error as HTTPParserError:
+            refuse(.malformed("the request cannot be parsed: \(error.debugDescription)"), context)
+        default: context.close(promise: nil)
+        }
+    }
+
+    private func finishExchange(_ context: ChannelHandlerContext) {
+        if isConnection, lastExchange == responsesEnded {
+            context.close(promise: nil)
+        } else if isReadingRequest {
+            enter(.readingBody, limits.requestTimeout, context)
+        } else if isResponding {
+            enter(.responding, limits.responseTimeout, context)
+        } else {
+            enter(.idle, limits.idleTimeout, context)
+        }
+    }
+
+    /// Answers in place of the application, unless an answer is already on its way, and ends the connection.
+    private func refuse(_ reason: RefusedRequest, _ context: ChannelHandlerContext) {
+        guard isConnection, !isResponding || phase == .readingBody else {
+            context.close(promise: nil)
+            return
+        }
+        var (response, body) = refusals.refusal(of: reason, from: peerAddress)
+        response.headerFields[.connection] = "close"
+        context.write(wrapOutboundOut(.head(response)), promise: nil)
+        context.write(wrapOutboundOut(.body(ByteBuffer(bytes: body))), promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+    }
+
+    private func enter(_ phase: Phase, _ allowance: Duration, _ context: ChannelHandlerContext) {
+        self.phase = phase
+        deadline = .now() + TimeAmount(allowance)
+        if deadline < armedFor { arm(context) }
+    }
+
+    private func arm(_ context: ChannelHandlerContext) {
+        timer?.cancel()
+        armedFor = deadline
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleTask(deadline: deadline) {
+            let (supervisor, context) = bound.value
+            supervisor.timerFired(context)
+        }
+    }
+
+    private func timerFired(_ context: ChannelHandlerContext) {
+        guard deadline <= .now() else { return arm(context) }
+        armedFor = .distantFuture
+        switch phase {
+        case .idle where !isConnection: break
+        case .readingHead where !isConnection, .readingBody where !isConnection: context.close(promise: nil)
+        case .readingHead, .readingBody: refuse(.timedOut, context)
+        case .idle, .responding, .streaming, .discarding: context.close(promise: nil)
+        }
+    }
+}
+
+/// Tells the supervisor that octets arrive, which the HTTP decoder keeps to itself until a header block is whole.
+final class OctetWatch: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let supervisor: ExchangeSupervisor
+    private var supervisorContext: ChannelHandlerContext?
+
+    init(supervisor: ExchangeSupervisor) { self.supervisor = supervisor }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if supervisorContext == nil {
+            supervisorContext = try? context.pipeline.syncOperations.context(handler: supervisor)
+        }
+        if let supervisorContext { supervisor.octetsArrived(context: supervisorContext) }
+        context.fireChannelRead(data)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { supervisorContext = nil }
+}

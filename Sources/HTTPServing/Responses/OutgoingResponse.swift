@@ -1,0 +1,56 @@
+package import APIContract
+package import Encoding
+package import HTTPTypes
+
+/// The answer of a handler. The pipeline adds what every answer carries.
+package struct OutgoingResponse: Sendable {
+    enum Content: Sendable {
+        case empty
+        case octets([UInt8])
+        case stream(@Sendable (ResponseStream) async throws -> Void)
+    }
+
+    package var status: Int
+    package var fields: HTTPFields
+    var content: Content
+
+    package static func json(
+        _ body: some WireValue, status: Int = 200, version: Int? = nil, location: String? = nil
+    ) -> OutgoingResponse {
+        json(value: body.json, status: status, version: version, location: location)
+    }
+
+    /// `version` is the row version and becomes the entity tag; `location` is the path of what was created or of the
+    /// job to follow.
+    package static func json(
+        value: JSONValue, status: Int = 200, version: Int? = nil, location: String? = nil
+    ) -> OutgoingResponse {
+        var response = octets(status, "application/json", value.octets)
+        if let version { response.fields[.eTag] = EntityTag.of(version: version) }
+        if let location { response.fields[.location] = location }
+        return response
+    }
+
+    package static func octets(_ status: Int, _ mediaType: String, _ octets: [UInt8]) -> OutgoingResponse {
+        OutgoingResponse(status: status, fields: [.contentType: mediaType], content: .octets(octets))
+    }
+
+    package static func text(_ status: Int = 200, _ mediaType: String, _ text: String) -> OutgoingResponse {
+        octets(status, mediaType, Array(text.utf8))
+    }
+
+    package static var noContent: OutgoingResponse { OutgoingResponse(status: 204, fields: [:], content: .empty) }
+
+    package static func stream(
+        _ mediaType: String, _ produce: @escaping @Sendable (ResponseStream) async throws -> Void
+    ) -> OutgoingResponse {
+        OutgoingResponse(status: 200, fields: [.contentType: mediaType], content: .stream(produce))
+    }
+
+    /// 204 and 304 have no body and no length (RFC 9110 §8.6).
+    var allowsContentLength: Bool { status != 204 && status != 304 && status >= 200 }
+
+    var octetCount: Int {
+        if case .octets(let octets) = content { octets.count } else { 0 }
+    }
+}

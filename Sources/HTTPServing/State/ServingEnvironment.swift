@@ -1,0 +1,44 @@
+package import Access
+package import Domain
+package import Logging
+package import Telemetry
+
+/// Recognises a credential. Store failures are thrown; they are never "no" and never "yes".
+package protocol RequestAuthenticator: Sendable {
+    /// `nil` for a credential that is unknown, expired or disabled: the three look the same to a caller. The client's
+    /// address is for keys bound to networks and for `last_used_ip`.
+    func authenticate(bearer token: Secret, from address: String) async throws -> Principal?
+}
+
+/// What the pipeline needs beside routes and handlers.
+package struct ServingEnvironment: Sendable {
+    package var state: ServingState
+    package var authenticator: any RequestAuthenticator
+    /// Set only when authentication is switched off: every request is then this principal.
+    package var anonymousPrincipal: Principal?
+    package var rateLimits: RateLimits
+    package var cors: CORSPolicy
+    package var proxies: TrustedProxies
+    package var idempotency: (any IdempotencyKeeper)?
+    package var limits: ListenerLimits
+    package var time: TimeSource
+    package var random: RandomSource
+    package var logger: Logger
+    package let metrics: HTTPMetrics
+
+    package init(
+        state: ServingState, authenticator: any RequestAuthenticator, registry: MetricsRegistry, logger: Logger,
+        time: TimeSource, random: RandomSource
+    ) {
+        self.state = state
+        self.authenticator = authenticator
+        self.time = time
+        self.random = random
+        self.logger = logger
+        metrics = HTTPMetrics(registry)
+        rateLimits = RateLimits(settings: RateLimitSettings())
+        cors = CORSPolicy(origins: [])
+        proxies = TrustedProxies(ranges: [])
+        limits = ListenerLimits()
+    }
+}

@@ -1,0 +1,48 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Which modes a file with a secret may have (specification, operations §3.6).
+///
+/// Readable by others or writable by group or others is refused. Readable by group is accepted when the
+/// file belongs to root and the group is one of this process's: that is how orchestrators deliver secrets.
+package enum PrivateFileRule {
+    /// The octets of a secret file that obeys the rule, `nil` when it does not exist.
+    package static func read(
+        _ path: String,
+        atMost limit: Int = 1 << 20,
+        fileSystem: FileSystem = .live
+    ) throws(FileError) -> [UInt8]? {
+        // Secrets that orchestrators mount are links (`..data/…`); the rule applies to what they lead to.
+        let target = PathRules.realPath(path) ?? path
+        guard let status = try fileSystem.status(target) else { return nil }
+        if let finding = finding(for: status, groups: processGroups()) {
+            throw FileError(.read, path, .insecure(finding))
+        }
+        return try fileSystem.read(target, atMost: limit)
+    }
+
+    /// What is wrong with the mode, or `nil`.
+    static func finding(for status: FileStatus, groups: Set<UInt32>) -> String? {
+        let mode = status.attributes.octalMode
+        if status.mode & 0o004 != 0 { return "everybody can read it (mode \(mode)); run chmod 600 on it" }
+        if status.mode & 0o022 != 0 { return "others can write it (mode \(mode)); run chmod 600 on it" }
+        if status.mode & 0o040 != 0, !(status.userID == 0 && groups.contains(status.groupID)) {
+            return
+                "its group can read it (mode \(mode)); run chmod 600 on it, or give it to root and a group of this process"
+        }
+        return nil
+    }
+
+    private static func processGroups() -> Set<UInt32> {
+        let count = getgroups(0, nil)
+        guard count > 0 else { return [getegid()] }
+        var list = [gid_t](repeating: 0, count: Int(count))
+        let filled = getgroups(count, &list)
+        return Set(list.prefix(Int(max(0, filled)))).union([getegid()])
+    }
+}

@@ -1,0 +1,141 @@
+import ConnectorKit
+import Domain
+import EmbeddedCA
+import Encoding
+import PKI
+
+extension GenericCAConfig {
+    static let descriptor = IssuerDescriptor(
+        type: .genericCA,
+        title: "Local CA",
+        schema: schema,
+        capabilities: LocalCAConnector.capabilities,
+        checkTogether: checkPair
+    )
+
+    private static let keySpecs: [KeySpec] = [.ecdsaP256, .ecdsaP384, .rsa2048, .rsa3072, .rsa4096]
+
+    private static let schema = ConfigSchema(authorityFields + leafFields)
+
+    private static let authorityFields: [ConfigField] = [
+        ConfigField(
+            "ca_common_name",
+            .string,
+            title: "CA common name",
+            description: "Subject of a generated root; without effect when a certificate is supplied.",
+            defaultValue: .string(defaultCommonName),
+            check: { value in
+                (value.stringValue ?? "").unicodeScalars.count <= 64
+                    ? nil : ConfigField.Refusal("too_long", "at most 64 characters (RFC 5280, appendix A.1)")
+            }
+        ),
+        ConfigField(
+            "key_algorithm",
+            .choice(keySpecs.map(\.rawValue)),
+            title: "CA key",
+            description: "Key of a generated root.",
+            defaultValue: .string(KeySpec.ecdsaP256.rawValue)
+        ),
+        ConfigField(
+            "ca_validity_days",
+            .integer(1...36_500),
+            title: "CA validity",
+            description: "Life time of a generated root, in days.",
+            defaultValue: .integer(3650)
+        ),
+        ConfigField(
+            "ca_cert_path",
+            .string,
+            title: "CA certificate file",
+            description: "PEM on the server, the issuing certificate first, then its chain. Needs the key file.",
+            check: absolutePath
+        ),
+        ConfigField(
+            "ca_key_path",
+            .string,
+            title: "CA key file",
+            description: "PEM on the server, readable by the server alone. Needs the certificate file.",
+            check: absolutePath
+        ),
+    ]
+
+    private static let leafFields: [ConfigField] = [
+        ConfigField(
+            "validity_days",
+            .integer(1...3650),
+            title: "Certificate validity",
+            description: "Longest life time of an issued certificate, in days.",
+            defaultValue: .integer(90)
+        ),
+        ConfigField(
+            "backdate_seconds",
+            .integer(0...3600),
+            title: "Backdating",
+            description: "How far the start of the validity lies in the past, for clocks that run late.",
+            defaultValue: .integer(60)
+        ),
+        ConfigField(
+            "cn_policy",
+            .choice(CommonNamePolicy.allCases.map(\.rawValue)),
+            title: "Common name",
+            description: "Whether the common name is kept, dropped, or taken from the first alternative name.",
+            defaultValue: .string(CommonNamePolicy.keep.rawValue)
+        ),
+        urls("crl_distribution_point_urls", "CRL addresses", "Written as CRL distribution points."),
+        urls("ocsp_urls", "OCSP addresses", "Written into the authority information access."),
+        urls("ca_issuers_urls", "CA certificate addresses", "Written into the authority information access."),
+        ConfigField(
+            "policy_oids",
+            .list(of: .string),
+            title: "Certificate policies",
+            description: "Dotted object identifiers.",
+            defaultValue: .array([]),
+            check: { value in
+                let isSound = (value.arrayValue ?? []).allSatisfy { OID(dotted: $0.stringValue ?? "") != nil }
+                return isSound ? nil : ConfigField.Refusal("invalid_oid", "must be dotted object identifiers")
+            }
+        ),
+    ]
+
+    private static func urls(_ name: String, _ title: String, _ description: String) -> ConfigField {
+        ConfigField(
+            name,
+            .list(of: .string),
+            title: title,
+            description: description,
+            defaultValue: .array([]),
+            check: { value in
+                let isSound = (value.arrayValue ?? []).allSatisfy { element in
+                    let text = element.stringValue ?? ""
+                    return (text.hasPrefix("http://") || text.hasPrefix("https://")) && text.utf8.count <= 2048
+                        && text.utf8.allSatisfy { (0x21...0x7E).contains($0) }
+                }
+                return isSound ? nil : ConfigField.Refusal("invalid_url", "must be http or https addresses")
+            }
+        )
+    }
+
+    private static func absolutePath(_ value: JSONValue) -> ConfigField.Refusal? {
+        let path = value.stringValue ?? ""
+        guard !path.isEmpty else { return nil }
+        guard path.hasPrefix("/"), !path.utf8.contains(0) else {
+            return ConfigField.Refusal("invalid_path", "must be an absolute path on the server")
+        }
+        return nil
+    }
+
+    /// Certificate and key are supplied both or neither.
+    private static func checkPair(_ config: JSONObject) -> [FieldProblem] {
+        let hasCertificate = config["ca_cert_path"]?.stringValue?.isEmpty == false
+        let hasKey = config["ca_key_path"]?.stringValue?.isEmpty == false
+        guard hasCertificate != hasKey else { return [] }
+        let missing = hasCertificate ? "ca_key_path" : "ca_cert_path"
+        return [
+            FieldProblem(
+                pointer: "/config/\(missing)",
+                code: "required",
+                detail: "certificate and key of the CA are supplied both or neither"
+            )
+        ]
+    }
+}

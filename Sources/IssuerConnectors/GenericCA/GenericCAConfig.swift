@@ -1,0 +1,67 @@
+package import Domain
+package import EmbeddedCA
+package import Encoding
+package import PKI
+
+/// The configuration of the built-in certification authority, validated (specification, issuers §4.1).
+package struct GenericCAConfig: Hashable, Sendable {
+    /// Where the authority's certificate and key come from.
+    package enum Material: Hashable, Sendable {
+        /// Made at first use and kept in the database.
+        case generated(commonName: String, keySpec: KeySpec, validity: Duration)
+        /// Supplied files: the issuing certificate with its chain, and its key.
+        case files(certificatePath: String, keyPath: String)
+    }
+
+    package static let defaultCommonName = "CertCtl Local CA"
+
+    package let material: Material
+    /// The longest life time of a leaf.
+    package let leafValidity: Duration
+    package let backdate: Duration
+    package let commonNamePolicy: CommonNamePolicy
+    package let crlDistributionPoints: [String]
+    package let ocspURLs: [String]
+    package let caIssuersURLs: [String]
+    package let policyOIDs: [String]
+
+    /// Reads a configuration that its descriptor found no problem with.
+    package init(_ config: JSONObject) throws(ServiceError) {
+        func text(_ name: String) -> String { config[name]?.stringValue ?? "" }
+        func number(_ name: String, _ fallback: Int64) -> Int64 { config[name]?.integerValue ?? fallback }
+        func texts(_ name: String) -> [String] { (config[name]?.arrayValue ?? []).compactMap(\.stringValue) }
+
+        let paths = (text("ca_cert_path"), text("ca_key_path"))
+        if paths.0.isEmpty {
+            let commonName = text("ca_common_name")
+            let spec = KeySpec(rawValue: text("key_algorithm"))
+            material = .generated(
+                commonName: commonName.isEmpty ? Self.defaultCommonName : commonName,
+                keySpec: spec ?? .ecdsaP256,
+                validity: .days(number("ca_validity_days", 3650))
+            )
+        } else {
+            material = .files(certificatePath: paths.0, keyPath: paths.1)
+        }
+        leafValidity = .days(number("validity_days", 90))
+        backdate = .seconds(number("backdate_seconds", 60))
+        commonNamePolicy = CommonNamePolicy(rawValue: text("cn_policy")) ?? .keep
+        crlDistributionPoints = texts("crl_distribution_point_urls")
+        ocspURLs = texts("ocsp_urls")
+        caIssuersURLs = texts("ca_issuers_urls")
+        policyOIDs = texts("policy_oids")
+    }
+
+    /// How the authority signs.
+    package var settings: LocalCASettings {
+        var settings = LocalCASettings()
+        settings.validity = leafValidity
+        settings.backdate = backdate
+        settings.commonNamePolicy = commonNamePolicy
+        settings.crlDistributionPoints = crlDistributionPoints
+        settings.ocspURLs = ocspURLs
+        settings.caIssuersURLs = caIssuersURLs
+        settings.policies = policyOIDs.compactMap { OID(dotted: $0) }
+        return settings
+    }
+}

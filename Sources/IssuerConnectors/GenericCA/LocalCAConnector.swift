@@ -1,0 +1,106 @@
+package import ConnectorKit
+package import Domain
+package import EmbeddedCA
+package import PKI
+
+/// The built-in certification authority as an issuer (specification, issuers §4.1).
+///
+/// Always answers at once, from the key that was loaded when the connector was made.
+package struct LocalCAConnector: IssuerConnector {
+    package static let capabilities = IssuerCapabilities(
+        flow: .synchronous,
+        serialAllocation: .caller,
+        nameKinds: [.dns, .ip, .email, .uri],
+        keyAlgorithms: [.ecdsa, .rsa, .ed25519],
+        honoursMaxTTL: true,
+        honoursExtendedKeyUsages: true,
+        honoursMustStaple: true
+    )
+
+    private let authority: LocalCA
+    private let time: TimeSource
+
+    package init(authority: LocalCA, time: TimeSource) {
+        self.authority = authority
+        self.time = time
+    }
+
+    package var capabilities: IssuerCapabilities { Self.capabilities }
+
+    package func issue(_ request: IssuanceRequest) async throws(IssuerError) -> IssuanceOutcome {
+        guard let serial = request.serialNumber else {
+            throw IssuerError(
+                .other,
+                "no serial number was recorded for this order",
+                help: "report this as a defect of certctl"
+            )
+        }
+        var issuance = LocalIssuance(
+            serial: RecordedSerial(alreadyRecorded: serial),
+            request: try Self.verified(request.csr),
+            commonName: request.commonName.isEmpty ? nil : request.commonName,
+            names: request.subjectAltNames,
+            now: time.now
+        )
+        issuance.extendedKeyUsages = request.limits.extendedKeyUsages
+        issuance.mustStaple = request.limits.mustStaple
+        issuance.maxTTL = request.limits.maxTTL
+        do throws(LocalCAError) {
+            let leaf = try await authority.issue(issuance)
+            return .issued(IssuedCertificate(leaf: leaf.certificate, chain: leaf.chain))
+        } catch {
+            throw Self.issuerError(error)
+        }
+    }
+
+    package func poll(_ order: UpstreamOrder) async throws(IssuerError) -> IssuanceOutcome {
+        throw IssuerError(
+            .validation,
+            "the local CA answers at once and has no order \(order.reference)",
+            help: "request the certificate again"
+        )
+    }
+
+    package func authorityChain() async throws(IssuerError) -> [X509Certificate] { authority.certificateChain }
+
+    package func testConnection() async -> [ConnectionCheck] {
+        let certificate = authority.certificate
+        let isValid = certificate.isValid(at: time.now)
+        let validity = "\(certificate.notBefore.rfc3339) to \(certificate.notAfter.rfc3339)"
+        return [
+            ConnectionCheck(name: "key", isOK: true, detail: "the key of \(certificate.subject) is loaded"),
+            ConnectionCheck(
+                name: "validity",
+                isOK: isValid,
+                detail: isValid
+                    ? "the CA certificate is valid from \(validity)"
+                    : "the CA certificate is valid only from \(validity); replace it or correct the clock"
+            ),
+        ]
+    }
+
+    private static func verified(
+        _ csr: CertificationRequest
+    ) throws(IssuerError) -> VerifiedCertificationRequest {
+        do {
+            return try VerifiedCertificationRequest(csr)
+        } catch {
+            throw IssuerError(.validation, "\(error)", help: "make a new CSR with the key that it names")
+        }
+    }
+
+    private static func issuerError(_ error: LocalCAError) -> IssuerError {
+        switch error {
+        case .validation:
+            IssuerError(.validation, "\(error)", help: "correct the certificate record or its profile")
+        case .lint:
+            IssuerError(.validation, "\(error)", help: "correct the names or the profile so that the lint passes")
+        case .authority:
+            IssuerError(.validation, "\(error)", help: "replace the CA certificate and key of the issuer")
+        case .signer(.transient):
+            IssuerError(.other, "\(error)", help: "it is tried again; look at the log of the server if it persists")
+        case .signer, .badSignature:
+            IssuerError(.auth, "\(error)", help: "check the CA key of the issuer")
+        }
+    }
+}

@@ -1,0 +1,129 @@
+package import Domain
+package import Encoding
+import Query
+package import Sealing
+package import Store
+
+/// One piece of work, as its agent gets it.
+package struct WorkItem: Sendable {
+    package let work: AgentWork
+    /// The whole configuration with its secrets; present for deployments, and only for the agent of the target.
+    package let targetConfig: JSONValue?
+    /// What the agent's key must be, and what its CSR must ask for; present for work that waits for a CSR.
+    package let keyRules: [KeyRule]
+    package let mustStaple: Bool
+}
+
+/// Hands agents their work (specification, targets §1.7).
+package struct WorkFlow: Sendable {
+    /// Items of one answer.
+    package static let mostItems = 50
+    /// The longest time that a poll may wait.
+    package static let longestWait = Duration.seconds(50)
+    /// A lost signal delays work by at most this much.
+    private static let recheckInterval = Duration.seconds(10)
+
+    private let context: LifecycleContext
+    private let sealer: Sealer
+    private let jobs = JobStore()
+
+    package init(_ context: LifecycleContext, sealer: Sealer) {
+        self.context = context
+        self.sealer = sealer
+    }
+
+    /// The work of an agent: deployments become its own with a lease, jobs that wait for its CSR are only named.
+    ///
+    /// Throws 404 for an unknown agent and 410 for a retired one.
+    ///
+    /// - `wait`: How long to wait when there is nothing to do yet.
+    package func claim(for agent: AgentID, wait: Duration = .zero) async throws -> [WorkItem] {
+        guard wait > .zero else { return try await claimNow(agent) }
+        // Subscribed before the first look, so that nothing is missed in between.
+        let signals = context.database.signals(on: .jobs)
+        let first = try await claimNow(agent)
+        guard first.isEmpty else { return first }
+        return try await waited(for: agent, upTo: min(wait, Self.longestWait), signals)
+    }
+
+    private func waited(
+        for agent: AgentID,
+        upTo limit: Duration,
+        _ signals: AsyncStream<String>
+    ) async throws -> [WorkItem] {
+        let deadline = context.time.now + limit
+        var remaining = limit
+        while remaining > .zero {
+            try await waitForSignal(agent, signals, atMost: min(remaining, Self.recheckInterval))
+            let items = try await claimNow(agent)
+            if !items.isEmpty { return items }
+            // A clock that was set back must not prolong the wait for ever.
+            remaining = min(deadline - context.time.now, remaining - .milliseconds(1))
+        }
+        return []
+    }
+
+    /// Returns at a signal for this agent, or when the time is up.
+    private func waitForSignal(
+        _ agent: AgentID,
+        _ signals: AsyncStream<String>,
+        atMost limit: Duration
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await payload in signals where payload == agent.text { return }
+                // The stream ended with its database; the deadline ends the wait.
+                try await context.time.sleep(limit)
+            }
+            group.addTask { try await context.time.sleep(limit) }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func claimNow(_ agent: AgentID) async throws -> [WorkItem] {
+        let hasWork = try await context.read { tx in
+            guard try AgentStore().get(agent, in: tx).retiredAt == nil else { throw HeartbeatFlow.retired(agent) }
+            return try jobs.hasWork(for: agent, in: tx)
+        }
+        guard hasWork else { return [] }
+        return try await context.write { tx in
+            let claimed = try jobs.claimForAgent(
+                agent,
+                limit: Self.mostItems,
+                mostOutstanding: context.timing.agentMaxParallel,
+                lease: context.timing.runningLease,
+                in: tx
+            )
+            let author = Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil)
+            for work in claimed where work.job.type == .deployment {
+                try context.recorder.record(
+                    .deploymentJobDispatched,
+                    work.job.id.text,
+                    details: ["attempt": .integer(Int64(work.job.attempts))],
+                    by: author,
+                    in: tx
+                )
+            }
+            return try claimed.map { try item($0, in: tx) }
+        }
+    }
+
+    private func item(_ work: AgentWork, in tx: any Transaction) throws -> WorkItem {
+        var config: JSONValue?
+        if let target = work.target {
+            config = try ConfigVault(sealer).open(
+                work.sealedTargetConfig,
+                shown: target.config,
+                for: .target(target.id)
+            )
+        }
+        let profile = try work.profileID.flatMap { try ProfileStore().find($0, in: tx)?.fields }
+        return WorkItem(
+            work: work,
+            targetConfig: config,
+            keyRules: profile?.allowedKeys ?? KeyRule.defaults,
+            mustStaple: profile?.mustStaple ?? false
+        )
+    }
+}

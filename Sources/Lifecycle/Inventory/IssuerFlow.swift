@@ -1,0 +1,187 @@
+package import ConnectorKit
+package import Domain
+package import Encoding
+import IssuerConnectors
+import Query
+package import Sealing
+package import Store
+
+/// What a client says about a new issuer.
+package struct IssuerDraft: Sendable {
+    package var id: String?
+    package var name: String
+    /// Canonical, lower-case or historical spelling.
+    package var type: String
+    package var config: JSONObject
+    package var enabled: Bool
+
+    package init(id: String? = nil, name: String, type: String, config: JSONObject = [:], enabled: Bool = true) {
+        self.id = id
+        self.name = name
+        self.type = type
+        self.config = config
+        self.enabled = enabled
+    }
+}
+
+/// What a client changes of an issuer.
+package struct IssuerChange: Sendable {
+    package var name: FieldUpdate<String> = .keep
+    /// Accepted only when it says what is stored already.
+    package var type: FieldUpdate<String> = .keep
+    package var config: FieldUpdate<JSONObject> = .keep
+    package var enabled: FieldUpdate<Bool> = .keep
+
+    package init() {}
+}
+
+/// Creates, changes, tests and deletes issuers.
+package struct IssuerFlow: Sendable {
+    private let context: LifecycleContext
+    private let vault: ConfigVault
+    private let registry: IssuerRegistry
+    private let issuers = IssuerStore()
+
+    package init(_ context: LifecycleContext, sealer: Sealer, registry: IssuerRegistry) {
+        self.context = context
+        vault = ConfigVault(sealer)
+        self.registry = registry
+    }
+
+    package func create(
+        _ draft: IssuerDraft,
+        source: ConfigSource = .database,
+        by author: Authorship
+    ) async throws -> Issuer {
+        var problems = FieldProblems()
+        let id: IssuerID = draft.id.flatMap { problems.checkedID($0) } ?? context.newID()
+        let name = problems.checkedName(draft.name)
+        let type = IssuerType(accepting: draft.type)
+        if type == nil { problems.add("/type", "unknown_type", "is not a kind of issuer that certctl knows") }
+        try problems.throwIfAny()
+        guard let type else { throw ServiceError(.internalError, "the checks of an issuer are incomplete") }
+        let descriptor = try IssuerCatalog.descriptor(of: type)
+        try Self.check(draft.config, descriptor)
+        let fields = sealed(draft.config, descriptor.schema, id, name: name, enabled: draft.enabled)
+        return try await context.write { tx in
+            let issuer = try issuers.insert(id, type: type, fields, source: source, in: tx)
+            try context.recorder.record(
+                .created(.issuer),
+                id.text,
+                details: ["type": .string(type.rawValue)],
+                by: author,
+                in: tx
+            )
+            return issuer
+        }
+    }
+
+    /// - `version`: The row version that the client saw; `nil` changes whatever is there.
+    package func update(
+        _ id: IssuerID,
+        _ change: IssuerChange,
+        expecting version: Int?,
+        by author: Authorship
+    ) async throws -> Issuer {
+        try await context.write { tx in
+            let stored = try issuers.get(id, in: tx)
+            if case .set(let text) = change.type, IssuerType(accepting: text) != stored.type {
+                throw ServiceError(.invalidState, "the type of an issuer never changes; create another issuer")
+            }
+            var problems = FieldProblems()
+            let name = problems.checkedName(change.name.applied(to: stored.name))
+            try problems.throwIfAny()
+            let descriptor = try IssuerCatalog.descriptor(of: stored.type)
+            let kept = try vault.openObject(
+                try issuers.encryptedConfig(of: id, in: tx),
+                shown: stored.config,
+                for: .issuer(id)
+            )
+            var config = kept
+            if case .set(let update) = change.config {
+                config = descriptor.schema.merged(update, keeping: kept)
+                try Self.check(config, descriptor)
+            }
+            let enabled = change.enabled.applied(to: stored.enabled)
+            let fields = sealed(config, descriptor.schema, id, name: name, enabled: enabled)
+            let issuer = try issuers.update(id, fields, expecting: version ?? stored.rowVersion, in: tx)
+            if config != kept { try issuers.recordTest(id, .untested, in: tx) }
+            try context.recorder.record(
+                .updated(.issuer),
+                id.text,
+                details: ["changed": JSONValue(Self.changed(from: kept, to: config, name, enabled, stored))],
+                by: author,
+                in: tx
+            )
+            return config == kept ? issuer : try issuers.get(id, in: tx)
+        }
+    }
+
+    package func delete(_ id: IssuerID, expecting version: Int?, by author: Authorship) async throws {
+        try await context.write { tx in
+            try issuers.delete(id, expecting: version, in: tx)
+            try context.recorder.record(.deleted(.issuer), id.text, by: author, in: tx)
+        }
+        registry.remove(id)
+    }
+
+    /// Looks whether the issuer could issue now, and notes the result. Throws 404 for an unknown one.
+    package func test(_ id: IssuerID, by author: Authorship) async throws -> [ConnectionCheck] {
+        let issuer = try await context.read { tx in try issuers.get(id, in: tx) }
+        var checks: [ConnectionCheck]
+        do {
+            let connector = try await registry.connector(for: id, revision: issuer.configRevision)
+            checks = await connector.testConnection()
+        } catch let error as IssuerError {
+            checks = [ConnectionCheck(name: "load", isOK: false, detail: "\(error.message). \(error.help)")]
+        }
+        let isOK = checks.allSatisfy(\.isOK)
+        try await context.write { tx in
+            try issuers.recordTest(id, isOK ? .success : .failed, in: tx)
+            try context.recorder.record(
+                isOK ? .issuerTestSucceeded : .issuerTestFailed,
+                id.text,
+                details: ["issuer_type": .string(issuer.type.rawValue)],
+                by: author,
+                in: tx
+            )
+        }
+        return checks
+    }
+
+    private static func check(_ config: JSONObject, _ descriptor: IssuerDescriptor) throws(ServiceError) {
+        let found = descriptor.problems(in: config, at: JSONPointer.root.appending("config"))
+        guard let first = found.first else { return }
+        throw ServiceError(.unprocessable, "\(first.pointer): \(first.detail)", problems: found)
+    }
+
+    private func sealed(
+        _ config: JSONObject,
+        _ schema: ConfigSchema,
+        _ id: IssuerID,
+        name: String,
+        enabled: Bool
+    ) -> IssuerFields {
+        let shown = schema.redacted(config)
+        return IssuerFields(
+            name: name,
+            config: .object(shown),
+            encryptedConfig: shown == config ? nil : vault.seal(config, for: .issuer(id)),
+            enabled: enabled
+        )
+    }
+
+    /// Names of what changed, never values.
+    private static func changed(
+        from old: JSONObject,
+        to new: JSONObject,
+        _ name: String,
+        _ enabled: Bool,
+        _ stored: Issuer
+    ) -> [String] {
+        var names = Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }.map { "config.\($0)" }.sorted()
+        if name != stored.name { names.append("name") }
+        if enabled != stored.enabled { names.append("enabled") }
+        return names
+    }
+}

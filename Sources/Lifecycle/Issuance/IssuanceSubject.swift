@@ -1,0 +1,77 @@
+import Domain
+import PKI
+import Store
+
+extension IssuanceInputs {
+    var issuerID: IssuerID { certificate.fields.issuerID }
+
+    /// Throws unless the state of certificate and issuer allows an issuance.
+    func requireIssuable() throws(ServiceError) {
+        let id = certificate.id.text
+        switch certificate.status {
+        case .pending, .active, .expiring, .expired, .renewalInProgress, .failed: break
+        case .revoked: throw ServiceError(.invalidState, "\(id) is revoked; create a new certificate instead")
+        case .archived: throw ServiceError(.invalidState, "\(id) is archived; unarchive it first")
+        }
+        guard issuerEnabled else {
+            throw ServiceError(.invalidState, "the issuer \(issuerID.text) is disabled; enable it to issue")
+        }
+    }
+}
+
+/// One order on its way: what was recorded before the CA was asked, and what its outcome will change.
+struct IssuanceIntent: Sendable {
+    let subject: IssuanceInputs
+    let order: OrderID
+    let job: IssuanceJob
+    let csr: CertificationRequest
+    let names: [SubjectAltName]
+    let rules: ProfileRules
+    let serialNumber: SerialNumber?
+    let author: Authorship
+    let startedAt: Timestamp
+
+    /// The agent whose key gets certified; `nil` when a client holds it.
+    var slot: AgentID? { job.agentID }
+}
+
+/// The job of an order: one that an agent was waiting for, or one that is written down with its outcome.
+struct IssuanceJob: Sendable {
+    let id: JobID
+    let type: JobType
+    /// `nil` for a CSR that a client made: such a job is first stored with its outcome.
+    let agentID: AgentID?
+    let batchID: BatchID?
+    let attempts: Int
+    let maxAttempts: Int
+    /// Who holds the lease while the CA is asked; `nil` for a job that is not stored yet, or that was just taken back
+    /// from waiting in the same transaction.
+    let holder: String?
+    /// Whether the job waits as `Pending` while its CA works on the order.
+    let isParked: Bool
+
+    /// A job that was opened before, by ``RenewFlow``.
+    init(_ job: Job, attempts: Int, holder: String?, isParked: Bool = false) {
+        id = job.id
+        type = job.type
+        agentID = job.agentID
+        batchID = job.batchID
+        self.attempts = attempts
+        maxAttempts = job.maxAttempts
+        self.holder = holder
+        self.isParked = isParked
+    }
+
+    /// The job of a CSR that a client made, which is opened here and therefore needs a permit of its own. It is tried
+    /// once: the client learns of a failure at once.
+    init(id: JobID, type: JobType, openedUnder permit: consuming ApprovalPermit) {
+        self.id = id
+        self.type = type
+        agentID = nil
+        batchID = nil
+        attempts = 1
+        maxAttempts = 1
+        holder = nil
+        isParked = false
+    }
+}

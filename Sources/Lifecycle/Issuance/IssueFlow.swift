@@ -1,0 +1,267 @@
+import ConnectorKit
+package import Domain
+import IssuerConnectors
+import PKI
+import Query
+import Sealing
+import Store
+
+/// What submitting a CSR led to.
+package enum IssuanceAnswer: Sendable {
+    /// The version is stored and durable.
+    case issued(IssuedVersion, job: JobID)
+    /// The CA works on it; the job tells when it is done.
+    case accepted(job: JobID)
+}
+
+/// The one path by which anything is issued (specification, issuers §2.4, §2.8).
+///
+/// First transaction: the intent, with the serial number, is on record. Then the CA is asked, outside of any
+/// transaction. Second transaction: version, order, job, certificate, audit and event together. A crash in between
+/// leaves an order that ``OrderRecovery`` gives up; its serial number is never used again.
+package struct IssueFlow: Sendable {
+    /// Serial numbers drawn before giving up; a second draw has never been needed.
+    private static let serialDraws = 3
+
+    private let context: LifecycleContext
+    private let registry: IssuerRegistry
+    private let completion: IssuanceCompletion
+    /// Names this process in leases.
+    private let instance: String
+    private let jobs = JobStore()
+
+    package init(_ context: LifecycleContext, registry: IssuerRegistry, instance: String) {
+        self.context = context
+        self.registry = registry
+        self.instance = "server:" + instance
+        completion = IssuanceCompletion(context)
+    }
+
+    /// Issues for a CSR that a client made, for a certificate without targets. Every call issues anew: a client renews
+    /// by sending its CSR again.
+    package func submit(
+        clientCSR csrPEM: String,
+        for id: CertificateID,
+        by author: Authorship
+    ) async throws -> IssuanceAnswer {
+        let csr = try Preflight.request(pem: csrPEM)
+        let intent = try await recordingSerial { [self] in
+            try await context.write { tx in
+                let subject = try IssuanceRecords.subject(id, in: tx)
+                guard !subject.hasTargets else {
+                    throw ServiceError(
+                        .invalidState,
+                        "the keys of \(id.text) are made by the agents of its targets; detach them to use your own key"
+                    )
+                }
+                try subject.requireIssuable()
+                let permit = try ApprovalGate().admit(
+                    id,
+                    requiresApproval: subject.profile?.requiresApproval ?? false
+                )
+                let job = IssuanceJob(
+                    id: context.newID(),
+                    type: subject.certificate.currentVersionID == nil ? .issuance : .renewal,
+                    openedUnder: permit
+                )
+                return try intend(csr, subject: subject, job: job, by: author, in: tx)
+            }
+        }
+        return try await ask(intent)
+    }
+
+    /// Issues for the CSR by which an agent answers one of its jobs.
+    ///
+    /// Sending it again returns the version that the job stored, as long as the key is the same; another key is 409.
+    ///
+    /// - `job`: The job, when the agent names it; else the oldest one that waits for `certificate`.
+    package func submit(
+        agentCSR csrPEM: String,
+        of agent: AgentID,
+        job: JobID?,
+        certificate: CertificateID?,
+        by author: Authorship
+    ) async throws -> IssuanceAnswer {
+        let csr = try Preflight.request(pem: csrPEM)
+        let step = try await recordingSerial { [self] in
+            try await context.write { tx in
+                try admit(csr, of: agent, job: job, certificate: certificate, by: author, in: tx)
+            }
+        }
+        switch step {
+        case .ask(let intent): return try await ask(intent)
+        case .answered(let answer): return answer
+        case .refused(let error): throw error
+        }
+    }
+
+    private enum AgentStep: Sendable {
+        case ask(IssuanceIntent)
+        case answered(IssuanceAnswer)
+        /// The refusal is on record: the job has failed.
+        case refused(ServiceError)
+    }
+
+    private func admit(
+        _ csr: CertificationRequest,
+        of agent: AgentID,
+        job jobID: JobID?,
+        certificate: CertificateID?,
+        by author: Authorship,
+        in tx: any Transaction
+    ) throws -> AgentStep {
+        let job = try findJob(jobID, of: agent, certificate: certificate, in: tx)
+        guard let certificateID = job.certificateID else {
+            throw ServiceError(.invalidState, "job \(job.id.text) belongs to no certificate any more")
+        }
+        guard job.status == .awaitingCSR else { return .answered(try repeated(csr, job: job, in: tx)) }
+        let subject = try IssuanceRecords.subject(certificateID, in: tx)
+        try subject.requireIssuable()
+        if let refusal = try refusal(of: csr, for: subject) {
+            try completion.refuse(job, certificate: certificateID, refusal, by: author, in: tx)
+            return .refused(refusal)
+        }
+        _ = try job.phase.after(.csrAccepted)
+        let lease = context.timing.runningLease
+        guard let claimed = try jobs.acceptCSR(job.id, from: agent, owner: instance, lease: lease, in: tx) else {
+            throw ServiceError(.invalidState, "job \(job.id.text) no longer waits for a CSR")
+        }
+        return .ask(
+            try intend(
+                csr,
+                subject: subject,
+                job: IssuanceJob(claimed, attempts: claimed.attempts, holder: instance),
+                by: author,
+                in: tx
+            )
+        )
+    }
+
+    /// The job that a CSR belongs to. A job of another agent is as unknown as one that does not exist.
+    private func findJob(
+        _ id: JobID?,
+        of agent: AgentID,
+        certificate: CertificateID?,
+        in tx: any Transaction
+    ) throws -> Job {
+        if let id {
+            guard let job = try jobs.find(id, in: tx), job.agentID == agent,
+                certificate == nil || job.certificateID == certificate,
+                job.type == .issuance || job.type == .renewal
+            else { throw ServiceError(.notFound, "there is no job \(id.text) of this agent that takes a CSR") }
+            return job
+        }
+        guard let certificate, try CertificateStore().isVisible(certificate, to: agent, in: tx) else {
+            throw ServiceError(.notFound, "there is no such certificate for this agent")
+        }
+        if let job = try jobs.awaitingCSR(of: certificate, from: agent, in: tx) { return job }
+        guard let job = try IssuanceRecords.latestJob(of: certificate, agent: agent, in: tx) else {
+            throw ServiceError(.invalidState, "no job of this agent waits for a CSR of \(certificate.text)")
+        }
+        return job
+    }
+
+    /// The answer to a CSR for a job that has taken one already.
+    private func repeated(_ csr: CertificationRequest, job: Job, in tx: any Transaction) throws -> IssuanceAnswer {
+        if let version = try VersionStore().find(storedBy: job.id, in: tx) {
+            guard version.spkiSHA256 == csr.subjectPublicKey.spkiSHA256,
+                let detail = try VersionStore().find(version.id, in: tx)
+            else {
+                throw ServiceError(.invalidState, "job \(job.id.text) was completed with another key")
+            }
+            return .issued(IssuedVersion(detail), job: job.id)
+        }
+        if let order = try OrderStore().open(of: job.id, in: tx), let pem = order.csrPEM,
+            let earlier = try? CertificationRequest(pem: pem), earlier.subjectPublicKey == csr.subjectPublicKey
+        {
+            return .accepted(job: job.id)
+        }
+        throw ServiceError(
+            .invalidState,
+            "job \(job.id.text) waits for no CSR: it is \(job.status.rawValue)"
+        )
+    }
+
+    // MARK: First transaction
+
+    /// Records the order; the caller has checked the state of the certificate.
+    private func intend(
+        _ csr: CertificationRequest,
+        subject: IssuanceInputs,
+        job: IssuanceJob,
+        by author: Authorship,
+        in tx: any Transaction
+    ) throws -> IssuanceIntent {
+        if let refusal = try refusal(of: csr, for: subject) { throw refusal }
+        let capabilities = try IssuerCatalog.capabilities(of: subject.issuerType)
+        let serial = capabilities.serialAllocation == .caller ? SerialNumber.random(context.random) : nil
+        let intent = IssuanceIntent(
+            subject: subject,
+            order: context.newID(),
+            job: job,
+            csr: csr,
+            names: try Preflight.approvedNames(of: subject.certificate.fields),
+            rules: try Preflight.rules(of: subject.profile),
+            serialNumber: serial,
+            author: author,
+            startedAt: tx.now
+        )
+        try OrderStore().record(
+            NewOrder(
+                id: intent.order,
+                issuerID: subject.issuerID,
+                certificateID: subject.certificate.id,
+                jobID: job.id,
+                purpose: job.type == .renewal ? .renew : .issue,
+                idempotencyKey: "\(job.id.text)/\(job.attempts)",
+                serialNumber: serial?.hex,
+                csrPEM: csr.pem,
+                csrSHA256: TokenHash.sha256(Secret(csr.der)),
+                deadlineAt: tx.now + OrderPolling.defaultDeadline
+            ),
+            in: tx
+        )
+        return intent
+    }
+
+    private func refusal(of csr: CertificationRequest, for subject: IssuanceInputs) throws -> ServiceError? {
+        let problems = Preflight.violations(
+            of: csr,
+            approvedNames: try Preflight.approvedNames(of: subject.certificate.fields),
+            rules: try Preflight.rules(of: subject.profile),
+            capabilities: try IssuerCatalog.capabilities(of: subject.issuerType)
+        )
+        guard let first = problems.first else { return nil }
+        return ServiceError(.policyViolation, first.detail, problems: problems)
+    }
+
+    private func recordingSerial<Result: Sendable>(
+        _ body: @Sendable () async throws -> Result
+    ) async throws -> Result {
+        for _ in 1..<Self.serialDraws {
+            do {
+                return try await body()
+            } catch let error as ServiceError where error.code == .transient {
+                continue
+            }
+        }
+        return try await body()
+    }
+
+    // MARK: The CA, and the second transaction
+
+    private func ask(_ intent: IssuanceIntent) async throws -> IssuanceAnswer {
+        do {
+            let connector = try await registry.connector(
+                for: intent.subject.issuerID,
+                revision: intent.subject.configRevision
+            )
+            let outcome = try await connector.issue(completion.request(for: intent))
+            return try await completion.apply(outcome, of: connector, to: intent)
+        } catch let error as IssuerError {
+            // A caller that went away learns nothing any more; the order is given up by recovery.
+            try Task.checkCancellation()
+            throw try await completion.fail(intent, error)
+        }
+    }
+}

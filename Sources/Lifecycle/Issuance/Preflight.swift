@@ -1,0 +1,113 @@
+package import ConnectorKit
+package import Domain
+package import PKI
+package import Store
+
+/// What is checked before any CA is asked, on every way in (specification, issuers §2.8).
+package enum Preflight {
+    /// Parses a CSR and checks its proof of possession; the error names the part at fault.
+    package static func request(pem: String, pointer: String = "/csr_pem") throws(ServiceError) -> CertificationRequest
+    {
+        do {
+            let csr = try CertificationRequest(pem: pem)
+            try csr.verifySignature()
+            return csr
+        } catch {
+            throw ServiceError(
+                .validationFailed,
+                "\(error)",
+                problems: [FieldProblem(pointer: pointer, code: "invalid_csr", detail: "\(error)")]
+            )
+        }
+    }
+
+    /// The names that the certificate is approved for, which are the names that get signed.
+    package static func approvedNames(of fields: CertificateFields) throws(ServiceError) -> [SubjectAltName] {
+        do {
+            var names = try fields.subjectAltNames.map { try SubjectAltName(classifying: $0) }
+            names.append(try SubjectAltName(classifying: fields.commonName))
+            return SubjectAltName.canonicalOrder(names)
+        } catch {
+            throw ServiceError(.unprocessable, "the certificate record holds a name that cannot be signed: \(error)")
+        }
+    }
+
+    /// The rules of a profile, compiled; those that hold for every certificate when there is none.
+    ///
+    /// A profile that cannot be compiled refuses everything: it was checked when it was written, so something is
+    /// wrong with it now.
+    package static func rules(of profile: ProfileFields?) throws(ServiceError) -> ProfileRules {
+        guard let profile else {
+            var rules = ProfileRules.withoutProfile
+            rules.allowedExtendedKeyUsages = [.serverAuth, .clientAuth]
+            return rules
+        }
+        var rules = ProfileRules()
+        rules.isEnabled = profile.enabled
+        rules.keyRules = profile.allowedKeys
+        rules.allowedExtendedKeyUsages = Set(profile.allowedEKUs.compactMap(ExtendedKeyUsage.init(rawValue:)))
+        rules.spiffePattern = profile.spiffeURIPattern.isEmpty ? nil : profile.spiffeURIPattern
+        rules.maxTTL = profile.maxTTLSeconds > 0 ? .seconds(profile.maxTTLSeconds) : nil
+        rules.mustStaple = profile.mustStaple
+        rules.requiredCSRAttributes = profile.requiredCSRAttributes.compactMap(CSRAttribute.init(rawValue:))
+        do {
+            rules.sanPatterns = try profile.requiredSANPatterns.map { try SANPattern($0) }
+        } catch {
+            throw ServiceError(
+                .unprocessable,
+                "the profile \(profile.name) cannot be applied, so nothing is issued under it: \(error)"
+            )
+        }
+        return rules
+    }
+
+    /// Everything about a request that the profile, the record or the issuer's abilities forbid.
+    package static func violations(
+        of csr: CertificationRequest,
+        approvedNames: [SubjectAltName],
+        rules: ProfileRules,
+        capabilities: IssuerCapabilities
+    ) -> [FieldProblem] {
+        var problems = ProfileEvaluator.evaluate(csr, approvedNames: approvedNames, rules: rules).map {
+            FieldProblem(pointer: "/csr_pem", code: $0.rule.rawValue, detail: $0.message)
+        }
+        problems += missingNames(csr, approvedNames)
+        problems += shortcomings(of: capabilities, for: csr, approvedNames: approvedNames, rules: rules)
+        return problems
+    }
+
+    /// A request for fewer names than are approved was made for another record, or for an older state of this one.
+    private static func missingNames(_ csr: CertificationRequest, _ approved: [SubjectAltName]) -> [FieldProblem] {
+        guard let asked = try? csr.names() else { return [] }
+        let missing = approved.filter { !asked.contains($0) }
+        guard !missing.isEmpty else { return [] }
+        let list = missing.map(\.description).joined(separator: ", ")
+        return [FieldProblem(pointer: "/csr_pem", code: "name_missing", detail: "the CSR does not ask for \(list)")]
+    }
+
+    /// A demand that the issuer cannot express is refused here and never silently dropped (issuers §2.2).
+    private static func shortcomings(
+        of capabilities: IssuerCapabilities,
+        for csr: CertificationRequest,
+        approvedNames: [SubjectAltName],
+        rules: ProfileRules
+    ) -> [FieldProblem] {
+        var problems: [FieldProblem] = []
+        func add(_ code: String, _ detail: String) {
+            problems.append(FieldProblem(pointer: "/csr_pem", code: code, detail: detail))
+        }
+        if !capabilities.keyAlgorithms.contains(csr.subjectPublicKey.algorithm) {
+            add("issuer_key_algorithm", "the issuer does not certify \(csr.subjectPublicKey.name) keys")
+        }
+        for name in approvedNames where !capabilities.nameKinds.map(\.rawValue).contains(name.kind.rawValue) {
+            add("issuer_name_kind", "the issuer does not certify \(name.kind.rawValue) names")
+        }
+        if rules.maxTTL != nil, !capabilities.honoursMaxTTL {
+            add("issuer_max_ttl", "the profile caps the life time, which the issuer cannot do")
+        }
+        if rules.mustStaple, !capabilities.honoursMustStaple {
+            add("issuer_must_staple", "the profile demands must-staple, which the issuer cannot add")
+        }
+        return problems
+    }
+}

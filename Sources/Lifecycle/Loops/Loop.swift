@@ -1,0 +1,90 @@
+package import Domain
+
+/// The background loops, by the name under which `scheduler_state` and the metrics know them.
+package enum LoopName: String, Sendable, CaseIterable {
+    case renewalCheck = "renewal_check"
+    case jobRetry = "job_retry"
+    case jobTimeout = "job_timeout"
+    case agentHealth = "agent_health"
+    case expiry = "short_lived_expiry"
+    case orders = "upstream_orders"
+    case housekeeping
+}
+
+/// Where a loop runs (specification, domain §8.2).
+package enum LoopClass: Sendable {
+    /// On every replica: rows are claimed with a lease.
+    case everyReplica
+    /// On the leader alone.
+    case leader
+}
+
+/// What one run of a loop did.
+package struct LoopOutcome: Hashable, Sendable {
+    /// Rows that were changed.
+    package let rows: Int
+    /// When there is work again, if that is before the loop's next regular run.
+    package let wakeAt: Timestamp?
+
+    package init(rows: Int, wakeAt: Timestamp? = nil) {
+        self.rows = rows
+        self.wakeAt = wakeAt
+    }
+}
+
+/// One row of the loop table: what runs, how often, where, and for how long at most.
+package struct Loop: Sendable {
+    package let name: LoopName
+    package let interval: Duration
+    /// Whether it is due at its very first start; later starts go by the stored due time.
+    package let isDueAtFirstStart: Bool
+    /// The time limit of one run; what is left undone then is done by the next.
+    package let budget: Duration
+    package let placement: LoopClass
+    /// One run at the given time. Running it twice in a row changes nothing the second time.
+    package let tick: @Sendable (Timestamp) async throws -> LoopOutcome
+    /// The next instant at which there is work before the regular run, asked about twice a minute.
+    package let nextWork: (@Sendable () async throws -> Timestamp?)?
+
+    package init(
+        name: LoopName,
+        interval: Duration,
+        isDueAtFirstStart: Bool = true,
+        budget: Duration,
+        placement: LoopClass,
+        tick: @escaping @Sendable (Timestamp) async throws -> LoopOutcome,
+        nextWork: (@Sendable () async throws -> Timestamp?)? = nil
+    ) {
+        self.name = name
+        self.interval = interval
+        self.isDueAtFirstStart = isDueAtFirstStart
+        self.budget = budget
+        self.placement = placement
+        self.tick = tick
+        self.nextWork = nextWork
+    }
+}
+
+/// One finished run of a loop, for metrics and logs.
+package struct LoopRun: Sendable {
+    package enum Result: Hashable, Sendable {
+        case succeeded(rows: Int)
+        case failed(reason: String)
+        /// The budget ended first.
+        case outOfTime
+        /// Another replica leads by now; nothing was written.
+        case lostLeadership
+    }
+
+    package let loop: LoopName
+    package let startedAt: Timestamp
+    package let finishedAt: Timestamp
+    package let result: Result
+
+    package init(loop: LoopName, startedAt: Timestamp, finishedAt: Timestamp, result: Result) {
+        self.loop = loop
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.result = result
+    }
+}

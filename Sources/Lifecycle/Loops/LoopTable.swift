@@ -1,0 +1,89 @@
+import Domain
+
+/// How often the loops run (specification, domain §8.1).
+package struct LoopIntervals: Sendable {
+    /// `CERTCTL_SCHEDULER_RENEWAL_CHECK_INTERVAL`.
+    package var renewalCheck = Duration.hours(1)
+    /// `CERTCTL_SCHEDULER_RETRY_INTERVAL`.
+    package var jobRetry = Duration.minutes(5)
+    /// `CERTCTL_JOB_TIMEOUT_INTERVAL`.
+    package var jobTimeout = Duration.minutes(10)
+    /// `CERTCTL_SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL`.
+    package var agentHealth = Duration.minutes(2)
+    /// `CERTCTL_SHORT_LIVED_EXPIRY_CHECK_INTERVAL`.
+    package var expiry = Duration.seconds(30)
+    /// `CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL`.
+    package var orders = Duration.seconds(30)
+
+    package init() {}
+}
+
+/// The loop table: every timer of the control plane has its row here and nowhere else.
+package enum LoopTable {
+    package static func loops(
+        _ context: LifecycleContext,
+        leadership: Leadership,
+        recovery: OrderRecovery,
+        intervals: LoopIntervals = LoopIntervals()
+    ) -> [Loop] {
+        let renewal = RenewalLoop(context, leadership: leadership)
+        let upkeep = UpkeepLoops(context, leadership: leadership)
+        let submissionTimeout = context.timing.submissionTimeout
+        return [
+            Loop(
+                name: .renewalCheck,
+                interval: intervals.renewalCheck,
+                budget: .minutes(5),
+                placement: .leader,
+                tick: renewal.tick,
+                nextWork: renewal.nextWork
+            ),
+            Loop(
+                name: .jobRetry,
+                interval: intervals.jobRetry,
+                budget: .minutes(2),
+                placement: .leader,
+                tick: upkeep.retryJobs,
+                nextWork: upkeep.nextRetry
+            ),
+            Loop(
+                name: .jobTimeout,
+                interval: intervals.jobTimeout,
+                budget: .minutes(2),
+                placement: .leader,
+                tick: upkeep.timeOutJobs
+            ),
+            Loop(
+                name: .agentHealth,
+                interval: intervals.agentHealth,
+                budget: .minutes(1),
+                placement: .leader,
+                tick: upkeep.refreshAgents
+            ),
+            Loop(
+                name: .expiry,
+                interval: intervals.expiry,
+                budget: .seconds(30),
+                placement: .leader,
+                tick: upkeep.expire
+            ),
+            Loop(
+                name: .orders,
+                interval: intervals.orders,
+                budget: .minutes(1),
+                placement: .everyReplica,
+                tick: { _ in
+                    let lost = try await recovery.abandonLost(olderThan: submissionTimeout)
+                    return LoopOutcome(rows: lost + (try await recovery.pollDue()))
+                }
+            ),
+            Loop(
+                name: .housekeeping,
+                interval: .hours(1),
+                budget: .minutes(5),
+                placement: .leader,
+                tick: upkeep.tidy
+            ),
+        ]
+    }
+}

@@ -1,0 +1,69 @@
+package import Domain
+package import Query
+import Store
+
+/// What every flow needs: the database, the clock, randomness, and the recorder of what happened.
+package struct LifecycleContext: Sendable {
+    package let database: any Database
+    package let time: TimeSource
+    package let random: RandomSource
+    package let timing: LifecycleTiming
+    let recorder: Recorder
+
+    package init(
+        database: any Database,
+        time: TimeSource,
+        random: RandomSource,
+        timing: LifecycleTiming = LifecycleTiming()
+    ) {
+        self.database = database
+        self.time = time
+        self.random = random
+        self.timing = timing
+        recorder = Recorder(random: random)
+    }
+
+    /// Runs one business action as one transaction. What a repository refuses becomes the error a client sees.
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await database.write(body)
+        } catch let error as StoreError {
+            throw error.serviceError
+        }
+    }
+
+    func read<Result: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await database.read(body)
+        } catch let error as StoreError {
+            throw error.serviceError
+        }
+    }
+
+    /// A fresh identifier.
+    func newID<Kind: EntityKind>(_ type: EntityID<Kind>.Type = EntityID<Kind>.self) -> EntityID<Kind> {
+        EntityID(generatedAt: time.now, random: random)
+    }
+}
+
+/// The periods by which the life cycle notices that somebody fell silent (specification, domain §6.4, §4.4).
+package struct LifecycleTiming: Sendable {
+    /// `CERTCTL_JOB_RUNNING_LEASE`.
+    package var runningLease = Duration.minutes(5)
+    /// `CERTCTL_JOB_AWAITING_CSR_TIMEOUT`.
+    package var awaitingCSRTimeout = Duration.hours(24)
+    /// `CERTCTL_AGENT_OFFLINE_AFTER`.
+    package var agentOfflineAfter = Duration.minutes(5)
+    /// `CERTCTL_AGENT_OFFLINE_JOB_TTL`.
+    package var agentOfflineJobTTL = Duration.minutes(5)
+    /// How long a call to a CA may take before its order counts as lost with the process that made it.
+    package var submissionTimeout = Duration.seconds(60)
+    /// Most jobs that one agent holds at a time.
+    package var agentMaxParallel = 4
+
+    package init() {}
+}

@@ -1,0 +1,137 @@
+import Domain
+import Encoding
+import Query
+import Store
+
+/// Writes what happened, to the audit trail and to the outbox of events, in the transaction that makes it happen.
+struct Recorder: Sendable {
+    private let random: RandomSource
+    private let audit = AuditLog()
+    private let outbox = EventOutbox()
+    private let idempotency = IdempotencyStore()
+
+    init(random: RandomSource) { self.random = random }
+
+    func record(
+        _ action: RecordedAction,
+        _ resourceID: String,
+        details: JSONObject = [:],
+        by author: Authorship,
+        in tx: any Transaction
+    ) throws {
+        try audit.append(
+            AuditEntry(
+                id: AuditEventID(generatedAt: tx.now, random: random),
+                author: author,
+                action: action.name,
+                resourceType: action.resourceType,
+                resourceID: resourceID,
+                category: action.category,
+                details: AuditDetails(details)
+            ),
+            in: tx
+        )
+        try idempotency.markApplied(by: author, in: tx)
+        guard let event = action.event else { return }
+        try outbox.append(
+            [
+                NewEvent(
+                    type: event,
+                    resourceType: action.resourceType,
+                    subject: resourceID,
+                    actor: author.actor,
+                    data: details
+                )
+            ],
+            in: tx
+        )
+        if !action.isFrequent { try outbox.wakeReaders(in: tx) }
+    }
+}
+
+/// One kind of thing that is recorded, under the stable names of the specification (domain §3.18, rest-api §6.5).
+struct RecordedAction: Sendable {
+    /// Things that are created, changed and deleted through the API.
+    enum Configurable: String {
+        case team, owner, profile, issuer, target
+        case renewalPolicy = "renewal_policy"
+    }
+
+    let name: String
+    let resourceType: String
+    var category = AuditCategory.certificateLifecycle
+    var event: String?
+    /// Written by every issuance, so that nobody is woken for it: on PostgreSQL a wake-up takes a global lock.
+    var isFrequent = false
+
+    static func created(_ kind: Configurable) -> RecordedAction { change("create", "created", kind) }
+    static func updated(_ kind: Configurable) -> RecordedAction { change("update", "updated", kind) }
+    static func deleted(_ kind: Configurable) -> RecordedAction { change("delete", "deleted", kind) }
+
+    private static func change(_ verb: String, _ past: String, _ kind: Configurable) -> RecordedAction {
+        RecordedAction(
+            name: "\(verb)_\(kind.rawValue)",
+            resourceType: kind.rawValue,
+            category: .config,
+            event: "\(kind.rawValue).\(past)"
+        )
+    }
+
+    private static func certificate(
+        _ name: String,
+        _ event: String?,
+        isFrequent: Bool = false
+    ) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "certificate", event: event, isFrequent: isFrequent)
+    }
+
+    private static func job(_ name: String) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "job", event: "job.status_changed")
+    }
+
+    private static func agent(_ name: String, _ event: String?) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "agent", category: .config, event: event)
+    }
+
+    static let certificateCreated = certificate("certificate_created", "certificate.created")
+    static let certificateUpdated = certificate("certificate_updated", "certificate.updated")
+    static let certificateArchived = certificate("certificate_archived", "certificate.status_changed")
+    static let certificateUnarchived = certificate("certificate_unarchived", "certificate.status_changed")
+    static let certificateIssued = certificate("certificate_issued", "certificate.issued", isFrequent: true)
+    static let certificateRenewed = certificate("certificate_renewed", "certificate.renewed", isFrequent: true)
+    static let certificateExpiring = certificate("certificate_expiring", "certificate.expiring")
+    static let certificateExpired = certificate("short_lived_cert_expired", "certificate.status_changed")
+    static let renewalTriggered = certificate("renewal_triggered", "certificate.status_changed")
+    static let renewalFailed = certificate("renewal_failed", "certificate.status_changed")
+    static let issuanceResultRejected = certificate("issuance_result_rejected", nil)
+    static let orderAbandoned = certificate("issuance_order_abandoned", nil)
+    static let deploymentTriggered = certificate("deployment_triggered", nil)
+
+    static let renewalAwaitingCSR = job("renewal_awaiting_csr")
+    static let renewalJobFailed = job("renewal_job_failed")
+    static let deploymentJobCreated = job("deployment_jobs_created")
+    static let deploymentJobDispatched = job("deployment_job_dispatched")
+    static let deploymentJobCompleted = job("deployment_job_completed")
+    static let deploymentJobFailed = job("deployment_job_failed")
+    static let verificationSucceeded = job("job_verification_success")
+    static let verificationFailed = job("job_verification_failed")
+    static let jobCancelled = job("job_cancelled")
+    static let jobRetried = job("job_retry")
+    static let jobTimedOut = job("job_timeout")
+    static let jobReaped = job("job_offline_agent_reap")
+
+    static let agentRetired = agent("agent_retired", "agent.retired")
+    static let agentRetirementCascaded = agent("agent_retirement_cascaded", nil)
+    static let agentStatusChanged = agent("agent_status_changed", "agent.status_changed")
+
+    static let issuerTestSucceeded = RecordedAction(
+        name: "issuer_test_connection_success",
+        resourceType: "issuer",
+        category: .config
+    )
+    static let issuerTestFailed = RecordedAction(
+        name: "issuer_test_connection_failed",
+        resourceType: "issuer",
+        category: .config
+    )
+}

@@ -1,0 +1,183 @@
+package import ArgumentParser
+import Encoding
+import Settings
+
+/// `certctl auth`.
+package struct AuthCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "auth",
+        abstract: "Who you are, what you may do, API keys.",
+        subcommands: [MeCommand.self, AuthCheckCommand.self, PermissionsCommand.self, KeysCommand.self]
+    )
+
+    package init() {}
+}
+
+/// `auth me`.
+struct MeCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "me",
+        abstract: "Who the credential belongs to, and its permissions.",
+        aliases: ["whoami"]
+    )
+
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(["auth", "me"])).json()
+        guard [.table, .wide].contains(session.configuration.format) else {
+            session.console.output(try session.renderer.item(answer, details: []))
+            return
+        }
+        let details = [
+            Column("ACTOR", "actor_id"), Column("TYPE", "actor_type"), Column("TENANT", "tenant_id"),
+            Column("ADMIN", "admin", .yesOrNo), Column("ROLES", "roles", .list),
+        ]
+        let permissions = (answer["effective_permissions"]?.arrayValue ?? []).map { entry in
+            let scope = entry["scope_id"]?.stringValue.map { ":\($0)" } ?? ""
+            return "  \(entry["permission"]?.stringValue ?? "") @ \(entry["scope_type"]?.stringValue ?? "")\(scope)"
+        }
+        let lines = [try session.renderer.item(answer, details: details), "Permissions:"]
+        session.console.output(
+            (lines + permissions.map { "  " + TerminalText.line($0.dropFirst(2).description) }).joined(separator: "\n"))
+    }
+}
+
+/// `auth check`.
+struct AuthCheckCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Exit 0 when the credential works, 4 when not."
+    )
+
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(["auth", "check"])).json()
+        try session.confirm("authenticated as \(answer["user"]?.stringValue ?? "")", answer)
+    }
+}
+
+/// `auth permissions`.
+struct PermissionsCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(commandName: "permissions", abstract: "The permission catalogue.")
+
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(["auth", "permissions"])).json()
+        let columns = [Column("PERMISSION", "name"), Column("NAMESPACE", "namespace")]
+        let rows = answer["permissions"]?.arrayValue ?? []
+        session.console.output(try session.renderer.list(answer, rows: rows, columns: columns))
+    }
+}
+
+/// `certctl auth keys`, also `certctl keys`.
+package struct KeysCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "keys",
+        abstract: "API keys.",
+        subcommands: [
+            ListKeysCommand.self, GetKeyCommand.self, CreateKeyCommand.self, RotateKeyCommand.self,
+            DeleteKeyCommand.self,
+        ]
+    )
+
+    static let path = ["auth", "keys"]
+    static let created = [
+        Column("ID", "id"), Column("NAME", "name"), Column("KEY", "key_value"), Column("ROLES", "roles", .list),
+        Column("EXPIRES AT", "expires_at", .time), Column("OLD KEY WORKS UNTIL", "previous_valid_until", .time),
+    ]
+
+    package init() {}
+}
+
+/// `keys list`.
+struct ListKeysCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List actors with a current grant.")
+
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(KeysCommand.path)).json()
+        let columns = [Column("ACTOR", "actor_id"), Column("TYPE", "actor_type"), Column("ROLES", "role_ids", .list)]
+        let rows = answer["keys"]?.arrayValue ?? []
+        session.console.output(try session.renderer.list(answer, rows: rows, columns: columns))
+    }
+}
+
+/// `keys get ID`.
+struct GetKeyCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get", abstract: "Show one API key, without its value.")
+
+    @Argument(help: "Identifier or name.") var id: String
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(KeysCommand.path + [try APIPath.checked(id)])).json()
+        let details = [
+            Column("ID", "id"), Column("NAME", "name"), Column("PREFIX", "prefix"), Column("ROLES", "roles", .list),
+            Column("CREATED BY", "created_by"), Column("CREATED AT", "created_at", .time),
+            Column("EXPIRES AT", "expires_at", .time), Column("LAST USED AT", "last_used_at", .time),
+            Column("LAST USED FROM", "last_used_ip"),
+        ]
+        session.console.output(try session.renderer.item(answer, details: details))
+    }
+}
+
+/// `keys create NAME`.
+struct CreateKeyCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create", abstract: "Make an API key; it is shown once.")
+
+    @Argument(help: "Name of the actor.") var name: String
+    @Option(help: "Role to grant; repeat it.") var role: [String] = []
+    @Option(help: "End of life, as an RFC 3339 time.") var expiresAt: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        var list = MemberList()
+        list.add("name", name)
+        list.add("roles", list: role)
+        list.add("expires_at", expiresAt)
+        let answer = try await session.client.call("POST", APIPath(KeysCommand.path), body: .object(list.object)).json()
+        session.console.output(try session.renderer.item(answer, details: KeysCommand.created))
+    }
+}
+
+/// `keys rotate ID`.
+struct RotateKeyCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate",
+        abstract: "Replace the value of an API key; the new one is shown once."
+    )
+
+    @Argument(help: "Identifier or name.") var id: String
+    @Option(help: ArgumentHelp("How long the old value keeps working.", valueName: "duration")) var overlap: WatchLimit?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        var list = MemberList()
+        list.add("overlap_seconds", overlap.map { Int($0.duration.components.seconds) })
+        let path = APIPath(KeysCommand.path + [try APIPath.checked(id), "rotate"])
+        let answer = try await session.client.call("POST", path, body: .object(list.object)).json()
+        session.console.output(try session.renderer.item(answer, details: KeysCommand.created))
+    }
+}
+
+/// `keys delete ID`.
+struct DeleteKeyCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(commandName: "delete", abstract: "End an API key at once.")
+
+    @Argument(help: "Identifier or name.") var id: String
+    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let id = try APIPath.checked(id)
+        try session.ask("end the API key \(id)? Whoever uses it is locked out at once.", unless: yes)
+        let answer = try await session.client.call("DELETE", APIPath(KeysCommand.path + [id]))
+        try session.confirm("deleted \(id)", try answer.json())
+    }
+}

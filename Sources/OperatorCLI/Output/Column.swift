@@ -1,0 +1,58 @@
+import Encoding
+
+/// A column of a list, or a line of a detail view.
+package struct Column: Sendable {
+    /// How a member is shown.
+    enum Style: Sendable {
+        case text
+        /// `YYYY-MM-DD` in lists, with the time of day in details.
+        case time
+        case list
+        case yesOrNo
+    }
+
+    /// Capitals in lists; `COMMON NAME`.
+    let title: String
+    /// Dotted path of the member.
+    let member: String
+    let style: Style
+    /// Shown by `-o wide` and by name only.
+    let isWide: Bool
+
+    init(_ title: String, _ member: String, _ style: Style = .text, wide: Bool = false) {
+        self.title = title
+        self.member = member
+        self.style = style
+        isWide = wide
+    }
+
+    func value(in row: JSONValue) -> JSONValue? {
+        var value: JSONValue? = row
+        for part in member.split(separator: ".") { value = value?[String(part)] }
+        return value
+    }
+
+    /// The cell, not yet made safe for its sink.
+    func cell(_ row: JSONValue, isDetail: Bool) -> String {
+        guard let value = value(in: row), !value.isNull else { return "" }
+        switch (style, value) {
+        case (.time, .string(let text)): return Self.time(text, isDetail: isDetail)
+        case (.list, .array(let items)): return items.map { $0.stringValue ?? $0.text }.joined(separator: ", ")
+        case (.yesOrNo, .bool(let flag)): return flag ? "yes" : "no"
+        case (_, .string(let text)): return text
+        default: return value.text
+        }
+    }
+
+    /// An RFC 3339 time in UTC as people read it; the time that stands for "never" is empty.
+    static func time(_ text: String, isDetail: Bool) -> String {
+        guard text.utf8.count >= 20, text.hasSuffix("Z"), !text.hasPrefix("0001-01-01") else {
+            return text.hasPrefix("0001-01-01") ? "" : text
+        }
+        let day = text.prefix(10)
+        return isDetail ? "\(day) \(text.dropFirst(11).prefix(8)) UTC" : String(day)
+    }
+
+    /// The name by which `--columns` picks it.
+    var name: String { title.lowercased().replacing(" ", with: "_") }
+}

@@ -1,0 +1,55 @@
+package import Domain
+
+/// Bits of the keyUsage extension (RFC 5280 §4.2.1.3), most significant first as in the BIT STRING.
+package struct KeyUsage: OptionSet, Hashable, Sendable, CustomStringConvertible {
+    package let rawValue: UInt16
+
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
+
+    package static let digitalSignature = KeyUsage(rawValue: 1 << 15)
+    package static let contentCommitment = KeyUsage(rawValue: 1 << 14)
+    package static let keyEncipherment = KeyUsage(rawValue: 1 << 13)
+    package static let dataEncipherment = KeyUsage(rawValue: 1 << 12)
+    package static let keyAgreement = KeyUsage(rawValue: 1 << 11)
+    package static let keyCertSign = KeyUsage(rawValue: 1 << 10)
+    package static let cRLSign = KeyUsage(rawValue: 1 << 9)
+    package static let encipherOnly = KeyUsage(rawValue: 1 << 8)
+    package static let decipherOnly = KeyUsage(rawValue: 1 << 7)
+
+    private static let names: [(KeyUsage, String)] = [
+        (.digitalSignature, "digitalSignature"), (.contentCommitment, "contentCommitment"),
+        (.keyEncipherment, "keyEncipherment"), (.dataEncipherment, "dataEncipherment"),
+        (.keyAgreement, "keyAgreement"), (.keyCertSign, "keyCertSign"), (.cRLSign, "cRLSign"),
+        (.encipherOnly, "encipherOnly"), (.decipherOnly, "decipherOnly"),
+    ]
+
+    package var description: String {
+        Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+    }
+
+    init(_ node: DERNode) throws(DERError) {
+        let (_, octets) = try node.namedBits("keyUsage")
+        guard octets.count <= 2 else { throw DERError("keyUsage has more bits than are defined") }
+        let first = UInt16(octets.first ?? 0) << 8
+        rawValue = first | UInt16(octets.dropFirst().first ?? 0)
+    }
+
+    var der: [UInt8] { DERWriter.namedBits(rawValue) }
+}
+
+extension ExtendedKeyUsage {
+    package var oid: OID {
+        switch self {
+        case .serverAuth: .serverAuth
+        case .clientAuth: .clientAuth
+        case .codeSigning: .codeSigning
+        case .emailProtection: .emailProtection
+        case .timeStamping: .timeStamping
+        }
+    }
+
+    package init?(oid: OID) {
+        guard let usage = Self.allCases.first(where: { $0.oid == oid }) else { return nil }
+        self = usage
+    }
+}

@@ -1,0 +1,91 @@
+package import Domain
+
+/// Everything that goes into a certificate, decided; ``tbsCertificate()`` only encodes it.
+package struct CertificateTemplate: Sendable {
+    package let serialNumber: SerialNumber
+    package let issuer: DistinguishedName
+    package let subject: DistinguishedName
+    package let notBefore: Timestamp
+    package let notAfter: Timestamp
+    package let subjectPublicKey: SubjectPublicKey
+    /// The algorithm of the issuer's key.
+    package let signatureAlgorithm: SignatureAlgorithm
+
+    package var isCA = false
+    package var pathLenConstraint: Int?
+    package var keyUsage: KeyUsage = []
+    package var extendedKeyUsages: [OID] = []
+    /// Written in canonical order, without duplicates.
+    package var subjectAltNames: [SubjectAltName] = []
+    /// `nil` for the identifier computed from the key.
+    package var subjectKeyIdentifier: [UInt8]?
+    /// The subject key identifier of the issuer; `nil` leaves the extension out (self-signed roots).
+    package var authorityKeyIdentifier: [UInt8]?
+    package var crlDistributionPoints: [String] = []
+    package var ocspURLs: [String] = []
+    package var caIssuersURLs: [String] = []
+    package var policies: [OID] = []
+    package var mustStaple = false
+
+    package init(
+        serialNumber: SerialNumber, issuer: DistinguishedName, subject: DistinguishedName,
+        validity: (notBefore: Timestamp, notAfter: Timestamp), subjectPublicKey: SubjectPublicKey,
+        signatureAlgorithm: SignatureAlgorithm
+    ) {
+        self.serialNumber = serialNumber
+        self.issuer = issuer
+        self.subject = subject
+        notBefore = validity.notBefore
+        notAfter = validity.notAfter
+        self.subjectPublicKey = subjectPublicKey
+        self.signatureAlgorithm = signatureAlgorithm
+    }
+
+    /// The `TBSCertificate` of RFC 5280 §4.1.
+    package func tbsCertificate() -> TBSCertificate {
+        let der = DERWriter.sequence(
+            DERWriter.explicit(0, DERWriter.integer(2)),
+            DERWriter.integer(magnitude: serialNumber.magnitude),
+            signatureAlgorithm.der,
+            issuer.der,
+            DERWriter.sequence(DERTime.encode(notBefore), DERTime.encode(notAfter)),
+            subject.der,
+            subjectPublicKey.spkiDER,
+            DERWriter.explicit(3, DERWriter.sequence(of: extensions.map(\.der))))
+        return TBSCertificate(der: der, signatureAlgorithm: signatureAlgorithm, serialNumber: serialNumber)
+    }
+
+    /// In an order that never varies, so that equal templates give equal octets.
+    private var extensions: [CertificateExtension] {
+        var list = [ExtensionEncoding.basicConstraints(isCA: isCA, pathLenConstraint: pathLenConstraint)]
+        if !keyUsage.isEmpty { list.append(ExtensionEncoding.keyUsage(keyUsage)) }
+        if !extendedKeyUsages.isEmpty { list.append(ExtensionEncoding.extendedKeyUsage(extendedKeyUsages)) }
+        list.append(ExtensionEncoding.subjectKeyIdentifier(subjectKeyIdentifier ?? subjectPublicKey.keyIdentifier))
+        if let authorityKeyIdentifier {
+            list.append(ExtensionEncoding.authorityKeyIdentifier(authorityKeyIdentifier))
+        }
+        let names = SubjectAltName.canonicalOrder(subjectAltNames)
+        if !names.isEmpty { list.append(ExtensionEncoding.subjectAltName(names, isCritical: subject.isEmpty)) }
+        if !crlDistributionPoints.isEmpty {
+            list.append(ExtensionEncoding.crlDistributionPoints(crlDistributionPoints))
+        }
+        if !ocspURLs.isEmpty || !caIssuersURLs.isEmpty {
+            list.append(ExtensionEncoding.authorityInfoAccess(ocsp: ocspURLs, caIssuers: caIssuersURLs))
+        }
+        if !policies.isEmpty { list.append(ExtensionEncoding.certificatePolicies(policies)) }
+        if mustStaple { list.append(ExtensionEncoding.mustStaple) }
+        return list
+    }
+}
+
+/// An encoded certificate that lacks its signature.
+package struct TBSCertificate: Sendable {
+    package let der: [UInt8]
+    package let signatureAlgorithm: SignatureAlgorithm
+    package let serialNumber: SerialNumber
+
+    /// The complete certificate.
+    package func certificateDER(signature: [UInt8]) -> [UInt8] {
+        DERWriter.sequence(der, signatureAlgorithm.der, DERWriter.bitString(signature))
+    }
+}

@@ -1,0 +1,165 @@
+import Domain
+
+/// The rules themselves: each returns what is wrong, or `nil`.
+struct LintInspection {
+    let certificate: X509Certificate
+    /// The certificate itself when it is self-signed.
+    let issuer: X509Certificate
+
+    private static let allowedExtensions: Set<OID> = [
+        .basicConstraints, .keyUsage, .extendedKeyUsage, .subjectKeyIdentifier, .authorityKeyIdentifier,
+        .subjectAltName, .crlDistributionPoints, .authorityInfoAccess, .certificatePolicies, .tlsFeature,
+    ]
+
+    private var extensions: CertificateExtensions { certificate.extensions }
+    private var isSelfSigned: Bool { certificate == issuer }
+
+    func problem(with rule: LintRule) -> String? {
+        switch rule {
+        case .encoding: certificate.version == 3 ? nil : "version is \(certificate.version), not 3"
+        case .serialNumber: serialNumber
+        case .issuerName: issuerName
+        case .signatureAlgorithm: signatureAlgorithm
+        case .validityEncoding: validityEncoding
+        case .validityOrder: certificate.notBefore < certificate.notAfter ? nil : "notAfter is not after notBefore"
+        case .validityWithinIssuer: validityWithinIssuer
+        case .basicConstraints: basicConstraints
+        case .keyUsage: keyUsage
+        case .keyUsageForKeyType: keyUsageForKeyType
+        case .extendedKeyUsage: extendedKeyUsage
+        case .subjectAltName: subjectAltName
+        case .subjectAltNameCriticality: subjectAltNameCriticality
+        case .commonNameAmongNames: commonNameAmongNames
+        case .subjectKeyIdentifier: subjectKeyIdentifier
+        case .authorityKeyIdentifier: authorityKeyIdentifier
+        case .unexpectedExtension: unexpectedExtension
+        case .locations: locations
+        case .keyReuse: keyReuse
+        case .mustStapleWithoutResponder:
+            extensions.mustStaple && extensions.ocspURLs.isEmpty ? "must-staple without an OCSP address" : nil
+        }
+    }
+
+    /// §4.1.2.2 is kept by the type; 64 bits of entropy need at least 8 octets nearly always.
+    private var serialNumber: String? {
+        certificate.serialNumber.magnitude.count >= 8 ? nil : "shorter than 64 bits, so it was not drawn at random"
+    }
+
+    private var issuerName: String? {
+        if certificate.issuer.isEmpty { return "issuer is empty" }
+        return certificate.issuer.der == issuer.subject.der ? nil : "is not the subject of the issuing certificate"
+    }
+
+    private var signatureAlgorithm: String? {
+        let expected = issuer.subjectPublicKey.signatureAlgorithm
+        return certificate.signatureAlgorithm == expected
+            ? nil : "is \(certificate.signatureAlgorithm), the issuing key makes \(expected)"
+    }
+
+    private var validityEncoding: String? {
+        let expected = DERWriter.sequence(
+            DERTime.encode(certificate.notBefore), DERTime.encode(certificate.notAfter))
+        return certificate.validityDER.elementsEqual(expected)
+            ? nil : "UTCTime is for years through 2049, GeneralizedTime from 2050"
+    }
+
+    private var validityWithinIssuer: String? {
+        if certificate.notAfter > issuer.notAfter {
+            return "outlives the issuing certificate (\(issuer.notAfter.rfc3339))"
+        }
+        return nil
+    }
+
+    private var basicConstraints: String? {
+        guard let item = extensions[.basicConstraints], let value = extensions.basicConstraints else {
+            return "missing"
+        }
+        if !item.isCritical { return "not critical" }
+        return value.isCA || value.pathLenConstraint == nil ? nil : "path length without CA:TRUE"
+    }
+
+    private var keyUsage: String? {
+        guard let item = extensions[.keyUsage], let usage = extensions.keyUsage else { return "missing" }
+        if !item.isCritical { return "not critical" }
+        if usage.isEmpty { return "no bit is set" }
+        let signsCertificates = usage.contains(.keyCertSign) || usage.contains(.cRLSign)
+        if certificate.isCA { return usage.contains(.keyCertSign) ? nil : "CA without keyCertSign" }
+        return signsCertificates ? "leaf with keyCertSign or cRLSign" : nil
+    }
+
+    /// RFC 5480 §3, RFC 8410 §5, RFC 3279 §2.3.1.
+    private var keyUsageForKeyType: String? {
+        let usage = extensions.keyUsage ?? []
+        switch certificate.subjectPublicKey.algorithm {
+        case .rsa: return usage.contains(.keyAgreement) ? "keyAgreement for an RSA key" : nil
+        case .ecdsa:
+            return usage.isDisjoint(with: [.keyEncipherment, .dataEncipherment])
+                ? nil : "encipherment for an elliptic-curve key"
+        case .ed25519:
+            return usage.isDisjoint(with: [.keyEncipherment, .dataEncipherment, .keyAgreement])
+                ? nil : "encipherment or key agreement for an Ed25519 key"
+        }
+    }
+
+    private var extendedKeyUsage: String? {
+        let purposes = extensions.extendedKeyUsages
+        if certificate.isCA { return nil }
+        if purposes.isEmpty { return "missing" }
+        if Set(purposes).count != purposes.count { return "a purpose occurs twice" }
+        if purposes.contains(.anyExtendedKeyUsage) { return "anyExtendedKeyUsage in a leaf" }
+        guard purposes.contains(.timeStamping) else { return nil }
+        let isCritical = extensions[.extendedKeyUsage]?.isCritical ?? false
+        return purposes.count == 1 && isCritical ? nil : "timeStamping must be alone and critical (RFC 3161 §2.3)"
+    }
+
+    private var subjectAltName: String? {
+        let names = certificate.subjectAltNames
+        if let first = extensions.unsupportedNames.first { return first }
+        if Set(names).count != names.count { return "a name occurs twice" }
+        if certificate.isCA { return certificate.subject.isEmpty ? "CA with an empty subject" : nil }
+        let needsNames = certificate.subject.isEmpty || extensions.extendedKeyUsages.contains(.serverAuth)
+        return needsNames && names.isEmpty ? "missing" : nil
+    }
+
+    private var subjectAltNameCriticality: String? {
+        guard let item = extensions[.subjectAltName] else { return nil }
+        return item.isCritical == certificate.subject.isEmpty
+            ? nil : "must be critical exactly when the subject is empty (RFC 5280 §4.2.1.6)"
+    }
+
+    private var commonNameAmongNames: String? {
+        guard !certificate.isCA, let commonName = certificate.subject.commonName,
+            let name = try? SubjectAltName(classifying: commonName)
+        else { return nil }
+        return certificate.subjectAltNames.contains(name) ? nil : "common name \(name.text) is not among the names"
+    }
+
+    private var subjectKeyIdentifier: String? {
+        guard let identifier = extensions.subjectKeyIdentifier else { return "missing" }
+        return (8...32).contains(identifier.count) ? nil : "\(identifier.count) octets long"
+    }
+
+    private var authorityKeyIdentifier: String? {
+        if isSelfSigned { return nil }
+        guard let expected = issuer.extensions.subjectKeyIdentifier else { return nil }
+        guard let identifier = extensions.authorityKeyIdentifier else { return "missing" }
+        return identifier == expected ? nil : "is not the subject key identifier of the issuing certificate"
+    }
+
+    private var unexpectedExtension: String? {
+        extensions.all.first { !Self.allowedExtensions.contains($0.oid) }.map { "\($0.oid) is not on the allow-list" }
+    }
+
+    private var locations: String? {
+        let urls = extensions.crlDistributionPoints + extensions.ocspURLs + extensions.caIssuersURLs
+        return urls.first { url in
+            guard let parsed = try? URIName(url) else { return true }
+            return parsed.host == nil || !["http", "https"].contains(parsed.scheme)
+        }.map { "\($0) is not an http address" }
+    }
+
+    private var keyReuse: String? {
+        !isSelfSigned && certificate.subjectPublicKey == issuer.subjectPublicKey
+            ? "subject key is the key of the issuing certificate" : nil
+    }
+}

@@ -1,0 +1,216 @@
+import APIContract
+import Access
+import ConnectorKit
+import ControlAPI
+import Domain
+import Encoding
+import HTTPServing
+import HostEffects
+import IssuerConnectors
+import Lifecycle
+import Logging
+import PKI
+import Query
+import Sealing
+import ServiceLifecycle
+import Settings
+import Store
+import TargetConnectors
+import Telemetry
+
+/// Wires the parts of the server together. Nothing here does I/O; ``StartUp`` does, once the port is taken.
+struct ServerAssembly: Sendable {
+    let dispatcher: Dispatcher
+    let limits: ListenerLimits
+    let startUp: StartUp
+
+    init(
+        configuration: ServerConfiguration,
+        instance: String,
+        directory: DataDirectory,
+        sealing: SealingKey,
+        tls: ServerTLS,
+        opening: DatabaseOpening,
+        database: any MigratableDatabase,
+        metrics: MetricsRegistry,
+        fileSystem: FileSystem,
+        time: TimeSource,
+        random: RandomSource,
+        logs: LogBootstrap,
+        tell: @escaping @Sendable (String) -> Void
+    ) throws {
+        let sealer = sealing.sealer
+        let context = LifecycleContext(
+            database: database, time: time, random: random, timing: Self.timing(configuration.schedule)
+        )
+        let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
+        let registry = IssuerRegistry(
+            make: authorities.connectorMaker(
+                authorities.access(
+                    readCertificates: { try Self.read($0, secret: false, fileSystem).withText { $0 } },
+                    readKey: { try Self.read($0, secret: true, fileSystem) }
+                )
+            )
+        )
+        let issue = IssueFlow(context, registry: registry, instance: instance)
+        let authenticator = Authenticator(database: database, sealer: sealer, time: time)
+        let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
+        let bootstrap = BootstrapLatch()
+        let state = ServingState()
+        let startedAt = time.now
+        let setup = SetupTokenFile(
+            path: directory.setupTokenFile, fileSystem: fileSystem, time: time, random: random
+        )
+        ProcessMetrics.register(in: metrics, startedAt: startedAt)
+        let services = ControlPlaneServices(
+            context: context, sealer: sealer, registry: registry, issue: issue, targetRules: Self.targetRules,
+            authenticator: authenticator,
+            bootstrap: { bootstrap.flow },
+            enrollment: EnrollmentFlow(
+                database: database, time: time, random: random,
+                bootstrapToken: configuration.secrets.agentBootstrapToken
+            ),
+            state: state, metrics: metrics, startedAt: startedAt,
+            version: Self.version,
+            controlPlaneCA: { tls.authority?.pem },
+            onBootstrap: { try? setup.remove() }
+        )
+        var environment = ServingEnvironment(
+            state: state, authenticator: BearerAuthenticator(authenticator), registry: metrics,
+            logger: logs.logger("http"), time: time, random: random
+        )
+        environment.rateLimits = RateLimits(settings: Self.rateLimits(configuration.rateLimit))
+        environment.cors = CORSPolicy(origins: configuration.listener.corsOrigins)
+        environment.proxies = TrustedProxies(
+            ranges: configuration.listener.trustedProxies.compactMap { AddressRange($0) }
+        )
+        environment.idempotency = DatabaseIdempotencyKeeper(
+            database: database, sealer: sealer, ttl: configuration.idempotencyTTL
+        )
+        environment.limits = Self.limits(configuration.listener)
+        limits = environment.limits
+        dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
+
+        let leadership = Leadership(
+            holder: instance, host: ServerNames.hostName() ?? "", processID: Int(StartUp.processID),
+            database: database, time: time, random: random, log: logs.logger("scheduler")
+        )
+        let recovery = OrderRecovery(context, registry: registry)
+        let ticks = SchedulerMetrics(metrics)
+        let runner = LoopRunner(
+            loops: LoopTable.loops(
+                context, leadership: leadership, recovery: recovery, intervals: Self.intervals(configuration.schedule)
+            ),
+            leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
+            observe: ticks.observe
+        )
+        startUp = StartUp(
+            configuration: configuration, directory: directory, sealing: sealing, tls: tls, opening: opening,
+            database: database, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
+            makeBootstrap: { generated in
+                BootstrapFlow(
+                    database: database, sealer: sealer, time: time, random: random, chosen: chosen,
+                    generated: generated, generatedUntil: startedAt + SetupTokenFile.lifetime
+                )
+            },
+            seed: IssuerSeed(
+                database: database, flow: IssuerFlow(context, sealer: sealer, registry: registry),
+                subordinate: configuration.subordinateCA
+            ),
+            registry: registry, recovery: recovery,
+            scheduler: SchedulerService(leadership: leadership, runner: runner, log: logs.logger("scheduler")),
+            log: logs.logger("server"), tell: tell
+        )
+    }
+
+    private static func read(_ path: String, secret isSecret: Bool, _ fileSystem: FileSystem) throws -> Secret {
+        let octets =
+            isSecret
+            ? try PrivateFileRule.read(path, fileSystem: fileSystem)
+            : try fileSystem.read(PathRules.realPath(path) ?? path)
+        guard let octets else {
+            throw IssuerError(
+                .validation, "\(path) does not exist", help: "correct the path in the issuer's configuration")
+        }
+        return Secret(octets)
+    }
+
+    private static func chosenToken(_ secret: Secret?) throws -> SetupToken? {
+        guard let secret else { return nil }
+        guard let token = SetupToken(chosen: secret) else {
+            throw StartUpFailure(
+                .configuration,
+                "CERTCTL_BOOTSTRAP_TOKEN must have at least 32 characters; make one with: openssl rand -hex 32"
+            )
+        }
+        return token
+    }
+
+    private static let targetRules = TargetTypeRules(
+        schema: { type in try targetDescriptor(type).schema },
+        problems: { type, config in
+            try targetDescriptor(type).problems(in: .object(config), at: JSONPointer.root.appending("config"))
+        }
+    )
+
+    private static func targetDescriptor(_ type: TargetType) throws(ServiceError) -> TargetDescriptor {
+        do {
+            return try TargetCatalog.descriptor(of: type)
+        } catch {
+            throw ServiceError(
+                .unprocessable, error.description,
+                problems: [FieldProblem(pointer: "/type", code: "not_available", detail: error.description)]
+            )
+        }
+    }
+
+    @Sendable
+    private static func version() async -> VersionBody {
+        VersionBody {
+            $0.version = Version.number
+            $0.toolchain = "swift-6"
+            $0.runtime = "swift"
+        }
+    }
+
+    private static func timing(_ schedule: ScheduleConfiguration) -> LifecycleTiming {
+        var timing = LifecycleTiming()
+        timing.runningLease = schedule.runningLease
+        timing.awaitingCSRTimeout = schedule.awaitingCSRTimeout
+        timing.agentOfflineAfter = schedule.agentOfflineAfter
+        timing.agentOfflineJobTTL = schedule.agentOfflineJobTTL
+        return timing
+    }
+
+    private static func intervals(_ schedule: ScheduleConfiguration) -> LoopIntervals {
+        var intervals = LoopIntervals()
+        intervals.renewalCheck = schedule.renewalCheck
+        intervals.jobRetry = schedule.retry
+        intervals.jobTimeout = schedule.jobTimeout
+        intervals.agentHealth = schedule.agentHealthCheck
+        intervals.expiry = schedule.shortLivedExpiryCheck
+        intervals.orders = schedule.jobProcessor
+        return intervals
+    }
+
+    private static func rateLimits(_ configuration: RateLimitConfiguration) -> RateLimitSettings {
+        var settings = RateLimitSettings()
+        settings.isEnabled = configuration.isEnabled
+        settings.requestsPerSecond = configuration.rate
+        settings.burst = configuration.burst
+        settings.actorRequestsPerSecond = configuration.userRate
+        settings.actorBurst = configuration.userBurst
+        return settings
+    }
+
+    private static func limits(_ configuration: ListenerConfiguration) -> ListenerLimits {
+        var limits = ListenerLimits()
+        limits.headerTimeout = configuration.readHeaderTimeout
+        limits.requestTimeout = configuration.readTimeout
+        limits.responseTimeout = configuration.writeTimeout
+        limits.idleTimeout = configuration.idleTimeout
+        limits.maximumConnections = configuration.maxConnections
+        limits.bodyBytes = configuration.maxBodySize
+        return limits
+    }
+}

@@ -1,0 +1,124 @@
+package import Domain
+import HTTPServing
+import HostEffects
+import Logging
+import NIOPosix
+import Query
+import ServiceLifecycle
+package import Settings
+import Telemetry
+import UnixSignals
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The control plane as one program: reads top to bottom as the start-up sequence (specification, operations §5.1).
+package struct ServerProgram: Sendable {
+    private let configuration: ServerConfiguration
+    private let time: TimeSource
+    private let random: RandomSource
+    private let fileSystem = FileSystem.live
+    /// Where the banner goes.
+    private let tell: @Sendable (String) -> Void
+
+    package init(
+        _ configuration: ServerConfiguration,
+        time: TimeSource = .system,
+        random: RandomSource = .system,
+        tell: @escaping @Sendable (String) -> Void
+    ) {
+        self.configuration = configuration
+        self.time = time
+        self.random = random
+        self.tell = tell
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    ///
+    /// - Throws: ``StartUpFailure`` when the server cannot start.
+    package func run() async throws {
+        // Everything that this process creates is its own alone, SQLite's side files included.
+        _ = umask(0o077)
+        let instance = Self.instanceName(random)
+        let logs = ServerLog.bootstrap(configuration.logging, instance: instance, time: time)
+        let log = logs.logger("server")
+        log.info("certctl starting", LogField("pid", Int(getpid())))
+
+        let directory = try DataDirectory(preparing: configuration.dataDirectory, fileSystem: fileSystem)
+        let sealing = try SealingKey.load(
+            configuration, directory: directory, fileSystem: fileSystem, time: time, random: random
+        )
+        let tls = try await ServerTLS.load(
+            configuration, directory: directory, fileSystem: fileSystem, time: time, random: random,
+            log: logs.logger("tls")
+        )
+        let metrics = MetricsRegistry(time: time)
+        let opening = DatabaseOpening(
+            configuration: configuration.database, instance: instance, metrics: metrics, fileSystem: fileSystem,
+            time: time, log: logs.logger("db")
+        )
+        let open = try opening.open()
+        let server = try ServerAssembly(
+            configuration: configuration, instance: instance, directory: directory, sealing: sealing, tls: tls,
+            opening: opening, database: open.database, metrics: metrics, fileSystem: fileSystem, time: time,
+            random: random, logs: logs, tell: tell
+        )
+        defer { withExtendedLifetime(open.fileLock) {} }
+        do {
+            try await serve(server, tls: tls, log: log, logs: logs)
+        } catch {
+            await open.database.close()
+            throw error
+        }
+        await open.database.close()
+        log.notice("certctl stopped")
+    }
+
+    private func serve(_ server: ServerAssembly, tls: ServerTLS, log: Logger, logs: LogBootstrap) async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let listener: HTTPListener
+        do {
+            listener = try await HTTPListener.bind(
+                host: configuration.listener.host, port: configuration.listener.port, responder: server.dispatcher,
+                material: tls.material, limits: server.limits,
+                drain: DrainPlan(
+                    delay: configuration.drainDelay,
+                    budget: max(.seconds(1), configuration.shutdownBudget - .seconds(5))
+                ),
+                group: group
+            )
+        } catch let error as BindFailure {
+            throw StartUpFailure(.failure, error.description)
+        }
+        let services: [any Service] = [
+            server.startUp, listener,
+            TLSMaintenance(tls: tls, interval: configuration.tls.reloadInterval, time: time),
+            ReloadService(tls: tls, log: log),
+        ]
+        var quiet = logs.logger("services")
+        quiet.logLevel = .error
+        var plan = ServiceGroupConfiguration(
+            services: services.map {
+                .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .cancelGroup)
+            },
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: quiet
+        )
+        plan.maximumGracefulShutdownDuration = configuration.shutdownBudget
+        try await ServiceGroup(configuration: plan).run()
+    }
+
+    /// A name that no other process ever had: host, process id, and random digits.
+    private static func instanceName(_ random: RandomSource) -> String {
+        let digits = random.bytes(4).map { octet in
+            let text = String(octet, radix: 16)
+            return text.count == 1 ? "0\(text)" : text
+        }
+        return "\(ServerNames.hostName() ?? "host")-\(getpid())-\(digits.joined())"
+    }
+}

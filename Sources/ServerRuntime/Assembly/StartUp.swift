@@ -1,0 +1,127 @@
+import Access
+import ConnectorKit
+import Domain
+import HTTPServing
+import Lifecycle
+import Logging
+import PKI
+import Query
+import Sealing
+import ServiceLifecycle
+import Settings
+import Store
+import Synchronization
+import Telemetry
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// The bootstrap flow, which exists once start-up knows whether an administrator does.
+final class BootstrapLatch: Sendable {
+    private let current = Mutex<BootstrapFlow?>(nil)
+
+    var flow: BootstrapFlow? { current.withLock { $0 } }
+
+    func set(_ flow: BootstrapFlow) { current.withLock { $0 = flow } }
+}
+
+/// What a server does between taking its port and serving, then the background work.
+///
+/// Probes are answered meanwhile; everything else is 503 with the step in progress.
+struct StartUp: Service {
+    static var processID: Int32 { getpid() }
+
+    let configuration: ServerConfiguration
+    let directory: DataDirectory
+    let sealing: SealingKey
+    let tls: ServerTLS
+    let opening: DatabaseOpening
+    let database: any MigratableDatabase
+    let state: ServingState
+    let setup: SetupTokenFile
+    let bootstrap: BootstrapLatch
+    let chosenToken: SetupToken?
+    let makeBootstrap: @Sendable (SetupToken?) -> BootstrapFlow
+    let seed: IssuerSeed
+    let registry: IssuerRegistry
+    let recovery: OrderRecovery
+    let scheduler: SchedulerService
+    let log: Logger
+    let tell: @Sendable (String) -> Void
+
+    func run() async throws {
+        try await prepare()
+        state.markReady()
+        log.notice("ready")
+        try await scheduler.run()
+    }
+
+    private func prepare() async throws {
+        state.setStep("connecting to the database")
+        try await opening.awaitAnswer(of: database)
+        state.setStep("migrating the database")
+        try await opening.migrate(database)
+        state.setStep("checking the encryption key")
+        try await sealing.verify(in: database)
+        if configuration.database.isShared {
+            state.setStep("sharing the TLS certificate")
+            try await tls.share(through: SharedServerIdentity(database: database, sealer: sealing.sealer))
+        }
+        state.setStep("loading issuers")
+        try await seed.plant()
+        try await loadIssuers()
+        if !configuration.database.isShared {
+            // The only process of this database has just begun: whatever was submitted belongs to one that ended.
+            _ = try await recovery.abandonLost(olderThan: .zero)
+        }
+        state.setStep("preparing set-up")
+        // An operator's token takes the place of a generated one.
+        let generated = chosenToken == nil ? try await setup.prepare(database) : nil
+        bootstrap.set(makeBootstrap(generated))
+        tell(banner(generated).text)
+    }
+
+    /// Builds every issuer once. One that does not load is logged and does not keep the others from working; the
+    /// built-in CA of a fresh installation is made here.
+    private func loadIssuers() async throws {
+        let revisions = try await database.read { try IssuerStore().revisions(in: $0) }
+        for (issuer, revision) in revisions.sorted(by: { $0.key < $1.key }) {
+            do {
+                _ = try await registry.connector(for: issuer, revision: revision)
+            } catch let error as IssuerError {
+                log.error("issuer does not load", .issuer(issuer), LogField("error", "\(error.message). \(error.help)"))
+            }
+        }
+    }
+
+    private func banner(_ token: SetupToken?) -> Banner {
+        let kind =
+            switch configuration.database.location {
+            case .sqlite(let path): "SQLite, \(path)"
+            case .sqliteInMemory: "SQLite, in memory: everything is lost at the end"
+            case .postgres: "PostgreSQL"
+            }
+        let authority = tls.authority
+        let isKeyGenerated = configuration.secrets.encryptionKey == nil
+        return Banner(
+            url: "https://\(Self.urlHost(configuration.listener.host)):\(configuration.listener.port)",
+            dataDirectory: directory.path,
+            database: kind,
+            authorityFingerprint: authority?.fingerprintSHA256,
+            authorityPath: authority == nil ? nil : directory.authorityCertificate,
+            setupToken: token,
+            setupTokenPath: directory.setupTokenFile,
+            sealingKeyPath: isKeyGenerated ? directory.sealingKeyFile : nil
+        )
+    }
+
+    private static func urlHost(_ host: String) -> String {
+        if host == "0.0.0.0" || host == "::" { return "localhost" }
+        return host.contains(":") ? "[\(host)]" : host
+    }
+}

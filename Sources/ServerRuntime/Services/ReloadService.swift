@@ -1,0 +1,19 @@
+import Logging
+import ServiceLifecycle
+import Telemetry
+import UnixSignals
+
+/// Re-reads the TLS material on SIGHUP.
+struct ReloadService: Service {
+    let tls: ServerTLS
+    let log: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                log.notice("SIGHUP: reloading")
+                await tls.refresh()
+            }
+        }
+    }
+}

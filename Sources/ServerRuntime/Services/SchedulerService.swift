@@ -1,0 +1,26 @@
+import Lifecycle
+import Logging
+import ServiceLifecycle
+import Telemetry
+
+/// Runs leadership and the background loops until the process stops.
+struct SchedulerService: Service {
+    let leadership: Leadership
+    let runner: LoopRunner
+    let log: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await leadership.run() }
+                group.addTask { await runner.run() }
+                await group.waitForAll()
+            }
+        }
+        do {
+            try await leadership.release()
+        } catch {
+            log.warn("the leader lease was not given back; it ends by itself", .error(error))
+        }
+    }
+}

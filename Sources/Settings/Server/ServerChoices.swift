@@ -1,0 +1,14 @@
+/// Where the certificate of the HTTPS listener comes from.
+package enum ServerTLSMode: String, Sendable, CaseIterable {
+    case auto, files
+}
+
+/// How far SQLite goes to make a commit survive power loss.
+package enum SQLiteSynchronous: String, Sendable, CaseIterable {
+    case full, normal
+}
+
+/// What a starting server does about pending migrations.
+package enum MigrationMode: String, Sendable, CaseIterable {
+    case auto, check, off
+}

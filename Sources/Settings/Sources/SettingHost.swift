@@ -1,0 +1,70 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Everything outside the arguments that decides a configuration: environment, files, and who runs the program.
+package struct SettingHost: Sendable {
+    package let environment: [String: String]
+    let files: FileAccess
+    let effectiveUserID: UInt32
+    /// Effective and supplementary groups of the process.
+    let groups: Set<UInt32>
+
+    package init(
+        environment: [String: String],
+        files: FileAccess,
+        effectiveUserID: UInt32 = 0,
+        groups: Set<UInt32> = [0]
+    ) {
+        self.environment = environment
+        self.files = files
+        self.effectiveUserID = effectiveUserID
+        self.groups = groups
+    }
+
+    /// The process as it runs now.
+    package static func current() -> SettingHost {
+        SettingHost(
+            environment: processEnvironment(),
+            files: .system,
+            effectiveUserID: UInt32(geteuid()),
+            groups: processGroups()
+        )
+    }
+
+    /// Whether a file that holds a secret is closed to others (specification, operations §3.6).
+    ///
+    /// A group may read only what belongs to root and to a group of this process: so Kubernetes and systemd deliver.
+    func protects(_ file: FileContent) -> Bool {
+        if file.mode & 0o027 != 0 { return false }
+        guard file.mode & 0o040 != 0 else { return true }
+        return file.owner == 0 && groups.contains(file.group)
+    }
+
+    private static func processEnvironment() -> [String: String] {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let pointer = entry.pointee {
+            let text = String(cString: pointer)
+            if let separator = text.firstIndex(of: "=") {
+                variables[String(text[..<separator])] = String(text[text.index(after: separator)...])
+            }
+            entry += 1
+        }
+        return variables
+    }
+
+    private static func processGroups() -> Set<UInt32> {
+        var groups: Set<UInt32> = [UInt32(getegid())]
+        let count = getgroups(0, nil)
+        guard count > 0 else { return groups }
+        var list = [gid_t](repeating: 0, count: Int(count))
+        let filled = getgroups(count, &list)
+        for group in list.prefix(Int(max(0, filled))) { groups.insert(UInt32(group)) }
+        return groups
+    }
+}

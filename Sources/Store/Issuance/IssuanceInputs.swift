@@ -1,0 +1,57 @@
+package import Domain
+package import Query
+
+/// Everything in the database that decides about an issuance, read in one statement.
+package struct IssuanceInputs: Hashable, Sendable {
+    package let certificate: Certificate
+    package let policy: RenewalPolicyFields
+    package let profile: ProfileFields?
+    package let issuerType: IssuerType
+    package let issuerEnabled: Bool
+    package let configRevision: Int
+    /// Whether any target would receive what is issued.
+    package let hasTargets: Bool
+
+    /// Reads the inputs; `nil` when there is no such certificate.
+    package static func read(_ id: CertificateID, in tx: any Transaction) throws -> IssuanceInputs? {
+        try tx.row(
+            """
+            SELECT \(fragment: CertificateStore.columns), \(fragment: policyColumns), \(fragment: profileColumns),
+                i.type AS i_type, i.enabled AS i_enabled, i.config_revision AS i_config_revision,
+                EXISTS (SELECT 1 FROM certificate_target_mappings m JOIN deployment_targets d ON d.id = m.target_id
+                    WHERE m.certificate_id = c.id AND d.enabled AND d.retired_at IS NULL) AS has_targets
+            FROM managed_certificates c
+            JOIN issuers i ON i.id = c.issuer_id
+            JOIN renewal_policies r ON r.id = c.renewal_policy_id
+            LEFT JOIN certificate_profiles p ON p.id = c.certificate_profile_id
+            WHERE c.id = \(id)
+            """
+        ).map { try IssuanceInputs($0) }
+    }
+
+    private init(_ row: Row) throws(DatabaseError) {
+        certificate = try Certificate(row)
+        policy = try RenewalPolicyFields(row, prefix: "r_")
+        profile = try row.optionalText("p_name") == nil ? nil : ProfileFields(row, prefix: "p_")
+        issuerType = try row.value("i_type")
+        issuerEnabled = try row.bool("i_enabled")
+        configRevision = try row.int("i_config_revision")
+        hasTargets = try row.bool("has_targets")
+    }
+
+    private static let policyColumns: SQL = """
+        r.name AS r_name, r.renewal_window_days AS r_renewal_window_days, r.auto_renew AS r_auto_renew,
+        r.max_retries AS r_max_retries, r.retry_interval_seconds AS r_retry_interval_seconds,
+        r.alert_thresholds_days AS r_alert_thresholds_days, r.alert_channels AS r_alert_channels,
+        r.alert_severity_map AS r_alert_severity_map
+        """
+
+    private static let profileColumns: SQL = """
+        p.name AS p_name, p.description AS p_description, p.allowed_key_algorithms AS p_allowed_key_algorithms,
+        p.max_ttl_seconds AS p_max_ttl_seconds, p.allowed_ekus AS p_allowed_ekus,
+        p.required_san_patterns AS p_required_san_patterns, p.spiffe_uri_pattern AS p_spiffe_uri_pattern,
+        p.allow_short_lived AS p_allow_short_lived, p.must_staple AS p_must_staple,
+        p.required_csr_attributes AS p_required_csr_attributes, p.acme_auth_mode AS p_acme_auth_mode,
+        p.requires_approval AS p_requires_approval, p.enabled AS p_enabled
+        """
+}

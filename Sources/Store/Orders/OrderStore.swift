@@ -1,0 +1,142 @@
+package import Domain
+package import Encoding
+package import Query
+
+/// The orders at certification authorities, and with them every serial number that was ever allocated.
+package struct OrderStore: Sendable {
+    package init() {}
+
+    private static let columns: SQL = """
+        id, issuer_id, certificate_id, job_id, kind, idempotency_key, serial_number, csr_pem, upstream_order_id,
+        upstream_ref, state, attempts, next_poll_at, deadline_at, last_error, row_version, created_at
+        """
+
+    /// Records the intent, in one statement.
+    ///
+    /// Throws ``StoreError/serialTaken(_:)`` when the issuer has used the serial number before.
+    package func record(_ new: NewOrder, in tx: any Transaction) throws {
+        do {
+            try tx.execute(
+                """
+                INSERT INTO issuer_orders (
+                    id, issuer_id, certificate_id, job_id, kind, idempotency_key, serial_number, csr_pem, csr_sha256,
+                    state, attempts, deadline_at, created_at, updated_at
+                ) VALUES (
+                    \(new.id), \(new.issuerID), \(new.certificateID), \(new.jobID), \(new.purpose),
+                    \(new.idempotencyKey), \(new.serialNumber), \(new.csrPEM), \(new.csrSHA256), 'submitting', 1,
+                    \(new.deadlineAt), \(tx.now), \(tx.now)
+                )
+                """
+            )
+        } catch {
+            switch error.kind {
+            case .uniqueViolation("issuer_orders_issuer_id_serial_number_key"):
+                throw StoreError.serialTaken(new.issuerID)
+            case .uniqueViolation("issuer_orders_issuer_id_idempotency_key_key"):
+                throw StoreError.alreadyExists(.order, field: "idempotency_key")
+            default: throw error
+            }
+        }
+    }
+
+    package func find(_ id: OrderID, in tx: any Transaction) throws -> IssuerOrder? {
+        try tx.row("SELECT \(fragment: Self.columns) FROM issuer_orders WHERE id = \(id)")
+            .map { try IssuerOrder($0) }
+    }
+
+    /// The order of a job that is neither finished nor given up.
+    package func open(of job: JobID, in tx: any Transaction) throws -> IssuerOrder? {
+        try tx.row(
+            """
+            SELECT \(fragment: Self.columns) FROM issuer_orders
+            WHERE job_id = \(job) AND state IN ('submitting', 'pending') ORDER BY created_at DESC, id DESC LIMIT 1
+            """
+        ).map { try IssuerOrder($0) }
+    }
+
+    /// Marks an order issued, unless it was given up meanwhile: then nothing of it may be stored.
+    package func complete(_ id: OrderID, in tx: any Transaction) throws {
+        try close(id, as: .issued, error: nil, errorClass: nil, in: tx)
+    }
+
+    /// - `errorClass`: a class of issuer errors, by its name in the API.
+    package func fail(_ id: OrderID, error: String, errorClass: String, in tx: any Transaction) throws {
+        try close(id, as: .failed, error: error, errorClass: errorClass, in: tx)
+    }
+
+    private func close(
+        _ id: OrderID,
+        as state: OrderState,
+        error: String?,
+        errorClass: String?,
+        in tx: any Transaction
+    ) throws {
+        let changed = try tx.execute(
+            """
+            UPDATE issuer_orders SET state = \(state), next_poll_at = NULL, last_error = \(error),
+                error_class = \(errorClass), updated_at = \(tx.now), row_version = row_version + 1
+            WHERE id = \(id) AND state IN ('submitting', 'pending')
+            """
+        )
+        guard changed == 1 else {
+            throw StoreError.invalidState(.order, id: id.text, reason: "it is no longer open")
+        }
+    }
+
+    /// The authority took the order and answers later.
+    package func park(
+        _ id: OrderID,
+        upstreamOrderID: String,
+        reference: JSONValue,
+        nextPollAt: Timestamp,
+        in tx: any Transaction
+    ) throws {
+        let changed = try tx.execute(
+            """
+            UPDATE issuer_orders SET state = 'pending', upstream_order_id = \(upstreamOrderID),
+                upstream_ref = \(JSONColumn.value(reference)), next_poll_at = \(nextPollAt),
+                updated_at = \(tx.now), row_version = row_version + 1
+            WHERE id = \(id) AND state IN ('submitting', 'pending')
+            """
+        )
+        guard changed == 1 else {
+            throw StoreError.invalidState(.order, id: id.text, reason: "it is no longer open")
+        }
+    }
+
+    /// Orders whose poll is due, claimed by putting off the next poll; other workers skip them.
+    package func claimPolls(limit: Int, leaseFor lease: Duration, in tx: any Transaction) throws -> [IssuerOrder] {
+        try tx.rows(
+            """
+            WITH due AS MATERIALIZED (
+                SELECT id FROM issuer_orders WHERE state = 'pending' AND next_poll_at <= \(tx.now)
+                ORDER BY next_poll_at LIMIT \(limit)\(lock: .forUpdateSkipLocked)
+            )
+            UPDATE issuer_orders SET next_poll_at = \(tx.now + lease), last_polled_at = \(tx.now),
+                attempts = attempts + 1, updated_at = \(tx.now), row_version = row_version + 1
+            WHERE id IN (SELECT id FROM due) RETURNING \(fragment: Self.columns)
+            """
+        ).map { try IssuerOrder($0) }
+    }
+
+    /// Gives up orders whose process ended between intent and result: created before `deadline` and still
+    /// `submitting`. Their serial numbers stay taken.
+    package func abandon(
+        submittedBefore deadline: Timestamp,
+        limit: Int,
+        in tx: any Transaction
+    ) throws -> [IssuerOrder] {
+        try tx.rows(
+            """
+            WITH due AS MATERIALIZED (
+                SELECT id FROM issuer_orders WHERE state = 'submitting' AND created_at < \(deadline)
+                ORDER BY created_at LIMIT \(limit)\(lock: .forUpdateSkipLocked)
+            )
+            UPDATE issuer_orders SET state = 'abandoned',
+                last_error = 'the server ended before the outcome was recorded',
+                updated_at = \(tx.now), row_version = row_version + 1
+            WHERE id IN (SELECT id FROM due) AND state = 'submitting' RETURNING \(fragment: Self.columns)
+            """
+        ).map { try IssuerOrder($0) }
+    }
+}

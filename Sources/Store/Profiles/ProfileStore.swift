@@ -1,0 +1,117 @@
+package import Domain
+package import Query
+
+/// The certificate profiles.
+package struct ProfileStore: Sendable {
+    package init() {}
+
+    static let columns: SQL = """
+        id, name, description, allowed_key_algorithms, max_ttl_seconds, allowed_ekus, required_san_patterns,
+        spiffe_uri_pattern, allow_short_lived, must_staple, required_csr_attributes, acme_auth_mode,
+        requires_approval, enabled, row_version, created_at, updated_at
+        """
+    private static let rules = [
+        UniqueRule(constraint: "certificate_profiles_name_key", entity: .profile, field: "name"),
+        UniqueRule(constraint: "certificate_profiles_pkey", entity: .profile, field: "id"),
+    ]
+
+    @discardableResult
+    package func insert(_ id: ProfileID, _ fields: ProfileFields, in tx: any Transaction) throws -> Profile {
+        let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
+            try tx.rows(
+                """
+                INSERT INTO certificate_profiles (
+                    id, name, description, allowed_key_algorithms, max_ttl_seconds, allowed_ekus,
+                    required_san_patterns, spiffe_uri_pattern, allow_short_lived, must_staple,
+                    required_csr_attributes, acme_auth_mode, requires_approval, enabled, created_at, updated_at
+                ) VALUES (
+                    \(id), \(fields.name), \(fields.description), \(fields.keysValue), \(fields.maxTTLSeconds),
+                    \(JSONColumn.value(fields.allowedEKUs)), \(JSONColumn.value(fields.requiredSANPatterns)),
+                    \(fields.spiffeURIPattern), \(fields.allowShortLived), \(fields.mustStaple),
+                    \(JSONColumn.value(fields.requiredCSRAttributes)), \(fields.acmeAuthMode),
+                    \(fields.requiresApproval), \(fields.enabled), \(tx.now), \(tx.now)
+                ) RETURNING \(fragment: Self.columns)
+                """
+            )
+        }
+        return try Profile(rows.onlyRow())
+    }
+
+    package func find(_ id: ProfileID, in tx: any Transaction) throws -> Profile? {
+        try tx.row("SELECT \(fragment: Self.columns) FROM certificate_profiles WHERE id = \(id)")
+            .map { try Profile($0) }
+    }
+
+    package func get(_ id: ProfileID, in tx: any Transaction) throws -> Profile {
+        guard let profile = try find(id, in: tx) else { throw StoreError.notFound(.profile, id: id.text) }
+        return profile
+    }
+
+    package func list(
+        _ request: ListRequest<ProfileFilter, ProfileSort>,
+        in tx: any Transaction
+    ) throws -> Page<Profile> {
+        let filter = request.filter
+        var conditions: [SQL] = []
+        if let enabled = filter.enabled { conditions.append("enabled = \(enabled)") }
+        if let search = filter.search {
+            conditions.append("(\("name", contains: search) OR \("description", contains: search))")
+        }
+        let listing = Listing(
+            request,
+            columns: Self.columns,
+            source: "certificate_profiles",
+            conditions: conditions,
+            key: request.sort.key,
+            id: "id"
+        )
+        return try listing.page(request.page, total: request.total, in: tx) { try Profile($0) }
+    }
+
+    package func update(
+        _ id: ProfileID,
+        _ fields: ProfileFields,
+        expecting version: Int?,
+        in tx: any Transaction
+    ) throws -> Profile {
+        let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
+            try tx.rows(
+                """
+                UPDATE certificate_profiles SET name = \(fields.name), description = \(fields.description),
+                    allowed_key_algorithms = \(fields.keysValue), max_ttl_seconds = \(fields.maxTTLSeconds),
+                    allowed_ekus = \(JSONColumn.value(fields.allowedEKUs)),
+                    required_san_patterns = \(JSONColumn.value(fields.requiredSANPatterns)),
+                    spiffe_uri_pattern = \(fields.spiffeURIPattern), allow_short_lived = \(fields.allowShortLived),
+                    must_staple = \(fields.mustStaple),
+                    required_csr_attributes = \(JSONColumn.value(fields.requiredCSRAttributes)),
+                    acme_auth_mode = \(fields.acmeAuthMode), requires_approval = \(fields.requiresApproval),
+                    enabled = \(fields.enabled), updated_at = \(tx.now), row_version = row_version + 1
+                WHERE \(fragment: UpdateGuard.condition(id: id, expecting: version))
+                RETURNING \(fragment: Self.columns)
+                """
+            )
+        }
+        guard let row = rows.first else {
+            throw UpdateGuard.refusal(.profile, id: id.text, current: try find(id, in: tx)?.rowVersion)
+        }
+        return try Profile(row)
+    }
+
+    /// Deletes a profile that no certificate uses.
+    ///
+    /// Archived certificates count too: the foreign key keeps what they were issued under.
+    package func delete(_ id: ProfileID, expecting version: Int?, in tx: any Transaction) throws {
+        let counts = try DependentCount.nonZero(
+            [
+                ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE certificate_profile_id = \(id)"),
+                ("renewal_policies", "SELECT COUNT(*) FROM renewal_policies WHERE certificate_profile_id = \(id)"),
+            ],
+            in: tx
+        )
+        guard counts.isEmpty else { throw StoreError.inUse(.profile, id: id.text, counts: counts) }
+        let condition = UpdateGuard.condition(id: id, expecting: version)
+        guard try tx.execute("DELETE FROM certificate_profiles WHERE \(fragment: condition)") == 1 else {
+            throw UpdateGuard.refusal(.profile, id: id.text, current: try find(id, in: tx)?.rowVersion)
+        }
+    }
+}

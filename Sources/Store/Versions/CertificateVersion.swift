@@ -1,0 +1,123 @@
+package import Domain
+import Query
+
+/// Where the private key of a version was made.
+package enum KeyOrigin: String, Sendable, CaseIterable, Bindable {
+    case agent, server, external
+}
+
+/// One issued certificate, as stored. Immutable, except that a newer one may take its place.
+package struct CertificateVersion: Hashable, Sendable {
+    package let id: VersionID
+    package let certificateID: CertificateID
+    /// The issuer at the time of issuance.
+    package let issuerID: IssuerID
+    /// Lower-case hexadecimal without leading zeros.
+    package let serialNumber: String
+    package let notBefore: Timestamp
+    package let notAfter: Timestamp
+    package let fingerprintSHA256: String
+    package let spkiSHA256: String
+    package let keyAlgorithm: KeyAlgorithm
+    package let keySize: Int
+    package let keyOrigin: KeyOrigin
+    /// The key slot: the agent that holds the private key; `nil` for a key of the server or of a client.
+    package let agentID: AgentID?
+    package let jobID: JobID?
+    package let supersededAt: Timestamp?
+    package let createdAt: Timestamp
+
+    init(_ row: Row) throws(DatabaseError) {
+        id = try row.id("id")
+        certificateID = try row.id("certificate_id")
+        issuerID = try row.id("issuer_id")
+        serialNumber = try row.text("serial_number")
+        notBefore = try row.time("not_before")
+        notAfter = try row.time("not_after")
+        fingerprintSHA256 = try row.text("fingerprint_sha256")
+        spkiSHA256 = try row.text("spki_sha256")
+        keyAlgorithm = try row.value("key_algorithm")
+        keySize = try row.int("key_size")
+        keyOrigin = try row.value("key_origin")
+        agentID = try row.optionalID("agent_id")
+        jobID = try row.optionalID("job_id")
+        supersededAt = try row.optionalTime("superseded_at")
+        createdAt = try row.time("created_at")
+    }
+}
+
+/// A version with its encodings, for the routes that show them.
+package struct CertificateVersionDetail: Hashable, Sendable {
+    package let version: CertificateVersion
+    /// Leaf first, then the issuing chain.
+    package let pemChain: String
+    package let csrPEM: String?
+}
+
+/// A version about to be stored.
+package struct NewVersion: Sendable {
+    package let id: VersionID
+    package let certificateID: CertificateID
+    package let issuerID: IssuerID
+    package let serialNumber: String
+    package let notBefore: Timestamp
+    package let notAfter: Timestamp
+    package let fingerprintSHA256: String
+    package let spkiSHA256: String
+    package let pemChain: String
+    package let csrPEM: String?
+    package let keyAlgorithm: KeyAlgorithm
+    package let keySize: Int
+    package let keyOrigin: KeyOrigin
+    package let agentID: AgentID?
+    /// PKCS#8 sealed for the row, of a key made by the server.
+    package let sealedKey: [UInt8]?
+    package let jobID: JobID?
+
+    package init(
+        id: VersionID,
+        certificateID: CertificateID,
+        issuerID: IssuerID,
+        serialNumber: String,
+        notBefore: Timestamp,
+        notAfter: Timestamp,
+        fingerprintSHA256: String,
+        spkiSHA256: String,
+        pemChain: String,
+        csrPEM: String?,
+        keyAlgorithm: KeyAlgorithm,
+        keySize: Int,
+        keyOrigin: KeyOrigin,
+        agentID: AgentID? = nil,
+        sealedKey: [UInt8]? = nil,
+        jobID: JobID?
+    ) {
+        self.id = id
+        self.certificateID = certificateID
+        self.issuerID = issuerID
+        self.serialNumber = serialNumber
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+        self.fingerprintSHA256 = fingerprintSHA256
+        self.spkiSHA256 = spkiSHA256
+        self.pemChain = pemChain
+        self.csrPEM = csrPEM
+        self.keyAlgorithm = keyAlgorithm
+        self.keySize = keySize
+        self.keyOrigin = keyOrigin
+        self.agentID = agentID
+        self.sealedKey = sealedKey
+        self.jobID = jobID
+    }
+}
+
+/// Which versions a list shows.
+package struct VersionFilter: Hashable, Sendable {
+    package var certificateID: CertificateID
+
+    package init(certificateID: CertificateID) { self.certificateID = certificateID }
+}
+
+package enum VersionSort: String, ListSort {
+    case createdAt = "created_at"
+}

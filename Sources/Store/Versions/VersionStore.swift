@@ -1,0 +1,143 @@
+package import Domain
+package import Query
+
+/// The issued versions of certificates.
+package struct VersionStore: Sendable {
+    /// The place that seals of server-made keys are bound to.
+    package static let table = "certificate_versions"
+    package static let keyColumn = "key_material_encrypted"
+
+    package init() {}
+
+    private static let columns: SQL = """
+        id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256, spki_sha256,
+        key_algorithm, key_size, key_origin, agent_id, job_id, superseded_at, created_at
+        """
+    private static let rules = [
+        UniqueRule(
+            constraint: "certificate_versions_issuer_id_serial_number_key",
+            entity: .version,
+            field: "serial_number"
+        ),
+        UniqueRule(
+            constraint: "certificate_versions_fingerprint_sha256_key",
+            entity: .version,
+            field: "fingerprint_sha256"
+        ),
+        UniqueRule(constraint: "certificate_versions_job_id_key", entity: .version, field: "job_id"),
+    ]
+
+    /// Stores a version; the one it follows in its key slot must have been superseded before.
+    package func insert(_ new: NewVersion, in tx: any Transaction) throws {
+        try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
+            _ = try tx.execute(
+                """
+                INSERT INTO certificate_versions (
+                    id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
+                    spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
+                    key_material_encrypted, job_id, created_at
+                ) VALUES (
+                    \(new.id), \(new.certificateID), \(new.issuerID), \(new.serialNumber), \(new.notBefore),
+                    \(new.notAfter), \(new.fingerprintSHA256), \(new.spkiSHA256), \(new.pemChain), \(new.csrPEM),
+                    \(new.keyAlgorithm), \(new.keySize), \(new.keyOrigin), \(new.agentID), \(new.sealedKey),
+                    \(new.jobID), \(tx.now)
+                )
+                """
+            )
+        }
+    }
+
+    /// Ends the reign of the current version of a key slot and erases a key that the server held for it.
+    ///
+    /// - `agent`: the slot; `nil` for keys of the server or of a client.
+    ///
+    /// - Returns: The versions that were current, at most one.
+    @discardableResult
+    package func supersede(
+        slot agent: AgentID?,
+        of certificate: CertificateID,
+        in tx: any Transaction
+    ) throws -> [VersionID] {
+        try tx.rows(
+            """
+            UPDATE certificate_versions SET superseded_at = \(tx.now), key_material_encrypted = NULL
+            WHERE certificate_id = \(certificate) AND COALESCE(agent_id, '') = \(agent?.text ?? "")
+                AND superseded_at IS NULL
+            RETURNING id
+            """
+        ).map { try $0.id("id") }
+    }
+
+    package func find(_ id: VersionID, in tx: any Transaction) throws -> CertificateVersionDetail? {
+        try tx.row(
+            "SELECT \(fragment: Self.columns), pem_chain, csr_pem FROM certificate_versions WHERE id = \(id)"
+        ).map(Self.detail)
+    }
+
+    /// The current version of every key slot of a certificate, newest first.
+    package func current(of certificate: CertificateID, in tx: any Transaction) throws -> [CertificateVersion] {
+        try tx.rows(
+            """
+            SELECT \(fragment: Self.columns) FROM certificate_versions
+            WHERE certificate_id = \(certificate) AND superseded_at IS NULL ORDER BY created_at DESC, id DESC
+            """
+        ).map { try CertificateVersion($0) }
+    }
+
+    /// The current version of one key slot, with its chain.
+    package func current(
+        of certificate: CertificateID,
+        slot agent: AgentID?,
+        in tx: any Transaction
+    ) throws -> CertificateVersionDetail? {
+        try tx.row(
+            """
+            SELECT \(fragment: Self.columns), pem_chain, csr_pem FROM certificate_versions
+            WHERE certificate_id = \(certificate) AND COALESCE(agent_id, '') = \(agent?.text ?? "")
+                AND superseded_at IS NULL
+            """
+        ).map(Self.detail)
+    }
+
+    /// A private key that the server made and still holds, sealed.
+    package func sealedKey(of id: VersionID, in tx: any Transaction) throws -> [UInt8]? {
+        try tx.row("SELECT key_material_encrypted FROM certificate_versions WHERE id = \(id)")?
+            .optionalBytes("key_material_encrypted")
+    }
+
+    package func find(fingerprint: String, in tx: any Transaction) throws -> CertificateVersion? {
+        try tx.row(
+            "SELECT \(fragment: Self.columns) FROM certificate_versions WHERE fingerprint_sha256 = \(fingerprint)"
+        ).map { try CertificateVersion($0) }
+    }
+
+    /// The version that a job stored, which makes repeating the job's last step harmless.
+    package func find(storedBy job: JobID, in tx: any Transaction) throws -> CertificateVersion? {
+        try tx.row("SELECT \(fragment: Self.columns) FROM certificate_versions WHERE job_id = \(job)")
+            .map { try CertificateVersion($0) }
+    }
+
+    /// The versions of a certificate with their encodings; pages are small because each row carries a chain.
+    package func list(
+        _ request: ListRequest<VersionFilter, VersionSort>,
+        in tx: any Transaction
+    ) throws -> Page<CertificateVersionDetail> {
+        let listing = Listing(
+            request,
+            columns: Self.columns + ", pem_chain, csr_pem",
+            source: "certificate_versions",
+            conditions: ["certificate_id = \(request.filter.certificateID)"],
+            key: "created_at",
+            id: "id"
+        )
+        return try listing.page(request.page, total: request.total, in: tx, Self.detail)
+    }
+
+    private static func detail(_ row: Row) throws -> CertificateVersionDetail {
+        CertificateVersionDetail(
+            version: try CertificateVersion(row),
+            pemChain: try row.text("pem_chain"),
+            csrPEM: try row.optionalText("csr_pem")
+        )
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("operations §1, §5: first start, refusals and exit codes")
+struct FirstStartTests {
+    @Test("a server without any configuration starts, prints how to set it up, and is ready")
+    func startsWithNothing() async throws {
+        let server = try await ControlPlane.start()
+        let banner = server.process.transcript
+        #expect(banner.contains("certctl setup"))
+        #expect(banner.contains("https://127.0.0.1:\(server.port)"))
+        let token = try String(contentsOf: server.dataDirectory.appending(path: "setup-token"), encoding: .utf8)
+        #expect(token.trimmingCharacters(in: .whitespacesAndNewlines).count >= 32)
+        for (file, mode) in [
+            ("setup-token", 0o600), ("keys/config.key", 0o600), ("tls/server.key", 0o600), ("certctl.db", 0o600),
+        ] {
+            let attributes = try FileManager.default.attributesOfItem(
+                atPath: server.dataDirectory.appending(path: file).path)
+            #expect((attributes[.posixPermissions] as? Int) == mode, "\(file)")
+        }
+        let ready = try await server.anonymous.get("/ready")
+        #expect(ready.text("status") == "ready" && ready.text("db") == "reachable")
+        #expect(await server.process.stop() == 0)
+    }
+
+    @Test("every configuration mistake is reported at once, with exit 78")
+    func reportsAllMistakes() async throws {
+        let directory = try TemporaryDirectory("config")
+        let outcome = try await runProgram(
+            ControlPlane.binary, ["server"],
+            environment: [
+                "HOME": directory.url.path, "CERTCTL_DATA_DIR": directory.path("data"), "CERTCTL_SERVER_PORT": "banana",
+                "CERTCTL_RATE_LIMIT_RPS": "-1", "CERTCTL_LOG_FORMAT": "xml",
+            ],
+            logs: directory.url
+        )
+        #expect(outcome.status == 78)
+        for name in ["CERTCTL_SERVER_PORT", "CERTCTL_RATE_LIMIT_RPS", "CERTCTL_LOG_FORMAT"] {
+            #expect(outcome.errors.contains(name), "\(outcome.errors)")
+        }
+        #expect(!FileManager.default.fileExists(atPath: directory.path("data/certctl.db")))
+    }
+
+    @Test("a port in use ends the process with 1 and names the address")
+    func failedBindEndsTheProcess() async throws {
+        let server = try await ControlPlane.start()
+        let directory = try TemporaryDirectory("bind")
+        let outcome = try await runProgram(
+            ControlPlane.binary, ["server"],
+            environment: [
+                "HOME": directory.url.path, "CERTCTL_DATA_DIR": directory.path("data"),
+                "CERTCTL_SERVER_PORT": "\(server.port)",
+            ],
+            logs: directory.url
+        )
+        #expect(outcome.status == 1)
+        #expect(outcome.errors.contains("127.0.0.1:\(server.port)"), "\(outcome.errors)")
+        await server.stop()
+    }
+
+    @Test("a second server on the same data directory refuses with 69 and names the first")
+    func secondServerRefuses() async throws {
+        let server = try await ControlPlane.start()
+        let second = try await runProgram(
+            ControlPlane.binary, ["server"],
+            environment: server.environment.merging(["CERTCTL_SERVER_PORT": "\(LoopbackPort.unused())"]) { _, new in new
+            },
+            logs: server.directory.url
+        )
+        #expect(second.status == 69)
+        #expect(second.errors.contains("\(server.process.processID)"), "\(second.errors)")
+        #expect(try await server.anonymous.get("/ready").status == 200)
+        await server.stop()
+    }
+
+    @Test("a warm start keeps administrator, CA and TLS certificate")
+    func warmStartKeepsEverything() async throws {
+        let server = try await ControlPlane.start()
+        try await server.becomeAdministrator()
+        let before = try await server.client.get("/api/v1/issuers/iss-local/ca-certificates").body
+        let authority = try Data(contentsOf: URL(filePath: server.authority))
+        await server.stop()
+        try await server.startAgain(extra: ["CERTCTL_LOG_LEVEL": "debug"])
+        #expect(try await server.client.get("/api/v1/issuers/iss-local/ca-certificates").body == before)
+        #expect(try Data(contentsOf: URL(filePath: server.authority)) == authority)
+        #expect(before.contains("BEGIN CERTIFICATE"))
+        await server.stop()
+    }
+}

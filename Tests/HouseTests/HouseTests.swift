@@ -1,0 +1,100 @@
+import Foundation
+import Testing
+
+@Suite("The rules of the house that the compiler cannot hold")
+struct HouseTests {
+    private let tree = SourceTree.repository
+
+    @Test("every import is an edge of the manifest")
+    func importsAreDeclared() throws {
+        let edges = ImportEdges.declared(in: try tree.text("Package.swift"))
+        #expect(edges["Lifecycle"]?.contains("Store") == true, "the manifest was not understood")
+        let offences = ImportEdges.undeclared(files: tree.sources + tree.tests, edges: edges, ours: Set(edges.keys))
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+    }
+
+    @Test("an undeclared import is found")
+    func undeclaredImportIsFound() {
+        let file = SourceTree.File(path: "Sources/PKI/X.swift", lines: ["package import Store", "import Domain"])
+        let offences = ImportEdges.undeclared(files: [file], edges: ["PKI": ["Domain"]], ours: ["PKI", "Store"])
+        #expect(offences == ["Sources/PKI/X.swift: import Store"])
+    }
+
+    @Test("no source file is longer than 400 lines")
+    func filesAreShort() {
+        let long = tree.sources.filter { $0.lines.count > 401 }.map { "\($0.path): \($0.lines.count - 1) lines" }
+        #expect(long.isEmpty, "\(long.joined(separator: "\n"))")
+    }
+
+    @Test("cross-target declarations are package, never public")
+    func nothingIsPublic() {
+        let offences = lines(
+            in: tree.sources,
+            matching:
+                /^\s*(?:public|open)\s+(?:static|final|class|struct|enum|func|var|let|init|protocol|actor|extension|typealias|import|override)\b/
+        )
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+    }
+
+    static let bannedCalls: [(rule: String, pattern: String)] = [
+        ("unstructured task", #"\bTask(\.detached)?\s*(\([^)]*\)\s*)?\{"#),
+        ("dispatch queue", #"\bDispatchQueue\b|\bDispatchSemaphore\b"#),
+        ("ambient date", #"\bDate\(\)|\bUUID\(\)"#),
+        ("print", #"(^|[^.\w])(?<!func )print\("#),
+        ("try!", #"\btry!|\bas!"#),
+        ("shell", #""(/bin/)?(ba|da)?sh",\s*"-c""#),
+    ]
+
+    @Test("calls with a better way are not used in sources", arguments: bannedCalls.indices)
+    func bannedCallsAreAbsent(index: Int) throws {
+        let (rule, pattern) = Self.bannedCalls[index]
+        let offences = try lines(in: tree.sources, matching: Regex(pattern))
+        #expect(offences.isEmpty, "\(rule):\n\(offences.joined(separator: "\n"))")
+    }
+
+    @Test(
+        "a banned call is found", arguments: ["Task {", "Task.detached {", "let now = Date()", "print(x)", "try! f()"])
+    func bannedCallIsFound(line: String) throws {
+        let file = SourceTree.File(path: "Sources/X/Y.swift", lines: [line])
+        let finds = try Self.bannedCalls.contains { try !lines(in: [file], matching: Regex($0.pattern)).isEmpty }
+        #expect(finds)
+    }
+
+    @Test("@unchecked Sendable and nonisolated(unsafe) carry a proof in the comment above")
+    func uncheckedSendableIsProved() {
+        var offences: [String] = []
+        for file in tree.sources {
+            for (number, line) in file.lines.enumerated()
+            where line.contains("@unchecked Sendable") || line.contains("nonisolated(unsafe)") {
+                let above = file.lines[max(0, number - 8)..<number].joined(separator: "\n")
+                if !above.contains("//") { offences.append("\(file.path):\(number + 1)") }
+            }
+        }
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+    }
+
+    @Test("no file names a machine's folders or holds a private key")
+    func noMachinePathsOrSecrets() {
+        let pattern = /\/(?:root|home|work|farm)\/[a-z]|-----BEGIN (?:RSA |EC )?PRIVATE KEY-----\\n[A-Za-z0-9+\/]{40}/
+        let offences = lines(in: tree.sources, matching: pattern)
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+    }
+
+    @Test("engines are known to the drivers alone")
+    func onlyDriversKnowTheirEngine() {
+        let drivers: Set<String> = ["SQLiteDriver", "PostgresDriver"]
+        let offences = lines(
+            in: tree.sources.filter { !drivers.contains($0.target) }, matching: /import (?:GRDB|CLibPQ)/)
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+    }
+
+    private func lines<Output>(in files: [SourceTree.File], matching pattern: Regex<Output>) -> [String] {
+        files.flatMap { file in
+            file.lines.enumerated().compactMap { number, line in
+                let code = line.trimmingCharacters(in: .whitespaces)
+                guard !code.hasPrefix("//"), line.firstMatch(of: pattern) != nil else { return nil }
+                return "\(file.path):\(number + 1): \(code)"
+            }
+        }
+    }
+}

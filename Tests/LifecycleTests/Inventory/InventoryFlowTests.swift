@@ -1,0 +1,233 @@
+import ConnectorKit
+import DatabaseTestSupport
+import Domain
+import Encoding
+import Lifecycle
+import Query
+import Store
+import Testing
+
+@Suite("Inventory: checked together, written once, audited always")
+struct InventoryFlowTests {
+    @Test("unknown references are 422 and named all at once", arguments: Engine.available)
+    func unknownReferences(engine: Engine) async throws {
+        try await World.with(engine) { world async throws in
+            var draft = world.draft("api")
+            draft.ownerID = "o-nobody"
+            draft.teamID = "t-nowhere"
+            draft.renewalPolicyID = "rp-never"
+            let refused = await #expect(throws: ServiceError.self) {
+                _ = try await world.certificates.create(draft, by: world.author)
+            }
+            #expect(refused?.code == .unknownReference)
+            #expect(Set(refused?.problems.map(\.pointer) ?? []) == ["/owner_id", "/team_id", "/renewal_policy_id"])
+            draft = world.draft("api", targets: ["t-gone"])
+            let target = await #expect(throws: ServiceError.self) {
+                _ = try await world.certificates.create(draft, by: world.author)
+            }
+            #expect(target?.code == .unknownReference)
+            #expect(target?.problems.map(\.pointer) == ["/target_ids/0"])
+            #expect(try await world.count("SELECT COUNT(*) AS n FROM managed_certificates") == 0)
+            #expect(try await world.actions(on: "api").isEmpty)
+        }
+    }
+
+    @Test("a taken name is 409, and what is in use stays, with the counts", arguments: Engine.available)
+    func conflicts(engine: Engine) async throws {
+        try await World.with(engine) { world async throws in
+            try await world.certificate("api")
+            var draft = world.draft("api")
+            draft.id = "api-2"
+            #expect(
+                await refusal { _ = try await world.certificates.create(draft, by: world.author) } == .alreadyExists)
+            let team = await #expect(throws: ServiceError.self) {
+                try await world.teams.delete(TeamID(stored: "t-web"), expecting: nil, by: world.author)
+            }
+            #expect(team?.code == .inUse)
+            #expect(team?.counts == ["certificates": 1, "owners": 1])
+            let policy = await refusal {
+                try await world.policies.delete(World.policy, expecting: nil, by: world.author)
+            }
+            #expect(policy == .inUse)
+            let issuer = await refusal {
+                try await world.issuers.delete(World.issuer, expecting: nil, by: world.author)
+            }
+            #expect(issuer == .inUse)
+        }
+    }
+
+    @Test("a change on an old version is 412, and absent members stay", arguments: Engine.available)
+    func conditionalUpdate(engine: Engine) async throws {
+        try await World.with(engine) { world async throws in
+            let stored = try await world.certificate("api")
+            var change = CertificateChange()
+            change.environment = .set("production")
+            change.tags = .set(["tier": "1"])
+            let updated = try await world.certificates.update(
+                stored.id, change, expecting: stored.rowVersion, by: world.author)
+            #expect(updated.fields.environment == "production")
+            #expect(updated.fields.name == "api")
+            #expect(updated.rowVersion > stored.rowVersion)
+            let stale = await refusal {
+                _ = try await world.certificates.update(
+                    stored.id, change, expecting: stored.rowVersion, by: world.author)
+            }
+            #expect(stale == .preconditionFailed)
+        }
+    }
+
+    @Test("policies get a readable id from their name, and a changed window re-plans their certificates")
+    func policySlugAndReplan() async throws {
+        try await World.with(.sqlite) { world async throws in
+            let first = try await world.policies.create(id: nil, PolicyDraft(name: "Two Weeks"), by: world.author)
+            #expect(first.id.text == "rp-two-weeks")
+            try await DeploymentFlowTests.issued(world)
+            let before = try #require(try await world.stored("api").nextRenewalAt)
+            let policy = try await world.policies.update(World.policy, expecting: nil, by: world.author) { draft in
+                draft.renewalWindowDays = 7
+            }
+            #expect(policy.fields.renewalWindowDays == 7)
+            let after = try #require(try await world.stored("api").nextRenewalAt)
+            #expect(after - before > .days(20))
+            _ = try await world.policies.update(World.policy, expecting: nil, by: world.author) { $0.autoRenew = false }
+            #expect(try await world.stored("api").nextRenewalAt == nil)
+        }
+    }
+
+    @Test("attaching a target of an agent without a key makes the certificate due at once; detaching un-plans it")
+    func targetsAndPlan() async throws {
+        try await World.with(.sqlite) { world async throws in
+            try await world.agent("web-01")
+            try await world.target("edge", of: "web-01")
+            let stored = try await world.certificate("api")
+            #expect(stored.nextRenewalAt == nil)
+            let edge = TargetID(stored: "edge")
+            #expect(try await world.certificates.attach(edge, to: stored.id, by: world.author))
+            #expect(try await !world.certificates.attach(edge, to: stored.id, by: world.author))
+            #expect(try await world.stored("api").nextRenewalAt == world.clock.now)
+            #expect(try await world.certificates.detach(edge, from: stored.id, by: world.author))
+            #expect(try await world.stored("api").nextRenewalAt == nil)
+            #expect(try await !world.certificates.detach(edge, from: stored.id, by: world.author))
+        }
+    }
+
+    @Test(
+        "profiles refuse what could never be kept", arguments: ["rsa", "eku", "ttl", "pattern", "approval", "spiffe"])
+    func badProfiles(kind: String) async throws {
+        try await World.with(.sqlite) { world async throws in
+            var fields = ProfileFields(name: "p")
+            let pointer: String
+            switch kind {
+            case "rsa":
+                fields.allowedKeys = [KeyRule(algorithm: .rsa, minSize: 1024)]
+                pointer = "/allowed_key_algorithms/0/min_size"
+            case "eku":
+                fields.allowedEKUs = ["serverAuth", "everything"]
+                pointer = "/allowed_ekus/1"
+            case "ttl":
+                fields.allowShortLived = true
+                pointer = "/allow_short_lived"
+            case "pattern":
+                fields.requiredSANPatterns = ["ok\\.example\\.com", "(unclosed"]
+                pointer = "/required_san_patterns/1"
+            case "approval":
+                fields.requiresApproval = true
+                pointer = "/requires_approval"
+            default:
+                fields.spiffeURIPattern = "https://example.com/*"
+                pointer = "/spiffe_uri_pattern"
+            }
+            let bad = fields
+            let refused = await #expect(throws: ServiceError.self) {
+                _ = try await world.profiles.create(id: nil, bad, by: world.author)
+            }
+            #expect(refused?.code == .validationFailed)
+            #expect(refused?.problems.map(\.pointer) == [pointer])
+            let stored = try await world.count("SELECT COUNT(*) AS n FROM certificate_profiles")
+            #expect(stored == 0)
+        }
+    }
+
+    @Test("issuers: other types are not available, bad configurations name the member, the type never changes")
+    func issuers() async throws {
+        try await World.with(.sqlite) { world async throws in
+            func create(_ type: String, _ config: JSONObject) async -> ServiceError? {
+                await #expect(throws: ServiceError.self) {
+                    _ = try await world.issuers.create(
+                        IssuerDraft(name: "n", type: type, config: config),
+                        by: world.author
+                    )
+                }
+            }
+            #expect(await create("VaultPKI", [:])?.code == .unprocessable)
+            #expect(await create("Nonsense", [:])?.code == .validationFailed)
+            let bad = await create("GenericCA", ["validity_days": 0, "key_algorithm": "ROT13"])
+            #expect(bad?.code == .unprocessable)
+            #expect(Set(bad?.problems.map(\.pointer) ?? []) == ["/config/validity_days", "/config/key_algorithm"])
+            let pair = await create("GenericCA", ["ca_cert_path": "/etc/ca.pem"])
+            #expect(pair?.problems.map(\.pointer) == ["/config/ca_key_path"])
+            var change = IssuerChange()
+            change.type = .set("ACME")
+            let type = await refusal {
+                _ = try await world.issuers.update(World.issuer, change, expecting: nil, by: world.author)
+            }
+            #expect(type == .invalidState)
+        }
+    }
+
+    @Test("a changed configuration takes effect with the next order, and resets the test result")
+    func issuerUpdate() async throws {
+        try await World.with(.sqlite) { world async throws in
+            #expect(try await world.issuers.test(World.issuer, by: world.author).allSatisfy(\.isOK))
+            let before = try await world.registry.connector(for: World.issuer, revision: 1).authorityChain()
+            var change = IssuerChange()
+            change.config = .set(["validity_days": 7])
+            let updated = try await world.issuers.update(World.issuer, change, expecting: nil, by: world.author)
+            #expect(updated.testStatus == .untested)
+            #expect(updated.configRevision == 2)
+            try await world.certificate("api")
+            let answer = try await world.issuance.submit(
+                clientCSR: try World.csr("api"),
+                for: CertificateID(stored: "api"),
+                by: world.author
+            )
+            guard case .issued(let version, _) = answer else {
+                Issue.record("not issued")
+                return
+            }
+            #expect(version.notAfter - world.clock.now <= .days(7))
+            let after = try await world.registry.connector(for: World.issuer, revision: 2).authorityChain()
+            #expect(before == after)
+        }
+    }
+
+    @Test("deleting a target keeps its history, and force detaches it")
+    func deleteTarget() async throws {
+        try await World.with(.sqlite) { world async throws in
+            try await DeploymentFlowTests.issued(world)
+            let edge = TargetID(stored: "edge")
+            func delete(_ force: Bool) async throws -> TargetStore.Removal {
+                try await world.targets.delete(edge, force: force, expecting: nil, by: world.author)
+            }
+            #expect(await refusal { _ = try await delete(false) } == .inUse)
+            #expect(try await delete(true) == .retired)
+            #expect(try await world.stored("api").nextRenewalAt == nil)
+            #expect(try await world.jobs(of: "api", type: [.deployment]).map(\.status) == [.cancelled])
+        }
+    }
+
+    @Test("every change leaves one audit event with its author")
+    func audit() async throws {
+        try await World.with(.sqlite) { world async throws in
+            let team = TeamID(stored: "t-web")
+            _ = try await world.teams.update(
+                team, name: .set("web 2"), description: .keep, expecting: nil, by: world.author)
+            #expect(try await world.actions(on: "t-web") == ["create_team", "update_team"])
+            let authors = try await world.count(
+                "SELECT COUNT(*) AS n FROM audit_events WHERE resource_id = 't-web' AND actor = 'alice'"
+            )
+            #expect(authors == 2)
+            #expect(try await world.count("SELECT COUNT(*) AS n FROM events WHERE subject = 't-web'") == 2)
+        }
+    }
+}

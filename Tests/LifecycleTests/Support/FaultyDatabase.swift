@@ -1,0 +1,40 @@
+import Domain
+import Query
+import Synchronization
+
+/// A database whose chosen write never begins, as if the process had died before it.
+final class FaultyDatabase: Database {
+    struct Died: Error {}
+
+    private let real: any Database
+    private let fatal = Mutex<Int?>(nil)
+
+    init(_ real: any Database) { self.real = real }
+
+    /// The `number`-th write from now on fails; 1 is the next one.
+    func dieAtWrite(_ number: Int) { fatal.withLock { $0 = number } }
+
+    var engine: Engine { real.engine }
+
+    func read<Result: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try await real.read(body)
+    }
+
+    func write<Result: Sendable>(
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        let isFatal = fatal.withLock { fatal in
+            guard let left = fatal else { return false }
+            fatal = left == 1 ? nil : left - 1
+            return left == 1
+        }
+        guard !isFatal else { throw Died() }
+        return try await real.write(body)
+    }
+
+    func signals(on channel: SignalChannel) -> AsyncStream<String> { real.signals(on: channel) }
+    func ping() async throws { try await real.ping() }
+    func close() async { await real.close() }
+}

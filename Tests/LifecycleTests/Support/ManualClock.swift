@@ -1,0 +1,18 @@
+import Domain
+import Synchronization
+
+/// A clock that stands still until a test moves it. Sleeps end as soon as they began, but never sooner than the
+/// executor gets to other tasks, and add nothing to the time.
+final class ManualClock: Sendable {
+    private let current: Mutex<Timestamp>
+
+    init(_ start: Timestamp = Timestamp(secondsSinceEpoch: 1_790_000_000)) { current = Mutex(start) }
+
+    var now: Timestamp { current.withLock { $0 } }
+
+    func advance(by duration: Duration) { current.withLock { $0 = $0 + duration } }
+
+    var source: TimeSource {
+        TimeSource(now: { self.now }, sleep: { _ in try await Task.sleep(for: .milliseconds(2)) })
+    }
+}

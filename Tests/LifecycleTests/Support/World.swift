@@ -1,0 +1,251 @@
+import Access
+import ConnectorKit
+import DatabaseTestSupport
+import Domain
+import Encoding
+import IssuerConnectors
+import Lifecycle
+import Logging
+import PKI
+import Query
+import Sealing
+import Store
+
+/// A control plane without a network: every flow over a database of its own.
+struct World: Sendable {
+    let engine: Engine
+    let clock: ManualClock
+    let database: FaultyDatabase
+    let time: TimeSource
+    let sealer: Sealer
+    let context: LifecycleContext
+    let registry: IssuerRegistry
+    let authorities: AuthorityAccess
+    let author = Authorship(
+        actor: Actor(id: "alice", type: .apiKey),
+        origin: RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.1", channel: "api")
+    )
+    let origin = RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.1", channel: "api")
+
+    static let issuer = IssuerID(stored: "iss-local")
+    static let policy = RenewalPolicyID(stored: "rp-default")
+
+    /// Runs `body` in a world with a team, an owner and the issuer `iss-local`.
+    ///
+    /// On PostgreSQL the database has the clock of the host, so worlds on it run on that clock throughout.
+    static func with(
+        _ engine: Engine,
+        script: [ScriptedIssuer.Step]? = nil,
+        timing: LifecycleTiming = LifecycleTiming(),
+        _ body: (World) async throws -> Void
+    ) async throws {
+        let clock = ManualClock()
+        let time = engine == .sqlite ? clock.source : .system
+        try await TestDatabase.with(engine, time: time) { real in
+            let world = try World(engine, clock, real, time, script: script, timing: timing)
+            try await world.seed()
+            try await body(world)
+        }
+    }
+
+    private init(
+        _ engine: Engine,
+        _ clock: ManualClock,
+        _ real: any Database,
+        _ time: TimeSource,
+        script: [ScriptedIssuer.Step]?,
+        timing: LifecycleTiming
+    ) throws {
+        self.engine = engine
+        self.clock = clock
+        self.time = time
+        let faulty = FaultyDatabase(real)
+        database = faulty
+        sealer = Sealer(masterKey: try MasterKey(generated: Secret([UInt8](repeating: 7, count: 32))))
+        context = LifecycleContext(database: faulty, time: time, random: .system, timing: timing)
+        let keeper = AuthorityKeeper(database: faulty, sealer: sealer, time: time, random: .system)
+        authorities = keeper.access(
+            readCertificates: { _ in throw ServiceError(.internalError, "no files in this world") },
+            readKey: { _ in throw ServiceError(.internalError, "no files in this world") }
+        )
+        let real = keeper.connectorMaker(authorities)
+        registry = IssuerRegistry { issuer in
+            let made = try await real(issuer)
+            guard let script else { return made }
+            return (made.revision, ScriptedIssuer(real: made.connector, script: script))
+        }
+    }
+
+    private func seed() async throws {
+        _ = try await teams.create(id: "t-web", TeamFields(name: "web"), by: author)
+        _ = try await owners.create(
+            id: "o-alice",
+            OwnerDraft(name: "Alice", email: "alice@example.com", teamID: "t-web"),
+            by: author
+        )
+        _ = try await issuers.create(IssuerDraft(id: "iss-local", name: "Local CA", type: "local"), by: author)
+    }
+
+    // MARK: Flows
+
+    var teams: TeamFlow { TeamFlow(context) }
+    var owners: OwnerFlow { OwnerFlow(context) }
+    var policies: PolicyFlow { PolicyFlow(context) }
+    var profiles: ProfileFlow { ProfileFlow(context) }
+    var issuers: IssuerFlow { IssuerFlow(context, sealer: sealer, registry: registry) }
+    var certificates: CertificateFlow { CertificateFlow(context) }
+    var renewals: RenewFlow { RenewFlow(context) }
+    var issuance: IssueFlow { IssueFlow(context, registry: registry, instance: "one") }
+    var work: WorkFlow { WorkFlow(context, sealer: sealer) }
+    var reports: ReportFlow { ReportFlow(context) }
+    var recovery: OrderRecovery { OrderRecovery(context, registry: registry) }
+    var heartbeats: HeartbeatFlow { HeartbeatFlow(context) }
+    var targets: TargetFlow {
+        let schema = ConfigSchema([
+            ConfigField("cert_path", .path, title: "Certificate", description: "", isRequired: true),
+            ConfigField("password", .string, title: "Password", description: "", isSecret: true),
+        ])
+        return TargetFlow(
+            context,
+            sealer: sealer,
+            rules: TargetTypeRules(
+                schema: { _ in schema },
+                problems: { _, config in schema.problems(in: .object(config), at: .root.appending("config")) }
+            )
+        )
+    }
+    var authenticator: Authenticator { Authenticator(database: database, sealer: sealer, time: time) }
+
+    func enrollment(bootstrap: Secret? = nil) -> EnrollmentFlow {
+        EnrollmentFlow(database: database, time: time, random: .system, bootstrapToken: bootstrap)
+    }
+
+    func leadership(_ name: String = "one") -> Leadership {
+        Leadership(
+            holder: name,
+            host: "host",
+            processID: 1,
+            database: database,
+            time: time,
+            random: .system,
+            log: Self.log
+        )
+    }
+
+    static var log: Logger {
+        var log = Logger(label: "test")
+        log.logLevel = .critical
+        return log
+    }
+
+    func tick(_ name: LoopName, led leadership: Leadership? = nil) async throws -> LoopOutcome {
+        let leadership = leadership ?? self.leadership()
+        try await leadership.attempt()
+        let loops = LoopTable.loops(context, leadership: leadership, recovery: recovery)
+        guard let loop = loops.first(where: { $0.name == name }) else {
+            throw ServiceError(.internalError, "no loop \(name)")
+        }
+        return try await loop.tick(time.now)
+    }
+
+    // MARK: Things
+
+    static let admin = Principal(
+        actor: Actor(id: "alice", type: .apiKey),
+        credentialID: "ak-0",
+        roleIDs: [BuiltInRole.admin.rawValue],
+        permissions: BuiltInRole.admin.permissions
+    )
+
+    @discardableResult
+    func agent(_ id: String) async throws -> RegisteredAgent {
+        try await enrollment().register(
+            AgentDraft(id: id, name: id, hostname: "\(id).example.com", metadata: AgentMetadata(os: "linux")),
+            by: .principal(Self.admin),
+            origin: origin
+        )
+    }
+
+    @discardableResult
+    func target(_ id: String, of agent: String, config: JSONObject = ["cert_path": "/tmp/cert.pem"]) async throws
+        -> Target
+    {
+        try await targets.create(
+            TargetDraft(id: id, name: id, type: "NGINX", agentID: agent, config: config),
+            by: author
+        )
+    }
+
+    func draft(_ name: String, targets: [String] = [], issue: Bool = false) -> CertificateDraft {
+        var draft = CertificateDraft(
+            name: name,
+            commonName: "\(name).example.com",
+            ownerID: "o-alice",
+            teamID: "t-web",
+            issuerID: "iss-local",
+            renewalPolicyID: "rp-default"
+        )
+        draft.id = name
+        draft.targetIDs = targets
+        draft.issue = issue
+        return draft
+    }
+
+    @discardableResult
+    func certificate(_ name: String, targets: [String] = [], issue: Bool = false) async throws -> Certificate {
+        try await certificates.create(draft(name, targets: targets, issue: issue), by: author).certificate
+    }
+
+    static func csr(_ name: String, key: PrivateKey? = nil, extra: [String] = []) throws -> String {
+        try CertificationRequestBuilder.makeCSR(
+            commonName: "\(name).example.com",
+            subjectAltNames: try extra.map { try SubjectAltName(classifying: $0) },
+            key: try key ?? PrivateKey.generate(.ecdsaP256)
+        ).pem
+    }
+
+    // MARK: Looks
+
+    func stored(_ id: String) async throws -> Certificate {
+        try await database.read { tx in try CertificateStore().get(CertificateID(stored: id), in: tx) }
+    }
+
+    func jobs(of id: String, type: [JobType] = JobType.allCases) async throws -> [Job] {
+        try await database.read { tx in
+            let ids = try tx.rows("SELECT id FROM jobs WHERE certificate_id = \(id) ORDER BY created_at, id")
+            return try ids.map { try JobStore().get($0.id("id"), in: tx) }.filter { type.contains($0.type) }
+        }
+    }
+
+    /// The states of a certificate's jobs in alphabetical order: with a clock that stands still, jobs have no other.
+    func statuses(of id: String, type: [JobType] = JobType.allCases) async throws -> [JobStatus] {
+        try await jobs(of: id, type: type).map(\.status).sorted { $0.rawValue < $1.rawValue }
+    }
+
+    func versions(of id: String) async throws -> [CertificateVersion] {
+        try await database.read { tx in try VersionStore().current(of: CertificateID(stored: id), in: tx) }
+    }
+
+    func count(_ sql: SQL) async throws -> Int {
+        try await database.read { tx in try tx.row(sql)?.int("n") ?? 0 }
+    }
+
+    func actions(on id: String) async throws -> [String] {
+        try await database.read { tx in
+            try tx.rows("SELECT action FROM audit_events WHERE resource_id = \(id) ORDER BY timestamp, id")
+                .map { try $0.text("action") }
+        }
+    }
+}
+
+/// The code with which an operation is refused; `nil` when it is not.
+func refusal(_ body: () async throws -> Void) async -> ErrorCode? {
+    do {
+        try await body()
+        return nil
+    } catch let error as ServiceError {
+        return error.code
+    } catch {
+        return .internalError
+    }
+}

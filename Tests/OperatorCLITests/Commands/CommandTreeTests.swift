@@ -1,0 +1,106 @@
+import APIContract
+import Encoding
+import OperatorCLI
+import Testing
+
+@Suite("front ends §1.4, §1.6: the command tree")
+struct CommandTreeTests {
+    static let verbs: [String] = RouteTable.all.compactMap { route in
+        if case .verb(let verb) = route.cli { verb } else { nil }
+    }
+
+    /// Verbs of the installation itself, which are not commands of this client.
+    static let local: Set<String> = ["healthcheck", "admin scheduler"]
+
+    @Test(
+        "every operation of the API has the verb that the route table names",
+        arguments: Set(verbs).subtracting(local).sorted())
+    func routeVerbs(verb: String) async {
+        let outcome = await CLIStage().run(verb.split(separator: " ").map(String.init) + ["--help"])
+        #expect(outcome.code == 0)
+        #expect(outcome.output.contains("certctl-cli \(verb.split(separator: " ").first ?? "")"))
+    }
+
+    @Test(
+        "unknown commands, flags and missing arguments are usage errors",
+        arguments: [
+            ["nothing"], ["certs", "nothing"], ["certs", "get"], ["certs", "list", "--nme", "x"],
+            ["certs", "get", "a", "b"],
+            ["jobs", "list", "--page", "x"], ["certs", "list", "--page", "0"],
+            ["certs", "list", "--page", "2", "--all"],
+            ["teams", "create"], ["teams", "update", "t-1"], ["agents", "retire", "a", "--force"],
+            ["api", "BREW", "/x"],
+            ["certs", "issue", "-bad-", "--save", "/tmp"], ["targets", "create", "--name", "x"],
+            ["completion", "powershell"], ["certs", "list", "-o", "xml"], ["certs", "list", "--json", "-o", "yaml"],
+        ])
+    func usage(arguments: [String]) async {
+        let stage = CLIStage()
+        #expect(await stage.run(arguments).code == 2)
+        #expect(stage.server.calls == [])
+    }
+
+    @Test(
+        "global options may stand in front of the command",
+        arguments: [
+            ["-o", "name", "teams", "list"], ["--format=name", "teams", "list"], ["teams", "list", "-o", "name"],
+            ["-q", "--server", "https://c.example", "-o", "name", "teams", "list"],
+        ])
+    func globalOptions(arguments: [String]) async {
+        let stage = CLIStage()
+        stage.server.on("GET /api/v1/teams", ["data": [["id": "t-1"]]])
+        #expect(await stage.run(arguments).output == "t-1")
+    }
+
+    @Test(
+        "destructive commands ask; without a terminal they need --yes",
+        arguments: [
+            ["teams", "delete", "t-1"], ["certs", "archive", "t-1"], ["agents", "retire", "t-1"],
+            ["keys", "delete", "t-1"],
+            ["certs", "detach", "t-1", "x"], ["agents", "tokens", "delete", "t-1"],
+        ])
+    func confirmation(arguments: [String]) async {
+        let stage = CLIStage()
+        #expect(await stage.run(arguments).code == 2)
+        #expect(await stage.run(arguments, input: ["n"], interactive: true).code == 2)
+        #expect(stage.server.calls == [])
+    }
+
+    @Test("an answer of yes carries it out")
+    func confirmed() async {
+        let stage = CLIStage()
+        stage.server.on("DELETE /api/v1/teams/t-1", FakeServer.Answer(status: 204), FakeServer.Answer(status: 204))
+        #expect(await stage.run(["teams", "delete", "t-1"], input: ["y"], interactive: true).code == 0)
+        #expect(await stage.run("teams", "delete", "t-1", "--yes").code == 0)
+    }
+
+    @Test("an update is a merge patch of the named members")
+    func update() async {
+        let stage = CLIStage()
+        stage.server.on("PATCH /api/v1/targets/t-1", ["id": "t-1"])
+        let config = "{\"cert_path\":\"/x\"}"
+        #expect(await stage.run("targets", "update", "t-1", "--enabled", "false", "--config", config).code == 0)
+        let body = stage.server.requests.first?.body.map { String(decoding: $0, as: UTF8.self) }
+        #expect(body == "{\"config\":{\"cert_path\":\"/x\"},\"enabled\":false}")
+    }
+
+    @Test("a blocked retirement shows the counts and the forced form")
+    func retireBlocked() async {
+        let stage = CLIStage()
+        stage.server.on(
+            "DELETE /api/v1/agents/a-1",
+            .json(409, ["error": "blocked_by_dependencies", "message": "in use", "counts": ["active_targets": 2]])
+        )
+        let outcome = await stage.run("agents", "retire", "a-1", "--yes")
+        #expect(outcome.code == 7)
+        #expect(outcome.diagnostics.contains("active_targets: 2"))
+        #expect(outcome.diagnostics.contains("certctl agents retire a-1 --force --reason TEXT"))
+    }
+
+    @Test("api sends what it is told")
+    func rawCall() async {
+        let stage = CLIStage()
+        stage.server.on("POST /api/v1/teams", .json(201, ["id": "t-1"]))
+        let outcome = await stage.run("api", "post", "teams", "--field", "name=x", "--field", "description=1 = 1")
+        #expect(outcome.output == "{\n  \"id\": \"t-1\"\n}")
+    }
+}

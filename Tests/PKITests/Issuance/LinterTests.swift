@@ -1,0 +1,83 @@
+import Domain
+import PKI
+import Testing
+
+@Suite("Lint before signature")
+struct LinterTests {
+    static func rules(
+        _ change: (inout CertificateTemplate) -> Void, spec: KeySpec = .ecdsaP256, name: String = "www.example.com"
+    ) throws -> [LintRule] {
+        let root = try TestAuthority.root()
+        var template = try TestAuthority.template(name, key: .generate(spec), issuer: root, isCA: false)
+        change(&template)
+        return Linter().findings(in: template.tbsCertificate(), issuer: root.certificate).map(\.rule)
+    }
+
+    @Test("a good leaf has no finding")
+    func clean() throws { #expect(try Self.rules { _ in } == []) }
+
+    @Test("each broken rule is found")
+    func broken() throws {
+        #expect(try Self.rules { $0.keyUsage = [] } == [.keyUsage])
+        #expect(try Self.rules { $0.keyUsage = [.digitalSignature, .keyCertSign] } == [.keyUsage])
+        #expect(try Self.rules { $0.keyUsage = [.digitalSignature, .keyEncipherment] } == [.keyUsageForKeyType])
+        #expect(
+            try Self.rules({ $0.keyUsage = [.digitalSignature, .keyAgreement] }, spec: .ed25519) == [
+                .keyUsageForKeyType
+            ])
+        #expect(try Self.rules { $0.extendedKeyUsages = [] } == [.extendedKeyUsage])
+        #expect(try Self.rules { $0.extendedKeyUsages = [.serverAuth, .timeStamping] } == [.extendedKeyUsage])
+        #expect(try Self.rules { $0.extendedKeyUsages = [.serverAuth, .serverAuth] } == [.extendedKeyUsage])
+        #expect(try Self.rules { $0.extendedKeyUsages = [.anyExtendedKeyUsage] } == [.extendedKeyUsage])
+        #expect(try Self.rules { $0.subjectAltNames = [] } == [.subjectAltName, .commonNameAmongNames])
+        let other = try SubjectAltName(classifying: "other.example")
+        #expect(try Self.rules { $0.subjectAltNames = [other] } == [.commonNameAmongNames])
+        #expect(try Self.rules { $0.authorityKeyIdentifier = nil } == [.authorityKeyIdentifier])
+        #expect(try Self.rules { $0.authorityKeyIdentifier = [1, 2, 3] } == [.authorityKeyIdentifier])
+        #expect(try Self.rules { $0.subjectKeyIdentifier = [1] } == [.subjectKeyIdentifier])
+        #expect(try Self.rules { $0.ocspURLs = ["ldap://x/"] } == [.locations])
+        #expect(try Self.rules { $0.mustStaple = true } == [.mustStapleWithoutResponder])
+        #expect(try Self.rules { $0.pathLenConstraint = 3 } == [])
+    }
+
+    @Test("validity must rise and end with the issuer's")
+    func validity() throws {
+        let root = try TestAuthority.root()
+        let key = try PrivateKey.generate(.ecdsaP256)
+        func rules(_ from: Timestamp, _ to: Timestamp) throws -> [LintRule] {
+            let template = try TestAuthority.template(
+                "a.example", key: key, issuer: root, isCA: false, from: from, to: to)
+            return Linter().findings(in: template.tbsCertificate(), issuer: root.certificate).map(\.rule)
+        }
+        let now = TestAuthority.now
+        #expect(try rules(now, now) == [.validityOrder])
+        #expect(try rules(now, now + .days(366)) == [.validityWithinIssuer])
+    }
+
+    @Test("issuer name, algorithm and key reuse are compared with the issuing certificate")
+    func issuer() throws {
+        let root = try TestAuthority.root()
+        let other = try TestAuthority.root("Other", .ed25519)
+        let template = try TestAuthority.template("a.example", key: other.key, issuer: root, isCA: false)
+        let findings = Linter().findings(in: template.tbsCertificate(), issuer: other.certificate).map(\.rule)
+        #expect(findings == [.issuerName, .signatureAlgorithm, .authorityKeyIdentifier, .keyReuse])
+    }
+
+    @Test("a permit needs a clean certificate and the recorded serial; severities can be chosen")
+    func permit() throws {
+        let root = try TestAuthority.root()
+        var template = try TestAuthority.template("a.example", key: .generate(.ed25519), issuer: root, isCA: false)
+        let recorded = RecordedSerial(alreadyRecorded: template.serialNumber)
+        _ = try Linter().admit(template.tbsCertificate(), serial: recorded, issuer: root.certificate)
+        #expect(throws: LintFailure.self) {
+            let foreign = RecordedSerial(alreadyRecorded: .random(.system))
+            _ = try Linter().admit(template.tbsCertificate(), serial: foreign, issuer: root.certificate)
+        }
+        template.mustStaple = true
+        _ = try Linter().admit(template.tbsCertificate(), serial: recorded, issuer: root.certificate)
+        #expect(throws: LintFailure.self) {
+            let strict = Linter(severities: [.mustStapleWithoutResponder: .error])
+            _ = try strict.admit(template.tbsCertificate(), serial: recorded, issuer: root.certificate)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Domain
+import Settings
+import Testing
+
+@Suite("operations §3.2: secrets are never printed")
+struct SecretTests {
+    private static let secret = "hunter2-hunter2-hunter2-hunter2-XYZ"
+
+    @Test("not in the error that is about the secret")
+    func notInErrors() {
+        var stage = Stage()
+        stage.environment["CERTCTL_CONFIG_ENCRYPTION_KEY"] = "hunter2-short"
+        stage.environment["CERTCTL_DATABASE_URL"] = "mysql://u:hunter2@h/db"
+        let lines = stage.refusals(ServerConfiguration.self)
+        #expect(lines.count == 2)
+        #expect(!lines.joined().contains("hunter2"))
+    }
+
+    @Test("not in any form of the report, which shows where it came from", arguments: ReportFormat.allCases)
+    func notInReports(format: ReportFormat) throws {
+        var stage = Stage()
+        stage.environment["CERTCTL_CONFIG_ENCRYPTION_KEY"] = Self.secret
+        stage.environment["CERTCTL_DATABASE_URL"] = "postgres://u:\(Self.secret)@localhost/db"
+        let effective = try stage.load(ServerConfiguration.self).effective
+        let report = ConfigurationReport(effective, showsOrigin: true) { _ in "ab12cd34" }.text(format)
+        #expect(!report.contains("hunter2"))
+        #expect(report.contains("set (sha256:ab12…, source=env:CERTCTL_CONFIG_ENCRYPTION_KEY)"))
+    }
+
+    @Test(
+        "a secret file open to others is refused with 77", arguments: [0o644, 0o640, 0o660, 0o606, 0o620] as [UInt32])
+    func openFile(mode: UInt32) throws {
+        var stage = Stage()
+        stage.environment["CERTCTL_CONFIG_ENCRYPTION_KEY_FILE"] = "/k"
+        stage.file("/k", Self.secret, mode: mode)
+        let error = try #require(throws: InvalidConfiguration.self) { try stage.server() }
+        #expect(error.exitCode == 77)
+        #expect(error.description.contains("chmod 600 /k"))
+    }
+
+    @Test("group may read what belongs to root and to a group of the process")
+    func orchestratorFile() throws {
+        var stage = Stage()
+        stage.environment["CERTCTL_CONFIG_ENCRYPTION_KEY_FILE"] = "/k"
+        stage.files["/k"] = FileContent(octets: Array(Self.secret.utf8), mode: 0o440, owner: 0, group: 1000)
+        #expect(try stage.server().secrets.encryptionKey != nil)
+        stage.groups = [7]
+        #expect(throws: InvalidConfiguration.self) { try stage.server() }
+    }
+
+    @Test("a configuration file with a secret must be closed to others as well")
+    func secretInFile() {
+        var stage = Stage()
+        stage.file("/etc/certctl/certctl.toml", "bootstrap_token = \"t\"", mode: 0o644)
+        #expect(stage.refusals(ServerConfiguration.self).count == 1)
+        stage.file("/etc/certctl/certctl.toml", "server.port = 1", mode: 0o644)
+        #expect(stage.refusals(ServerConfiguration.self) == [])
+    }
+
+    @Test("a secret on the command line works and warns; a -file flag does not")
+    func flags() throws {
+        var stage = Stage()
+        stage.file("/k", "key-from-file")
+        let shown = try stage.load(AgentConfiguration.self, flags: [flag("api_key", "api-key", "hunter2")])
+        #expect(shown.configuration.apiKey?.withText { $0 } == "hunter2")
+        #expect(shown.warnings.count == 1)
+        #expect(!shown.warnings.joined().contains("hunter2"))
+        let hidden = try stage.load(AgentConfiguration.self, flags: [flag("api_key", "api-key-file", "/k", .file)])
+        #expect(hidden.configuration.apiKey?.withText { $0 } == "key-from-file")
+        #expect(hidden.warnings == [])
+    }
+
+    @Test(
+        "published sample values are refused",
+        arguments: [
+            "change-me-32-char-encryption-key", "CHANGE_ME_CHANGE_ME_CHANGE_ME_CHANGE",
+            "replace-with-32-random-bytes-please!",
+        ])
+    func samples(value: String) {
+        var stage = Stage()
+        stage.environment["CERTCTL_CONFIG_ENCRYPTION_KEY"] = value
+        #expect(stage.refusals(ServerConfiguration.self).count == 1)
+    }
+}
