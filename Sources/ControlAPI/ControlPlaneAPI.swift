@@ -25,6 +25,8 @@ package struct ControlPlaneServices: Sendable {
     package var startedAt: Timestamp
     package var version: @Sendable () async -> VersionBody
     package var controlPlaneCA: @Sendable () -> String?
+    /// What the answer to each heartbeat asks of agents.
+    package var agentConfig: AgentRuntimeConfig
     package var onBootstrap: @Sendable () async -> Void
 
     package init(
@@ -41,6 +43,7 @@ package struct ControlPlaneServices: Sendable {
         startedAt: Timestamp,
         version: @escaping @Sendable () async -> VersionBody,
         controlPlaneCA: @escaping @Sendable () -> String?,
+        agentConfig: AgentRuntimeConfig,
         onBootstrap: @escaping @Sendable () async -> Void
     ) {
         self.context = context
@@ -56,6 +59,7 @@ package struct ControlPlaneServices: Sendable {
         self.startedAt = startedAt
         self.version = version
         self.controlPlaneCA = controlPlaneCA
+        self.agentConfig = agentConfig
         self.onBootstrap = onBootstrap
     }
 }
@@ -133,7 +137,7 @@ package enum ControlPlaneAPI {
         ).register(in: &table)
         AgentWorkHandlers(
             lists: lists, heartbeats: HeartbeatFlow(context), queue: WorkFlow(context, sealer: services.sealer),
-            issuance: services.issue, reports: ReportFlow(context)
+            issuance: services.issue, reports: ReportFlow(context), config: services.agentConfig
         ).register(in: &table)
     }
 

@@ -40,7 +40,7 @@ struct DBMigrate: AsyncParsableCommand {
     func run() async throws { throw ExitCode(await Self.perform(flags: options.flags, host: .current())) }
 
     static func perform(flags: [FlagValue], host: SettingHost) async -> Int32 {
-        await DatabaseVerb.perform(flags: flags, host: host) { schema in
+        await DatabaseVerb.perform(for: .exclusive, flags: flags, host: host) { schema in
             let applied = try await schema.migrate()
             for version in applied { StandardOutput.write("applied \(version)") }
             StandardOutput.write("schema is up to date at \(try await schema.status().current ?? "nothing")")
@@ -54,13 +54,13 @@ struct DBStatus: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "List applied, pending and unknown migrations.",
-        discussion: "Changes nothing. Exits 0 whatever it finds."
+        discussion: "Changes nothing and may run beside the server. Exits 0 whatever it finds."
     )
 
     @OptionGroup var options: DatabaseOptions
 
     func run() async throws {
-        let status = await DatabaseVerb.perform(flags: options.flags, host: .current()) { schema in
+        let status = await DatabaseVerb.perform(for: .inspection, flags: options.flags, host: .current()) { schema in
             let report = try await schema.status()
             for line in report.lines { StandardOutput.write(line) }
             return .success
@@ -74,13 +74,15 @@ struct DBCheck: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
         abstract: "Check that the schema belongs to this program and, on SQLite, that the file is sound.",
-        discussion: "Exits 0 when everything is in order, 1 when it is not."
+        discussion: """
+            Changes nothing and may run beside the server. Exits 0 when everything is in order, 1 when it is not.
+            """
     )
 
     @OptionGroup var options: DatabaseOptions
 
     func run() async throws {
-        let status = await DatabaseVerb.perform(flags: options.flags, host: .current()) { schema in
+        let status = await DatabaseVerb.perform(for: .inspection, flags: options.flags, host: .current()) { schema in
             let findings = try await schema.findings()
             for finding in findings { StandardOutput.write("FAIL \(finding)") }
             if findings.isEmpty { StandardOutput.write("OK   schema and file") }
@@ -93,13 +95,14 @@ struct DBCheck: AsyncParsableCommand {
 /// Loads the settings, opens the schema, and turns errors into exit statuses.
 enum DatabaseVerb {
     static func perform(
+        for use: DatabaseUse,
         flags: [FlagValue],
         host: SettingHost,
         _ body: (SchemaTool) async throws -> ExitStatus
     ) async -> Int32 {
         do {
             let loaded = try SettingsLoader.load(ServerConfiguration.self, flags: flags, host: host)
-            let tool = try await SchemaTool(loaded.configuration.database)
+            let tool = try await SchemaTool(loaded.configuration.database, for: use)
             do {
                 let status = try await body(tool)
                 await tool.close()

@@ -29,26 +29,27 @@ struct HouseTests {
     @Test("cross-target declarations are package, never public")
     func nothingIsPublic() {
         let offences = lines(
-            in: tree.sources,
+            in: tree.sources, with: ["public", "open"],
             matching:
                 /^\s*(?:public|open)\s+(?:static|final|class|struct|enum|func|var|let|init|protocol|actor|extension|typealias|import|override)\b/
         )
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
     }
 
-    static let bannedCalls: [(rule: String, pattern: String)] = [
-        ("unstructured task", #"\bTask(\.detached)?\s*(\([^)]*\)\s*)?\{"#),
-        ("dispatch queue", #"\bDispatchQueue\b|\bDispatchSemaphore\b"#),
-        ("ambient date", #"\bDate\(\)|\bUUID\(\)"#),
-        ("print", #"(^|[^.\w])(?<!func )print\("#),
-        ("try!", #"\btry!|\bas!"#),
-        ("shell", #""(/bin/)?(ba|da)?sh",\s*"-c""#),
+    /// `words`: one of them is in every offending line; a plain search spares the regular expression most lines.
+    static let bannedCalls: [(rule: String, words: [String], pattern: String)] = [
+        ("unstructured task", ["Task"], #"\bTask(\.detached)?\s*(\([^)]*\)\s*)?\{"#),
+        ("dispatch queue", ["Dispatch"], #"\bDispatchQueue\b|\bDispatchSemaphore\b"#),
+        ("ambient date", ["Date()", "UUID()"], #"\bDate\(\)|\bUUID\(\)"#),
+        ("print", ["print("], #"(^|[^.\w])print\("#),
+        ("try!", ["try!", "as!"], #"\btry!|\bas!"#),
+        ("shell", ["sh\""], #""(/bin/)?(ba|da)?sh",\s*"-c""#),
     ]
 
     @Test("calls with a better way are not used in sources", arguments: bannedCalls.indices)
     func bannedCallsAreAbsent(index: Int) throws {
-        let (rule, pattern) = Self.bannedCalls[index]
-        let offences = try lines(in: tree.sources, matching: Regex(pattern))
+        let (rule, words, pattern) = Self.bannedCalls[index]
+        let offences = try lines(in: tree.sources, with: words, matching: Regex(pattern))
         #expect(offences.isEmpty, "\(rule):\n\(offences.joined(separator: "\n"))")
     }
 
@@ -56,7 +57,9 @@ struct HouseTests {
         "a banned call is found", arguments: ["Task {", "Task.detached {", "let now = Date()", "print(x)", "try! f()"])
     func bannedCallIsFound(line: String) throws {
         let file = SourceTree.File(path: "Sources/X/Y.swift", lines: [line])
-        let finds = try Self.bannedCalls.contains { try !lines(in: [file], matching: Regex($0.pattern)).isEmpty }
+        let finds = try Self.bannedCalls.contains { call in
+            try !lines(in: [file], with: call.words, matching: Regex(call.pattern)).isEmpty
+        }
         #expect(finds)
     }
 
@@ -76,7 +79,8 @@ struct HouseTests {
     @Test("no file names a machine's folders or holds a private key")
     func noMachinePathsOrSecrets() {
         let pattern = /\/(?:root|home|work|farm)\/[a-z]|-----BEGIN (?:RSA |EC )?PRIVATE KEY-----\\n[A-Za-z0-9+\/]{40}/
-        let offences = lines(in: tree.sources, matching: pattern)
+        let offences = lines(
+            in: tree.sources, with: ["/root/", "/home/", "/work/", "/farm/", "-----BEGIN"], matching: pattern)
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
     }
 
@@ -84,13 +88,17 @@ struct HouseTests {
     func onlyDriversKnowTheirEngine() {
         let drivers: Set<String> = ["SQLiteDriver", "PostgresDriver"]
         let offences = lines(
-            in: tree.sources.filter { !drivers.contains($0.target) }, matching: /import (?:GRDB|CLibPQ)/)
+            in: tree.sources.filter { !drivers.contains($0.target) }, with: ["import "],
+            matching: /import (?:GRDB|CLibPQ)/)
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
     }
 
-    private func lines<Output>(in files: [SourceTree.File], matching pattern: Regex<Output>) -> [String] {
+    private func lines<Output>(
+        in files: [SourceTree.File], with words: [String], matching pattern: Regex<Output>
+    ) -> [String] {
         files.flatMap { file in
             file.lines.enumerated().compactMap { number, line in
+                guard words.contains(where: line.contains) else { return nil }
                 let code = line.trimmingCharacters(in: .whitespaces)
                 guard !code.hasPrefix("//"), line.firstMatch(of: pattern) != nil else { return nil }
                 return "\(file.path):\(number + 1): \(code)"

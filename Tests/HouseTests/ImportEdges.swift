@@ -34,7 +34,7 @@ enum ImportEdges {
         ]
         return files.flatMap { file in
             file.lines.compactMap { line -> String? in
-                guard
+                guard line.contains("import "),
                     let found = line.firstMatch(
                         of:
                             /^\s*(?:@testable )?(?:package |internal |public )?import (?:struct |enum |class |func )?([A-Za-z_0-9]+)/

@@ -48,25 +48,37 @@ package struct HeartbeatAnswer: WireValue {
         [
             .required("status", \.status, .choice(["heartbeat_recorded"]), "Always the same."),
             .optional("clock", \.clock, "The server's time."),
-            .optional("config", \.config, "Intervals that the server asks for."),
+            .optional("config", \.config, "What the server asks of the agent."),
         ]
     )
 }
 
-/// What a server asks of its agents.
+/// What a server asks of its agents. An agent's own settings win, except over intervals; members that are absent leave
+/// everything as it is.
 package struct AgentRuntimeConfig: WireValue {
     package var configVersion = 0
-    package var heartbeatIntervalSeconds = 60
-    package var pollIntervalSeconds = 30
+    package var heartbeatIntervalSeconds: Int?
+    package var pollIntervalSeconds: Int?
+    package var verifiesDeployment: Bool?
+    /// With a unit, such as `10s`.
+    package var verifyTimeout: String?
+    /// With a unit, such as `2s`.
+    package var verifyDelay: String?
+    /// Earlier files kept for each target; -1 keeps none.
+    package var backupRetention: Int?
 
     package init() {}
 
     package static let contract = Contract<Self>(
-        "AgentRuntimeConfig", "Intervals for an agent.",
+        "AgentRuntimeConfig", "Intervals and deployment defaults for an agent.",
         [
             .required("config_version", \.configVersion, "Changes when anything here does."),
-            .required("heartbeat_interval", \.heartbeatIntervalSeconds, "Seconds."),
-            .required("poll_interval", \.pollIntervalSeconds, "Seconds."),
+            .optional("heartbeat_interval", \.heartbeatIntervalSeconds, "Seconds."),
+            .optional("poll_interval", \.pollIntervalSeconds, "Seconds."),
+            .optional("verify_deployment", \.verifiesDeployment, "Whether deployed endpoints are looked at."),
+            .optional("verify_timeout", \.verifyTimeout, .text(2...32, example: "10s"), "Time for one look."),
+            .optional("verify_delay", \.verifyDelay, .text(2...32, example: "2s"), "Wait between reload and look."),
+            .optional("deploy_backup_retention", \.backupRetention, "Earlier files kept for each target; -1: none."),
         ]
     )
 }

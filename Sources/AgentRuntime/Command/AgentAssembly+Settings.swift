@@ -59,21 +59,4 @@ extension AgentAssembly {
             allowedTargetTypes: policy.targetTypes.isEmpty ? nil : policy.targetTypes.map(\.rawValue)
         )
     }
-
-    var targetDefaults: TargetDefaults {
-        let overrides = configuration.deployment
-        return TargetDefaults(
-            verifies: overrides.verifies ?? true,
-            verifyDelay: overrides.verifyDelay ?? .seconds(2),
-            verifyTimeout: overrides.verifyTimeout ?? .seconds(10),
-            backupRetention: overrides.backups.map(Self.retention) ?? 0
-        )
-    }
-
-    private static func retention(_ backups: AgentDeploymentOverrides.Backups) -> Int {
-        switch backups {
-        case .none: -1
-        case .keep(let count): count
-        }
-    }
 }

@@ -200,7 +200,7 @@ struct AgentAssembly: Sendable {
         let deployment = DeploymentFlow(
             session: session,
             keys: keys,
-            installer: .live(host: deploymentHost, defaults: targetDefaults)
+            installer: .live(host: deploymentHost, defaults: { session.targetDefaults.current })
         )
         let runner = JobRunner(session: session, csr: { await csr.run($0) }, deploy: { await deployment.run($0) })
         // Stopped in reverse: no new work, running work to its end under heartbeats, then the last reports.
@@ -245,6 +245,7 @@ struct AgentAssembly: Sendable {
                     pollWait: configuration.pollWait
                 )
             ),
+            targetDefaults: LiveTargetDefaults(configuration.deployment),
             vitals: AgentVitals(record, file: state.status, log: log),
             retirement: Retirement(marker: state.retirement, agent: standing.agent, time: time, log: log),
             time: time,

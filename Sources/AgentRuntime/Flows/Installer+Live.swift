@@ -5,10 +5,10 @@ import HostEffects
 import TargetConnectors
 
 extension Installer {
-    /// The target connectors of this build, on this host.
-    static func live(host: DeploymentHost, defaults: TargetDefaults) -> Installer {
+    /// The target connectors of this build, on this host. `defaults` is asked at the start of each deployment.
+    static func live(host: DeploymentHost, defaults: @escaping @Sendable () -> TargetDefaults) -> Installer {
         Installer { work, material in
-            let connector = try makeConnector(for: work, host: host, defaults: defaults)
+            let connector = try makeConnector(for: work, host: host, defaults: defaults())
             return try await connector.deploy(material, job: work.job, target: work.target, isForced: false)
         }
     }

@@ -10,6 +10,7 @@ struct AgentSession: Sendable {
     let state: StateDirectory
     let jobs: JobQueue
     let timing: LiveTiming
+    let targetDefaults: LiveTargetDefaults
     let vitals: AgentVitals
     let retirement: Retirement
     /// Raised when a report was stored.
@@ -81,14 +82,14 @@ final class LiveTiming: Sendable {
 
     var current: Intervals { intervals.withLock { $0 } }
 
-    /// Takes what a heartbeat answer prescribes; values out of bounds are ignored.
+    /// Takes what a heartbeat answer prescribes; what is absent or out of bounds changes nothing.
     ///
     /// - Returns: Whether anything changed.
-    func apply(heartbeat: Duration, poll: Duration) -> Bool {
+    func apply(heartbeat: Duration?, poll: Duration?) -> Bool {
         intervals.withLock { intervals in
             let before = intervals
-            if Self.bounds.contains(heartbeat) { intervals.heartbeat = heartbeat }
-            if Self.bounds.contains(poll) { intervals.poll = poll }
+            if let heartbeat, Self.bounds.contains(heartbeat) { intervals.heartbeat = heartbeat }
+            if let poll, Self.bounds.contains(poll) { intervals.poll = poll }
             return intervals != before
         }
     }

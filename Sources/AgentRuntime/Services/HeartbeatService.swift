@@ -1,4 +1,5 @@
 import APIContract
+import ConnectorKit
 import Domain
 import Logging
 import ServiceLifecycle
@@ -77,9 +78,18 @@ struct HeartbeatService: Service, CustomStringConvertible {
     }
 
     private func apply(_ config: AgentRuntimeConfig) {
+        if session.targetDefaults.apply(config) {
+            let defaults = session.targetDefaults.current
+            session.log.info(
+                "the control plane set other deployment defaults",
+                LogField("verifies", "\(defaults.verifies)"), LogField("verify_delay", "\(defaults.verifyDelay)"),
+                LogField("verify_timeout", "\(defaults.verifyTimeout)"),
+                LogField("backup_retention", "\(defaults.backupRetention)")
+            )
+        }
         let hasChanged = session.timing.apply(
-            heartbeat: .seconds(config.heartbeatIntervalSeconds),
-            poll: .seconds(config.pollIntervalSeconds)
+            heartbeat: config.heartbeatIntervalSeconds.map { .seconds($0) },
+            poll: config.pollIntervalSeconds.map { .seconds($0) }
         )
         guard hasChanged else { return }
         let intervals = session.timing.current

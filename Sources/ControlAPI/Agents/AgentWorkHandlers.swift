@@ -16,6 +16,7 @@ struct AgentWorkHandlers: Sendable {
     let queue: WorkFlow
     let issuance: IssueFlow
     let reports: ReportFlow
+    let config: AgentRuntimeConfig
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(AgentRoutes.heartbeat, heartbeat)
@@ -39,7 +40,12 @@ struct AgentWorkHandlers: Sendable {
             runningJobs: request.runningJobs,
             agentTime: request.clock
         )
-        return .json(APIContract.HeartbeatAnswer { $0.clock = answer.serverTime })
+        return .json(
+            APIContract.HeartbeatAnswer {
+                $0.clock = answer.serverTime
+                $0.config = config
+            }
+        )
     }
 
     private func work(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

@@ -14,7 +14,7 @@ package struct DatabaseIdempotencyKeeper: IdempotencyKeeper {
     private let ttl: Duration
     private let store = IdempotencyStore()
 
-    /// - Parameter ttl: How long an answer is kept (`CERTCTL_IDEMPOTENCY_TTL`).
+    /// Keeps answers for `ttl` (`CERTCTL_IDEMPOTENCY_TTL`).
     package init(database: any Database, sealer: Sealer, ttl: Duration) {
         self.database = database
         self.sealer = sealer

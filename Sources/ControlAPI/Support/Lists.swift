@@ -9,11 +9,8 @@ struct Lists: Sendable {
     let database: any Database
     let cursors: CursorCodec
 
-    /// Answers a list.
-    ///
-    /// - Parameters:
-    ///   - natural: The order when the client asks for none; in page mode and in cursor mode.
-    ///   - fetch: Runs the list in a read transaction.
+    /// Answers a list. `natural` is the order when the client asks for none; `fetch` runs the list in a read
+    /// transaction.
     func answer<Filter: Sendable, Sort: ListSort, Element: Sendable, Body: WireValue>(
         _ context: AuthenticatedContext,
         filter: Filter,

@@ -174,7 +174,7 @@ package struct Dispatcher: Sendable {
             return Problem(ServiceError(.unavailable, "the server is stopping"))
         default:
             note(error, trace)
-            return .unforeseen
+            return environment.explain(error).map { Problem($0) } ?? .unforeseen
         }
     }
 

@@ -9,6 +9,8 @@ package struct RateLimitSettings: Sendable, Hashable {
     package var burst = 100
     package var actorRequestsPerSecond = 100.0
     package var actorBurst = 200
+    /// How long the account of a client that asks nothing is kept.
+    package var bucketTTL = Duration.hours(1)
 
     package init() {}
 }
@@ -32,10 +34,19 @@ package final class RateLimits: Sendable {
     package init(settings: RateLimitSettings, exemption: (@Sendable (Principal) -> Bool)? = nil) {
         self.settings = Mutex(settings)
         self.exemption = exemption
+        setIdleLimit(settings.bucketTTL)
     }
 
     /// Takes effect with the next request.
-    package func update(_ settings: RateLimitSettings) { self.settings.withLock { $0 = settings } }
+    package func update(_ settings: RateLimitSettings) {
+        self.settings.withLock { $0 = settings }
+        setIdleLimit(settings.bucketTTL)
+    }
+
+    /// The accounts of failures keep their own: guessing must not become cheaper by a setting.
+    private func setIdleLimit(_ limit: Duration) {
+        for buckets in [addresses, actors] { buckets.setIdleLimit(limit) }
+    }
 
     var countsAddressAfterAuthentication: Bool { exemption != nil }
 

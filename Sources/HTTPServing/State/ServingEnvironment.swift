@@ -23,6 +23,8 @@ package struct ServingEnvironment: Sendable {
     package var limits: ListenerLimits
     package var time: TimeSource
     package var random: RandomSource
+    /// What a client is told of an error that is none of the service's own, such as one of the database; `nil`: 500.
+    package var explain: @Sendable (any Error) -> ServiceError? = { _ in nil }
     package var logger: Logger
     package let metrics: HTTPMetrics
 

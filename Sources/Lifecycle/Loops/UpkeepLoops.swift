@@ -6,8 +6,6 @@ import Store
 /// The loops that keep jobs, agents and tables in order; each tick is safe to repeat.
 struct UpkeepLoops: Sendable {
     private static let batch = 500
-    /// `CERTCTL_EVENTS_RETENTION`.
-    private static let eventRetention = Duration.days(7)
 
     private let context: LifecycleContext
     private let leadership: Leadership
@@ -137,7 +135,7 @@ struct UpkeepLoops: Sendable {
     func tidy(_ now: Timestamp) async throws -> LoopOutcome {
         let answers = try await drain { tx in try IdempotencyStore().purge(limit: Self.batch, in: tx) }
         let events = try await drain { tx in
-            try EventOutbox().purge(before: tx.now - Self.eventRetention, limit: Self.batch, in: tx)
+            try EventOutbox().purge(before: tx.now - context.timing.eventsRetention, limit: Self.batch, in: tx)
         }
         return LoopOutcome(rows: answers + events)
     }

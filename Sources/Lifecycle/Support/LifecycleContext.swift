@@ -60,6 +60,8 @@ package struct LifecycleTiming: Sendable {
     package var agentOfflineAfter = Duration.minutes(5)
     /// `CERTCTL_AGENT_OFFLINE_JOB_TTL`.
     package var agentOfflineJobTTL = Duration.minutes(5)
+    /// `CERTCTL_EVENTS_RETENTION`.
+    package var eventsRetention = Duration.days(7)
     /// How long a call to a CA may take before its order counts as lost with the process that made it.
     package var submissionTimeout = Duration.seconds(60)
     /// Most jobs that one agent holds at a time.

@@ -9,7 +9,7 @@ struct IssuedFiles {
     private let keyPath: String
     /// Leaf first, then its issuers: what most servers want.
     private let certificatePath: String
-    /// The issuers alone.
+    /// The issuers alone, without the root; not written when a root issues directly.
     private let chainPath: String
 
     /// Checks before anything is issued that the files can be written.
@@ -53,7 +53,7 @@ struct IssuedFiles {
         let contents = [
             (keyPath, keyOctets, UInt32(0o600)), (certificatePath, Array(chain.utf8), 0o644),
             (chainPath, Array(issuers.utf8), 0o644),
-        ]
+        ].filter { !$0.1.isEmpty }
         let stamp = environment.time.now.microsecondsSinceEpoch
         let files = contents.map { (file: AtomicFile(destination: $0.0, stamp: stamp), octets: $0.1, mode: $0.2) }
         do {
@@ -64,6 +64,10 @@ struct IssuedFiles {
                 }
             }
             for entry in files { try entry.file.commit(fileSystem: environment.fileSystem) }
+            // What an earlier issuer left here would not belong to the new certificate.
+            if issuers.isEmpty, try environment.fileSystem.status(chainPath) != nil {
+                try environment.fileSystem.remove(chainPath)
+            }
             try environment.fileSystem.syncDirectory(PathText.parent(of: keyPath))
         } catch {
             for entry in files { try? environment.fileSystem.remove(entry.file.temporary) }

@@ -41,7 +41,7 @@ struct ServerAssembly: Sendable {
     ) throws {
         let sealer = sealing.sealer
         let context = LifecycleContext(
-            database: database, time: time, random: random, timing: Self.timing(configuration.schedule)
+            database: database, time: time, random: random, timing: Self.timing(configuration)
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let registry = IssuerRegistry(
@@ -73,6 +73,7 @@ struct ServerAssembly: Sendable {
             state: state, metrics: metrics, startedAt: startedAt,
             version: Self.version,
             controlPlaneCA: { tls.authority?.pem },
+            agentConfig: FleetDefaults.wire(configuration.deployment),
             onBootstrap: { try? setup.remove() }
         )
         var environment = ServingEnvironment(
@@ -87,6 +88,7 @@ struct ServerAssembly: Sendable {
         environment.idempotency = DatabaseIdempotencyKeeper(
             database: database, sealer: sealer, ttl: configuration.idempotencyTTL
         )
+        environment.explain = StorageProblem.explain
         environment.limits = Self.limits(configuration.listener)
         limits = environment.limits
         dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
@@ -173,12 +175,14 @@ struct ServerAssembly: Sendable {
         }
     }
 
-    private static func timing(_ schedule: ScheduleConfiguration) -> LifecycleTiming {
+    private static func timing(_ configuration: ServerConfiguration) -> LifecycleTiming {
+        let schedule = configuration.schedule
         var timing = LifecycleTiming()
         timing.runningLease = schedule.runningLease
         timing.awaitingCSRTimeout = schedule.awaitingCSRTimeout
         timing.agentOfflineAfter = schedule.agentOfflineAfter
         timing.agentOfflineJobTTL = schedule.agentOfflineJobTTL
+        timing.eventsRetention = configuration.eventsRetention
         return timing
     }
 
@@ -200,6 +204,7 @@ struct ServerAssembly: Sendable {
         settings.burst = configuration.burst
         settings.actorRequestsPerSecond = configuration.userRate
         settings.actorBurst = configuration.userBurst
+        settings.bucketTTL = configuration.bucketTTL
         return settings
     }
 

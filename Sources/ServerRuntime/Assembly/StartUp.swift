@@ -109,7 +109,7 @@ struct StartUp: Service {
         let authority = tls.authority
         let isKeyGenerated = configuration.secrets.encryptionKey == nil
         return Banner(
-            url: "https://\(Self.urlHost(configuration.listener.host)):\(configuration.listener.port)",
+            url: Self.url(configuration.listener),
             dataDirectory: directory.path,
             database: kind,
             authorityFingerprint: authority?.fingerprintSHA256,
@@ -118,6 +118,11 @@ struct StartUp: Service {
             setupTokenPath: directory.setupTokenFile,
             sealingKeyPath: isKeyGenerated ? directory.sealingKeyFile : nil
         )
+    }
+
+    /// By what URL the person at the terminal goes on: the public one when there is one.
+    private static func url(_ listener: ListenerConfiguration) -> String {
+        listener.isPublicURLGiven ? listener.publicURL.text : "https://\(urlHost(listener.host)):\(listener.port)"
     }
 
     private static func urlHost(_ host: String) -> String {

@@ -22,6 +22,14 @@ final class HeldLock: Sendable {
     init(path: String, fileSystem: FileSystem) throws { lock = try ProcessLock(path: path, fileSystem: fileSystem) }
 }
 
+/// What a process does with the database that it opens.
+package enum DatabaseUse: Sendable {
+    /// Serving or migrating: an SQLite file belongs to this process alone.
+    case exclusive
+    /// Looking only, beside a server if there is one; nothing is created.
+    case inspection
+}
+
 /// Opens the database that the configuration names.
 struct DatabaseOpening: Sendable {
     let configuration: DatabaseConfiguration
@@ -34,9 +42,13 @@ struct DatabaseOpening: Sendable {
     /// Opens a file, or prepares a pool; PostgreSQL is not asked yet.
     ///
     /// - Throws: ``StartUpFailure``.
-    func open() throws -> OpenDatabase {
+    func open(for use: DatabaseUse = .exclusive) throws -> OpenDatabase {
         switch configuration.location {
-        case .sqlite(let path): return try openFile(path)
+        case .sqlite(let path):
+            switch use {
+            case .exclusive: return try openFile(path)
+            case .inspection: return try openExistingFile(path)
+            }
         case .sqliteInMemory:
             return OpenDatabase(database: try SQLiteDatabase(inMemory: sqlite(), time: time), fileLock: nil)
         case .postgres(let url): return OpenDatabase(database: try openPool(url), fileLock: nil)
@@ -61,6 +73,23 @@ struct DatabaseOpening: Sendable {
             let database = try SQLiteDatabase(path: path, configuration: sqlite(), time: time)
             try fileSystem.changeMode(path, to: 0o600)
             return OpenDatabase(database: database, fileLock: lock)
+        } catch let error as DatabaseError {
+            throw Self.failure(error, of: path)
+        }
+    }
+
+    private func openExistingFile(_ path: String) throws -> OpenDatabase {
+        do {
+            guard try fileSystem.status(path) != nil else {
+                throw StartUpFailure(
+                    .failure, "there is no database at \(path); the server or `certctl db migrate` makes it"
+                )
+            }
+            return OpenDatabase(
+                database: try SQLiteDatabase(path: path, configuration: sqlite(), time: time), fileLock: nil
+            )
+        } catch let error as FileError {
+            throw StartUpFailure(.permission, "\(error)")
         } catch let error as DatabaseError {
             throw Self.failure(error, of: path)
         }

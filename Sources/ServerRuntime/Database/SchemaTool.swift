@@ -29,14 +29,14 @@ package struct SchemaTool: Sendable {
     /// Opens the database and waits until it answers.
     ///
     /// - Throws: ``StartUpFailure``.
-    package init(_ configuration: DatabaseConfiguration) async throws {
+    package init(_ configuration: DatabaseConfiguration, for use: DatabaseUse) async throws {
         let time = TimeSource.system
         let logs = LogBootstrap(format: .text, instance: "db", time: time, sink: LogSink(descriptor: STDERR_FILENO))
         opening = DatabaseOpening(
             configuration: configuration, instance: "db", metrics: MetricsRegistry(time: time), fileSystem: .live,
             time: time, log: logs.logger("db")
         )
-        open = try opening.open()
+        open = try opening.open(for: use)
         try await opening.awaitAnswer(of: open.database)
     }
 

@@ -94,10 +94,13 @@ final class ServerTLS: Sendable {
     /// Brings the material up to date: changed files, a leaf that is due, another replica's renewal.
     ///
     /// A failure keeps the old material and is logged; handshakes go on.
-    func refresh() async {
+    ///
+    /// - Parameter readsFiles: Whether supplied files are part of it.
+    func refresh(readsFiles: Bool = true) async {
         do {
             switch source {
-            case .files(let paths): try refreshFiles(paths)
+            case .files(let paths):
+                if readsFiles { try refreshFiles(paths) }
             case .generated(_, let names): try await refreshGenerated(names: names)
             }
         } catch {

@@ -1,12 +1,13 @@
 import Domain
 import ServiceLifecycle
 
-/// Looks after the listener's certificate from time to time, and whenever ``reload`` says so.
+/// Looks after the listener's certificate from time to time.
 struct TLSMaintenance: Service {
     /// How often a generated certificate is looked at when files are not watched.
     private static let defaultInterval = Duration.minutes(10)
 
     let tls: ServerTLS
+    /// How often supplied files are looked at; zero leaves them to SIGHUP.
     let interval: Duration
     let time: TimeSource
 
@@ -19,7 +20,7 @@ struct TLSMaintenance: Service {
                 return
             }
             if Task.isShuttingDownGracefully { return }
-            await tls.refresh()
+            await tls.refresh(readsFiles: interval > .zero)
         }
     }
 }

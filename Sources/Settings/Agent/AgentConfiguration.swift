@@ -93,6 +93,18 @@ package struct AgentDeploymentOverrides: Hashable, Sendable {
     package let verifyTimeout: Duration?
     package let verifyDelay: Duration?
 
+    package init(
+        backups: Backups? = nil,
+        verifies: Bool? = nil,
+        verifyTimeout: Duration? = nil,
+        verifyDelay: Duration? = nil
+    ) {
+        self.backups = backups
+        self.verifies = verifies
+        self.verifyTimeout = verifyTimeout
+        self.verifyDelay = verifyDelay
+    }
+
     init(reading reader: inout SettingReader) {
         backups = reader.read(AgentSettings.backupRetention).map { value in
             BackupRetention.count(value).map(Backups.keep) ?? Backups.none

@@ -60,7 +60,10 @@ package struct ServerConfiguration: Configuration {
 package struct ListenerConfiguration: Sendable {
     package let host: String
     package let port: Int
+    /// Where clients reach the server, as given or derived from host and port.
     package let publicURL: ServerURL
+    /// Whether the operator named the public URL.
+    package let isPublicURLGiven: Bool
     /// Octets.
     package let maxBodySize: Int
     package let readTimeout: Duration
@@ -85,6 +88,7 @@ package struct ListenerConfiguration: Sendable {
         trustedProxies = reader.read(ServerSettings.trustedProxies)
         let given = reader.read(ServerSettings.publicURL)
         publicURL = given ?? Self.derivedURL(host: host, port: port)
+        isPublicURLGiven = given != nil
         reader.derive(ServerSettings.publicURL, publicURL.text)
     }
 

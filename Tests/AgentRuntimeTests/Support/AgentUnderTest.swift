@@ -5,6 +5,7 @@ import Encoding
 import HostEffects
 import Logging
 import PKI
+import Settings
 import Synchronization
 import TestSupport
 
@@ -116,6 +117,7 @@ struct AgentUnderTest {
             state: state,
             jobs: JobQueue(maxParallel: maxParallel),
             timing: LiveTiming(.init(heartbeat: .seconds(60), poll: .seconds(30), pollWait: .seconds(25))),
+            targetDefaults: LiveTargetDefaults(AgentDeploymentOverrides()),
             vitals: AgentVitals(record, file: state.status, log: log),
             retirement: Retirement(marker: state.retirement, agent: FakeControlPlane.agent, time: time, log: log),
             time: time,

@@ -91,7 +91,9 @@ struct NGINXDeploymentTests {
         }
     }
 
-    @Test("a reload that fails once is rolled back, and nginx is seen serving the old certificate")
+    @Test(
+        "a reload that fails once is rolled back, and nginx is seen serving the old certificate",
+        .enabled(if: geteuid() == 0, "the tools of this test must belong to root"))
     func failingReload() async throws {
         try await withServer { server in
             let script = server.directory.path("reload")
@@ -125,7 +127,10 @@ struct NGINXDeploymentTests {
             )
             #expect(result.errorCode == .verifyFailedRolledBack, "\(result.message)")
             #expect(try await result.verification.actualFingerprint == Certificates.otherIssued().fingerprint)
-            #expect(try await served(server).first == Certificates.oldIssued().fingerprint)
+            // nginx answers a reload before its workers have changed.
+            let old = try await Certificates.oldIssued().fingerprint
+            let isOld = try await eventually(within: .seconds(10)) { try await served(server).first == old }
+            #expect(isOld)
         }
     }
 

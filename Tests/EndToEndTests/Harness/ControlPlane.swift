@@ -67,7 +67,7 @@ final class ControlPlane: @unchecked Sendable {
     }
 
     func waitUntilReady() async throws {
-        let ready = try await eventually(within: .seconds(30)) {
+        let ready = try await eventually(within: .seconds(60)) {
             if !process.isRunning { return true }
             return try await anonymous.get("/ready").status == 200
         }

@@ -232,7 +232,7 @@ struct World: Sendable {
 
     func actions(on id: String) async throws -> [String] {
         try await database.read { tx in
-            try tx.rows("SELECT action FROM audit_events WHERE resource_id = \(id) ORDER BY timestamp, id")
+            try tx.rows("SELECT action FROM audit_events WHERE resource_id = \(id) ORDER BY action")
                 .map { try $0.text("action") }
         }
     }
