@@ -15,6 +15,7 @@ package struct AgentBody: WireValue {
     package var retiredAt: Timestamp?
     package var retiredReason: String?
     package var capabilities: [String] = []
+    package var lastError: String?
     package var rowVersion = 0
 
     package init() {}
@@ -37,6 +38,7 @@ package struct AgentBody: WireValue {
         .optional("retired_at", \.retiredAt, "When it was retired."),
         .optional("retired_reason", \.retiredReason, .longText, "Why."),
         .defaulted("capabilities", \.capabilities, "Target types and abilities it announced."),
+        .optional("last_error", \.lastError, .longText, "Its own last failure, from its last heartbeat."),
         .defaulted("row_version", \.rowVersion, "Row version; also the ETag."),
     ]
 }

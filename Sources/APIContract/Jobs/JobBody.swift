@@ -24,10 +24,8 @@ package struct JobBody: WireValue {
     package var trigger: JobTrigger?
     package var versionID: VersionID?
     package var leaseExpiresAt: Timestamp?
-    package var parentJobID: JobID?
     package var deploymentResult: JSONObject?
     package var version = 0
-    package var events: [JobEventBody]?
 
     package init() {}
 
@@ -55,36 +53,14 @@ package struct JobBody: WireValue {
             .optional("trigger", \.trigger, "What opened it."),
             .optional("version_id", \.versionID, "Version it issued or deploys."),
             .optional("lease_expires_at", \.leaseExpiresAt, "End of the present claim."),
-            .optional("parent_job_id", \.parentJobID, "The job that it follows."),
             .optional("deployment_result", \.deploymentResult, "What the agent reported."),
             .defaulted("version", \.version, "Row version; also the ETag."),
-            .optional("events", \.events, "State changes; on the item only."),
         ]
     )
 }
 
 enum JobMembers {
     static let verification = Schema.choice([""] + VerificationStatus.allCases.map(\.rawValue))
-}
-
-/// One change of state of a job.
-package struct JobEventBody: WireValue {
-    package var time = Timestamp.epoch
-    package var from: JobStatus?
-    package var to = JobStatus.pending
-    package var actor = ""
-
-    package init() {}
-
-    package static let contract = Contract<Self>(
-        "JobEvent", "One change of state.",
-        [
-            .required("time", \.time, "When."),
-            .optional("from", \.from, "State before."),
-            .required("to", \.to, "State after."),
-            .defaulted("actor", \.actor, "Who."),
-        ]
-    )
 }
 
 /// `POST /api/v1/jobs/{id}/verify`. Fingerprints may be empty when `error` says why.

@@ -16,7 +16,7 @@ package enum IssuerRoutes {
         query: [CommonQuery.flag("dry_run", "Check the configuration, change nothing.")],
         request: .body(CreateIssuerRequest.self),
         responses: [
-            .json(201, IssuerBody.self, "As stored."), .invalid, .nameTaken,
+            .json(201, IssuerBody.self, "As stored."), .json(200, IssuerBody.self, "A dry run: as it would be."), .invalid, .nameTaken,
             .error(.unprocessable, "The configuration is wrong."),
         ],
         cli: .verb("issuers create")
@@ -36,7 +36,9 @@ package enum IssuerRoutes {
 
     package static let patch = ProtectedRoute(
         "patchIssuer", .patch, "/api/v1/issuers/{id}", .permission(.issuerEdit), scope: .issuer, audit: "update_issuer",
-        "Changes or clears members (RFC 7396).", request: .mergePatch(UpdateIssuerRequest.self), responses: changed,
+        "Changes or clears members (RFC 7396).",
+        query: [CommonQuery.flag("dry_run", "Check the configuration, change nothing.")],
+        request: .mergePatch(UpdateIssuerRequest.self), responses: changed,
         cli: .verb("issuers update")
     )
 

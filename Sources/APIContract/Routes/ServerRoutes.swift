@@ -88,7 +88,7 @@ package enum ServerRoutes {
         var responses = [ResponseContent.json(200, body, "It does.")]
         if body == ReadyBody.self { responses.append(.json(503, body, "Not now.")) }
         return OpenRoute(
-            id, .get, path, class: .probe, summary, responses: responses, cli: .verb("healthcheck")
+            id, .get, path, class: .probe, summary, responses: responses, cli: .verb("status")
         )
     }
 }

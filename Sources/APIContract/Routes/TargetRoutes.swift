@@ -19,7 +19,7 @@ package enum TargetRoutes {
         query: [CommonQuery.flag("dry_run", "Check the configuration, change nothing.")],
         request: .body(CreateTargetRequest.self),
         responses: [
-            .json(201, TargetBody.self, "As stored."), .invalid, .nameTaken, .unknownReference,
+            .json(201, TargetBody.self, "As stored."), .json(200, TargetBody.self, "A dry run: as it would be."), .invalid, .nameTaken, .unknownReference,
             .error(.unprocessable, "The configuration is wrong."),
         ],
         cli: .verb("targets create")
@@ -32,13 +32,17 @@ package enum TargetRoutes {
 
     package static let replace = ProtectedRoute(
         "updateTarget", .put, "/api/v1/targets/{id}", .permission(.targetEdit), audit: "update_target",
-        "Changes the members that are sent.", request: .body(UpdateTargetRequest.self), responses: changed,
+        "Changes the members that are sent.",
+        query: [CommonQuery.flag("dry_run", "Check the configuration, change nothing.")],
+        request: .body(UpdateTargetRequest.self), responses: changed,
         cli: .verb("targets update")
     )
 
     package static let patch = ProtectedRoute(
         "patchTarget", .patch, "/api/v1/targets/{id}", .permission(.targetEdit), audit: "update_target",
-        "Changes or clears members (RFC 7396).", request: .mergePatch(UpdateTargetRequest.self), responses: changed,
+        "Changes or clears members (RFC 7396).",
+        query: [CommonQuery.flag("dry_run", "Check the configuration, change nothing.")],
+        request: .mergePatch(UpdateTargetRequest.self), responses: changed,
         cli: .verb("targets update")
     )
 

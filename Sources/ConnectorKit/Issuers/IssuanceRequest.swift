@@ -11,7 +11,7 @@ package struct IssuanceRequest: Sendable {
     /// May be empty.
     package let commonName: String
     package let subjectAltNames: [SubjectAltName]
-    package let csr: CertificationRequest
+    package let csr: VerifiedCertificationRequest
     /// Allocated and recorded by the caller before this call when
     /// ``IssuerCapabilities/serialAllocation`` is `.caller`; `nil` otherwise.
     package let serialNumber: SerialNumber?
@@ -24,7 +24,7 @@ package struct IssuanceRequest: Sendable {
         certificateID: CertificateID,
         commonName: String,
         subjectAltNames: [SubjectAltName],
-        csr: CertificationRequest,
+        csr: VerifiedCertificationRequest,
         serialNumber: SerialNumber?,
         limits: IssuanceLimits,
         replaces: X509Certificate? = nil

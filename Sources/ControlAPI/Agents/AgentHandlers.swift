@@ -55,7 +55,7 @@ struct AgentHandlers: Sendable {
             hostname: request.hostname,
             metadata: AgentMetadata(
                 hostname: request.hostname, os: request.os, architecture: request.architecture,
-                ipAddress: request.ipAddress, version: request.softwareVersion
+                ipAddress: request.ipAddress, version: request.softwareVersion, capabilities: request.capabilities
             )
         )
         let authority: EnrollmentAuthority =
@@ -141,6 +141,8 @@ extension AgentBody {
             $0.architecture = agent.architecture
             $0.ipAddress = agent.ipAddress
             $0.softwareVersion = agent.version
+            $0.capabilities = agent.capabilities
+            $0.lastError = agent.lastError
             $0.retiredAt = agent.retiredAt
             $0.retiredReason = agent.retiredReason
             $0.rowVersion = agent.rowVersion

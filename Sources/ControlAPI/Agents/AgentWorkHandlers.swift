@@ -35,10 +35,12 @@ struct AgentWorkHandlers: Sendable {
                 os: request.os ?? "",
                 architecture: request.architecture ?? "",
                 ipAddress: request.ipAddress ?? "",
-                version: request.softwareVersion ?? request.agentVersion ?? ""
+                version: request.softwareVersion ?? request.agentVersion ?? "",
+                capabilities: request.capabilities
             ),
             runningJobs: request.runningJobs,
-            agentTime: request.clock
+            agentTime: request.clock,
+            lastError: request.lastError
         )
         return .json(
             APIContract.HeartbeatAnswer {

@@ -44,7 +44,9 @@ struct IssuerHandlers: Sendable {
             id: request.id?.text, name: request.name, type: request.type.rawValue, config: request.config,
             enabled: request.isEnabled
         )
-        let issuer = try await flow.create(draft, by: context.authorship)
+        let isRehearsal = context.query.flag("dry_run") ?? false
+        let issuer = try await flow.create(draft, rehearsing: isRehearsal, by: context.authorship)
+        if isRehearsal { return .json(IssuerBody(issuer)) }
         return .json(
             IssuerBody(issuer), status: 201, version: issuer.rowVersion, location: "/api/v1/issuers/\(issuer.id.text)")
     }
@@ -63,7 +65,7 @@ struct IssuerHandlers: Sendable {
         change.enabled = request.isEnabled.update
         let issuer = try await flow.update(
             try context.request.id(), change, expecting: try context.expectedVersion(request.expectedVersion),
-            by: context.authorship
+            rehearsing: context.query.flag("dry_run") ?? false, by: context.authorship
         )
         return .json(IssuerBody(issuer), version: issuer.rowVersion)
     }

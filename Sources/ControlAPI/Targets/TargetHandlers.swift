@@ -45,7 +45,9 @@ struct TargetHandlers: Sendable {
             id: request.id?.text, name: request.name, type: request.type.rawValue, agentID: request.agentID.text,
             config: request.config, enabled: request.isEnabled
         )
-        let target = try await flow.create(draft, by: context.authorship)
+        let isRehearsal = context.query.flag("dry_run") ?? false
+        let target = try await flow.create(draft, rehearsing: isRehearsal, by: context.authorship)
+        if isRehearsal { return .json(TargetBody(target)) }
         return .json(
             TargetBody(target), status: 201, version: target.rowVersion, location: "/api/v1/targets/\(target.id.text)")
     }
@@ -71,7 +73,8 @@ struct TargetHandlers: Sendable {
         change.config = request.config.update
         change.enabled = request.isEnabled.update
         let target = try await flow.update(
-            id, change, expecting: try context.expectedVersion(request.expectedVersion), by: context.authorship
+            id, change, expecting: try context.expectedVersion(request.expectedVersion),
+            rehearsing: context.query.flag("dry_run") ?? false, by: context.authorship
         )
         return .json(TargetBody(target), version: target.rowVersion)
     }

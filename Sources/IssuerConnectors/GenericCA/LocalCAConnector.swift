@@ -37,7 +37,7 @@ package struct LocalCAConnector: IssuerConnector {
         }
         var issuance = LocalIssuance(
             serial: RecordedSerial(alreadyRecorded: serial),
-            request: try Self.verified(request.csr),
+            request: request.csr,
             commonName: request.commonName.isEmpty ? nil : request.commonName,
             names: request.subjectAltNames,
             now: time.now
@@ -77,16 +77,6 @@ package struct LocalCAConnector: IssuerConnector {
                     : "the CA certificate is valid only from \(validity); replace it or correct the clock"
             ),
         ]
-    }
-
-    private static func verified(
-        _ csr: CertificationRequest
-    ) throws(IssuerError) -> VerifiedCertificationRequest {
-        do {
-            return try VerifiedCertificationRequest(csr)
-        } catch {
-            throw IssuerError(.validation, "\(error)", help: "make a new CSR with the key that it names")
-        }
     }
 
     private static func issuerError(_ error: LocalCAError) -> IssuerError {

@@ -32,13 +32,17 @@ package struct HeartbeatFlow: Sendable {
         _ id: AgentID,
         metadata: AgentMetadata,
         runningJobs: [JobID],
-        agentTime: Timestamp?
+        agentTime: Timestamp?,
+        lastError: String? = nil
     ) async throws -> HeartbeatAnswer {
         try await context.write { tx in
             let agent = try agents.get(id, in: tx)
             guard agent.retiredAt == nil else { throw Self.retired(id) }
             let offset = agentTime.map { $0 - tx.now }
-            try agents.record([Heartbeat(agentID: id, at: tx.now, clockOffset: offset ?? .zero)], in: tx)
+            let beat = Heartbeat(
+                agentID: id, at: tx.now, clockOffset: offset ?? .zero, lastError: lastError.map { Self.cut($0, 1000) }
+            )
+            try agents.record([beat], in: tx)
             try agents.recordMetadata(Self.cut(metadata), of: id, in: tx)
             let held = try jobs.extendLeases(
                 Array(runningJobs.prefix(Self.mostJobs)),
@@ -56,15 +60,17 @@ package struct HeartbeatFlow: Sendable {
 
     /// Longer texts than the columns hold are cut rather than refused: a heartbeat must not fail over them.
     private static func cut(_ metadata: AgentMetadata) -> AgentMetadata {
-        func cut(_ text: String, _ limit: Int) -> String {
-            String(String.UnicodeScalarView(text.unicodeScalars.filter { !$0.isControl }.prefix(limit)))
-        }
-        return AgentMetadata(
+        AgentMetadata(
             hostname: cut(metadata.hostname, 255),
             os: cut(metadata.os, 100),
             architecture: cut(metadata.architecture, 100),
             ipAddress: cut(metadata.ipAddress, 45),
-            version: cut(metadata.version, 50)
+            version: cut(metadata.version, 50),
+            capabilities: metadata.capabilities.map { list in list.prefix(64).map { cut($0, 64) } }
         )
+    }
+
+    private static func cut(_ text: String, _ limit: Int) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.filter { !$0.isControl }.prefix(limit)))
     }
 }

@@ -60,16 +60,37 @@ package struct ReportFlow: Sendable {
         _ report: JobReport,
         by author: Authorship
     ) async throws -> Job {
-        try await context.write { tx in
-            guard let job = try jobs.find(id, in: tx), job.agentID == agent else {
+        let (job, end) = try await context.write { tx in
+            guard let before = try jobs.find(id, in: tx), before.agentID == agent else {
                 throw ServiceError(.notFound, "there is no job \(id.text) of this agent")
             }
-            switch report.status {
-            case .running: return try extend(job, agent, in: tx)
-            case .completed: return try complete(job, agent, report, by: author, in: tx)
-            case .failed: return try fail(job, agent, report, by: author, in: tx)
-            }
+            let job =
+                switch report.status {
+                case .running: try extend(before, agent, in: tx)
+                case .completed: try complete(before, agent, report, by: author, in: tx)
+                case .failed: try fail(before, agent, report, by: author, in: tx)
+                }
+            return (job, try deploymentEnd(of: job, before: before, report, in: tx))
         }
+        if let end { context.observers.deploymentEnded(end) }
+        return job
+    }
+
+    /// `nil` unless this report ended a deployment, or an attempt at one.
+    private func deploymentEnd(
+        of job: Job,
+        before: Job,
+        _ report: JobReport,
+        in tx: any Transaction
+    ) throws -> LifecycleObservers.DeploymentEnd? {
+        guard job.type == .deployment, report.status != .running, job.rowVersion != before.rowVersion else { return nil }
+        let target = try job.targetID.flatMap { try TargetStore().find($0, in: tx) }
+        return LifecycleObservers.DeploymentEnd(
+            target: target?.type,
+            isSuccess: report.status == .completed,
+            errorCode: report.errorCode ?? "",
+            wasUnchanged: report.result?["metadata"]?["idempotent"]?.stringValue == "true"
+        )
     }
 
     private func extend(_ job: Job, _ agent: AgentID, in tx: any Transaction) throws -> Job {

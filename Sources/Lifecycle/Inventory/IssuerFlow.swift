@@ -48,9 +48,11 @@ package struct IssuerFlow: Sendable {
         self.registry = registry
     }
 
+    /// - `rehearsing`: Everything is checked and answered as if it were done, and nothing is stored.
     package func create(
         _ draft: IssuerDraft,
         source: ConfigSource = .database,
+        rehearsing isRehearsal: Bool = false,
         by author: Authorship
     ) async throws -> Issuer {
         var problems = FieldProblems()
@@ -63,7 +65,7 @@ package struct IssuerFlow: Sendable {
         let descriptor = try IssuerCatalog.descriptor(of: type)
         try Self.check(draft.config, descriptor)
         let fields = sealed(draft.config, descriptor.schema, id, name: name, enabled: draft.enabled)
-        return try await context.write { tx in
+        return try await context.write(rehearsing: isRehearsal) { tx in
             let issuer = try issuers.insert(id, type: type, fields, source: source, in: tx)
             try context.recorder.record(
                 .created(.issuer),
@@ -77,13 +79,15 @@ package struct IssuerFlow: Sendable {
     }
 
     /// - `version`: The row version that the client saw; `nil` changes whatever is there.
+    /// - `rehearsing`: As for a creation.
     package func update(
         _ id: IssuerID,
         _ change: IssuerChange,
         expecting version: Int?,
+        rehearsing isRehearsal: Bool = false,
         by author: Authorship
     ) async throws -> Issuer {
-        try await context.write { tx in
+        try await context.write(rehearsing: isRehearsal) { tx in
             let stored = try issuers.get(id, in: tx)
             if case .set(let text) = change.type, IssuerType(accepting: text) != stored.type {
                 throw ServiceError(.invalidState, "the type of an issuer never changes; create another issuer")

@@ -72,7 +72,12 @@ package struct TargetFlow: Sendable {
         self.rules = rules
     }
 
-    package func create(_ draft: TargetDraft, by author: Authorship) async throws -> Target {
+    /// - `rehearsing`: Everything is checked and answered as if it were done, and nothing is stored.
+    package func create(
+        _ draft: TargetDraft,
+        rehearsing isRehearsal: Bool = false,
+        by author: Authorship
+    ) async throws -> Target {
         var problems = FieldProblems()
         let id: TargetID = draft.id.flatMap { problems.checkedID($0) } ?? context.newID()
         let name = problems.checkedName(draft.name)
@@ -84,7 +89,7 @@ package struct TargetFlow: Sendable {
         try checkConfig(draft.config, type)
         let schema = try rules.schema(type)
         let fields = sealed(draft.config, schema, id, name: name, agent: agent, enabled: draft.enabled)
-        return try await context.write { tx in
+        return try await context.write(rehearsing: isRehearsal) { tx in
             let target = try targets.insert(id, type: type, fields, in: tx)
             try context.recorder.record(.created(.target), id.text, by: author, in: tx)
             return target
@@ -92,13 +97,15 @@ package struct TargetFlow: Sendable {
     }
 
     /// - `version`: The row version that the client saw; `nil` changes whatever is there.
+    /// - `rehearsing`: As for a creation.
     package func update(
         _ id: TargetID,
         _ change: TargetChange,
         expecting version: Int?,
+        rehearsing isRehearsal: Bool = false,
         by author: Authorship
     ) async throws -> Target {
-        try await context.write { tx in
+        try await context.write(rehearsing: isRehearsal) { tx in
             let stored = try targets.get(id, in: tx)
             var problems = FieldProblems()
             let name = problems.checkedName(change.name.applied(to: stored.name))

@@ -16,7 +16,7 @@ package enum IssuanceCheck {
     ) -> [String] {
         var faults: [String] = []
         let leaf = issued.leaf
-        if leaf.subjectPublicKey != request.csr.subjectPublicKey {
+        if leaf.subjectPublicKey != request.csr.request.subjectPublicKey {
             faults.append("the certificate has another public key than the request")
         }
         if let serial = request.serialNumber, leaf.serialNumber != serial {

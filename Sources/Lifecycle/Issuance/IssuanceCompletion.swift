@@ -57,6 +57,7 @@ struct IssuanceCompletion: Sendable {
             let version = try await context.write { tx in
                 try installation.install(issued, for: intent, in: tx)
             }
+            observe(intent, failure: nil)
             return .issued(version, job: intent.job.id)
         case .pending(let upstream, let retryAfter):
             try await context.write { tx in try park(intent, upstream, retryAfter: retryAfter, in: tx) }
@@ -161,7 +162,16 @@ struct IssuanceCompletion: Sendable {
             guard intent.job.agentID != nil else { return try recordClientFailure(intent, error, in: tx) }
             try failJob(intent, error, in: tx)
         }
+        observe(intent, failure: error.errorClass)
         return error.serviceError
+    }
+
+    private func observe(_ intent: IssuanceIntent, failure: IssuerError.Class?) {
+        context.observers.issuanceEnded(
+            LifecycleObservers.IssuanceEnd(
+                issuer: intent.subject.issuerType, failure: failure, duration: context.time.now - intent.startedAt
+            )
+        )
     }
 
     /// A client learns of the failure at once and tries again by itself: the certificate stays as it is.

@@ -24,7 +24,7 @@ struct IssuanceIntent: Sendable {
     let subject: IssuanceInputs
     let order: OrderID
     let job: IssuanceJob
-    let csr: CertificationRequest
+    let csr: VerifiedCertificationRequest
     let names: [SubjectAltName]
     let rules: ProfileRules
     let serialNumber: SerialNumber?

@@ -103,7 +103,7 @@ package struct IssueFlow: Sendable {
     }
 
     private func admit(
-        _ csr: CertificationRequest,
+        _ csr: VerifiedCertificationRequest,
         of agent: AgentID,
         job jobID: JobID?,
         certificate: CertificateID?,
@@ -114,10 +114,10 @@ package struct IssueFlow: Sendable {
         guard let certificateID = job.certificateID else {
             throw ServiceError(.invalidState, "job \(job.id.text) belongs to no certificate any more")
         }
-        guard job.status == .awaitingCSR else { return .answered(try repeated(csr, job: job, in: tx)) }
+        guard job.status == .awaitingCSR else { return .answered(try repeated(csr.request, job: job, in: tx)) }
         let subject = try IssuanceRecords.subject(certificateID, in: tx)
         try subject.requireIssuable()
-        if let refusal = try refusal(of: csr, for: subject) {
+        if let refusal = try refusal(of: csr.request, for: subject) {
             try completion.refuse(job, certificate: certificateID, refusal, by: author, in: tx)
             return .refused(refusal)
         }
@@ -186,13 +186,13 @@ package struct IssueFlow: Sendable {
 
     /// Records the order; the caller has checked the state of the certificate.
     private func intend(
-        _ csr: CertificationRequest,
+        _ csr: VerifiedCertificationRequest,
         subject: IssuanceInputs,
         job: IssuanceJob,
         by author: Authorship,
         in tx: any Transaction
     ) throws -> IssuanceIntent {
-        if let refusal = try refusal(of: csr, for: subject) { throw refusal }
+        if let refusal = try refusal(of: csr.request, for: subject) { throw refusal }
         let capabilities = try IssuerCatalog.capabilities(of: subject.issuerType)
         let serial = capabilities.serialAllocation == .caller ? SerialNumber.random(context.random) : nil
         let intent = IssuanceIntent(
@@ -215,8 +215,8 @@ package struct IssueFlow: Sendable {
                 purpose: job.type == .renewal ? .renew : .issue,
                 idempotencyKey: "\(job.id.text)/\(job.attempts)",
                 serialNumber: serial?.hex,
-                csrPEM: csr.pem,
-                csrSHA256: TokenHash.sha256(Secret(csr.der)),
+                csrPEM: csr.request.pem,
+                csrSHA256: TokenHash.sha256(Secret(csr.request.der)),
                 deadlineAt: tx.now + OrderPolling.defaultDeadline
             ),
             in: tx

@@ -139,7 +139,8 @@ package struct OrderRecovery: Sendable {
     private func intent(of order: IssuerOrder) async throws -> IssuanceIntent? {
         try await context.write { tx in
             guard let certificate = order.certificateID, let jobID = order.jobID, let pem = order.csrPEM,
-                let csr = try? CertificationRequest(pem: pem), let job = try jobs.find(jobID, in: tx), job.phase.isOpen,
+                let csr = try? VerifiedCertificationRequest(try CertificationRequest(pem: pem)),
+                let job = try jobs.find(jobID, in: tx), job.phase.isOpen,
                 let subject = try IssuanceInputs.read(certificate, in: tx)
             else {
                 try orders.fail(

@@ -6,12 +6,12 @@ package import Store
 /// What is checked before any CA is asked, on every way in (specification, issuers §2.8).
 package enum Preflight {
     /// Parses a CSR and checks its proof of possession; the error names the part at fault.
-    package static func request(pem: String, pointer: String = "/csr_pem") throws(ServiceError) -> CertificationRequest
-    {
+    package static func request(
+        pem: String,
+        pointer: String = "/csr_pem"
+    ) throws(ServiceError) -> VerifiedCertificationRequest {
         do {
-            let csr = try CertificationRequest(pem: pem)
-            try csr.verifySignature()
-            return csr
+            return try VerifiedCertificationRequest(try CertificationRequest(pem: pem))
         } catch {
             throw ServiceError(
                 .validationFailed,

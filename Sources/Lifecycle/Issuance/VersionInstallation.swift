@@ -51,7 +51,7 @@ struct VersionInstallation: Sendable {
             fingerprintSHA256: leaf.fingerprintSHA256,
             spkiSHA256: leaf.subjectPublicKey.spkiSHA256,
             pemChain: ([leaf] + issued.chain).map(\.pem).joined(),
-            csrPEM: intent.csr.pem,
+            csrPEM: intent.csr.request.pem,
             keyAlgorithm: leaf.subjectPublicKey.algorithm,
             keySize: leaf.subjectPublicKey.size,
             keyOrigin: intent.slot == nil ? .external : .agent,

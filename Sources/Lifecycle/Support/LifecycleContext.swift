@@ -8,18 +8,21 @@ package struct LifecycleContext: Sendable {
     package let time: TimeSource
     package let random: RandomSource
     package let timing: LifecycleTiming
+    package let observers: LifecycleObservers
     let recorder: Recorder
 
     package init(
         database: any Database,
         time: TimeSource,
         random: RandomSource,
-        timing: LifecycleTiming = LifecycleTiming()
+        timing: LifecycleTiming = LifecycleTiming(),
+        observers: LifecycleObservers = LifecycleObservers()
     ) {
         self.database = database
         self.time = time
         self.random = random
         self.timing = timing
+        self.observers = observers
         recorder = Recorder(random: random)
     }
 
@@ -31,6 +34,20 @@ package struct LifecycleContext: Sendable {
             return try await database.write(body)
         } catch let error as StoreError {
             throw error.serviceError
+        }
+    }
+
+    /// The same action, undone at its end when it is only a rehearsal: every rule of code and schema is met, nothing
+    /// is stored.
+    func write<Result: Sendable>(
+        rehearsing isRehearsal: Bool,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        guard isRehearsal else { return try await write(body) }
+        do {
+            return try await write { tx in throw Rehearsed(result: try body(tx)) }
+        } catch let outcome as Rehearsed<Result> {
+            return outcome.result
         }
     }
 
@@ -48,6 +65,11 @@ package struct LifecycleContext: Sendable {
     func newID<Kind: EntityKind>(_ type: EntityID<Kind>.Type = EntityID<Kind>.self) -> EntityID<Kind> {
         EntityID(generatedAt: time.now, random: random)
     }
+}
+
+/// Ends a rehearsed transaction, so that the database rolls it back.
+private struct Rehearsed<Result: Sendable>: Error {
+    let result: Result
 }
 
 /// The periods by which the life cycle notices that somebody fell silent (specification, domain §6.4, §4.4).

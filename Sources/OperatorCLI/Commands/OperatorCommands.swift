@@ -6,7 +6,8 @@ package enum OperatorCommands {
         SetupCommand.self, StatusCommand.self, CertsCommand.self, JobsCommand.self, AgentsCommand.self,
         EnrollmentTokensCommand.self, TargetsCommand.self, IssuersCommand.self, ProfilesCommand.self,
         RenewalPoliciesCommand.self, OwnersCommand.self, TeamsCommand.self, AuditCommand.self, AuthCommand.self,
-        KeysCommand.self, ContextsCommand.self, MetricsCommand.self, VersionCommand.self, APICommand.self,
+        KeysCommand.self, ContextsCommand.self, AdminCommand.self, MetricsCommand.self, VersionCommand.self,
+        APICommand.self,
     ]
 
     /// Rewrites a command line into the form that ArgumentParser reads.

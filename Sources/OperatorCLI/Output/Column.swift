@@ -7,6 +7,8 @@ package struct Column: Sendable {
         case text
         /// `YYYY-MM-DD` in lists, with the time of day in details.
         case time
+        /// Date and time of day, in lists too.
+        case instant
         case list
         case yesOrNo
     }
@@ -37,6 +39,7 @@ package struct Column: Sendable {
         guard let value = value(in: row), !value.isNull else { return "" }
         switch (style, value) {
         case (.time, .string(let text)): return Self.time(text, isDetail: isDetail)
+        case (.instant, .string(let text)): return Self.time(text, isDetail: true)
         case (.list, .array(let items)): return items.map { $0.stringValue ?? $0.text }.joined(separator: ", ")
         case (.yesOrNo, .bool(let flag)): return flag ? "yes" : "no"
         case (_, .string(let text)): return text

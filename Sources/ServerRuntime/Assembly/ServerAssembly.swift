@@ -41,7 +41,8 @@ struct ServerAssembly: Sendable {
     ) throws {
         let sealer = sealing.sealer
         let context = LifecycleContext(
-            database: database, time: time, random: random, timing: Self.timing(configuration)
+            database: database, time: time, random: random, timing: Self.timing(configuration),
+            observers: LifecycleMetrics(metrics).observers
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let registry = IssuerRegistry(

@@ -14,6 +14,10 @@ package struct Agent: Hashable, Sendable {
     package let architecture: String
     package let ipAddress: String
     package let version: String
+    /// Target types and abilities that it announced.
+    package let capabilities: [String]
+    /// Its own last failure, as its last heartbeat told it.
+    package let lastError: String?
     package let retiredAt: Timestamp?
     package let retiredReason: String?
     package let rowVersion: Int
@@ -30,6 +34,8 @@ package struct Agent: Hashable, Sendable {
         architecture = try row.text("architecture")
         ipAddress = try row.text("ip_address")
         version = try row.text("version")
+        capabilities = try row.texts("capabilities")
+        lastError = try row.optionalText("last_error")
         retiredAt = try row.optionalTime("retired_at")
         retiredReason = try row.optionalText("retired_reason")
         rowVersion = try row.int("row_version")
@@ -62,19 +68,23 @@ package struct AgentMetadata: Hashable, Sendable {
     package var architecture: String
     package var ipAddress: String
     package var version: String
+    /// `nil` when it said nothing; an empty list is an answer.
+    package var capabilities: [String]?
 
     package init(
         hostname: String = "",
         os: String = "",
         architecture: String = "",
         ipAddress: String = "",
-        version: String = ""
+        version: String = "",
+        capabilities: [String]? = nil
     ) {
         self.hostname = hostname
         self.os = os
         self.architecture = architecture
         self.ipAddress = ipAddress
         self.version = version
+        self.capabilities = capabilities
     }
 }
 

@@ -7,11 +7,14 @@ package struct Heartbeat: Hashable, Sendable {
     package let at: Timestamp
     /// The agent's clock minus the server's.
     package let clockOffset: Duration
+    /// The agent's own last failure; `nil` when all is well with it.
+    package let lastError: String?
 
-    package init(agentID: AgentID, at: Timestamp, clockOffset: Duration = .zero) {
+    package init(agentID: AgentID, at: Timestamp, clockOffset: Duration = .zero, lastError: String? = nil) {
         self.agentID = agentID
         self.at = at
         self.clockOffset = clockOffset
+        self.lastError = lastError
     }
 }
 
@@ -33,14 +36,14 @@ extension AgentStore {
         guard !newest.isEmpty else { return }
         // In one order everywhere, so that two replicas never wait for each other.
         let rows = newest.values.sorted { $0.agentID < $1.agentID }.map { beat -> SQL in
-            "(\(beat.agentID), \(beat.at), \(beat.clockOffset.wholeMicroseconds / 1000))"
+            "(\(beat.agentID), \(beat.at), \(beat.clockOffset.wholeMicroseconds / 1000), \(beat.lastError))"
         }
         try tx.execute(
             """
-            INSERT INTO agent_liveness (agent_id, last_heartbeat_at, clock_offset_ms)
+            INSERT INTO agent_liveness (agent_id, last_heartbeat_at, clock_offset_ms, last_error)
             VALUES \(fragment: SQL.joined(rows, by: ", "))
             ON CONFLICT (agent_id) DO UPDATE SET last_heartbeat_at = excluded.last_heartbeat_at,
-                clock_offset_ms = excluded.clock_offset_ms
+                clock_offset_ms = excluded.clock_offset_ms, last_error = excluded.last_error
             WHERE agent_liveness.last_heartbeat_at < excluded.last_heartbeat_at
             """
         )
@@ -67,6 +70,11 @@ extension AgentStore {
         set("architecture", metadata.architecture)
         set("ip_address", metadata.ipAddress)
         set("version", metadata.version)
+        if let capabilities = metadata.capabilities {
+            let value = JSONColumn.value(capabilities)
+            assignments.append("capabilities = \(value)")
+            differences.append("capabilities <> \(value)")
+        }
         guard !assignments.isEmpty else { return false }
         return try tx.execute(
             """

@@ -19,7 +19,8 @@ package struct AgentStore: Sendable {
     func columns(now: Timestamp) -> SQL {
         """
         a.id, a.name, a.hostname, \(fragment: liveness(now: now)) AS liveness, l.last_heartbeat_at, a.registered_at,
-        a.os, a.architecture, a.ip_address, a.version, a.retired_at, a.retired_reason, a.row_version, a.updated_at
+        a.os, a.architecture, a.ip_address, a.version, a.capabilities, l.last_error, a.retired_at, a.retired_reason,
+        a.row_version, a.updated_at
         """
     }
 
@@ -49,12 +50,12 @@ package struct AgentStore: Sendable {
             _ = try tx.execute(
                 """
                 INSERT INTO agents (
-                    id, name, hostname, api_key_hash, os, architecture, ip_address, version, registered_at,
-                    created_at, updated_at
+                    id, name, hostname, api_key_hash, os, architecture, ip_address, version, capabilities,
+                    registered_at, created_at, updated_at
                 ) VALUES (
                     \(new.id), \(new.name), \(new.hostname), \(new.keyHash), \(new.metadata.os),
-                    \(new.metadata.architecture), \(new.metadata.ipAddress), \(new.metadata.version), \(tx.now),
-                    \(tx.now), \(tx.now)
+                    \(new.metadata.architecture), \(new.metadata.ipAddress), \(new.metadata.version),
+                    \(JSONColumn.value(new.metadata.capabilities ?? [])), \(tx.now), \(tx.now), \(tx.now)
                 )
                 """
             )

@@ -32,13 +32,17 @@ struct CurlClient: Sendable {
     }
 
     func post(_ path: String, _ body: [String: Any] = [:], headers: [String] = []) async throws -> Reply {
-        let text = try String(decoding: JSONSerialization.data(withJSONObject: body), as: UTF8.self)
-        return try await send("POST", path, body: text, headers: headers)
+        try await send("POST", path, body: Self.text(body), headers: headers)
     }
 
     func put(_ path: String, _ body: [String: Any], headers: [String] = []) async throws -> Reply {
-        let text = try String(decoding: JSONSerialization.data(withJSONObject: body), as: UTF8.self)
-        return try await send("PUT", path, body: text, headers: headers)
+        try await send("PUT", path, body: Self.text(body), headers: headers)
+    }
+
+    /// Members sorted: the same body has the same octets each time, which repeated requests rely on.
+    private static func text(_ body: [String: Any]) throws -> String {
+        let octets = try JSONSerialization.data(withJSONObject: body, options: .sortedKeys)
+        return String(decoding: octets, as: UTF8.self)
     }
 
     func delete(_ path: String) async throws -> Reply { try await send("DELETE", path, body: nil) }

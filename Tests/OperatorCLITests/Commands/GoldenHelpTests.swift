@@ -36,6 +36,7 @@ struct GoldenHelpTests {
               auth                    Who you are, what you may do, API keys.
               keys                    API keys.
               contexts                Servers that you have credentials for.
+              admin                   The server's inner workings.
               metrics                 Figures of the installation.
               version                 Version of this program and of the server.
               api                     Call any operation of the API with your credential.

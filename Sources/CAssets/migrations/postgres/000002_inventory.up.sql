@@ -167,6 +167,7 @@ CREATE TABLE IF NOT EXISTS agents (
     architecture TEXT NOT NULL DEFAULT '',
     ip_address TEXT NOT NULL DEFAULT '',
     version TEXT NOT NULL DEFAULT '',
+    capabilities JSONB NOT NULL DEFAULT '[]',
     retired_at TIMESTAMPTZ,
     retired_reason TEXT,
     row_version BIGINT NOT NULL DEFAULT 1,
@@ -194,6 +195,7 @@ CREATE TABLE IF NOT EXISTS agent_liveness (
     agent_id TEXT NOT NULL,
     last_heartbeat_at TIMESTAMPTZ NOT NULL,
     clock_offset_ms BIGINT NOT NULL DEFAULT 0,
+    last_error TEXT,
     CONSTRAINT agent_liveness_pkey PRIMARY KEY (agent_id),
     CONSTRAINT agent_liveness_agent_fkey FOREIGN KEY (agent_id) REFERENCES agents (id) ON DELETE CASCADE
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);

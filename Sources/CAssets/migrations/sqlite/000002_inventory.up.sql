@@ -186,6 +186,7 @@ CREATE TABLE IF NOT EXISTS agents (
     architecture TEXT NOT NULL DEFAULT '',
     ip_address TEXT NOT NULL DEFAULT '',
     version TEXT NOT NULL DEFAULT '',
+    capabilities TEXT NOT NULL DEFAULT '[]',
     retired_at INTEGER,
     retired_reason TEXT,
     row_version INTEGER NOT NULL DEFAULT 1,
@@ -200,6 +201,7 @@ CREATE TABLE IF NOT EXISTS agents (
     CONSTRAINT agents_metadata_length CHECK (
         length(os) <= 100 AND length(architecture) <= 100 AND length(ip_address) <= 45 AND length(version) <= 50
     ),
+    CONSTRAINT agents_capabilities_json CHECK (json_valid(capabilities)),
     CONSTRAINT agents_previous_key_shape CHECK ((previous_api_key_hash IS NULL) = (previous_key_expires_at IS NULL)),
     CONSTRAINT agents_retired_shape CHECK (retired_at IS NOT NULL OR retired_reason IS NULL)
 ) STRICT;
@@ -214,6 +216,7 @@ CREATE TABLE IF NOT EXISTS agent_liveness (
     agent_id TEXT NOT NULL,
     last_heartbeat_at INTEGER NOT NULL,
     clock_offset_ms INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
     CONSTRAINT agent_liveness_pkey PRIMARY KEY (agent_id),
     CONSTRAINT agent_liveness_agent_fkey FOREIGN KEY (agent_id) REFERENCES agents (id) ON DELETE CASCADE
 ) STRICT;

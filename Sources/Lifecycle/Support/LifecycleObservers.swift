@@ -1,0 +1,28 @@
+package import ConnectorKit
+package import Domain
+
+/// Whoever counts what the life cycle does; told after the transaction that made it so.
+package struct LifecycleObservers: Sendable {
+    /// The end of an order: `failure` is `nil` when a certificate came of it.
+    package struct IssuanceEnd: Sendable {
+        package let issuer: IssuerType
+        package let failure: IssuerError.Class?
+        /// From the record of the order.
+        package let duration: Duration
+    }
+
+    /// What an agent reported of a deployment that ended.
+    package struct DeploymentEnd: Sendable {
+        package let target: TargetType?
+        package let isSuccess: Bool
+        /// A word such as `reload_failed_rolled_back`; empty for a success.
+        package let errorCode: String
+        /// The target served the certificate already, so nothing was touched.
+        package let wasUnchanged: Bool
+    }
+
+    package var issuanceEnded: @Sendable (IssuanceEnd) -> Void = { _ in }
+    package var deploymentEnded: @Sendable (DeploymentEnd) -> Void = { _ in }
+
+    package init() {}
+}
