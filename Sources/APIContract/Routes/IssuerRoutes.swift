@@ -16,7 +16,8 @@ package enum IssuerRoutes {
         query: [CommonQuery.flag("dry_run", "Check the configuration, change nothing.")],
         request: .body(CreateIssuerRequest.self),
         responses: [
-            .json(201, IssuerBody.self, "As stored."), .json(200, IssuerBody.self, "A dry run: as it would be."), .invalid, .nameTaken,
+            .json(201, IssuerBody.self, "As stored."), .json(200, IssuerBody.self, "A dry run: as it would be."),
+            .invalid, .nameTaken,
             .error(.unprocessable, "The configuration is wrong."),
         ],
         cli: .verb("issuers create")

@@ -19,7 +19,8 @@ package enum TargetRoutes {
         query: [CommonQuery.flag("dry_run", "Check the configuration, change nothing.")],
         request: .body(CreateTargetRequest.self),
         responses: [
-            .json(201, TargetBody.self, "As stored."), .json(200, TargetBody.self, "A dry run: as it would be."), .invalid, .nameTaken, .unknownReference,
+            .json(201, TargetBody.self, "As stored."), .json(200, TargetBody.self, "A dry run: as it would be."),
+            .invalid, .nameTaken, .unknownReference,
             .error(.unprocessable, "The configuration is wrong."),
         ],
         cli: .verb("targets create")

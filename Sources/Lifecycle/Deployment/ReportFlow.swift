@@ -83,7 +83,9 @@ package struct ReportFlow: Sendable {
         _ report: JobReport,
         in tx: any Transaction
     ) throws -> LifecycleObservers.DeploymentEnd? {
-        guard job.type == .deployment, report.status != .running, job.rowVersion != before.rowVersion else { return nil }
+        guard job.type == .deployment, report.status != .running, job.rowVersion != before.rowVersion else {
+            return nil
+        }
         let target = try job.targetID.flatMap { try TargetStore().find($0, in: tx) }
         return LifecycleObservers.DeploymentEnd(
             target: target?.type,

@@ -1,4 +1,5 @@
 package import Foundation
+import Synchronization
 
 /// A real program that a test starts, watches and stops by its process id.
 ///
@@ -29,8 +30,13 @@ package final class ChildProgram: @unchecked Sendable {
         process.standardOutput = try FileHandle(forWritingTo: outputFile)
         process.standardError = try FileHandle(forWritingTo: errorFile)
         process.standardInput = FileHandle.nullDevice
-        try process.run()
+        let process = process
+        try Self.spawning.withLock { _ in try process.run() }
     }
+
+    /// Foundation learns of a child's end when the last copy of a socket closes that the child inherited. Two spawns at
+    /// once would leave that copy in the other child too: a `curl` then "ends" when the server beside it does.
+    private static let spawning = Mutex(())
 
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
 
