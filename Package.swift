@@ -76,7 +76,8 @@ let package = Package(
         module("SQLiteDriver", ["Domain", "Query", grdb, grdbSQLite]),
         module("PostgresDriver", ["Domain", "Query", "CLibPQ"]),
         module("Sealing", ["Encoding", "Domain", crypto, cryptoExtras]),
-        module("Store", ["Encoding", "Domain", "Query", "CAssets", crypto, logging]),
+        module("AuditProof", ["Encoding", "Domain", crypto]),
+        module("Store", ["Encoding", "Domain", "Query", "AuditProof", "CAssets", crypto, logging]),
 
         // Certificates.
         module("PKI", ["Encoding", "Domain", asn1, crypto, cryptoExtras]),
@@ -97,7 +98,10 @@ let package = Package(
         module("Access", ["Encoding", "Domain", "Query", "Sealing", "Store", crypto]),
         module(
             "Lifecycle",
-            ["Encoding", "Domain", "Query", "Sealing", "Store", "PKI", "ConnectorKit", "IssuerConnectors", logging]),
+            [
+                "Encoding", "Domain", "Query", "Sealing", "Store", "AuditProof", "PKI", "ConnectorKit",
+                "IssuerConnectors", crypto, logging,
+            ]),
         module("APIContract", ["Encoding", "Domain"]),
         module(
             "HTTPServing",
@@ -108,7 +112,7 @@ let package = Package(
         module(
             "ControlAPI",
             [
-                "Encoding", "Domain", "Telemetry", "Query", "Sealing", "Store", "PKI", "ConnectorKit",
+                "Encoding", "Domain", "Telemetry", "Query", "Sealing", "Store", "AuditProof", "PKI", "ConnectorKit",
                 "IssuerConnectors", "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing", crypto,
                 httpTypes,
             ]),
@@ -116,8 +120,9 @@ let package = Package(
             "ServerRuntime",
             [
                 "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing", "Store", "PKI",
-                "EmbeddedCA", "Settings", "HostEffects", "ConnectorKit", "IssuerConnectors", "TargetConnectors",
-                "Access", "Lifecycle", "APIContract", "HTTPServing", "ControlAPI", crypto, lifecycle, logging, nioPosix,
+                "EmbeddedCA", "Settings", "HostEffects", "Outbound", "ConnectorKit", "IssuerConnectors",
+                "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing", "ControlAPI", crypto,
+                lifecycle, logging, nioPosix,
                 unixSignals,
             ]),
 
@@ -130,7 +135,10 @@ let package = Package(
             ]),
         module(
             "OperatorCLI",
-            ["Encoding", "Domain", "PKI", "Settings", "HostEffects", "Outbound", "APIContract", argumentParser]),
+            [
+                "Encoding", "Domain", "AuditProof", "PKI", "Settings", "HostEffects", "Outbound", "APIContract",
+                argumentParser,
+            ]),
         module("LocalCLI", ["Encoding", "Domain", "Settings", "ServerRuntime", argumentParser, crypto]),
         .executableTarget(
             name: "certctl",
@@ -160,11 +168,15 @@ let package = Package(
         tests("HouseTests", []),
         tests("EncodingTests", ["Encoding"]),
         tests("DomainTests", ["Domain"]),
+        tests("AuditProofTests", ["Encoding", "Domain", "AuditProof", crypto]),
         tests("TelemetryTests", ["Telemetry", "Domain"]),
         tests("QueryTests", ["Domain", "Query"]),
         tests(
             "StoreContractTests",
-            ["Encoding", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "DatabaseTestSupport", logging]),
+            [
+                "Encoding", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "AuditProof",
+                "DatabaseTestSupport", logging,
+            ]),
         tests("SealingTests", ["Domain", "Sealing"]),
         tests("PKITests", ["Encoding", "Domain", "PKI"]),
         tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA"]),
@@ -189,7 +201,8 @@ let package = Package(
         tests(
             "LifecycleTests",
             [
-                "DatabaseTestSupport", "Lifecycle", "Access", "Store", "Query", "SQLiteDriver", "PostgresDriver",
+                "DatabaseTestSupport", "Lifecycle", "Access", "Store", "AuditProof", "Query", "SQLiteDriver",
+                "PostgresDriver",
                 "Sealing", "PKI",
                 "EmbeddedCA",
                 "ConnectorKit", "IssuerConnectors", "Telemetry", "Domain", "Encoding", "HostEffects", logging, crypto,

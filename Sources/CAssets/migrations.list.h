@@ -18,3 +18,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000006_baseline_seed
 #include "embed_migration.h"
+#define MIGRATION 000007_audit_log
+#include "embed_migration.h"

@@ -13,6 +13,7 @@ package import Telemetry
 package struct ControlPlaneServices: Sendable {
     package var context: LifecycleContext
     package var sealer: Sealer
+    package var audit: AuditLoops
     package var registry: IssuerRegistry
     package var issue: IssueFlow
     package var targetRules: TargetTypeRules
@@ -32,6 +33,7 @@ package struct ControlPlaneServices: Sendable {
     package init(
         context: LifecycleContext,
         sealer: Sealer,
+        audit: AuditLoops,
         registry: IssuerRegistry,
         issue: IssueFlow,
         targetRules: TargetTypeRules,
@@ -48,6 +50,7 @@ package struct ControlPlaneServices: Sendable {
     ) {
         self.context = context
         self.sealer = sealer
+        self.audit = audit
         self.registry = registry
         self.issue = issue
         self.targetRules = targetRules
@@ -85,6 +88,12 @@ package enum ControlPlaneAPI {
         ).register(in: &table)
         EventHandlers(database: context.database, state: services.state, time: context.time).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
+        AuditLogHandlers(
+            database: context.database, export: AuditExport(context),
+            bundle: AuditBundle(context, sealer: services.sealer), verifier: services.audit.verifier,
+            retention: services.audit.retention,
+            keeper: CheckpointKeeper(sealer: services.sealer, random: context.random)
+        ).register(in: &table)
     }
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {

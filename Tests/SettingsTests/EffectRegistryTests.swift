@@ -19,7 +19,7 @@ enum EffectRegistry {
         }
     }
 
-    static let entries: [Entry] = configuration + client
+    static let entries: [Entry] = configuration + client + audit
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -31,6 +31,14 @@ enum EffectRegistry {
         Entry("agent:config_file", "SettingsTests/Agent/AgentConfigurationTests.swift", "configurationFile"),
         Entry("agent:strict_env", "SettingsTests/Agent/AgentConfigurationTests.swift", "strictEnvironment"),
     ]
+
+    static let audit = [
+        ("chain_verify_interval", "AuditLogTests", "intervals"), ("checkpoint_interval", "AuditLogTests", "intervals"),
+        ("retention", "AuditLogTests", "retention"), ("archive_dir", "AuditLogTests", "retention"),
+        ("syslog_url", "AuditExportTests", "receivers"), ("syslog_ca_path", "AuditExportTests", "receivers"),
+        ("syslog_format", "AuditExportTests", "cef"), ("webhook_url", "AuditExportTests", "receivers"),
+        ("webhook_secret", "AuditExportTests", "receivers"), ("webhook_ca_path", "AuditExportTests", "receivers"),
+    ].map { key, file, function in Entry("server:audit.\(key)", "EndToEndTests/Audit/\(file).swift", function) }
 
     static let client = [
         Entry("cli:server.url", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),

@@ -15,6 +15,12 @@ package struct AuditEventBody: WireValue {
     package var requestID: String?
     package var clientIP: String?
     package var channel: String?
+    package var outcome: String?
+    package var reason: String?
+    package var credentialID: String?
+    package var sequence: Int?
+    package var previousHash: String?
+    package var rowHash: String?
 
     package init() {}
 
@@ -33,6 +39,12 @@ package struct AuditEventBody: WireValue {
             .optional("request_id", \.requestID, "The request that did it."),
             .optional("client_ip", \.clientIP, "Where that came from."),
             .optional("channel", \.channel, "cli, mcp, web, agent or api."),
+            .optional("outcome", \.outcome, "success, denied or error."),
+            .optional("reason", \.reason, "Why it ended so."),
+            .optional("credential_id", \.credentialID, "The API key that was used."),
+            .optional("seq", \.sequence, "Place in the sealed log; absent until it is sealed."),
+            .optional("prev_hash", \.previousHash, "Hash chain before this entry; empty for the first."),
+            .optional("row_hash", \.rowHash, "Hash chain with this entry."),
         ]
     )
 }

@@ -15,14 +15,7 @@ struct AuditHandlers: Sendable {
 
     private func list(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let query = context.query
-        var filter = AuditFilter()
-        filter.categories = query.values("category")
-        filter.actors = query.texts("actor") + query.texts("actor_id")
-        filter.actorTypes = query.values("actor_type")
-        filter.actions = query.texts("action")
-        filter.resourceTypes = query.texts("resource_type")
-        filter.resourceIDs = query.texts("resource_id")
-        filter.requestIDs = query.texts("request_id")
+        var filter = AuditFilter(query)
         filter.since = query.time("since")
         filter.until = query.time("until")
         if let since = filter.since, let until = filter.until, until <= since {
@@ -45,7 +38,7 @@ struct AuditHandlers: Sendable {
         return .json(Self.body(event))
     }
 
-    private static func body(_ event: AuditEvent) -> AuditEventBody {
+    static func body(_ event: AuditEvent) -> AuditEventBody {
         AuditEventBody {
             $0.id = event.id
             $0.actor = event.actor.id
@@ -59,6 +52,12 @@ struct AuditHandlers: Sendable {
             $0.requestID = event.requestID
             $0.clientIP = event.clientAddress
             $0.channel = event.channel
+            $0.outcome = event.outcome.rawValue
+            $0.reason = event.reason
+            $0.credentialID = event.credentialID
+            $0.sequence = event.sequence
+            $0.previousHash = event.sequence == nil ? nil : event.previousRowHash
+            $0.rowHash = event.rowHash
         }
     }
 }

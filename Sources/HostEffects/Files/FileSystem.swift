@@ -103,7 +103,7 @@ package struct FileSystem: Sendable {
         }
     }
 
-    private func writeAll(_ octets: [UInt8], to descriptor: Int32, _ path: String) throws(FileError) {
+    func writeAll(_ octets: [UInt8], to descriptor: Int32, _ path: String) throws(FileError) {
         try pass(.write, path)
         var written = 0
         while written < octets.count {

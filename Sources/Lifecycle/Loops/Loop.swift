@@ -9,6 +9,10 @@ package enum LoopName: String, Sendable, CaseIterable {
     case expiry = "short_lived_expiry"
     case orders = "upstream_orders"
     case housekeeping
+    case auditSequencer = "audit_sequencer"
+    case auditVerification = "audit_chain_verify"
+    case auditRetention = "audit_retention"
+    case auditExport = "audit_export"
 }
 
 /// Where a loop runs (specification, domain §8.2).

@@ -9,8 +9,10 @@ import Store
 /// owns no timer besides `TimeSource.sleep`; cancelling ``run()`` ends every wait at once and cancels a running tick.
 package struct LoopRunner: Sendable {
     /// The longest sleep between two looks at the clock. Bounds how late a loop is after the wall clock stepped
-    /// forward, and how long a new leader waits before it takes up the loops.
+    /// forward.
     private static let slice = Duration.seconds(10)
+    /// How often a candidate's loop looks whether this process leads by now; it asks no database.
+    private static let candidateSlice = Duration.seconds(1)
     /// How often a loop asks whether work came up before its due time.
     private static let nextWorkInterval = Duration.seconds(30)
     /// The wait after a failure to read or write the stored state.
@@ -62,7 +64,7 @@ package struct LoopRunner: Sendable {
             do {
                 guard mayRun(loop) else {
                     due = nil
-                    try await time.sleep(Self.slice)
+                    try await time.sleep(Self.candidateSlice)
                     continue
                 }
                 var next = try await resolved(due, of: loop)

@@ -18,12 +18,70 @@ package struct LoopIntervals: Sendable {
     package init() {}
 }
 
+/// The loops of the sealed audit log.
+package struct AuditLoops: Sendable {
+    package let plan: AuditPlan
+    package let sequencer: AuditSequencer
+    package let verifier: AuditVerifier
+    package let retention: AuditRetention
+    package let exporter: AuditExporter
+
+    package init(
+        plan: AuditPlan, sequencer: AuditSequencer, verifier: AuditVerifier, retention: AuditRetention,
+        exporter: AuditExporter
+    ) {
+        self.plan = plan
+        self.sequencer = sequencer
+        self.verifier = verifier
+        self.retention = retention
+        self.exporter = exporter
+    }
+
+    var loops: [Loop] {
+        let all = [
+            Loop(
+                name: .auditSequencer,
+                interval: .seconds(1),
+                budget: .minutes(5),
+                placement: .leader,
+                tick: sequencer.tick
+            ),
+            Loop(
+                name: .auditVerification,
+                interval: plan.verifyInterval,
+                isDueAtFirstStart: false,
+                budget: .minutes(30),
+                placement: .leader,
+                tick: verifier.tick
+            ),
+            Loop(
+                name: .auditRetention,
+                interval: plan.retention > .zero ? min(plan.retention, .hours(1)) : .hours(1),
+                budget: .minutes(30),
+                placement: .leader,
+                tick: retention.tick
+            ),
+        ]
+        guard exporter.isNeeded else { return all }
+        return all + [
+            Loop(
+                name: .auditExport,
+                interval: .seconds(1),
+                budget: .minutes(5),
+                placement: .leader,
+                tick: exporter.tick
+            )
+        ]
+    }
+}
+
 /// The loop table: every timer of the control plane has its row here and nowhere else.
 package enum LoopTable {
     package static func loops(
         _ context: LifecycleContext,
         leadership: Leadership,
         recovery: OrderRecovery,
+        audit: AuditLoops,
         intervals: LoopIntervals = LoopIntervals()
     ) -> [Loop] {
         let renewal = RenewalLoop(context, leadership: leadership)
@@ -84,6 +142,6 @@ package enum LoopTable {
                 placement: .leader,
                 tick: upkeep.tidy
             ),
-        ]
+        ] + audit.loops
     }
 }

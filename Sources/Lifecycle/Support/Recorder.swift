@@ -1,3 +1,4 @@
+import AuditProof
 import Domain
 import Encoding
 import Query
@@ -123,6 +124,16 @@ struct RecordedAction: Sendable {
     static let agentRetired = agent("agent_retired", "agent.retired")
     static let agentRetirementCascaded = agent("agent_retirement_cascaded", nil)
     static let agentStatusChanged = agent("agent_status_changed", "agent.status_changed")
+
+    private static func audit(_ name: String) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "audit_log", category: .config)
+    }
+
+    static let auditKeyCreated = audit("audit.key_created")
+    static let auditBreakDetected = audit("audit.chain_break_detected")
+    static let auditArchived = audit(AuditLeaf.archivedAction)
+    static let auditExported = audit("audit.export")
+    static let auditVerified = audit("audit.verified")
 
     static let issuerTestSucceeded = RecordedAction(
         name: "issuer_test_connection_success",

@@ -103,14 +103,3 @@ struct VerificationCommand: OperatorCommand {
         session.console.output(try session.renderer.item(try answer.json(), details: Self.details))
     }
 }
-
-/// `certctl audit`.
-package struct AuditCommand: ParsableCommand {
-    package static let configuration = CommandConfiguration(
-        commandName: "audit",
-        abstract: "The audit trail.",
-        subcommands: [ListCommand<AuditEvents>.self, GetCommand<AuditEvents>.self]
-    )
-
-    package init() {}
-}

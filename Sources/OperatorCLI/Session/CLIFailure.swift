@@ -19,13 +19,15 @@ package enum CLIFailure: Error, Sendable {
     /// Configuration or trust material that cannot be used.
     case configuration(String)
     case notReady(String)
+    /// A log or a bundle is not what it says of itself.
+    case notSound(String)
 
     package var exitCode: Int32 {
         switch self {
         case .usage: 2
         case .refused(let status, _, _): Self.exitCode(status: status)
         case .unreachable: 69
-        case .malformedAnswer, .notReady: 1
+        case .malformedAnswer, .notReady, .notSound: 1
         case .waitTimedOut: 9
         case .jobFailed: 12
         case .file(_, let isPermission): isPermission ? 77 : 1
@@ -49,7 +51,7 @@ package enum CLIFailure: Error, Sendable {
     var message: String {
         switch self {
         case .usage(let text), .malformedAnswer(let text), .waitTimedOut(let text), .jobFailed(let text),
-            .configuration(let text), .notReady(let text):
+            .configuration(let text), .notReady(let text), .notSound(let text):
             text
         case .file(let text, _): text
         case .refused(let status, let body, _): Self.message(status: status, body)
@@ -88,6 +90,7 @@ package enum CLIFailure: Error, Sendable {
         case .file: "file"
         case .configuration: "configuration"
         case .notReady: "not_ready"
+        case .notSound: "not_sound"
         }
     }
 }

@@ -65,6 +65,22 @@ package struct APIClient: Sendable {
         return try await send(request, isRepeatable: ["GET", "HEAD", "POST", "PATCH"].contains(method))
     }
 
+    /// Reads an answer of any size piece by piece. It is asked for once: what was handed over cannot be taken back.
+    func download(
+        _ path: APIPath, accept: String, timeout longer: Duration, to sink: Transport.Sink
+    ) async throws {
+        var headers = [(name: "Prefer", value: "handling=strict"), (name: "Accept", value: accept)]
+        apiKey?.withText { headers.append((name: "Authorization", value: "Bearer \($0)")) }
+        let request = APIRequest(method: "GET", path: path.text, headers: headers, body: nil, timeout: longer)
+        let reply: HTTPReply
+        do {
+            reply = try await transport.download(request, sink)
+        } catch let error as OutboundError {
+            throw CLIFailure.unreachable(error)
+        }
+        if reply.status >= 400 { throw Self.refusal(reply) }
+    }
+
     private func send(_ request: APIRequest, isRepeatable: Bool) async throws(CLIFailure) -> APIAnswer {
         var attempt = 1
         while true {

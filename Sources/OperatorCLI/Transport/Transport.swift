@@ -15,14 +15,26 @@ package struct APIRequest: Sendable {
 
 /// The one way to the server: real TLS, or an in-process server in a test.
 package struct Transport: Sendable {
+    package typealias Sink = @Sendable ([UInt8]) throws -> Void
+
     let send: @Sendable (APIRequest) async throws(OutboundError) -> HTTPReply
+    /// Hands the body of a success over piece by piece.
+    let download: @Sendable (APIRequest, Sink) async throws -> HTTPReply
     let close: @Sendable () async -> Void
 
     package init(
         send: @escaping @Sendable (APIRequest) async throws(OutboundError) -> HTTPReply,
+        download: (@Sendable (APIRequest, Sink) async throws -> HTTPReply)? = nil,
         close: @escaping @Sendable () async -> Void = {}
     ) {
         self.send = send
+        self.download =
+            download
+            ?? { request, sink in
+                let reply = try await send(request)
+                if reply.status < 300 { try sink(reply.body) }
+                return reply
+            }
         self.close = close
     }
 
@@ -55,6 +67,12 @@ package struct Transport: Sendable {
                     headers: request.headers,
                     body: request.body,
                     timeout: request.timeout
+                )
+            },
+            download: { request, sink in
+                try await http.download(
+                    request.method, url, path: request.path, headers: request.headers, timeout: request.timeout,
+                    to: sink
                 )
             },
             close: { try? await http.shutdown() }

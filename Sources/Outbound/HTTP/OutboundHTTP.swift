@@ -73,6 +73,45 @@ package final class OutboundHTTP: Sendable {
         }
     }
 
+    /// Sends one request and hands the body of a success to `sink` as it arrives, whatever its size. An answer with an
+    /// error status is read whole.
+    ///
+    /// - Throws: ``OutboundError``, or what `sink` throws.
+    package func download(
+        _ method: String,
+        _ url: HTTPSURL,
+        path: String,
+        headers: [(name: String, value: String)] = [],
+        timeout: Duration,
+        to sink: ([UInt8]) throws -> Void
+    ) async throws -> HTTPReply {
+        var request = HTTPClientRequest(url: url.text(of: path))
+        request.method = HTTPMethod(rawValue: method)
+        request.headers.add(name: "User-Agent", value: userAgent)
+        for header in headers { request.headers.add(name: header.name, value: header.value) }
+        let deadline = NIODeadline.now() + .microseconds(timeout.wholeMicroseconds)
+        func classified(_ error: any Error) -> OutboundError {
+            OutboundError(classifying: error, endpoint: url.authority, timeout: timeout)
+        }
+        let response: HTTPClientResponse
+        do { response = try await client.execute(request, deadline: deadline) } catch { throw classified(error) }
+        let status = Int(response.status.code)
+        let fields = response.headers.map { (name: $0.name, value: $0.value) }
+        guard (200..<300).contains(status) else {
+            do {
+                return HTTPReply(
+                    status: status, headers: fields, body: try await collect(response.body, endpoint: url.authority))
+            } catch { throw classified(error) }
+        }
+        var parts = response.body.makeAsyncIterator()
+        while true {
+            let part: ByteBuffer?
+            do { part = try await parts.next() } catch { throw classified(error) }
+            guard let part else { return HTTPReply(status: status, headers: fields, body: []) }
+            try sink(Array(part.readableBytesView))
+        }
+    }
+
     private func collect(_ body: HTTPClientResponse.Body, endpoint: String) async throws -> [UInt8] {
         var octets: [UInt8] = []
         for try await part in body {

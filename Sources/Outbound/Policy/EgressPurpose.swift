@@ -4,12 +4,14 @@ package enum EgressPurpose: String, Sendable, CaseIterable {
     case controlPlane = "control_plane"
     /// Looking at what a deployment target serves.
     case target
+    /// Telling a receiver of security events about the audit log.
+    case audit
 
     /// The control plane speaks nothing older; an observed endpoint may.
     var requiresTLS13: Bool {
         switch self {
         case .controlPlane: true
-        case .target: false
+        case .target, .audit: false
         }
     }
 }

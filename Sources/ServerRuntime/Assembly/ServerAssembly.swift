@@ -63,8 +63,17 @@ struct ServerAssembly: Sendable {
             path: directory.setupTokenFile, fileSystem: fileSystem, time: time, random: random
         )
         ProcessMetrics.register(in: metrics, startedAt: startedAt)
+        let leadership = Leadership(
+            holder: instance, host: ServerNames.hostName() ?? "", processID: Int(StartUp.processID),
+            database: database, time: time, random: random, log: logs.logger("scheduler")
+        )
+        let audit = try Self.auditLoops(
+            configuration.audit, context: context, leadership: leadership, sealer: sealer,
+            metrics: AuditMetrics(metrics, log: logs.logger("audit")), fileSystem: fileSystem
+        )
         let services = ControlPlaneServices(
-            context: context, sealer: sealer, registry: registry, issue: issue, targetRules: Self.targetRules,
+            context: context, sealer: sealer, audit: audit, registry: registry, issue: issue,
+            targetRules: Self.targetRules,
             authenticator: authenticator,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
@@ -94,15 +103,12 @@ struct ServerAssembly: Sendable {
         limits = environment.limits
         dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
 
-        let leadership = Leadership(
-            holder: instance, host: ServerNames.hostName() ?? "", processID: Int(StartUp.processID),
-            database: database, time: time, random: random, log: logs.logger("scheduler")
-        )
         let recovery = OrderRecovery(context, registry: registry)
         let ticks = SchedulerMetrics(metrics)
         let runner = LoopRunner(
             loops: LoopTable.loops(
-                context, leadership: leadership, recovery: recovery, intervals: Self.intervals(configuration.schedule)
+                context, leadership: leadership, recovery: recovery, audit: audit,
+                intervals: Self.intervals(configuration.schedule)
             ),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
@@ -196,6 +202,37 @@ struct ServerAssembly: Sendable {
         intervals.expiry = schedule.shortLivedExpiryCheck
         intervals.orders = schedule.jobProcessor
         return intervals
+    }
+
+    private static func auditLoops(
+        _ configuration: AuditConfiguration,
+        context: LifecycleContext,
+        leadership: Leadership,
+        sealer: Sealer,
+        metrics: AuditMetrics,
+        fileSystem: FileSystem
+    ) throws -> AuditLoops {
+        var plan = AuditPlan()
+        plan.checkpointInterval = configuration.checkpointInterval
+        plan.verifyInterval = configuration.verifyInterval
+        plan.retention = configuration.retention
+        return AuditLoops(
+            plan: plan,
+            sequencer: AuditSequencer(context, leadership: leadership, sealer: sealer, plan: plan),
+            verifier: AuditVerifier(
+                context, leadership: leadership, sealer: sealer, observers: metrics.observers),
+            retention: AuditRetention(
+                context, leadership: leadership, sealer: sealer,
+                target: ArchiveDirectory.target(
+                    configuration.archiveDirectory, fileSystem: fileSystem, time: context.time),
+                plan: plan
+            ),
+            exporter: AuditExporter(
+                context, leadership: leadership,
+                sinks: try AuditSinks.make(configuration, fileSystem: fileSystem, time: context.time),
+                observe: metrics.delivered
+            )
+        )
     }
 
     private static func rateLimits(_ configuration: RateLimitConfiguration) -> RateLimitSettings {

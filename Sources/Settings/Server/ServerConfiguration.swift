@@ -12,6 +12,7 @@ package struct ServerConfiguration: Configuration {
     package let rateLimit: RateLimitConfiguration
     package let schedule: ScheduleConfiguration
     package let deployment: DeploymentDefaults
+    package let audit: AuditConfiguration
     /// Certificate and key of a subordinate CA; `nil` lets the server create a root.
     package let subordinateCA: KeyPairPaths?
     /// Absolute or relative to the working directory; created with mode 0700.
@@ -39,6 +40,7 @@ package struct ServerConfiguration: Configuration {
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)
+        audit = AuditConfiguration(reading: &reader, dataDirectory: dataDirectory)
         subordinateCA = KeyPairPaths(
             certificate: ServerSettings.caCertificatePath,
             key: ServerSettings.caKeyPath,

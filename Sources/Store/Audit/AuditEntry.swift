@@ -83,6 +83,10 @@ package struct AuditEvent: Hashable, Sendable {
     package let channel: String?
     /// The place in the sealed log; `nil` until the sequencer has reached the event.
     package let sequence: Int?
+    /// The hash chain up to and with this event, in hexadecimal; only in lists and look-ups.
+    package let rowHash: String?
+    /// The same up to the event before it; empty for the first.
+    package let previousRowHash: String?
 
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("id")
@@ -100,5 +104,12 @@ package struct AuditEvent: Hashable, Sendable {
         clientAddress = try row.optionalText("client_ip")
         channel = try row.optionalText("channel")
         sequence = try row.optionalInt("seq")
+        rowHash = try Self.hex("row_hash", row)
+        previousRowHash = sequence == 0 ? "" : try Self.hex("prev_hash", row)
+    }
+
+    private static func hex(_ column: String, _ row: Row) throws(DatabaseError) -> String? {
+        guard row.columns.position(of: column) != nil else { return nil }
+        return try row.optionalBytes(column).map { Hex.encode($0) }
     }
 }

@@ -11,6 +11,7 @@ package struct AuditFilter: Hashable, Sendable {
     package var resourceTypes: [String] = []
     package var resourceIDs: [String] = []
     package var requestIDs: [String] = []
+    package var outcomes: [AuditOutcome] = []
     package var since: Timestamp?
     package var until: Timestamp?
 
@@ -25,6 +26,7 @@ package struct AuditFilter: Hashable, Sendable {
         if !resourceTypes.isEmpty { all.append("e.resource_type IN \(list: resourceTypes)") }
         if !resourceIDs.isEmpty { all.append("e.resource_id IN \(list: resourceIDs)") }
         if !requestIDs.isEmpty { all.append("e.request_id IN \(list: requestIDs)") }
+        if !outcomes.isEmpty { all.append("e.outcome IN \(list: outcomes)") }
         if let since { all.append("e.timestamp >= \(since)") }
         if let until { all.append("e.timestamp < \(until)") }
         return all
@@ -39,11 +41,17 @@ package enum AuditSort: String, ListSort {
 package struct AuditLog: Sendable {
     package init() {}
 
-    private static let columns: SQL = """
+    /// The columns of an event, of `audit_events e`.
+    static let eventColumns: SQL = """
         e.id, e.actor, e.actor_type, e.action, e.resource_type, e.resource_id, e.details, e.timestamp,
-        e.event_category, e.outcome, e.reason, e.request_id, e.credential_id, e.client_ip, e.channel, l.seq
+        e.event_category, e.outcome, e.reason, e.request_id, e.credential_id, e.client_ip, e.channel
         """
-    private static let source: SQL = "audit_events e LEFT JOIN audit_leaves l ON l.event_id = e.id"
+    private static let columns: SQL = """
+        \(fragment: eventColumns), l.seq, l.row_hash, p.row_hash AS prev_hash
+        """
+    private static let source: SQL = """
+        audit_events e LEFT JOIN audit_leaves l ON l.event_id = e.id LEFT JOIN audit_leaves p ON p.seq = l.seq - 1
+        """
 
     /// Writes an event in the transaction that has the effect it tells of.
     package func append(_ entry: AuditEntry, in tx: any Transaction) throws {
@@ -66,6 +74,33 @@ package struct AuditLog: Sendable {
     package func find(_ id: AuditEventID, in tx: any Transaction) throws -> AuditEvent? {
         try tx.row("SELECT \(fragment: Self.columns) FROM \(fragment: Self.source) WHERE e.id = \(id)")
             .map { try AuditEvent($0) }
+    }
+
+    /// The sealed events of a filter with smaller numbers than `end`, oldest first, after a position.
+    ///
+    /// Whatever is sealed is committed and never changes, so pages read one after the other make one consistent whole.
+    package func sealed(
+        _ filter: AuditFilter, below end: Int, after position: (timestamp: Timestamp, id: AuditEventID)?, limit: Int,
+        in tx: any Transaction
+    ) throws -> [AuditEvent] {
+        var conditions = filter.conditions + ["l.seq < \(end)"]
+        if let position { conditions.append("(e.timestamp, e.id) > (\(position.timestamp), \(position.id))") }
+        return try tx.rows(
+            """
+            SELECT \(fragment: Self.columns) FROM \(fragment: Self.source)
+            WHERE \(fragment: SQL.joined(conditions, by: " AND ")) ORDER BY e.timestamp, e.id LIMIT \(limit)
+            """
+        ).map { try AuditEvent($0) }
+    }
+
+    package func countSealed(_ filter: AuditFilter, below end: Int, in tx: any Transaction) throws -> Int {
+        let conditions = filter.conditions + ["l.seq < \(end)"]
+        return try tx.row(
+            """
+            SELECT count(*) AS n FROM audit_events e JOIN audit_leaves l ON l.event_id = e.id
+            WHERE \(fragment: SQL.joined(conditions, by: " AND "))
+            """
+        )?.int("n") ?? 0
     }
 
     package func list(

@@ -138,10 +138,36 @@ struct World: Sendable {
         return log
     }
 
+    // MARK: The audit log
+
+    func sequencer(_ leadership: Leadership, plan: AuditPlan = AuditPlan()) -> AuditSequencer {
+        AuditSequencer(context, leadership: leadership, sealer: sealer, plan: plan)
+    }
+    func verifier(_ leadership: Leadership) -> AuditVerifier {
+        AuditVerifier(context, leadership: leadership, sealer: sealer)
+    }
+    var bundle: AuditBundle { AuditBundle(context, sealer: sealer) }
+
+    func retention(
+        _ target: ArchiveTarget, _ leadership: Leadership, plan: AuditPlan = AuditPlan()
+    ) -> AuditRetention {
+        AuditRetention(context, leadership: leadership, sealer: sealer, target: target, plan: plan)
+    }
+
+    func auditLoops(_ leadership: Leadership) -> AuditLoops {
+        AuditLoops(
+            plan: AuditPlan(), sequencer: sequencer(leadership), verifier: verifier(leadership),
+            retention: retention(
+                ArchiveTarget { _, _ in throw ServiceError(.internalError, "no files in this world") }, leadership),
+            exporter: AuditExporter(context, leadership: leadership, sinks: [])
+        )
+    }
+
     func tick(_ name: LoopName, led leadership: Leadership? = nil) async throws -> LoopOutcome {
         let leadership = leadership ?? self.leadership()
         try await leadership.attempt()
-        let loops = LoopTable.loops(context, leadership: leadership, recovery: recovery)
+        let loops = LoopTable.loops(
+            context, leadership: leadership, recovery: recovery, audit: auditLoops(leadership))
         guard let loop = loops.first(where: { $0.name == name }) else {
             throw ServiceError(.internalError, "no loop \(name)")
         }

@@ -49,8 +49,8 @@ struct AuditLogTests {
         (
             [.sqlite],
             """
-            INSERT OR REPLACE INTO audit_leaves (seq, event_id, leaf_hash)
-            SELECT seq, event_id, zeroblob(32) FROM audit_leaves
+            INSERT OR REPLACE INTO audit_leaves (seq, event_id, leaf_hash, row_hash)
+            SELECT seq, event_id, zeroblob(32), zeroblob(32) FROM audit_leaves
             """
         ),
     ]
@@ -63,7 +63,8 @@ struct AuditLogTests {
                 try log.append(entry, in: tx)
                 let hash = [UInt8](repeating: 7, count: 32)
                 _ = try tx.execute(
-                    "INSERT INTO audit_leaves (seq, event_id, leaf_hash) VALUES (0, \(entry.id), \(hash))")
+                    "INSERT INTO audit_leaves (seq, event_id, leaf_hash, row_hash) VALUES (0, \(entry.id), \(hash), \(hash))"
+                )
                 return try log.find(entry.id, in: tx)
             }
             #expect(before?.sequence == 0)

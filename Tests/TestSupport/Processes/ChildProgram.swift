@@ -27,11 +27,14 @@ package final class ChildProgram: @unchecked Sendable {
         process.environment = environment.merging(["PATH": Self.searchPath]) { given, _ in given }
         if let directory { process.currentDirectoryURL = directory }
         for file in [outputFile, errorFile] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
-        process.standardOutput = try FileHandle(forWritingTo: outputFile)
-        process.standardError = try FileHandle(forWritingTo: errorFile)
+        let handles = [try FileHandle(forWritingTo: outputFile), try FileHandle(forWritingTo: errorFile)]
+        process.standardOutput = handles[0]
+        process.standardError = handles[1]
         process.standardInput = FileHandle.nullDevice
         let process = process
         try Self.spawning.withLock { _ in try process.run() }
+        // The child has its own copies. Foundation's `Process` ends with descriptors beyond 1024.
+        for handle in handles { try? handle.close() }
     }
 
     /// Foundation learns of a child's end when the last copy of a socket closes that the child inherited. Two spawns at
