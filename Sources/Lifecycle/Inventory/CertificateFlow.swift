@@ -55,6 +55,7 @@ package struct CertificateFlow: Sendable {
                 .certificateCreated,
                 id.text,
                 details: ["common_name": .string(fields.commonName), "issuer_id": .string(fields.issuerID.text)],
+                change: .creation(of: .certificates),
                 by: author,
                 in: tx
             )
@@ -85,6 +86,7 @@ package struct CertificateFlow: Sendable {
             if case .set(let ids) = change.targetIDs { targets = Self.targets(ids, into: &problems) }
             try problems.throwIfAny()
             guard let fields else { throw ServiceError(.internalError, "the checks of a certificate are incomplete") }
+            let witness = try StateChange(of: .certificates, id.text, in: tx)
             _ = try certificates.update(
                 id,
                 fields,
@@ -99,7 +101,7 @@ package struct CertificateFlow: Sendable {
             if targets != nil || fields.renewalPolicyID != stored.fields.renewalPolicyID {
                 try planner.replan(id, in: tx)
             }
-            try context.recorder.record(.certificateUpdated, id.text, by: author, in: tx)
+            try context.recorder.record(.certificateUpdated, id.text, change: witness, by: author, in: tx)
             return try certificates.get(id, in: tx)
         }
     }
@@ -172,13 +174,14 @@ package struct CertificateFlow: Sendable {
             guard stored.status != .archived else { return }
             try JobStore().cancelOpen(.certificate(id), reason: "the certificate was archived", in: tx)
             let status = try stored.status.after(.archived)
+            let witness = try StateChange(of: .certificates, id.text, in: tx)
             try certificates.transition(
                 id,
                 from: [stored.status],
                 to: CertificateOutcome(status: status, nextRenewalAt: .never),
                 in: tx
             )
-            try context.recorder.record(.certificateArchived, id.text, by: author, in: tx)
+            try context.recorder.record(.certificateArchived, id.text, change: witness, by: author, in: tx)
         }
     }
 
@@ -195,9 +198,10 @@ package struct CertificateFlow: Sendable {
             let status: CertificateStatus =
                 stored.revokedAt != nil
                 ? .revoked : try stored.status.after(.unarchived(outcomes.validity(of: stored, in: tx)))
+            let witness = try StateChange(of: .certificates, id.text, in: tx)
             try certificates.transition(id, from: [.archived], to: CertificateOutcome(status: status), in: tx)
             try planner.replan(id, in: tx)
-            try context.recorder.record(.certificateUnarchived, id.text, by: author, in: tx)
+            try context.recorder.record(.certificateUnarchived, id.text, change: witness, by: author, in: tx)
             return try certificates.get(id, in: tx)
         }
     }

@@ -71,6 +71,7 @@ package struct IssuerFlow: Sendable {
                 .created(.issuer),
                 id.text,
                 details: ["type": .string(type.rawValue)],
+                change: .creation(of: .issuers),
                 by: author,
                 in: tx
             )
@@ -108,12 +109,14 @@ package struct IssuerFlow: Sendable {
             }
             let enabled = change.enabled.applied(to: stored.enabled)
             let fields = sealed(config, descriptor.schema, id, name: name, enabled: enabled)
+            let witness = try StateChange(of: .issuers, id.text, in: tx)
             let issuer = try issuers.update(id, fields, expecting: version ?? stored.rowVersion, in: tx)
             if config != kept { try issuers.recordTest(id, .untested, in: tx) }
             try context.recorder.record(
                 .updated(.issuer),
                 id.text,
                 details: ["changed": JSONValue(Self.changed(from: kept, to: config, name, enabled, stored))],
+                change: witness,
                 by: author,
                 in: tx
             )
@@ -123,8 +126,9 @@ package struct IssuerFlow: Sendable {
 
     package func delete(_ id: IssuerID, expecting version: Int?, by author: Authorship) async throws {
         try await context.write { tx in
+            let witness = try StateChange(of: .issuers, id.text, in: tx)
             try issuers.delete(id, expecting: version, in: tx)
-            try context.recorder.record(.deleted(.issuer), id.text, by: author, in: tx)
+            try context.recorder.record(.deleted(.issuer), id.text, change: witness, by: author, in: tx)
         }
         registry.remove(id)
     }

@@ -15,7 +15,8 @@ package struct OwnerFlow: Sendable {
         try problems.throwIfAny()
         return try await context.write { tx in
             let owner = try owners.insert(chosen ?? context.newID(), fields, in: tx)
-            try context.recorder.record(.created(.owner), owner.id.text, by: author, in: tx)
+            try context.recorder.record(
+                .created(.owner), owner.id.text, change: .creation(of: .owners), by: author, in: tx)
             return owner
         }
     }
@@ -39,8 +40,9 @@ package struct OwnerFlow: Sendable {
             var problems = FieldProblems()
             let fields = draft.checked(into: &problems)
             try problems.throwIfAny()
+            let witness = try StateChange(of: .owners, id.text, in: tx)
             let owner = try owners.update(id, fields, expecting: version ?? stored.rowVersion, in: tx)
-            try context.recorder.record(.updated(.owner), id.text, by: author, in: tx)
+            try context.recorder.record(.updated(.owner), id.text, change: witness, by: author, in: tx)
             return owner
         }
     }
@@ -55,8 +57,9 @@ package struct OwnerFlow: Sendable {
         try await context.write { tx in
             _ = try owners.get(id, in: tx)
             if let reassigned { _ = try owners.reassign(from: id, to: reassigned, in: tx) }
+            let witness = try StateChange(of: .owners, id.text, in: tx)
             try owners.delete(id, expecting: version, in: tx)
-            try context.recorder.record(.deleted(.owner), id.text, by: author, in: tx)
+            try context.recorder.record(.deleted(.owner), id.text, change: witness, by: author, in: tx)
         }
     }
 }

@@ -24,7 +24,8 @@ package struct PolicyFlow: Sendable {
         return try await context.write { tx in
             let id = try chosen ?? slug(for: fields.name, in: tx)
             let policy = try policies.insert(id, fields, in: tx)
-            try context.recorder.record(.created(.renewalPolicy), policy.id.text, by: author, in: tx)
+            try context.recorder.record(
+                .created(.renewalPolicy), policy.id.text, change: .creation(of: .renewalPolicies), by: author, in: tx)
             return policy
         }
     }
@@ -45,21 +46,23 @@ package struct PolicyFlow: Sendable {
             var problems = FieldProblems()
             let fields = draft.checked(into: &problems)
             try problems.throwIfAny()
+            let witness = try StateChange(of: .renewalPolicies, id.text, in: tx)
             let policy = try policies.update(id, fields, expecting: version ?? stored.rowVersion, in: tx)
             if fields.autoRenew != stored.fields.autoRenew
                 || fields.renewalWindowDays != stored.fields.renewalWindowDays
             {
                 try planner.replan(allOf: policy.id, in: tx)
             }
-            try context.recorder.record(.updated(.renewalPolicy), id.text, by: author, in: tx)
+            try context.recorder.record(.updated(.renewalPolicy), id.text, change: witness, by: author, in: tx)
             return policy
         }
     }
 
     package func delete(_ id: RenewalPolicyID, expecting version: Int?, by author: Authorship) async throws {
         try await context.write { tx in
+            let witness = try StateChange(of: .renewalPolicies, id.text, in: tx)
             try policies.delete(id, expecting: version, in: tx)
-            try context.recorder.record(.deleted(.renewalPolicy), id.text, by: author, in: tx)
+            try context.recorder.record(.deleted(.renewalPolicy), id.text, change: witness, by: author, in: tx)
         }
     }
 

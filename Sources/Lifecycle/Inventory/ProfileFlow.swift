@@ -16,7 +16,8 @@ package struct ProfileFlow: Sendable {
         try problems.throwIfAny()
         return try await context.write { tx in
             let profile = try profiles.insert(chosen ?? context.newID(), checked, in: tx)
-            try context.recorder.record(.created(.profile), profile.id.text, by: author, in: tx)
+            try context.recorder.record(
+                .created(.profile), profile.id.text, change: .creation(of: .profiles), by: author, in: tx)
             return profile
         }
     }
@@ -37,16 +38,18 @@ package struct ProfileFlow: Sendable {
             var problems = FieldProblems()
             let checked = ProfileCheck.checked(fields, into: &problems)
             try problems.throwIfAny()
+            let witness = try StateChange(of: .profiles, id.text, in: tx)
             let profile = try profiles.update(id, checked, expecting: version ?? stored.rowVersion, in: tx)
-            try context.recorder.record(.updated(.profile), id.text, by: author, in: tx)
+            try context.recorder.record(.updated(.profile), id.text, change: witness, by: author, in: tx)
             return profile
         }
     }
 
     package func delete(_ id: ProfileID, expecting version: Int?, by author: Authorship) async throws {
         try await context.write { tx in
+            let witness = try StateChange(of: .profiles, id.text, in: tx)
             try profiles.delete(id, expecting: version, in: tx)
-            try context.recorder.record(.deleted(.profile), id.text, by: author, in: tx)
+            try context.recorder.record(.deleted(.profile), id.text, change: witness, by: author, in: tx)
         }
     }
 }

@@ -91,7 +91,8 @@ package struct TargetFlow: Sendable {
         let fields = sealed(draft.config, schema, id, name: name, agent: agent, enabled: draft.enabled)
         return try await context.write(rehearsing: isRehearsal) { tx in
             let target = try targets.insert(id, type: type, fields, in: tx)
-            try context.recorder.record(.created(.target), id.text, by: author, in: tx)
+            try context.recorder.record(
+                .created(.target), id.text, change: .creation(of: .targets), by: author, in: tx)
             return target
         }
     }
@@ -133,11 +134,12 @@ package struct TargetFlow: Sendable {
                 agent: agent ?? stored.agentID,
                 enabled: change.enabled.applied(to: stored.enabled)
             )
+            let witness = try StateChange(of: .targets, id.text, in: tx)
             let target = try targets.update(id, fields, expecting: version ?? stored.rowVersion, in: tx)
             if target.agentID != stored.agentID || target.enabled != stored.enabled {
                 try moveWork(of: stored, to: target, in: tx)
             }
-            try context.recorder.record(.updated(.target), id.text, by: author, in: tx)
+            try context.recorder.record(.updated(.target), id.text, change: witness, by: author, in: tx)
             return target
         }
     }
@@ -154,12 +156,14 @@ package struct TargetFlow: Sendable {
             let stored = try targets.get(id, in: tx)
             let certificates = try certificates(attachedTo: id, in: tx)
             if force { try JobStore().cancelOpen(.target(id), reason: "target \(stored.name) was deleted", in: tx) }
+            let witness = try StateChange(of: .targets, id.text, in: tx)
             let removal = try targets.remove(id, force: force, reason: nil, expecting: version, in: tx)
             for certificate in certificates { try RenewalPlanner().replan(certificate, in: tx) }
             try context.recorder.record(
                 .deleted(.target),
                 id.text,
                 details: ["outcome": .string(removal.rawValue)],
+                change: witness,
                 by: author,
                 in: tx
             )

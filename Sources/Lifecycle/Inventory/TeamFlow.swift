@@ -15,7 +15,8 @@ package struct TeamFlow: Sendable {
         try problems.throwIfAny()
         return try await context.write { tx in
             let team = try teams.insert(chosen ?? context.newID(), checked, in: tx)
-            try context.recorder.record(.created(.team), team.id.text, by: author, in: tx)
+            try context.recorder.record(
+                .created(.team), team.id.text, change: .creation(of: .teams), by: author, in: tx)
             return team
         }
     }
@@ -39,8 +40,9 @@ package struct TeamFlow: Sendable {
                 into: &problems
             )
             try problems.throwIfAny()
+            let witness = try StateChange(of: .teams, id.text, in: tx)
             let team = try teams.update(id, fields, expecting: version ?? stored.rowVersion, in: tx)
-            try context.recorder.record(.updated(.team), id.text, by: author, in: tx)
+            try context.recorder.record(.updated(.team), id.text, change: witness, by: author, in: tx)
             return team
         }
     }
@@ -55,8 +57,9 @@ package struct TeamFlow: Sendable {
         try await context.write { tx in
             _ = try teams.get(id, in: tx)
             if let reassigned { _ = try teams.reassign(from: id, to: reassigned, in: tx) }
+            let witness = try StateChange(of: .teams, id.text, in: tx)
             try teams.delete(id, expecting: version, in: tx)
-            try context.recorder.record(.deleted(.team), id.text, by: author, in: tx)
+            try context.recorder.record(.deleted(.team), id.text, change: witness, by: author, in: tx)
         }
     }
 

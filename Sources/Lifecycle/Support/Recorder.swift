@@ -16,10 +16,12 @@ struct Recorder: Sendable {
     func record(
         _ action: RecordedAction,
         _ resourceID: String,
-        details: JSONObject = [:],
+        details given: JSONObject = [:],
+        change: StateChange? = nil,
         by author: Authorship,
         in tx: any Transaction
     ) throws {
+        let details = try change?.adding(to: given, resourceID, in: tx) ?? given
         try audit.append(
             AuditEntry(
                 id: AuditEventID(generatedAt: tx.now, random: random),
