@@ -165,6 +165,15 @@ let package = Package(
             path: "Benchmarks/CSRPool",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "audit-throughput",
+            dependencies: [
+                "Domain", "Encoding", "Query", "SQLiteDriver", "PostgresDriver", "Sealing", "Store", "Lifecycle",
+                logging,
+            ],
+            path: "Benchmarks/AuditThroughput",
+            swiftSettings: strict
+        ),
         tests("HouseTests", []),
         tests("EncodingTests", ["Encoding"]),
         tests("DomainTests", ["Domain"]),

@@ -42,6 +42,7 @@ package struct Dispatcher: Sendable {
             response = try await answer(head, target, body, accepted, &trace, &added)
         } catch {
             let problem = problem(for: error, trace)
+            tell(of: problem, trace)
             response = problem.response(requestID: trace.id, path: trace.path, accepted: accepted)
         }
         trace.bytesIn = body.bytesRead
@@ -176,6 +177,16 @@ package struct Dispatcher: Sendable {
             note(error, trace)
             return environment.explain(error).map { Problem($0) } ?? .unforeseen
         }
+    }
+
+    private func tell(of problem: Problem, _ trace: RequestTrace) {
+        guard [401, 403, 429].contains(problem.status), let route = trace.route else { return }
+        environment.refused(
+            RequestRefusal(
+                actor: trace.principal?.actor, clientAddress: trace.clientAddress,
+                operation: "\(route.method.rawValue) \(route.path.text)", reason: problem.code, requestID: trace.id
+            )
+        )
     }
 
     private func note(_ error: any Error, _ trace: RequestTrace) {

@@ -25,6 +25,8 @@ package struct ServingEnvironment: Sendable {
     package var random: RandomSource
     /// What a client is told of an error that is none of the service's own, such as one of the database; `nil`: 500.
     package var explain: @Sendable (any Error) -> ServiceError? = { _ in nil }
+    /// Told of every request that is refused with 401, 403 or 429, for the audit trail; must not wait.
+    package var refused: @Sendable (RequestRefusal) -> Void = { _ in }
     package var logger: Logger
     package let metrics: HTTPMetrics
 

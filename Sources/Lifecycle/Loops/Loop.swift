@@ -13,6 +13,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case auditVerification = "audit_chain_verify"
     case auditRetention = "audit_retention"
     case auditExport = "audit_export"
+    case auditRefusals = "audit_refusals"
 }
 
 /// Where a loop runs (specification, domain §8.2).

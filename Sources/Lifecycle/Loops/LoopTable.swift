@@ -25,20 +25,29 @@ package struct AuditLoops: Sendable {
     package let verifier: AuditVerifier
     package let retention: AuditRetention
     package let exporter: AuditExporter
+    package let refusals: RefusalAudit
 
     package init(
         plan: AuditPlan, sequencer: AuditSequencer, verifier: AuditVerifier, retention: AuditRetention,
-        exporter: AuditExporter
+        exporter: AuditExporter, refusals: RefusalAudit
     ) {
         self.plan = plan
         self.sequencer = sequencer
         self.verifier = verifier
         self.retention = retention
         self.exporter = exporter
+        self.refusals = refusals
     }
 
     var loops: [Loop] {
         let all = [
+            Loop(
+                name: .auditRefusals,
+                interval: .minutes(1),
+                budget: .seconds(30),
+                placement: .everyReplica,
+                tick: refusals.tick
+            ),
             Loop(
                 name: .auditSequencer,
                 interval: .seconds(1),

@@ -99,6 +99,7 @@ struct ServerAssembly: Sendable {
             database: database, sealer: sealer, ttl: configuration.idempotencyTTL
         )
         environment.explain = StorageProblem.explain
+        environment.refused = audit.refusals.note
         environment.limits = Self.limits(configuration.listener)
         limits = environment.limits
         dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
@@ -127,7 +128,9 @@ struct ServerAssembly: Sendable {
                 subordinate: configuration.subordinateCA
             ),
             registry: registry, recovery: recovery,
-            scheduler: SchedulerService(leadership: leadership, runner: runner, log: logs.logger("scheduler")),
+            scheduler: SchedulerService(
+                leadership: leadership, runner: runner, refusals: audit.refusals, log: logs.logger("scheduler")
+            ),
             log: logs.logger("server"), tell: tell
         )
     }
@@ -231,7 +234,8 @@ struct ServerAssembly: Sendable {
                 context, leadership: leadership,
                 sinks: try AuditSinks.make(configuration, fileSystem: fileSystem, time: context.time),
                 observe: metrics.delivered
-            )
+            ),
+            refusals: RefusalAudit(context)
         )
     }
 

@@ -7,6 +7,7 @@ import Telemetry
 struct SchedulerService: Service {
     let leadership: Leadership
     let runner: LoopRunner
+    let refusals: RefusalAudit
     let log: Logger
 
     func run() async throws {
@@ -16,6 +17,11 @@ struct SchedulerService: Service {
                 group.addTask { await runner.run() }
                 await group.waitForAll()
             }
+        }
+        do {
+            try await refusals.flush()
+        } catch {
+            log.warn("refused requests of the last minute are missing from the audit trail", .error(error))
         }
         do {
             try await leadership.release()

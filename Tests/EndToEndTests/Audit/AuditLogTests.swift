@@ -139,6 +139,26 @@ struct AuditLogTests {
         await server.stop()
     }
 
+    @Test("A-14: refused credentials and permissions are in the trail, also of a server that stops at once")
+    func refusals() async throws {
+        let server = try await Self.start(.sqlite)
+        for _ in 0..<3 { #expect(try await server.anonymous.with(key: "ctk_wrong").get("/api/v1/teams").status == 401) }
+        let made = try await server.client.post("/api/v1/auth/keys", ["name": "robot", "roles": ["r-viewer"]])
+        let key = try #require(made.text("key_value"))
+        let robot = server.anonymous.with(key: key)
+        #expect(try await robot.post("/api/v1/teams", ["name": "x"]).status == 403)
+        await server.stop()
+        try await server.startAgain()
+        let page = try await server.client.get("/api/v1/audit?action=auth.request_refused&outcome=denied")
+        let rows = page.json["data"] as? [[String: Any]] ?? []
+        let wrong = try #require(rows.first { $0["reason"] as? String == "invalid_api_key" })
+        #expect((wrong["details"] as? [String: Any])?["count"] as? Int == 3)
+        #expect(wrong["actor_type"] as? String == "Anonymous" && wrong["client_ip"] as? String == "127.0.0.1")
+        let denied = try #require(rows.first { $0["reason"] as? String == "insufficient_permissions" })
+        #expect(denied["actor"] as? String == "robot" && denied["resource_id"] as? String == "POST /api/v1/teams")
+        await server.stop()
+    }
+
     @Test("checkpoints and verifications come as often as configured")
     func intervals() async throws {
         let server = try await Self.start(.sqlite, ["CERTCTL_AUDIT_CHAIN_VERIFY_INTERVAL": "1s"])

@@ -20,8 +20,10 @@ struct AuditCompletenessTests {
     func digests(engine: Engine) async throws {
         try await World.with(engine) { world in
             let team = try await world.teams.create(id: "t-dig", TeamFields(name: "one"), by: world.author)
+            world.clock.advance(by: .seconds(1))
             _ = try await world.teams.update(
                 team.id, name: .set("two"), description: .keep, expecting: nil, by: world.author)
+            world.clock.advance(by: .seconds(1))
             try await world.teams.delete(team.id, expecting: nil, by: world.author)
             let events = try await Self.events(world, on: "t-dig")
             #expect(events.map(\.action) == ["create_team", "update_team", "delete_team"])
@@ -72,6 +74,39 @@ struct AuditCompletenessTests {
             ]
             : ["ALTER TABLE audit_events ADD CONSTRAINT no_events CHECK (false) NOT VALID"]
         try await world.database.write { tx in for statement in statements { try tx.execute(statement) } }
+    }
+
+    @Test("A-14: refusals are in the trail, counted together, and cannot flood it", arguments: Engine.available)
+    func refusals(engine: Engine) async throws {
+        try await World.with(engine) { world in
+            let audit = RefusalAudit(world.context)
+            for number in 0..<5000 {
+                audit.note(
+                    RequestRefusal(
+                        actor: nil, clientAddress: "192.0.2.\(number % 2)", operation: "GET /api/v1/teams",
+                        reason: "invalid_api_key", requestID: "req-\(number)"))
+            }
+            world.database.dieAtWrite(1)
+            await #expect(throws: FaultyDatabase.Died.self) { try await audit.flush() }
+            audit.note(
+                RequestRefusal(
+                    actor: world.author.actor, clientAddress: "192.0.2.9", operation: "DELETE /api/v1/teams/{id}",
+                    reason: "insufficient_permissions", requestID: "req-x"))
+            #expect(try await audit.flush() == 3)
+            #expect(try await audit.flush() == 0)
+            let events = try await Self.events(world, on: "GET /api/v1/teams")
+            #expect(events.count == 2 && events.allSatisfy { $0.outcome == .denied && $0.actor.type == .anonymous })
+            // What could not be written at first was not lost.
+            #expect(events.compactMap { $0.details["count"]?.integerValue } == [2500, 2500])
+            let denied = try #require(try await Self.events(world, on: "DELETE /api/v1/teams/{id}").first)
+            #expect(denied.actor == world.author.actor && denied.reason == "insufficient_permissions")
+            for number in 0..<(2 * RefusalAudit.mostKinds) {
+                audit.note(
+                    RequestRefusal(
+                        actor: nil, clientAddress: "\(number)", operation: "x", reason: "r", requestID: "y"))
+            }
+            #expect(try await audit.flush() == RefusalAudit.mostKinds + 1)
+        }
     }
 
     @Test("A-20: the actor is who acted, never a stand-in", arguments: Engine.available)

@@ -159,7 +159,7 @@ struct World: Sendable {
             plan: AuditPlan(), sequencer: sequencer(leadership), verifier: verifier(leadership),
             retention: retention(
                 ArchiveTarget { _, _ in throw ServiceError(.internalError, "no files in this world") }, leadership),
-            exporter: AuditExporter(context, leadership: leadership, sinks: [])
+            exporter: AuditExporter(context, leadership: leadership, sinks: []), refusals: RefusalAudit(context)
         )
     }
 
