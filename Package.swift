@@ -204,7 +204,7 @@ let package = Package(
         tests(
             "OperatorCLITests",
             ["Encoding", "Domain", "Settings", "HostEffects", "Outbound", "APIContract", "OperatorCLI"]),
-        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "certctl", "certctl-agent"]),
+        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "APIContract", "certctl", "certctl-agent"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -18,3 +18,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000006_baseline_seed
 #include "embed_migration.h"
+#define MIGRATION 000007_key_lifecycle
+#include "embed_migration.h"

@@ -19,7 +19,7 @@ enum EffectRegistry {
         }
     }
 
-    static let entries: [Entry] = configuration + client
+    static let entries: [Entry] = configuration + client + access
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -45,6 +45,15 @@ enum EffectRegistry {
         Entry("cli:config", "OperatorCLITests/Credentials/SetupTests.swift", "storesKey"),
     ]
 
+    static let access = [
+        Entry("server:api_keys_named", "EndToEndTests/Security/AccessSettingsTests.swift", "namedKeys"),
+        Entry("server:auth.secret", "EndToEndTests/Security/AccessSettingsTests.swift", "legacyKeys"),
+        Entry("server:api_key.max_lifetime", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:rbac.allow_auditor_overlap", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:agent.shared_key_mode", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:bootstrap_token", "EndToEndTests/Security/BootstrapTests.swift", "once"),
+    ]
+
     /// Settings whose effect has no test yet; each is a known issue in every run.
     static let pending: Set<String> = [
         "agent:agent.allowed_commands", "agent:agent.allowed_paths", "agent:agent.allowed_target_types",
@@ -54,7 +63,7 @@ enum EffectRegistry {
         "agent:server.ca_bundle_path", "agent:server.ca_fingerprint", "agent:server.tls.insecure_skip_verify",
         "agent:server.url", "agent:verify.delay", "agent:verify.deployment", "agent:verify.timeout",
         "server:agent.bootstrap_token", "server:agent.offline_after", "server:agent.offline_job_ttl",
-        "server:audit.flush_timeout_seconds", "server:bootstrap_token", "server:ca.cert_path", "server:ca.key_path",
+        "server:audit.flush_timeout_seconds", "server:ca.cert_path", "server:ca.key_path",
         "server:config.encryption_key", "server:cors.origins", "server:data_dir", "server:database.conn_max_lifetime",
         "server:database.connect_timeout", "server:database.max_conns", "server:database.migrations_path",
         "server:database.sqlite_synchronous", "server:database.startup_wait", "server:database.statement_timeout",

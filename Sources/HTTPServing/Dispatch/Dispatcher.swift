@@ -90,12 +90,12 @@ package struct Dispatcher: Sendable {
     ) async throws -> OutgoingResponse {
         switch (bound.handler, caller) {
         case (.open(let handler), _): return try await handler(PublicContext(request: request))
-        case (.protected(let handler), .principal(let principal)):
-            return try await handler(AuthenticatedContext(request: request, principal: principal))
-        case (.enrolment(let handler), .principal(let principal)):
-            return try await handler(EnrolmentContext(request: request, credential: .principal(principal)))
+        case (.protected(let handler), .authorised(let authorisation)):
+            return try await handler(AuthenticatedContext(request: request, authorisation))
+        case (.enrolment(let handler), .authorised(let authorisation)):
+            return try await handler(EnrolmentContext(request: request, authorisation))
         case (.enrolment(let handler), .token(let token)):
-            return try await handler(EnrolmentContext(request: request, credential: .token(token)))
+            return try await handler(EnrolmentContext(request: request, token: token))
         case (.protected, _), (.enrolment, .nobody): throw Problem.missingCredential
         }
     }

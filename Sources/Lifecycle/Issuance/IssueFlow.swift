@@ -48,6 +48,9 @@ package struct IssueFlow: Sendable {
         let intent = try await recordingSerial { [self] in
             try await context.write { tx in
                 let subject = try IssuanceRecords.subject(id, in: tx)
+                guard author.clearance.covers(subject.certificate.scopes) else {
+                    throw StoreError.notFound(.certificate, id: id.text)
+                }
                 guard !subject.hasTargets else {
                     throw ServiceError(
                         .invalidState,

@@ -1,4 +1,5 @@
 package import Domain
+import Encoding
 package import Query
 import Store
 
@@ -48,6 +49,22 @@ package struct LifecycleContext: Sendable {
             return try await write { tx in throw Rehearsed(result: try body(tx)) }
         } catch let outcome as Rehearsed<Result> {
             return outcome.result
+        }
+    }
+
+    /// Removes the grants that are narrowed to something which goes: a later thing of its name inherits none.
+    func removeGrants(in scope: GrantScope, by author: Authorship, in tx: any Transaction) throws {
+        for grant in try GrantStore().removeAll(in: scope, in: tx) {
+            try recorder.record(
+                .grantRemoved,
+                grant.actor.id,
+                details: [
+                    "actor_type": .string(grant.actor.type.rawValue), "role_id": .string(grant.roleID),
+                    "scope": .string(scope.label),
+                ],
+                by: author,
+                in: tx
+            )
         }
     }
 

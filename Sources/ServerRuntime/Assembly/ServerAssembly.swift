@@ -23,6 +23,7 @@ struct ServerAssembly: Sendable {
     let dispatcher: Dispatcher
     let limits: ListenerLimits
     let startUp: StartUp
+    let accessSignals: AccessSignals
 
     init(
         configuration: ServerConfiguration,
@@ -54,7 +55,13 @@ struct ServerAssembly: Sendable {
             )
         )
         let issue = IssueFlow(context, registry: registry, instance: instance)
-        let authenticator = Authenticator(database: database, sealer: sealer, time: time)
+        let authenticator = Authenticator(
+            database: database, sealer: sealer, time: time, sharedKeys: Self.sharedKeys(configuration.access)
+        )
+        let access = AccessContext(
+            database: database, authenticator: authenticator, time: time, random: random,
+            allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
+        )
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let bootstrap = BootstrapLatch()
         let state = ServingState()
@@ -65,7 +72,8 @@ struct ServerAssembly: Sendable {
         ProcessMetrics.register(in: metrics, startedAt: startedAt)
         let services = ControlPlaneServices(
             context: context, sealer: sealer, registry: registry, issue: issue, targetRules: Self.targetRules,
-            authenticator: authenticator,
+            authenticator: authenticator, access: access,
+            longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
                 database: database, time: time, random: random,
@@ -120,10 +128,15 @@ struct ServerAssembly: Sendable {
                 database: database, flow: IssuerFlow(context, sealer: sealer, registry: registry),
                 subordinate: configuration.subordinateCA
             ),
+            declaredKeys: DeclaredKeySetup(
+                keys: configuration.access.declaredKeys, isLegacy: configuration.access.hasLegacyKeys,
+                flow: DeclaredKeyFlow(access), log: logs.logger("auth")
+            ),
             registry: registry, recovery: recovery,
             scheduler: SchedulerService(leadership: leadership, runner: runner, log: logs.logger("scheduler")),
             log: logs.logger("server"), tell: tell
         )
+        accessSignals = AccessSignals(database: database, authenticator: authenticator)
     }
 
     private static func read(_ path: String, secret isSecret: Bool, _ fileSystem: FileSystem) throws -> Secret {
@@ -196,6 +209,14 @@ struct ServerAssembly: Sendable {
         intervals.expiry = schedule.shortLivedExpiryCheck
         intervals.orders = schedule.jobProcessor
         return intervals
+    }
+
+    private static func sharedKeys(_ configuration: AccessConfiguration) -> SharedKeyRule {
+        switch configuration.sharedAgentKeys {
+        case .bind: .bind
+        case .allow: .allow
+        case .deny: .deny
+        }
     }
 
     private static func rateLimits(_ configuration: RateLimitConfiguration) -> RateLimitSettings {

@@ -96,7 +96,7 @@ package struct ServerProgram: Sendable {
             throw StartUpFailure(.failure, error.description)
         }
         let services: [any Service] = [
-            server.startUp, listener,
+            server.startUp, server.accessSignals, listener,
             TLSMaintenance(tls: tls, interval: configuration.tls.reloadInterval, time: time),
             ReloadService(tls: tls, log: log),
         ]

@@ -48,6 +48,7 @@ struct StartUp: Service {
     let chosenToken: SetupToken?
     let makeBootstrap: @Sendable (SetupToken?) -> BootstrapFlow
     let seed: IssuerSeed
+    let declaredKeys: DeclaredKeySetup
     let registry: IssuerRegistry
     let recovery: OrderRecovery
     let scheduler: SchedulerService
@@ -72,6 +73,8 @@ struct StartUp: Service {
             state.setStep("sharing the TLS certificate")
             try await tls.share(through: SharedServerIdentity(database: database, sealer: sealing.sealer))
         }
+        state.setStep("declaring API keys")
+        try await declaredKeys.declare()
         state.setStep("loading issuers")
         try await seed.plant()
         try await loadIssuers()
@@ -83,6 +86,9 @@ struct StartUp: Service {
         // An operator's token takes the place of a generated one.
         let generated = chosenToken == nil ? try await setup.prepare(database) : nil
         bootstrap.set(makeBootstrap(generated))
+        if chosenToken != nil, try await !BootstrapFlow.isOpen(database) {
+            log.warning("CERTCTL_BOOTSTRAP_TOKEN is set although an administrator exists; remove it")
+        }
         tell(banner(generated).text)
     }
 

@@ -90,12 +90,16 @@ package struct JobStore: Sendable {
         return job
     }
 
-    package func list(_ request: ListRequest<JobFilter, JobSort>, in tx: any Transaction) throws -> Page<Job> {
+    package func list(
+        _ request: ListRequest<JobFilter, JobSort>,
+        within clearance: Clearance,
+        in tx: any Transaction
+    ) throws -> Page<Job> {
         let listing = Listing(
             request,
             columns: Self.columns,
             source: "jobs",
-            conditions: request.filter.conditions,
+            conditions: request.filter.conditions + clearance.jobConditions,
             key: request.sort.key,
             id: "id"
         )
