@@ -141,9 +141,10 @@ package struct GrantFlow: Sendable {
         }
     }
 
-    /// A grant to a name that nobody has would wait for whoever takes it.
+    /// A grant to a name that nobody has would wait for whoever takes it. What exists is locked: the rules about what
+    /// one actor may hold together are checked by one grant at a time.
     private func requireExisting(_ actor: Actor, in tx: any Transaction) throws {
-        guard actor.type == .apiKey, try KeyStore().find(name: actor.id, in: tx) != nil else {
+        guard actor.type == .apiKey, try KeyStore().lock(name: actor.id, in: tx) != nil else {
             throw ServiceError(
                 .unknownReference,
                 "there is no \(actor.type == .apiKey ? "API key" : "user") \(actor.id)"

@@ -75,8 +75,10 @@ struct AccessGate: Sendable {
             try principal.requireIdentity(of: AgentID(stored: subject))
             return .withoutPermission
         case .ownKeyOr(let permission):
-            // By identifier alone: a key can be given the name that another key has for its identifier.
-            if !principal.isAgent, principal.credentialID != nil, subject == principal.credentialID {
+            // Both spellings of the caller's own key. A key can be given the name that another has for its identifier, so
+            // whoever acts on the key that is found compares again.
+            let isOwnName = principal.actor.type == .apiKey && subject == principal.actor.id
+            if !principal.isAgent, isOwnName || (principal.credentialID != nil && subject == principal.credentialID) {
                 return .withoutPermission
             }
             return try Self.clearance(for: permission, of: principal, on: route, subject)

@@ -86,6 +86,43 @@ struct AccessRoutesTests {
         await server.stop()
     }
 
+    @Test("events reach only those who may read their resource, and a stream ends with the right to read")
+    func events() async throws {
+        let server = try await ControlPlane.start()
+        try await server.becomeAdministrator()
+        try await Inventory.create(on: server)
+        let other = try await server.client.post(
+            "/api/v1/issuers", ["id": "iss-other", "name": "Other", "type": "local", "config": [String: Any]()])
+        try Inventory.expect(201, other)
+        let grant = ["role_id": "r-viewer", "scope_type": "issuer", "scope_id": "iss-local"]
+        let key = try await server.client.post("/api/v1/auth/keys", ["name": "reader", "grants": [grant]])
+        let reader = server.anonymous.with(key: try Inventory.expect(201, key).text("key_value"))
+        let since = Date.now.addingTimeInterval(-60).formatted(.iso8601)
+        for (id, issuer) in [("mc-here", "iss-local"), ("mc-there", "iss-other")] {
+            var body = Inventory.certificate(id, name: "\(id).certctl.test")
+            body["issuer_id"] = issuer
+            try Inventory.expect(201, try await server.client.post("/api/v1/certificates", body))
+        }
+        func subjects(_ client: CurlClient) async throws -> Set<String> {
+            let page = try await client.get(
+                "/api/v1/events?wait=2&since=\(since)", headers: ["Accept: application/json"])
+            return Set((page.json["data"] as? [[String: Any]] ?? []).compactMap { $0["subject"] as? String })
+        }
+        let seen = try await subjects(reader)
+        #expect(seen.contains("mc-here"))
+        #expect(seen.isDisjoint(with: ["mc-there", "iss-other", "t-web", "o-web"]), "\(seen)")
+        #expect(try await subjects(server.client).isSuperset(of: ["mc-here", "mc-there", "iss-other", "t-web"]))
+
+        let began = ContinuousClock.now
+        async let stream = reader.send(
+            "GET", "/api/v1/events", body: nil, headers: ["Accept: text/event-stream"], timeout: 30)
+        try await Task.sleep(for: .milliseconds(500))
+        #expect(try await server.client.delete("/api/v1/auth/keys/reader").status == 204)
+        let ended = try await stream
+        #expect(ended.status == 200 && ContinuousClock.now - began < .seconds(20), "it ended by itself")
+        await server.stop()
+    }
+
     @Test("A-9: escalation is refused with what is missing, and audited")
     func escalation() async throws {
         let server = try await ControlPlane.start()

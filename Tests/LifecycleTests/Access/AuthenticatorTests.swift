@@ -161,6 +161,25 @@ struct AuthenticatorTests {
         }
     }
 
+    @Test("a remembered principal costs no transaction, until access changes or five seconds have passed")
+    func noLookUp() async throws {
+        try await World.with(.sqlite) { world async throws in
+            let authenticator = world.authenticator
+            let key = try await Self.create(world, authenticator, roles: ["r-viewer"])
+            _ = try await Self.outcome(authenticator, key.value)
+            func cost() async throws -> Int {
+                let before = world.database.transactions
+                for _ in 0..<10 { #expect(try await Self.outcome(authenticator, key.value) == "ci-bot") }
+                return world.database.transactions - before
+            }
+            #expect(try await cost() == 0)
+            authenticator.invalidate()
+            #expect(try await cost() == 1)
+            world.clock.advance(by: .seconds(5))
+            #expect(try await cost() == 1)
+        }
+    }
+
     @Test("the roles in the database are those in the code", arguments: Engine.available)
     func seededRoles(engine: Engine) async throws {
         try await World.with(engine) { world async throws in

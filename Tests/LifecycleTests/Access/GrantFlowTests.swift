@@ -117,10 +117,16 @@ struct GrantFlowTests {
             let signals = world.database.signals(on: .access)
             let author = try await world.author("alice", using: .authRoleAssign)
             try await Self.flow(world).grant(GrantRequest(roleID: "r-viewer"), to: Self.bob, by: author)
-            var payloads = signals.makeAsyncIterator()
-            var heard: [String] = []
-            while heard.last != "bob", let payload = await payloads.next() { heard.append(payload) }
-            #expect(heard.last == "bob")
+            let heard = await withTaskGroup(of: Bool.self) { group in
+                group.addTask {
+                    for await payload in signals where payload == "bob" { return true }
+                    return false
+                }
+                group.addTask { (try? await Task.sleep(for: .seconds(10))) == nil }
+                defer { group.cancelAll() }
+                return await group.next() ?? false
+            }
+            #expect(heard)
         }
     }
 
