@@ -158,6 +158,10 @@ struct AccessRoutesTests {
         let ci = server.anonymous.with(key: try Inventory.expect(201, key).text("key_value"))
         #expect(try await ci.get("/api/v1/auth/keys").status == 200, "auth.key.list alone lists keys")
         #expect(try await ci.get("/api/v1/auth/roles").status == 403)
+        let plain = try await server.client.post("/api/v1/auth/keys", ["name": "plain"])
+        let own = server.anonymous.with(key: try Inventory.expect(201, plain).text("key_value"))
+        #expect(try await own.post("/api/v1/auth/keys/ci-bot/rotate").status == 403)
+        #expect(try await own.post("/api/v1/auth/keys/plain/rotate").status == 200, "everybody rotates their own key")
         let rows: [(String, Int)] = [
             ("APIKey/ci-bot", 204), ("APIKey/nobody", 422), ("User/u-none", 422), ("Agent/web-01", 422),
             ("Anonymous/actor-demo-anon", 409), ("Robot/x", 404),
