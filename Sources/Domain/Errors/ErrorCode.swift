@@ -93,18 +93,22 @@ package struct ServiceError: Error, Sendable {
     /// Numbers a client may show, such as the dependents that block a deletion.
     package let counts: [String: Int]
     package let retryAfter: Duration?
+    /// The version of the row that a precondition did not meet, for the entity tag of the answer.
+    package let currentVersion: Int?
 
     package init(
         _ code: ErrorCode,
         _ detail: String,
         problems: [FieldProblem] = [],
         counts: [String: Int] = [:],
-        retryAfter: Duration? = nil
+        retryAfter: Duration? = nil,
+        currentVersion: Int? = nil
     ) {
         self.code = code
         self.detail = detail
         self.problems = problems
         self.counts = counts
         self.retryAfter = retryAfter
+        self.currentVersion = currentVersion
     }
 }
