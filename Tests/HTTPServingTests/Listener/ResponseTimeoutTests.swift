@@ -39,7 +39,7 @@ struct ResponseTimeoutTests {
                     "https://localhost:\(stage.port)/api/v1/lasting",
                 ], logs: logs.url)
             func connections(_ count: Int) async -> Bool {
-                await eventually(within: .seconds(4)) {
+                await eventually(within: .seconds(20)) {
                     await stage.registry.exposition().contains("certctl_http_connections_open \(count)\n")
                 }
             }
