@@ -149,7 +149,7 @@ let package = Package(
         ),
         .target(
             name: "DatabaseTestSupport",
-            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", logging],
+            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "TestSupport", logging],
             path: "Tests/DatabaseTestSupport",
             swiftSettings: strict
         ),

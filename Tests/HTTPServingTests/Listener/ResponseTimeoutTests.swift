@@ -36,7 +36,7 @@ struct ResponseTimeoutTests {
                 "/usr/bin/curl",
                 [
                     "-sSk", "--http1.1", "-H", Self.bearer, "--limit-rate", "1k",
-                    "https://localhost:\(stage.port)/api/v1/lasting",
+                    "https://localhost:\(stage.port)/api/v1/endless",
                 ], logs: logs.url)
             func connections(_ count: Int) async -> Bool {
                 await eventually(within: .seconds(20)) {

@@ -19,6 +19,11 @@ enum StageRoutes {
         responses: [.json(200, StatusAnswer.self, "Much.")],
         cli: .excluded(reason: "test")
     )
+    static let endless = ProtectedRoute(
+        "endless", .get, "/api/v1/endless", .authenticated, isLongLived: true, "Writes until it is cut.",
+        responses: [.json(200, StatusAnswer.self, "Ever more.")],
+        cli: .excluded(reason: "test")
+    )
     static let broken = OpenRoute(
         "broken", .get, "/api/v1/broken", "Fails.",
         responses: [.json(200, StatusAnswer.self, "Never.")], cli: .excluded(reason: "test")
@@ -29,14 +34,15 @@ enum StageRoutes {
     )
 
     static let all: [Route] = [
-        echo.route, slow.route, lasting.route, broken.route, certificates.route, ServerRoutes.health.route,
+        echo.route, slow.route, lasting.route, endless.route, broken.route, certificates.route,
+        ServerRoutes.health.route,
         ServerRoutes.ready.route,
         ServerRoutes.events.route, TeamRoutes.create.route, TeamRoutes.get.route, TeamRoutes.patch.route,
         TeamRoutes.list.route, AgentRoutes.heartbeat.route, AgentRoutes.register.route, AgentRoutes.retired.route,
         AuthRoutes.bootstrap.route,
     ]
 
-    /// Of the lasting answer: together more than the kernel buffers of a connection hold.
+    /// Of the lasting answer.
     static let (pieces, pieceSize) = (500, 65_536)
 
     struct Leaky: Error { let text = "SELECT password FROM /etc/shadow" }
@@ -52,6 +58,12 @@ enum StageRoutes {
             .stream("application/json") { stream in
                 try await Task.sleep(for: .milliseconds(600))
                 for _ in 0..<pieces { try await stream.write(Array(repeating: 0x78, count: pieceSize)) }
+            }
+        }
+        table.on(endless) { _ in
+            // However much the kernel's buffers of a connection hold, it comes to an end.
+            .stream("application/json") { stream in
+                while true { try await stream.write(Array(repeating: 0x78, count: pieceSize)) }
             }
         }
         table.on(broken) { _ in throw Leaky() }
