@@ -77,6 +77,7 @@ let package = Package(
         module("PostgresDriver", ["Domain", "Query", "CLibPQ"]),
         module("Sealing", ["Encoding", "Domain", crypto, cryptoExtras]),
         module("Store", ["Encoding", "Domain", "Query", "CAssets", crypto, logging]),
+        module("MigrationLint", ["Encoding"]),
 
         // Certificates.
         module("PKI", ["Encoding", "Domain", asn1, crypto, cryptoExtras]),
@@ -131,7 +132,8 @@ let package = Package(
         module(
             "OperatorCLI",
             ["Encoding", "Domain", "PKI", "Settings", "HostEffects", "Outbound", "APIContract", argumentParser]),
-        module("LocalCLI", ["Encoding", "Domain", "Settings", "ServerRuntime", argumentParser, crypto]),
+        module(
+            "LocalCLI", ["Encoding", "Domain", "MigrationLint", "Settings", "ServerRuntime", argumentParser, crypto]),
         .executableTarget(
             name: "certctl",
             dependencies: ["Domain", "AgentRuntime", "OperatorCLI", "LocalCLI", argumentParser],
@@ -147,7 +149,7 @@ let package = Package(
         ),
         .target(
             name: "DatabaseTestSupport",
-            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", logging],
+            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "TestSupport", logging],
             path: "Tests/DatabaseTestSupport",
             swiftSettings: strict
         ),
@@ -155,6 +157,12 @@ let package = Package(
             name: "csr-pool",
             dependencies: ["Encoding", "Domain", "PKI"],
             path: "Benchmarks/CSRPool",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "MigrationCrash",
+            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", logging],
+            path: "Tests/MigrationCrash",
             swiftSettings: strict
         ),
         tests("HouseTests", []),
@@ -165,6 +173,9 @@ let package = Package(
         tests(
             "StoreContractTests",
             ["Encoding", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "DatabaseTestSupport", logging]),
+        tests(
+            "MigrationLintTests",
+            ["DatabaseTestSupport", "Domain", "Encoding", "MigrationLint", "Query", "Store", logging]),
         tests("SealingTests", ["Domain", "Sealing"]),
         tests("PKITests", ["Encoding", "Domain", "PKI"]),
         tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA"]),
@@ -204,6 +215,12 @@ let package = Package(
         tests(
             "OperatorCLITests",
             ["Encoding", "Domain", "Settings", "HostEffects", "Outbound", "APIContract", "OperatorCLI"]),
+        tests(
+            "MigrationProofTests",
+            [
+                "DatabaseTestSupport", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "certctl",
+                "MigrationCrash", logging,
+            ]),
         tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "APIContract", "certctl", "certctl-agent"]),
     ],
     swiftLanguageModes: [.v6]

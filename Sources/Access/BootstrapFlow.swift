@@ -199,6 +199,6 @@ package final class BootstrapFlow: Sendable {
     private static let closed = ServiceError(
         .bootstrapDisabled,
         "the first administrator exists already, or no set-up token is in force; "
-            + "an administrator creates further keys, and certctl admin reset-admin helps on the host"
+            + "an administrator creates further keys with certctl keys create"
     )
 }

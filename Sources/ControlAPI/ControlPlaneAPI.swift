@@ -29,7 +29,7 @@ package struct ControlPlaneServices: Sendable {
     package var version: @Sendable () async -> VersionBody
     package var controlPlaneCA: @Sendable () -> String?
     /// What the answer to each heartbeat asks of agents.
-    package var agentConfig: AgentRuntimeConfig
+    package var agentConfig: @Sendable () -> AgentRuntimeConfig
     package var onBootstrap: @Sendable () async -> Void
 
     package init(
@@ -48,7 +48,7 @@ package struct ControlPlaneServices: Sendable {
         startedAt: Timestamp,
         version: @escaping @Sendable () async -> VersionBody,
         controlPlaneCA: @escaping @Sendable () -> String?,
-        agentConfig: AgentRuntimeConfig,
+        agentConfig: @escaping @Sendable () -> AgentRuntimeConfig,
         onBootstrap: @escaping @Sendable () async -> Void
     ) {
         self.context = context
@@ -87,7 +87,7 @@ package enum ControlPlaneAPI {
         let context = services.context
         ServerHandlers(
             database: context.database, state: services.state, registry: services.metrics, time: context.time,
-            startedAt: services.startedAt, agentOfflineAfter: context.timing.agentOfflineAfter,
+            startedAt: services.startedAt, agentOfflineAfter: { context.timing.agentOfflineAfter },
             version: services.version, controlPlaneCA: services.controlPlaneCA
         ).register(in: &table)
         EventHandlers(
@@ -121,8 +121,8 @@ package enum ControlPlaneAPI {
             registry: services.registry
         ).register(in: &table)
         TargetHandlers(
-            lists: lists, agents: AgentStore(offlineAfter: context.timing.agentOfflineAfter),
-            flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules)
+            lists: lists, flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules),
+            tests: TargetTestFlow(context)
         ).register(in: &table)
     }
 

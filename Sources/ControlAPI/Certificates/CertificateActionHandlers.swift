@@ -36,7 +36,9 @@ struct CertificateActionHandlers: Sendable {
 
     private func deploy(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: DeployRequest = try context.request.decode()
-        let jobs = try await deployment.deploy(try context.request.id(), to: request.targetID, by: context.authorship)
+        let jobs = try await deployment.deploy(
+            try context.request.id(), to: request.targetID, isForced: request.force, by: context.authorship
+        )
         let answer = DeployAnswer {
             $0.jobs = jobs.map { job in
                 DeployedJob {

@@ -118,6 +118,7 @@ struct IssuerHandlers: Sendable {
                 $0.title = descriptor.title
                 $0.configSchema = descriptor.schema.jsonSchema.objectValue ?? [:]
                 $0.secretMembers = descriptor.schema.fields.filter(\.isSecret).map(\.name)
+                $0.capabilities = descriptor.capabilities.json
             }
         }
         return .json(PageEnvelope(all: bodies))

@@ -104,7 +104,7 @@ extension JobBody {
         self.init {
             $0.id = job.id
             $0.type = job.type
-            $0.certificateID = job.certificateID ?? .unset
+            $0.certificateID = job.certificateID
             $0.targetID = job.targetID
             $0.agentID = job.agentID
             $0.status = job.status

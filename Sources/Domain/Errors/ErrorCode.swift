@@ -97,6 +97,8 @@ package struct ServiceError: Error, Sendable {
     /// Numbers a client may show, such as the dependents that block a deletion.
     package let counts: [String: Int]
     package let retryAfter: Duration?
+    /// The version of the row that a precondition did not meet, for the entity tag of the answer.
+    package let currentVersion: Int?
     /// Permissions that the caller would need, with a refusal of what exceeds its own.
     package let missing: [String]
 
@@ -106,6 +108,7 @@ package struct ServiceError: Error, Sendable {
         problems: [FieldProblem] = [],
         counts: [String: Int] = [:],
         retryAfter: Duration? = nil,
+        currentVersion: Int? = nil,
         missing: [String] = []
     ) {
         self.code = code
@@ -113,6 +116,7 @@ package struct ServiceError: Error, Sendable {
         self.problems = problems
         self.counts = counts
         self.retryAfter = retryAfter
+        self.currentVersion = currentVersion
         self.missing = missing
     }
 }

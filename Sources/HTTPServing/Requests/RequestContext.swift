@@ -81,7 +81,7 @@ package struct RequestContext: Sendable {
         switch userAgent {
         case let agent? where agent.hasPrefix("certctl-agent/"): "agent"
         case let agent? where agent.hasPrefix("certctl-mcp/"): "mcp"
-        case let agent? where agent.hasPrefix("certctl/"): "cli"
+        case let agent? where agent.hasPrefix("certctl-cli/"): "cli"
         case let agent? where agent.hasPrefix("Mozilla/"): "web"
         default: "api"
         }

@@ -36,6 +36,7 @@ struct Problem: Error, Sendable {
         case .transient: self.error = "transient backend error; retry"
         default: break
         }
+        if let version = error.currentVersion { fields[.eTag] = EntityTag.of(version: version) }
         if let retryAfter = error.retryAfter {
             fields[.retryAfter] = String(max(1, Int(retryAfter.inSeconds.rounded(.up))))
         } else if [.transient, .unavailable, .idempotencyInProgress].contains(error.code) {
@@ -122,15 +123,6 @@ struct Problem: Error, Sendable {
         var problem = Problem(status: 503, code: "unavailable", detail: "the server is starting: \(step)")
         problem.step = step
         problem.fields[.retryAfter] = "1"
-        return problem
-    }
-
-    static func preconditionFailed(_ failure: PreconditionFailure) -> Problem {
-        var problem = Problem(
-            status: 412, code: "precondition_failed",
-            detail: "the resource has changed since it was read; read it again"
-        )
-        problem.fields[.eTag] = EntityTag.of(version: failure.currentVersion)
         return problem
     }
 }

@@ -20,16 +20,15 @@ package struct ServingEnvironment: Sendable {
     /// Set only when authentication is switched off: every request is then this principal.
     package var anonymousPrincipal: Principal?
     package var rateLimits: RateLimits
-    package var cors: CORSPolicy
-    package var proxies: TrustedProxies
     package var idempotency: (any IdempotencyKeeper)?
-    package var limits: ListenerLimits
     package var time: TimeSource
     package var random: RandomSource
     /// What a client is told of an error that is none of the service's own, such as one of the database; `nil`: 500.
     package var explain: @Sendable (any Error) -> ServiceError? = { _ in nil }
     package var logger: Logger
     package let metrics: HTTPMetrics
+    /// What changes while the server runs.
+    package let rules = ServingRules()
 
     package init(
         state: ServingState, authenticator: any RequestAuthenticator, registry: MetricsRegistry, logger: Logger,
@@ -42,8 +41,5 @@ package struct ServingEnvironment: Sendable {
         self.logger = logger
         metrics = HTTPMetrics(registry)
         rateLimits = RateLimits(settings: RateLimitSettings())
-        cors = CORSPolicy(origins: [])
-        proxies = TrustedProxies(ranges: [])
-        limits = ListenerLimits()
     }
 }

@@ -254,6 +254,8 @@ package struct IssueFlow: Sendable {
     // MARK: The CA, and the second transaction
 
     private func ask(_ intent: IssuanceIntent) async throws -> IssuanceAnswer {
+        context.ordersInFlight.begin(intent.order, job: intent.job.id)
+        defer { context.ordersInFlight.end(intent.order) }
         do {
             let connector = try await registry.connector(
                 for: intent.subject.issuerID,

@@ -20,11 +20,12 @@ package struct LoopIntervals: Sendable {
 
 /// The loop table: every timer of the control plane has its row here and nowhere else.
 package enum LoopTable {
+    /// - `intervals`: Asked each time, because the settings change while the server runs.
     package static func loops(
         _ context: LifecycleContext,
         leadership: Leadership,
         recovery: OrderRecovery,
-        intervals: LoopIntervals = LoopIntervals()
+        intervals: @autoclosure @escaping @Sendable () -> LoopIntervals = LoopIntervals()
     ) -> [Loop] {
         let renewal = RenewalLoop(context, leadership: leadership)
         let upkeep = UpkeepLoops(context, leadership: leadership)
@@ -32,7 +33,7 @@ package enum LoopTable {
         return [
             Loop(
                 name: .renewalCheck,
-                interval: intervals.renewalCheck,
+                interval: intervals().renewalCheck,
                 budget: .minutes(5),
                 placement: .leader,
                 tick: renewal.tick,
@@ -40,7 +41,7 @@ package enum LoopTable {
             ),
             Loop(
                 name: .jobRetry,
-                interval: intervals.jobRetry,
+                interval: intervals().jobRetry,
                 budget: .minutes(2),
                 placement: .leader,
                 tick: upkeep.retryJobs,
@@ -48,28 +49,28 @@ package enum LoopTable {
             ),
             Loop(
                 name: .jobTimeout,
-                interval: intervals.jobTimeout,
+                interval: intervals().jobTimeout,
                 budget: .minutes(2),
                 placement: .leader,
                 tick: upkeep.timeOutJobs
             ),
             Loop(
                 name: .agentHealth,
-                interval: intervals.agentHealth,
+                interval: intervals().agentHealth,
                 budget: .minutes(1),
                 placement: .leader,
                 tick: upkeep.refreshAgents
             ),
             Loop(
                 name: .expiry,
-                interval: intervals.expiry,
+                interval: intervals().expiry,
                 budget: .seconds(30),
                 placement: .leader,
                 tick: upkeep.expire
             ),
             Loop(
                 name: .orders,
-                interval: intervals.orders,
+                interval: intervals().orders,
                 budget: .minutes(1),
                 placement: .everyReplica,
                 tick: { _ in

@@ -137,7 +137,7 @@ package struct RenewFlow: Sendable {
                 .renewalAwaitingCSR,
                 job.id.text,
                 details: [
-                    "certificate_id": .string(job.certificateID.text),
+                    "certificate_id": .string(job.certificateID?.text ?? ""),
                     "agent_id": .string(job.agentID?.text ?? ""),
                     "type": .string(job.type.rawValue),
                 ],

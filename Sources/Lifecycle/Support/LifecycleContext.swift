@@ -8,21 +8,25 @@ package struct LifecycleContext: Sendable {
     package let database: any Database
     package let time: TimeSource
     package let random: RandomSource
-    package let timing: LifecycleTiming
+    /// As the settings say now.
+    package var timing: LifecycleTiming { readTiming() }
     package let observers: LifecycleObservers
+    private let readTiming: @Sendable () -> LifecycleTiming
+    let ordersInFlight = OrdersInFlight()
     let recorder: Recorder
 
+    /// - `timing`: Asked each time, because its settings change while the server runs.
     package init(
         database: any Database,
         time: TimeSource,
         random: RandomSource,
-        timing: LifecycleTiming = LifecycleTiming(),
+        timing: @autoclosure @escaping @Sendable () -> LifecycleTiming = LifecycleTiming(),
         observers: LifecycleObservers = LifecycleObservers()
     ) {
         self.database = database
         self.time = time
         self.random = random
-        self.timing = timing
+        readTiming = timing
         self.observers = observers
         recorder = Recorder(random: random)
     }

@@ -27,6 +27,7 @@ struct ServerAssembly: Sendable {
 
     init(
         configuration: ServerConfiguration,
+        live: LiveConfiguration,
         instance: String,
         directory: DataDirectory,
         sealing: SealingKey,
@@ -42,7 +43,8 @@ struct ServerAssembly: Sendable {
     ) throws {
         let sealer = sealing.sealer
         let context = LifecycleContext(
-            database: database, time: time, random: random, timing: Self.timing(configuration),
+            database: database, time: time, random: random,
+            timing: live.read(Self.timing),
             observers: LifecycleMetrics(metrics).observers
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
@@ -70,6 +72,7 @@ struct ServerAssembly: Sendable {
             path: directory.setupTokenFile, fileSystem: fileSystem, time: time, random: random
         )
         ProcessMetrics.register(in: metrics, startedAt: startedAt)
+        BuildInfo.register(in: metrics, storage: database.engine)
         let services = ControlPlaneServices(
             context: context, sealer: sealer, registry: registry, issue: issue, targetRules: Self.targetRules,
             authenticator: authenticator, access: access,
@@ -77,40 +80,43 @@ struct ServerAssembly: Sendable {
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
                 database: database, time: time, random: random,
-                bootstrapToken: configuration.secrets.agentBootstrapToken
+                bootstrapToken: { live.read { $0.secrets.agentBootstrapToken } }
             ),
             state: state, metrics: metrics, startedAt: startedAt,
             version: Self.version,
             controlPlaneCA: { tls.authority?.pem },
-            agentConfig: FleetDefaults.wire(configuration.deployment),
+            agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
         )
         var environment = ServingEnvironment(
             state: state, authenticator: BearerAuthenticator(authenticator), registry: metrics,
             logger: logs.logger("http"), time: time, random: random
         )
-        environment.rateLimits = RateLimits(settings: Self.rateLimits(configuration.rateLimit))
-        environment.cors = CORSPolicy(origins: configuration.listener.corsOrigins)
-        environment.proxies = TrustedProxies(
-            ranges: configuration.listener.trustedProxies.compactMap { AddressRange($0) }
-        )
+        let rateLimits = RateLimits(settings: Self.rateLimits(configuration.rateLimit))
+        environment.rateLimits = rateLimits
         environment.idempotency = DatabaseIdempotencyKeeper(
-            database: database, sealer: sealer, ttl: configuration.idempotencyTTL
+            database: database, sealer: sealer, ttl: { live.read { $0.idempotencyTTL } }
         )
         environment.explain = StorageProblem.explain
-        environment.limits = Self.limits(configuration.listener)
-        limits = environment.limits
+        Self.apply(configuration.listener, to: environment.rules)
+        live.follow { [rules = environment.rules] new in
+            rateLimits.update(Self.rateLimits(new.rateLimit))
+            Self.apply(new.listener, to: rules)
+        }
+        limits = environment.rules.limits
         dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
 
         let leadership = Leadership(
             holder: instance, host: ServerNames.hostName() ?? "", processID: Int(StartUp.processID),
             database: database, time: time, random: random, log: logs.logger("scheduler")
         )
+        LeadershipMetrics.register(leadership, in: metrics)
         let recovery = OrderRecovery(context, registry: registry)
         let ticks = SchedulerMetrics(metrics)
         let runner = LoopRunner(
             loops: LoopTable.loops(
-                context, leadership: leadership, recovery: recovery, intervals: Self.intervals(configuration.schedule)
+                context, leadership: leadership, recovery: recovery,
+                intervals: live.read { Self.intervals($0.schedule) }
             ),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
@@ -184,7 +190,7 @@ struct ServerAssembly: Sendable {
     private static func version() async -> VersionBody {
         VersionBody {
             $0.version = Version.number
-            $0.toolchain = "swift-6"
+            $0.toolchain = BuildInfo.toolchain
             $0.runtime = "swift"
         }
     }
@@ -228,6 +234,12 @@ struct ServerAssembly: Sendable {
         settings.actorBurst = configuration.userBurst
         settings.bucketTTL = configuration.bucketTTL
         return settings
+    }
+
+    private static func apply(_ configuration: ListenerConfiguration, to rules: ServingRules) {
+        rules.cors = CORSPolicy(origins: configuration.corsOrigins)
+        rules.proxies = TrustedProxies(ranges: configuration.trustedProxies.compactMap { AddressRange($0) })
+        rules.limits = limits(configuration)
     }
 
     private static func limits(_ configuration: ListenerConfiguration) -> ListenerLimits {

@@ -118,7 +118,7 @@ struct World: Sendable {
     var authenticator: Authenticator { Authenticator(database: database, sealer: sealer, time: time) }
 
     func enrollment(bootstrap: Secret? = nil) -> EnrollmentFlow {
-        EnrollmentFlow(database: database, time: time, random: .system, bootstrapToken: bootstrap)
+        EnrollmentFlow(database: database, time: time, random: .system, bootstrapToken: { bootstrap })
     }
 
     func leadership(_ name: String = "one") -> Leadership {

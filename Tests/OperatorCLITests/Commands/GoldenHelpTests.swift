@@ -78,6 +78,17 @@ struct GoldenHelpTests {
         ),
     ]
 
+    @Test(
+        "nouns have their article, options the names of the members",
+        arguments: [
+            (["issuers"], "Create an issuer."), (["owners"], "Delete an owner."), (["teams"], "Create a team."),
+            (["profiles", "create"], "--allowed-ekus "),
+        ])
+    func words(arguments: [String], expected: String) async {
+        let outcome = await CLIStage().run(arguments + ["--help"])
+        #expect(outcome.output.contains(expected), "\(outcome.output)")
+    }
+
     @Test("the help of the program and of its largest group", arguments: texts)
     func help(arguments: [String], expected: String) async {
         let outcome = await CLIStage().run(arguments + ["--help"])
