@@ -1,9 +1,9 @@
 # Every target calls one script of scripts/ and takes no arguments. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-fast lint format guards smoke bench package ci clean
+.PHONY: help run build test test-fast migration-proof lint format guards smoke bench package ci clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## server, agent and a real nginx in a throw-away directory; watch a certificate renew itself
 	@scripts/run
@@ -16,6 +16,9 @@ test: ## the whole test suite, on SQLite and on a private PostgreSQL
 
 test-fast: ## the test suite without PostgreSQL and without end-to-end tests
 	@scripts/test --fast
+
+migration-proof: ## every way a migration can go wrong, on real SQLite and PostgreSQL; a line for each (part of make test)
+	@scripts/migration-proof
 
 lint: ## format check of every Swift file, syntax check of every script
 	@scripts/lint

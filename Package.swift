@@ -78,6 +78,7 @@ let package = Package(
         module("Sealing", ["Encoding", "Domain", crypto, cryptoExtras]),
         module("AuditProof", ["Encoding", "Domain", crypto]),
         module("Store", ["Encoding", "Domain", "Query", "AuditProof", "CAssets", crypto, logging]),
+        module("MigrationLint", ["Encoding"]),
 
         // Certificates.
         module("PKI", ["Encoding", "Domain", asn1, crypto, cryptoExtras]),
@@ -139,7 +140,8 @@ let package = Package(
                 "Encoding", "Domain", "AuditProof", "PKI", "Settings", "HostEffects", "Outbound", "APIContract",
                 argumentParser,
             ]),
-        module("LocalCLI", ["Encoding", "Domain", "Settings", "ServerRuntime", argumentParser, crypto]),
+        module(
+            "LocalCLI", ["Encoding", "Domain", "MigrationLint", "Settings", "ServerRuntime", argumentParser, crypto]),
         .executableTarget(
             name: "certctl",
             dependencies: ["Domain", "AgentRuntime", "OperatorCLI", "LocalCLI", argumentParser],
@@ -155,7 +157,7 @@ let package = Package(
         ),
         .target(
             name: "DatabaseTestSupport",
-            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", logging],
+            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "TestSupport", logging],
             path: "Tests/DatabaseTestSupport",
             swiftSettings: strict
         ),
@@ -174,6 +176,12 @@ let package = Package(
             path: "Benchmarks/AuditThroughput",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "MigrationCrash",
+            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", logging],
+            path: "Tests/MigrationCrash",
+            swiftSettings: strict
+        ),
         tests("HouseTests", []),
         tests("EncodingTests", ["Encoding"]),
         tests("DomainTests", ["Domain"]),
@@ -186,6 +194,9 @@ let package = Package(
                 "Encoding", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "AuditProof",
                 "DatabaseTestSupport", logging,
             ]),
+        tests(
+            "MigrationLintTests",
+            ["DatabaseTestSupport", "Domain", "Encoding", "MigrationLint", "Query", "Store", logging]),
         tests("SealingTests", ["Domain", "Sealing"]),
         tests("PKITests", ["Encoding", "Domain", "PKI"]),
         tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA"]),
@@ -226,7 +237,13 @@ let package = Package(
         tests(
             "OperatorCLITests",
             ["Encoding", "Domain", "Settings", "HostEffects", "Outbound", "APIContract", "OperatorCLI"]),
-        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "certctl", "certctl-agent"]),
+        tests(
+            "MigrationProofTests",
+            [
+                "DatabaseTestSupport", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "certctl",
+                "MigrationCrash", logging,
+            ]),
+        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "APIContract", "certctl", "certctl-agent"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -53,7 +53,8 @@ let leadership = Leadership(
 let sequencer = AuditSequencer(context, leadership: leadership, sealer: sealer, plan: AuditPlan())
 let author = Authorship(
     actor: Actor(id: "bench", type: .apiKey),
-    origin: RequestOrigin(requestID: "req", clientAddress: "192.0.2.1", channel: "api")
+    origin: RequestOrigin(requestID: "req", clientAddress: "192.0.2.1", channel: "api"),
+    clearance: .system
 )
 
 /// What the writers of one round share.

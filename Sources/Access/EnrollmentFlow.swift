@@ -48,17 +48,22 @@ package struct EnrollmentFlow: Sendable {
     private let database: any Database
     private let time: TimeSource
     private let random: RandomSource
-    /// `CERTCTL_AGENT_BOOTSTRAP_TOKEN`, a token without end.
-    private let bootstrapToken: Secret?
+    /// `CERTCTL_AGENT_BOOTSTRAP_TOKEN`, a token without end; asked each time, because it changes while the server runs.
+    private let bootstrapToken: @Sendable () -> Secret?
     private let recorder: AccessRecorder
     private let agents = AgentStore()
     private let tokens = EnrollmentTokenStore()
 
-    package init(database: any Database, time: TimeSource, random: RandomSource, bootstrapToken: Secret?) {
+    package init(
+        database: any Database,
+        time: TimeSource,
+        random: RandomSource,
+        bootstrapToken: @escaping @Sendable () -> Secret?
+    ) {
         self.database = database
         self.time = time
         self.random = random
-        self.bootstrapToken = bootstrapToken.flatMap { $0.isEmpty ? nil : $0 }
+        self.bootstrapToken = bootstrapToken
         recorder = AccessRecorder(random: random)
     }
 
@@ -89,7 +94,8 @@ package struct EnrollmentFlow: Sendable {
                 ),
                 in: tx
             )
-            let author = Authorship(actor: admission.actor ?? Actor(id: id.text, type: .agent), origin: origin)
+            let author = Authorship(
+                actor: admission.actor ?? Actor(id: id.text, type: .agent), origin: origin, clearance: .system)
             try recorder.record(
                 admission.actor == nil ? "agent_enrolled" : "agent_registered",
                 "agent",
@@ -180,7 +186,7 @@ package struct EnrollmentFlow: Sendable {
         switch authority {
         case .principal(let principal): return Admission(actor: principal.actor)
         case .token(let presented):
-            if let bootstrapToken, presented.matches(bootstrapToken) { return Admission() }
+            if let token = bootstrapToken(), !token.isEmpty, presented.matches(token) { return Admission() }
             guard let token = EnrollmentToken(parsing: presented),
                 let record = try tokens.consume(tokenHash: token.sha256, in: tx)
             else { throw Self.refused }

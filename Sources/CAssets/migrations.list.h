@@ -18,5 +18,17 @@
 #include "embed_migration.h"
 #define MIGRATION 000006_baseline_seed
 #include "embed_migration.h"
-#define MIGRATION 000007_audit_log
+#define MIGRATION 000007_scoped_role_grants
+#include "embed_migration.h"
+#define MIGRATION 000008_approvals
+#include "embed_migration.h"
+#define MIGRATION 000009_approval_kinds
+#include "embed_migration.h"
+#define MIGRATION 000010_approval_requesters
+#include "embed_migration.h"
+#define MIGRATION 000011_approval_listing
+#include "embed_migration.h"
+#define MIGRATION 000012_key_lifecycle
+#include "embed_migration.h"
+#define MIGRATION 000013_audit_log
 #include "embed_migration.h"

@@ -18,6 +18,9 @@ package struct ControlPlaneServices: Sendable {
     package var issue: IssueFlow
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
+    package var access: AccessContext
+    /// `nil`: keys may live for ever.
+    package var longestKeyLifetime: Duration?
     /// `nil` until start-up knows whether an administrator exists.
     package var bootstrap: @Sendable () -> BootstrapFlow?
     package var enrollment: EnrollmentFlow
@@ -27,7 +30,7 @@ package struct ControlPlaneServices: Sendable {
     package var version: @Sendable () async -> VersionBody
     package var controlPlaneCA: @Sendable () -> String?
     /// What the answer to each heartbeat asks of agents.
-    package var agentConfig: AgentRuntimeConfig
+    package var agentConfig: @Sendable () -> AgentRuntimeConfig
     package var onBootstrap: @Sendable () async -> Void
 
     package init(
@@ -38,6 +41,8 @@ package struct ControlPlaneServices: Sendable {
         issue: IssueFlow,
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
+        access: AccessContext,
+        longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
         state: ServingState,
@@ -45,7 +50,7 @@ package struct ControlPlaneServices: Sendable {
         startedAt: Timestamp,
         version: @escaping @Sendable () async -> VersionBody,
         controlPlaneCA: @escaping @Sendable () -> String?,
-        agentConfig: AgentRuntimeConfig,
+        agentConfig: @escaping @Sendable () -> AgentRuntimeConfig,
         onBootstrap: @escaping @Sendable () async -> Void
     ) {
         self.context = context
@@ -55,6 +60,8 @@ package struct ControlPlaneServices: Sendable {
         self.issue = issue
         self.targetRules = targetRules
         self.authenticator = authenticator
+        self.access = access
+        self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
         self.state = state
@@ -83,10 +90,13 @@ package enum ControlPlaneAPI {
         let context = services.context
         ServerHandlers(
             database: context.database, state: services.state, registry: services.metrics, time: context.time,
-            startedAt: services.startedAt, agentOfflineAfter: context.timing.agentOfflineAfter,
+            startedAt: services.startedAt, agentOfflineAfter: { context.timing.agentOfflineAfter },
             version: services.version, controlPlaneCA: services.controlPlaneCA
         ).register(in: &table)
-        EventHandlers(database: context.database, state: services.state, time: context.time).register(in: &table)
+        EventHandlers(
+            database: context.database, authenticator: services.authenticator, state: services.state,
+            time: context.time
+        ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
         AuditLogHandlers(
             database: context.database, export: AuditExport(context),
@@ -97,13 +107,15 @@ package enum ControlPlaneAPI {
     }
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
-        let context = services.context
-        let keys = APIKeyFlow(
-            database: context.database, sealer: services.sealer, authenticator: services.authenticator,
-            time: context.time, random: context.random
-        )
-        IdentityHandlers(
-            database: context.database, keys: keys, bootstrap: services.bootstrap, onBootstrap: services.onBootstrap
+        let database = services.context.database
+        IdentityHandlers(bootstrap: services.bootstrap, onBootstrap: services.onBootstrap).register(in: &table)
+        KeyHandlers(
+            database: database,
+            keys: APIKeyFlow(
+                services.access, sealer: services.sealer, longestLifetime: services.longestKeyLifetime)
+        ).register(in: &table)
+        RoleHandlers(
+            database: database, roles: RoleFlow(services.access), grants: GrantFlow(services.access)
         ).register(in: &table)
     }
 
@@ -118,8 +130,8 @@ package enum ControlPlaneAPI {
             registry: services.registry
         ).register(in: &table)
         TargetHandlers(
-            lists: lists, agents: AgentStore(offlineAfter: context.timing.agentOfflineAfter),
-            flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules)
+            lists: lists, flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules),
+            tests: TargetTestFlow(context)
         ).register(in: &table)
     }
 

@@ -8,7 +8,7 @@ package struct DBCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "db",
         abstract: "Migrate and check the database.",
-        subcommands: [DBMigrate.self, DBStatus.self, DBCheck.self]
+        subcommands: [DBMigrate.self, DBStatus.self, DBCheck.self, DBDown.self, DBLint.self]
     )
 
     package init() {}
@@ -36,8 +36,19 @@ struct DBMigrate: AsyncParsableCommand {
     )
 
     @OptionGroup var options: DatabaseOptions
+    @Flag(help: "Print the SQL that would run and the locks it would take; change and lock nothing.") var dryRun = false
 
-    func run() async throws { throw ExitCode(await Self.perform(flags: options.flags, host: .current())) }
+    func run() async throws {
+        let perform = dryRun ? Self.rehearse : Self.perform
+        throw ExitCode(await perform(options.flags, .current()))
+    }
+
+    private static func rehearse(flags: [FlagValue], host: SettingHost) async -> Int32 {
+        await DatabaseVerb.perform(for: .inspection, flags: flags, host: host) { schema in
+            for line in try await schema.plan() { StandardOutput.write(line) }
+            return .success
+        }
+    }
 
     static func perform(flags: [FlagValue], host: SettingHost) async -> Int32 {
         await DatabaseVerb.perform(for: .exclusive, flags: flags, host: host) { schema in
@@ -53,7 +64,7 @@ struct DBMigrate: AsyncParsableCommand {
 struct DBStatus: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "List applied, pending and unknown migrations.",
+        abstract: "List migrations: applied when, how fast and by whom; pending; unknown; drifted.",
         discussion: "Changes nothing and may run beside the server. Exits 0 whatever it finds."
     )
 
@@ -73,19 +84,21 @@ struct DBStatus: AsyncParsableCommand {
 struct DBCheck: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Check that the schema belongs to this program and, on SQLite, that the file is sound.",
+        abstract: "Check that the schema is this program's, the SQLite file is sound, and the rows make sense.",
         discussion: """
             Changes nothing and may run beside the server. Exits 0 when everything is in order, 1 when it is not.
             """
     )
 
     @OptionGroup var options: DatabaseOptions
+    @Flag(help: "On SQLite also compare every index with its table, which takes longer.") var full = false
 
     func run() async throws {
+        let isFull = full
         let status = await DatabaseVerb.perform(for: .inspection, flags: options.flags, host: .current()) { schema in
-            let findings = try await schema.findings()
+            let findings = try await schema.findings(isFull: isFull)
             for finding in findings { StandardOutput.write("FAIL \(finding)") }
-            if findings.isEmpty { StandardOutput.write("OK   schema and file") }
+            if findings.isEmpty { StandardOutput.write("OK   schema, file and rows") }
             return findings.isEmpty ? .success : .failure
         }
         throw ExitCode(status)
@@ -101,7 +114,7 @@ enum DatabaseVerb {
         _ body: (SchemaTool) async throws -> ExitStatus
     ) async -> Int32 {
         do {
-            let loaded = try SettingsLoader.load(ServerConfiguration.self, flags: flags, host: host)
+            let loaded = try SettingsLoader.load(SchemaConfiguration.self, flags: flags, host: host)
             let tool = try await SchemaTool(loaded.configuration.database, for: use)
             do {
                 let status = try await body(tool)

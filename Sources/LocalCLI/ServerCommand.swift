@@ -41,9 +41,12 @@ package struct ServerCommand: AsyncParsableCommand {
             return ExitStatus.usage.rawValue
         }
         do {
-            let loaded = try SettingsLoader.load(ServerConfiguration.self, flags: flags, host: host)
+            let load: ConfigurationLoader = { () throws(InvalidConfiguration) in
+                try SettingsLoader.load(ServerConfiguration.self, flags: flags, host: host)
+            }
+            let loaded = try load()
             for warning in loaded.warnings { StandardError.write("warning: \(warning)") }
-            try await ServerProgram(loaded.configuration, tell: { StandardError.write($0) }).run()
+            try await ServerProgram(loaded, load: load, tell: { StandardError.write($0) }).run()
             return ExitStatus.success.rawValue
         } catch {
             return report(error)

@@ -62,6 +62,9 @@ package enum SignalChannel: String, Sendable, CaseIterable {
     case events = "certctl_events"
     /// Payload: the id of a changed issuer.
     case issuers = "certctl_issuers"
+    /// Credentials, grants or roles changed: what was remembered about principals is void. Payload: what changed, for
+    /// people; empty when signals may have been missed.
+    case access = "certctl_access"
 }
 
 /// What went wrong in a database, in terms that both engines share.

@@ -54,6 +54,8 @@ private struct StatementText {
     var parameters: [Value] = []
     var isReusable = true
 
+    static let longestPreparedList = 12
+
     init(engine: Engine) {
         self.engine = engine
         text.reserveCapacity(256)
@@ -75,7 +77,8 @@ private struct StatementText {
     }
 
     mutating func appendList(_ values: [Value]) throws(DatabaseError) {
-        isReusable = false
+        // Few members make few texts; long lists would fill the connections' stores of prepared statements.
+        if values.count > Self.longestPreparedList { isReusable = false }
         guard !values.isEmpty else {
             append("(NULL)")
             return

@@ -159,6 +159,8 @@ package final class SQLiteDatabase: Query.MigratableDatabase {
             try session.run("PRAGMA auto_vacuum = INCREMENTAL", keepsPrepared: false)
             try session.run("PRAGMA secure_delete = FAST", keepsPrepared: false)
             try session.run("PRAGMA journal_size_limit = 67108864", keepsPrepared: false)
+            // Every savepoint of a group keeps the pages that it changes until it ends: in memory, not in a file.
+            try session.run("PRAGMA temp_store = MEMORY", keepsPrepared: false)
             try session.run("PRAGMA synchronous = \(configuration.synchronous.rawValue)", keepsPrepared: false)
         }
         return settings

@@ -2,6 +2,7 @@ package import Domain
 import Foundation
 import PostgresDriver
 import Query
+import TestSupport
 
 /// A private PostgreSQL server of this test process, with `fsync` off unless a test needs it.
 ///
@@ -32,11 +33,10 @@ package final class PostgresCluster: Sendable {
     package init(options: [String] = []) throws {
         let programs = try Self.programs.orThrow(ClusterFailure("no PostgreSQL is installed under /usr/lib/postgresql"))
         directory = try Self.makeDirectory()
-        port = try Self.freePort()
-        let asPostgres =
-            geteuid() == 0 ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] : []
-        let command =
-            asPostgres + ["/bin/sh", "-c", Self.script, "cluster", programs, directory, String(port)] + options
+        port = LoopbackPort.unused()
+        // Only the server's programs run as another user: the directory is removed by the one who made it.
+        let account = geteuid() == 0 ? "postgres" : ""
+        let command = ["/bin/sh", "-c", Self.script, "cluster", programs, directory, String(port), account] + options
         let pipe = Pipe()
         lifeline = pipe.fileHandleForWriting
         _ = fcntl(lifeline.fileDescriptor, F_SETFD, FD_CLOEXEC)
@@ -84,13 +84,16 @@ package final class PostgresCluster: Sendable {
 
     // MARK: - Pieces
 
-    /// `$1` programs, `$2` directory, `$3` port, then options. The server is started again whenever it ends, until the
-    /// file `done` appears.
+    /// `$1` programs, `$2` directory, `$3` port, `$4` the account to become, then options. The server is started again
+    /// whenever it ends, until the file `done` appears.
     private static let script = """
-        bin=$1 dir=$2 port=$3; shift 3
-        "$bin/initdb" -D "$dir/data" -U certctl -A trust -E UTF8 --locale=C --no-sync > "$dir/initdb.log" 2>&1 || exit 1
+        bin=$1 dir=$2 port=$3 account=$4; shift 4
+        run() {
+          if [ -z "$account" ]; then "$@"; else setpriv --reuid="$account" --regid="$account" --init-groups "$@"; fi
+        }
+        run "$bin/initdb" -D "$dir/data" -U certctl -A trust -E UTF8 --locale=C --no-sync > "$dir/initdb.log" 2>&1 || exit 1
         ( while [ ! -e "$dir/done" ]; do
-            "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" -c fsync=off -c max_connections=600 \
+            run "$bin/postgres" -D "$dir/data" -k "$dir" -h 127.0.0.1 -p "$port" -c fsync=off -c max_connections=600 \
               -c shared_buffers=64MB -c log_min_messages=fatal "$@" >> "$dir/server.log" 2>&1 < /dev/null
             sleep 0.05
           done ) &
@@ -99,7 +102,7 @@ package final class PostgresCluster: Sendable {
         touch "$dir/done"
         [ -e "$dir/data/postmaster.pid" ] && kill -QUIT "$(head -1 "$dir/data/postmaster.pid")"
         wait $loop
-        rm -rf "$dir"
+        cd / && rm -rf "$dir"
         """
 
     private func awaitReadiness(after previous: Int32? = nil) throws {
@@ -129,22 +132,6 @@ package final class PostgresCluster: Sendable {
             }
         }
         return path
-    }
-
-    private static func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(socket, address, length) == 0 && getsockname(socket, address, &length) == 0
-            }
-        }
-        guard isBound else { throw ClusterFailure("no free port") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
 

@@ -8,8 +8,21 @@ import Store
 import Synchronization
 
 extension Engine {
-    /// The engines that this host can test: SQLite always, PostgreSQL when it is installed.
-    package static var available: [Engine] { PostgresCluster.programs == nil ? [.sqlite] : [.sqlite, .postgres] }
+    /// The engines that this run tests: SQLite always, PostgreSQL when it is installed, unless `CERTCTL_TEST_ENGINES`
+    /// leaves one out.
+    package static var available: [Engine] {
+        available(
+            chosen: ProcessInfo.processInfo.environment["CERTCTL_TEST_ENGINES"],
+            isPostgresInstalled: PostgresCluster.programs != nil
+        )
+    }
+
+    /// - `chosen`: The names, separated by anything; `nil` means all.
+    package static func available(chosen: String?, isPostgresInstalled: Bool) -> [Engine] {
+        let installed: [Engine] = isPostgresInstalled ? [.sqlite, .postgres] : [.sqlite]
+        guard let chosen else { return installed }
+        return installed.filter { chosen.contains($0.rawValue) }
+    }
 }
 
 /// Databases for tests: one each, never shared.

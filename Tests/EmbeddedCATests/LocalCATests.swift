@@ -2,6 +2,7 @@ import Domain
 import EmbeddedCA
 import Encoding
 import PKI
+import TestSupport
 import Testing
 
 /// A local authority and what a test needs to issue from it.

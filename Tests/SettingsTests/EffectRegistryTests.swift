@@ -19,7 +19,8 @@ enum EffectRegistry {
         }
     }
 
-    static let entries: [Entry] = configuration + client + audit
+    static let entries: [Entry] =
+        configuration + client + listener + storageAndLifecycle + agent + access + audit
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -53,32 +54,113 @@ enum EffectRegistry {
         Entry("cli:config", "OperatorCLITests/Credentials/SetupTests.swift", "storesKey"),
     ]
 
-    /// Settings whose effect has no test yet; each is a known issue in every run.
-    static let pending: Set<String> = [
-        "agent:agent.allowed_commands", "agent:agent.allowed_paths", "agent:agent.allowed_target_types",
-        "agent:agent.enroll_token", "agent:agent.heartbeat_interval", "agent:agent.id", "agent:agent.max_parallel",
-        "agent:agent.name", "agent:agent.poll_interval", "agent:agent.poll_wait", "agent:agent.state_dir",
-        "agent:api_key", "agent:deploy.backup_retention", "agent:key_dir", "agent:log.format", "agent:log.level",
-        "agent:server.ca_bundle_path", "agent:server.ca_fingerprint", "agent:server.tls.insecure_skip_verify",
-        "agent:server.url", "agent:verify.delay", "agent:verify.deployment", "agent:verify.timeout",
-        "server:agent.bootstrap_token", "server:agent.offline_after", "server:agent.offline_job_ttl",
-        "server:audit.flush_timeout_seconds", "server:bootstrap_token", "server:ca.cert_path", "server:ca.key_path",
-        "server:config.encryption_key", "server:cors.origins", "server:data_dir", "server:database.conn_max_lifetime",
-        "server:database.connect_timeout", "server:database.max_conns", "server:database.migrations_path",
-        "server:database.sqlite_synchronous", "server:database.startup_wait", "server:database.statement_timeout",
-        "server:database.url", "server:deploy.backup_retention", "server:events_retention", "server:idempotency_ttl",
-        "server:job.awaiting_csr_timeout", "server:job.running_lease", "server:job.timeout_interval",
-        "server:log.format", "server:log.level", "server:max_body_size", "server:migrations",
-        "server:rate_limit.bucket_ttl", "server:rate_limit.burst", "server:rate_limit.enabled",
-        "server:rate_limit.per_user_burst", "server:rate_limit.per_user_rps", "server:rate_limit.rps",
-        "server:scheduler.agent_health_check_interval", "server:scheduler.job_processor_interval",
-        "server:scheduler.renewal_check_interval", "server:scheduler.retry_interval", "server:server.host",
-        "server:server.idle_timeout", "server:server.max_connections", "server:server.port",
-        "server:server.public_url", "server:server.read_header_timeout", "server:server.read_timeout",
-        "server:server.tls.cert_path", "server:server.tls.key_path", "server:server.tls.mode",
-        "server:server.tls.reload_interval", "server:server.tls.sans", "server:server.write_timeout",
-        "server:short_lived_expiry_check_interval", "server:shutdown.drain_delay", "server:trusted_proxies",
-        "server:verify.delay", "server:verify.deployment", "server:verify.timeout",
+    static let access = [
+        Entry("server:api_keys_named", "EndToEndTests/Security/AccessSettingsTests.swift", "namedKeys"),
+        Entry("server:auth.secret", "EndToEndTests/Security/AccessSettingsTests.swift", "legacyKeys"),
+        Entry("server:api_key.max_lifetime", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:rbac.allow_auditor_overlap", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:agent.shared_key_mode", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+    ]
+
+    /// Listener, requests, logs.
+    static let listener = [
+        Entry("server:server.host", "EndToEndTests/Settings/ServerAddressTests.swift", "address"),
+        Entry("server:server.port", "EndToEndTests/Settings/ServerAddressTests.swift", "address"),
+        Entry("server:server.public_url", "EndToEndTests/Settings/ServerAddressTests.swift", "address"),
+        Entry("server:data_dir", "EndToEndTests/Settings/ServerAddressTests.swift", "address"),
+        Entry("server:log.format", "EndToEndTests/Settings/ServerAddressTests.swift", "logs"),
+        Entry("server:log.level", "EndToEndTests/Settings/ServerAddressTests.swift", "logs"),
+        Entry("server:bootstrap_token", "EndToEndTests/Settings/ServerAddressTests.swift", "tokens"),
+        Entry("server:agent.bootstrap_token", "EndToEndTests/Settings/ServerAddressTests.swift", "tokens"),
+        Entry("server:server.tls.cert_path", "EndToEndTests/Settings/ServerTLSTests.swift", "suppliedFiles"),
+        Entry("server:server.tls.key_path", "EndToEndTests/Settings/ServerTLSTests.swift", "suppliedFiles"),
+        Entry("server:server.tls.reload_interval", "EndToEndTests/Settings/ServerTLSTests.swift", "suppliedFiles"),
+        Entry("server:server.tls.mode", "EndToEndTests/Settings/ServerTLSTests.swift", "refusals"),
+        Entry("server:server.tls.sans", "EndToEndTests/Settings/ServerTLSTests.swift", "generated"),
+        Entry("server:server.read_header_timeout", "EndToEndTests/Settings/ServerLimitTests.swift", "timeouts"),
+        Entry("server:server.read_timeout", "EndToEndTests/Settings/ServerLimitTests.swift", "timeouts"),
+        Entry("server:server.write_timeout", "EndToEndTests/Settings/ServerLimitTests.swift", "timeouts"),
+        Entry("server:server.idle_timeout", "EndToEndTests/Settings/ServerLimitTests.swift", "timeouts"),
+        Entry("server:max_body_size", "EndToEndTests/Settings/ServerLimitTests.swift", "limits"),
+        Entry("server:server.max_connections", "EndToEndTests/Settings/ServerLimitTests.swift", "limits"),
+        Entry("server:cors.origins", "EndToEndTests/Settings/ServerLimitTests.swift", "limits"),
+        Entry("server:rate_limit.enabled", "EndToEndTests/Settings/ServerLimitTests.swift", "limits"),
+        Entry("server:rate_limit.rps", "EndToEndTests/Settings/ServerLimitTests.swift", "rates"),
+        Entry("server:rate_limit.burst", "EndToEndTests/Settings/ServerLimitTests.swift", "rates"),
+        Entry("server:rate_limit.per_user_rps", "EndToEndTests/Settings/ServerLimitTests.swift", "rates"),
+        Entry("server:rate_limit.per_user_burst", "EndToEndTests/Settings/ServerLimitTests.swift", "rates"),
+        Entry("server:rate_limit.bucket_ttl", "EndToEndTests/Settings/ServerLimitTests.swift", "rates"),
+        Entry("server:trusted_proxies", "EndToEndTests/Settings/ServerLimitTests.swift", "rates"),
+        Entry("server:shutdown.drain_delay", "EndToEndTests/Settings/ServerShutdownTests.swift", "delays"),
+        Entry("server:audit.flush_timeout_seconds", "EndToEndTests/Settings/ServerShutdownTests.swift", "delays"),
+    ]
+
+    /// Storage, CA, loops, deployment defaults.
+    static let storageAndLifecycle = [
+        Entry("server:database.url", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
+        Entry("server:database.sqlite_synchronous", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
+        Entry("server:config.encryption_key", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
+        Entry("server:database.max_conns", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),
+        Entry("server:database.statement_timeout", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),
+        Entry("server:database.conn_max_lifetime", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),
+        Entry(
+            "server:database.connect_timeout", "EndToEndTests/Settings/StorageConnectionTests.swift", "patienceAtStart"),
+        Entry("server:database.startup_wait", "EndToEndTests/Settings/StorageConnectionTests.swift", "patienceAtStart"),
+        Entry("server:migrations", "EndToEndTests/Settings/StorageMigrationTests.swift", "modes"),
+        Entry("server:database.migrations_path", "EndToEndTests/Settings/StorageMigrationTests.swift", "directory"),
+        Entry("server:ca.cert_path", "EndToEndTests/Settings/StorageAuthorityTests.swift", "subordinate"),
+        Entry("server:ca.key_path", "EndToEndTests/Settings/StorageAuthorityTests.swift", "subordinate"),
+        Entry(
+            "server:scheduler.renewal_check_interval", "EndToEndTests/Settings/LifecycleScheduleTests.swift",
+            "intervals"),
+        Entry("server:scheduler.retry_interval", "EndToEndTests/Settings/LifecycleScheduleTests.swift", "intervals"),
+        Entry(
+            "server:scheduler.job_processor_interval", "EndToEndTests/Settings/LifecycleScheduleTests.swift",
+            "intervals"),
+        Entry(
+            "server:scheduler.agent_health_check_interval", "EndToEndTests/Settings/LifecycleScheduleTests.swift",
+            "patience"),
+        Entry("server:job.timeout_interval", "EndToEndTests/Settings/LifecycleScheduleTests.swift", "patience"),
+        Entry(
+            "server:short_lived_expiry_check_interval", "EndToEndTests/Settings/LifecycleScheduleTests.swift",
+            "patience"),
+        Entry("server:job.awaiting_csr_timeout", "EndToEndTests/Settings/LifecycleScheduleTests.swift", "patience"),
+        Entry("server:job.running_lease", "EndToEndTests/Settings/LifecycleScheduleTests.swift", "patience"),
+        Entry("server:agent.offline_after", "EndToEndTests/Settings/LifecycleScheduleTests.swift", "patience"),
+        Entry("server:agent.offline_job_ttl", "EndToEndTests/Settings/LifecycleScheduleTests.swift", "patience"),
+        Entry("server:idempotency_ttl", "EndToEndTests/Settings/LifecycleRetentionTests.swift", "retention"),
+        Entry("server:events_retention", "EndToEndTests/Settings/LifecycleRetentionTests.swift", "retention"),
+        Entry("server:deploy.backup_retention", "EndToEndTests/Settings/LifecycleFleetTests.swift", "deployments"),
+        Entry("server:verify.deployment", "EndToEndTests/Settings/LifecycleFleetTests.swift", "deployments"),
+        Entry("server:verify.delay", "EndToEndTests/Settings/LifecycleFleetTests.swift", "deployments"),
+        Entry("server:verify.timeout", "EndToEndTests/Settings/LifecycleFleetTests.swift", "deployments"),
+    ]
+
+    /// The agent, as the real program or under a scripted control plane.
+    static let agent = [
+        Entry("agent:server.url", "EndToEndTests/Settings/AgentConnectionTests.swift", "trust"),
+        Entry("agent:server.ca_bundle_path", "EndToEndTests/Settings/AgentConnectionTests.swift", "trust"),
+        Entry("agent:server.ca_fingerprint", "EndToEndTests/Settings/AgentConnectionTests.swift", "trust"),
+        Entry("agent:server.tls.insecure_skip_verify", "EndToEndTests/Settings/AgentConnectionTests.swift", "trust"),
+        Entry("agent:agent.enroll_token", "EndToEndTests/Settings/AgentConnectionTests.swift", "identity"),
+        Entry("agent:agent.id", "EndToEndTests/Settings/AgentConnectionTests.swift", "identity"),
+        Entry("agent:agent.name", "EndToEndTests/Settings/AgentConnectionTests.swift", "identity"),
+        Entry("agent:agent.state_dir", "EndToEndTests/Settings/AgentConnectionTests.swift", "identity"),
+        Entry("agent:api_key", "EndToEndTests/Settings/AgentConnectionTests.swift", "identity"),
+        Entry("agent:log.format", "EndToEndTests/Settings/AgentConnectionTests.swift", "logging"),
+        Entry("agent:log.level", "EndToEndTests/Settings/AgentConnectionTests.swift", "logging"),
+        Entry("agent:agent.heartbeat_interval", "EndToEndTests/Settings/AgentPaceTests.swift", "pace"),
+        Entry("agent:agent.max_parallel", "EndToEndTests/Settings/AgentPaceTests.swift", "pace"),
+        Entry("agent:agent.poll_interval", "EndToEndTests/Settings/AgentPaceTests.swift", "pace"),
+        Entry("agent:agent.poll_wait", "EndToEndTests/Settings/AgentPaceTests.swift", "pace"),
+        Entry("agent:agent.allowed_commands", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
+        Entry("agent:agent.allowed_paths", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
+        Entry("agent:agent.allowed_target_types", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
+        Entry("agent:deploy.backup_retention", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
+        Entry("agent:key_dir", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
+        Entry("agent:verify.delay", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
+        Entry("agent:verify.deployment", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
+        Entry("agent:verify.timeout", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
     ]
 }
 
@@ -93,11 +175,7 @@ struct EffectRegistryTests {
     @Test("no setting without an effect test", arguments: declared)
     func registered(setting: String) {
         let isRegistered = EffectRegistry.entries.contains { $0.setting == setting }
-        if EffectRegistry.pending.contains(setting) {
-            withKnownIssue("its effect test is still to be written") { #expect(isRegistered) }
-        } else {
-            #expect(isRegistered)
-        }
+        #expect(isRegistered)
     }
 
     @Test("no effect test for a setting that does not exist, and none twice")

@@ -5,7 +5,7 @@ package import Encoding
 package struct WorkItem: WireValue {
     package var id = JobID.unset
     package var type = JobType.deployment
-    package var certificateID = CertificateID.unset
+    package var certificateID: CertificateID?
     package var commonName: String?
     package var subjectAltNames: [String]?
     package var targetID: TargetID?
@@ -18,6 +18,7 @@ package struct WorkItem: WireValue {
     package var leaseExpiresAt: Timestamp?
     package var versionID: VersionID?
     package var fingerprintSHA256: String?
+    package var force: Bool?
     package var keySpec: KeySpecBody?
     package var subject: JSONObject?
     package var ext: WorkExtensions?
@@ -30,7 +31,7 @@ package struct WorkItem: WireValue {
         [
             .required("id", \.id, "The job."),
             .required("type", \.type, "What kind of job."),
-            .required("certificate_id", \.certificateID, "The certificate it is about."),
+            .optional("certificate_id", \.certificateID, "The certificate it is about; none for the test of a target."),
             .optional("common_name", \.commonName, "For a job that awaits a CSR."),
             .optional("sans", \.subjectAltNames, "For a job that awaits a CSR."),
             .optional("target_id", \.targetID, "Where to deploy."),
@@ -42,6 +43,9 @@ package struct WorkItem: WireValue {
             .optional("lease_expires_at", \.leaseExpiresAt, "The claim ends then unless a heartbeat extends it."),
             .optional("version_id", \.versionID, "Version to deploy."),
             .optional("fingerprint_sha256", \.fingerprintSHA256, .fingerprint, "Of the version to deploy."),
+            .optional(
+                "force", \.force, "Write and reload although the target has the files, also what is not valid now."
+            ),
             .optional("key_spec", \.keySpec, "Key to generate."),
             .optional("subject", \.subject, "Further attributes of the subject."),
             .optional("ext", \.ext, "Extensions to request."),
@@ -97,9 +101,9 @@ package struct WorkAnswer: WireValue {
     }
 
     package static let contract = Contract<Self>(
-        "Work", "Claimed deployments and jobs that await a CSR.",
+        "Work", "Claimed deployments and tests, and jobs that await a CSR.",
         [
-            .required("jobs", \.jobs, "Deployments first, oldest first."),
+            .required("jobs", \.jobs, "Deployments and tests first, oldest first."),
             .required("count", \.count, "How many."),
         ]
     )

@@ -41,7 +41,10 @@ package struct DeployRequest: WireValue {
         "DeployCertificate", "Options of a deployment.",
         [
             .optional("target_id", \.targetID, "One target; all attached ones when absent."),
-            .defaulted("force", \.force, "Write and reload although the target already has the files."),
+            .defaulted(
+                "force", \.force,
+                "Write and reload although the target already has the files; also what is not valid now."
+            ),
         ]
     )
 }

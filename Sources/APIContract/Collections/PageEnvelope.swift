@@ -11,7 +11,7 @@ package struct PageEnvelope<Row: WireValue>: WireValue {
     package init() {}
 
     /// A page by number.
-    package init(_ data: [Row], total: Int, page: Int, perPage: Int) {
+    package init(_ data: [Row], total: Int?, page: Int, perPage: Int) {
         self.data = data
         self.total = total
         self.page = page

@@ -15,7 +15,7 @@ package struct EventBody: WireValue {
     package static let contract = Contract<Self>(
         "Event", "Something that changed.",
         [
-            .required("id", \.id, .text(1...32, example: "48213"), "Position in the stream."),
+            .required("id", \.id, .text(1...32, example: "0-4"), "Position in the stream."),
             .required("type", \.type, .text(1...64, example: "job.status_changed"), "Resource and verb."),
             .required("time", \.time, "When."),
             .required("subject", \.subject, .text(0...128, example: "job-1"), "Which resource."),
@@ -52,7 +52,7 @@ package struct EventPage: WireValue {
         "EventPage", "Events since a position.",
         [
             .required("data", \.data, "In order."),
-            .required("last_event_id", \.lastEventID, .text(0...32, example: "48213"), "Position reached."),
+            .required("last_event_id", \.lastEventID, .text(0...32, example: "0-4"), "Position reached."),
         ]
     )
 }

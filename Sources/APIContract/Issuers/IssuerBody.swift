@@ -111,7 +111,7 @@ package struct ConnectionCheck: WireValue, Hashable {
     package static let contract = Contract<Self>(
         "ConnectionCheck", "One step of a connection test.",
         [
-            .required("name", \.name, .text(1...64, example: "configuration"), "Which step."),
+            .required("name", \.name, .text(1...4096, example: "configuration"), "Which step, field or path."),
             .required("ok", \.isOK, "Whether it passed."),
             .defaulted("detail", \.detail, .longText, "What was found; never a secret."),
             .defaulted("duration_ms", \.durationMilliseconds, "How long it took."),

@@ -5,7 +5,7 @@ package import Encoding
 package struct JobBody: WireValue {
     package var id = JobID.unset
     package var type = JobType.issuance
-    package var certificateID = CertificateID.unset
+    package var certificateID: CertificateID?
     package var targetID: TargetID?
     package var agentID: AgentID?
     package var status = JobStatus.pending
@@ -34,7 +34,7 @@ package struct JobBody: WireValue {
         [
             .required("id", \.id, "Identifier."),
             .required("type", \.type, "What it does."),
-            .required("certificate_id", \.certificateID, "The certificate it is about."),
+            .optional("certificate_id", \.certificateID, "The certificate it is about; none for the test of a target."),
             .optional("target_id", \.targetID, "Where it deploys."),
             .optional("agent_id", \.agentID, "Who works on it."),
             .required("status", \.status, "Where it stands."),

@@ -57,14 +57,14 @@ package enum ServerRoutes {
             QueryParameter("types", .text(1...255, example: "job.*"), several: true, "Types; `*` as the last part."),
             QueryParameter("resource_type", .text(1...64, example: "job"), "Kind of resource."),
             QueryParameter("resource_id", .id, "One resource."),
-            QueryParameter("since", .text(1...64, example: "48213"), "Event id or RFC 3339 time."),
+            QueryParameter("since", .text(1...64, example: "0-4"), "Event id or RFC 3339 time."),
             QueryParameter("wait", .integer(0...50), default: 30, "Seconds a long poll waits."),
         ],
         responses: [
             ResponseContent(
                 status: 200, summary: "Events, one block each.", mediaType: "text/event-stream",
                 schema: .text(0...1_000_000),
-                example: "id: 48213\nevent: job.status_changed\ndata: {\"id\":\"48213\"}\n\n"
+                example: "id: 0-4\nevent: job.status_changed\ndata: {\"id\":\"0-4\"}\n\n"
             ),
             .json(200, EventPage.self, "A long-poll page."),
         ],

@@ -202,7 +202,16 @@ struct AgentAssembly: Sendable {
             keys: keys,
             installer: .live(host: deploymentHost, defaults: { session.targetDefaults.current })
         )
-        let runner = JobRunner(session: session, csr: { await csr.run($0) }, deploy: { await deployment.run($0) })
+        let test = HostTestFlow(
+            session: session,
+            tester: .live(host: deploymentHost, defaults: { session.targetDefaults.current })
+        )
+        let runner = JobRunner(
+            session: session,
+            csr: { await csr.run($0) },
+            deploy: { await deployment.run($0) },
+            test: { await test.run($0) }
+        )
         // Stopped in reverse: no new work, running work to its end under heartbeats, then the last reports.
         let services: [any Service] = [
             SpoolService(session: session),

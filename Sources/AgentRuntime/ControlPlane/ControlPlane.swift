@@ -111,6 +111,7 @@ extension TerminalReport {
     fileprivate var statusReport: JobStatusReport {
         JobStatusReport { report in
             report.attempt = attempt
+            report.result = findings
             if let result = installation?.result {
                 report.result = result.json.objectValue
                 report.durationMilliseconds = Int(result.duration.wholeMicroseconds / 1000)

@@ -103,7 +103,7 @@ struct DeploymentFlow: Sendable {
             )
         }
         let now = session.time.now
-        guard leaf.isValid(at: now) else {
+        guard work.isForced || leaf.isValid(at: now) else {
             throw JobFailure(
                 code: .certificateInvalid,
                 message: "the certificate is valid from \(leaf.notBefore.rfc3339) to \(leaf.notAfter.rfc3339), and "

@@ -1,6 +1,7 @@
 import ConnectorKit
 import Deployment
 import Domain
+import Encoding
 import HostEffects
 import TargetConnectors
 
@@ -8,26 +9,27 @@ extension Installer {
     /// The target connectors of this build, on this host. `defaults` is asked at the start of each deployment.
     static func live(host: DeploymentHost, defaults: @escaping @Sendable () -> TargetDefaults) -> Installer {
         Installer { work, material in
-            let connector = try makeConnector(for: work, host: host, defaults: defaults())
-            return try await connector.deploy(material, job: work.job, target: work.target, isForced: false)
+            let connector = try makeConnector(work.targetType, work.config, host: host, defaults: defaults())
+            return try await connector.deploy(material, job: work.job, target: work.target, isForced: work.isForced)
         }
     }
 
-    private static func makeConnector(
-        for work: DeploymentAssignment,
+    fileprivate static func makeConnector(
+        _ type: TargetType,
+        _ config: JSONObject,
         host: DeploymentHost,
         defaults: TargetDefaults
     ) throws(JobFailure) -> any TargetConnector {
-        guard host.policy.allows(targetType: work.targetType.rawValue) else {
+        guard host.policy.allows(targetType: type.rawValue) else {
             throw JobFailure(
                 code: .policyDenied,
-                message: "this host takes no work for \(work.targetType.rawValue) targets "
+                message: "this host takes no work for \(type.rawValue) targets "
                     + "(CERTCTL_AGENT_ALLOWED_TARGET_TYPES)"
             )
         }
         do {
-            let descriptor = try TargetCatalog.descriptor(of: work.targetType)
-            return try descriptor.makeConnector(work.config, host: host, defaults: defaults)
+            let descriptor = try TargetCatalog.descriptor(of: type)
+            return try descriptor.makeConnector(config, host: host, defaults: defaults)
         } catch {
             throw JobFailure(code: .configInvalid, message: "connector init failed: \(error)")
         }
@@ -42,5 +44,14 @@ extension Installer {
             "job \(recovered.jobID) on target \(recovered.targetID): \(recovered.result.message)"
         }
         return deployments + report.unreadableJournals.map { "the journal was unreadable and is kept as \($0)" }
+    }
+}
+
+extension HostTester {
+    /// The target connectors of this build, on this host.
+    static func live(host: DeploymentHost, defaults: @escaping @Sendable () -> TargetDefaults) -> HostTester {
+        HostTester { work throws(JobFailure) in
+            try await Installer.makeConnector(work.targetType, work.config, host: host, defaults: defaults()).testHost()
+        }
     }
 }

@@ -7,11 +7,13 @@ import PKI
 enum Assignment: Sendable {
     case csr(CSRAssignment)
     case deployment(DeploymentAssignment)
+    case test(TestAssignment)
 
     var job: JobID {
         switch self {
         case .csr(let work): work.job
         case .deployment(let work): work.job
+        case .test(let work): work.job
         }
     }
 
@@ -20,6 +22,7 @@ enum Assignment: Sendable {
         switch self {
         case .csr(let work): work.attempt
         case .deployment(let work): work.attempt
+        case .test(let work): work.attempt
         }
     }
 
@@ -28,6 +31,7 @@ enum Assignment: Sendable {
         switch self {
         case .csr(let work): .keySlot(work.certificate)
         case .deployment(let work): .target(work.target)
+        case .test(let work): .target(work.target)
         }
     }
 
@@ -62,9 +66,21 @@ struct DeploymentAssignment: Sendable {
     let version: VersionID?
     /// SHA-256 of the leaf to install, lower-case hexadecimal, when the control plane named it.
     let fingerprint: String?
+    /// Write and reload although the target has the files, and install what is not valid now.
+    let isForced: Bool
     let leaseExpiresAt: Timestamp?
     /// The work item as delivered, for the claim on disk.
     let item: JSONValue
+}
+
+/// A target whose host is to be looked at: could a deployment succeed?
+struct TestAssignment: Sendable {
+    let job: JobID
+    let attempt: Int
+    let target: TargetID
+    let targetType: TargetType
+    /// The complete configuration; may hold secrets, so it is never logged.
+    let config: JSONObject
 }
 
 /// A failure of a job, as it is reported: what happened, on what, and what to do.

@@ -28,8 +28,14 @@ enum WorkIntake {
         let attempt = max(1, Int(item["attempt"]?.integerValue ?? 1))
         let isDeployment = item["type"]?.stringValue == JobType.deployment.rawValue
         let awaitsCSR = item["status"]?.stringValue == JobStatus.awaitingCSR.rawValue
-        guard isDeployment || awaitsCSR else { return .ignored("job \(job) is neither a deployment nor awaits a CSR") }
+        let isTest =
+            item["type"]?.stringValue == JobType.validation.rawValue
+            && item["operation"]?.stringValue == WorkOperation.test.rawValue
+        guard isDeployment || awaitsCSR || isTest else {
+            return .ignored("job \(job) is neither a deployment nor a test, nor awaits a CSR")
+        }
         do throws(JobFailure) {
+            if isTest { return .work(.test(try test(item, job: job, attempt: attempt))) }
             return awaitsCSR
                 ? .work(.csr(try csr(item, job: job, attempt: attempt)))
                 : try deployment(item, job: job, attempt: attempt)
@@ -59,20 +65,12 @@ enum WorkIntake {
         guard let typeName = item["target_type"]?.stringValue, !typeName.isEmpty else {
             return .nothingToDo(job, attempt: attempt)
         }
-        guard let type = TargetType(rawValue: typeName) else {
-            throw invalid("connector init failed: this agent knows no target type “\(printable(typeName))”")
-        }
+        let type = try targetType(typeName)
         let work = try decode(item)
         guard work.operation == nil || work.operation == .deploy else {
             throw invalid("this agent does not support the operation “\(work.operation?.rawValue ?? "")”")
         }
-        guard let targetText = item["target_id"]?.stringValue, let target = try? TargetID(targetText) else {
-            throw invalid("the deployment has no valid target_id")
-        }
-        let config = work.targetConfig ?? JSONObject()
-        if let pointer = redactedSetting(in: .object(config)) {
-            throw invalid("the setting \(pointer) of the target is redacted; the agent needs all of the configuration")
-        }
+        let (target, config) = try target(item, work)
         let assignment = DeploymentAssignment(
             job: job,
             attempt: attempt,
@@ -82,10 +80,38 @@ enum WorkIntake {
             config: config,
             version: try version(item),
             fingerprint: work.fingerprintSHA256?.lowercased(),
+            isForced: work.force ?? false,
             leaseExpiresAt: work.leaseExpiresAt,
             item: item
         )
         return .work(.deployment(assignment))
+    }
+
+    private static func test(_ item: JSONValue, job: JobID, attempt: Int) throws(JobFailure) -> TestAssignment {
+        let type = try targetType(item["target_type"]?.stringValue ?? "")
+        let (target, config) = try target(item, try decode(item))
+        return TestAssignment(job: job, attempt: attempt, target: target, targetType: type, config: config)
+    }
+
+    private static func targetType(_ name: String) throws(JobFailure) -> TargetType {
+        guard let type = TargetType(rawValue: name) else {
+            throw invalid("connector init failed: this agent knows no target type “\(printable(name))”")
+        }
+        return type
+    }
+
+    private static func target(
+        _ item: JSONValue,
+        _ work: WorkItem
+    ) throws(JobFailure) -> (target: TargetID, config: JSONObject) {
+        guard let text = item["target_id"]?.stringValue, let target = try? TargetID(text) else {
+            throw invalid("the work item has no valid target_id")
+        }
+        let config = work.targetConfig ?? JSONObject()
+        if let pointer = redactedSetting(in: .object(config)) {
+            throw invalid("the setting \(pointer) of the target is redacted; the agent needs all of the configuration")
+        }
+        return (target, config)
     }
 
     private static func decode(_ item: JSONValue) throws(JobFailure) -> WorkItem {

@@ -59,6 +59,7 @@ struct JobRunner: Sendable {
     let session: AgentSession
     let csr: @Sendable (CSRAssignment) async -> JobEnding
     let deploy: @Sendable (DeploymentAssignment) async -> JobEnding
+    let test: @Sendable (TestAssignment) async -> JobEnding
 
     func run(_ assignment: Assignment) async {
         let log = session.log
@@ -68,6 +69,7 @@ struct JobRunner: Sendable {
         case .deployment(let work):
             await claim(work)
             ending = await deploy(work)
+        case .test(let work): ending = await test(work)
         }
         switch ending {
         case .report(let report):

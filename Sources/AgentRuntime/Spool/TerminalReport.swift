@@ -24,6 +24,8 @@ struct TerminalReport: Hashable, Sendable {
     let outcome: Outcome
     /// What a deployment did and observed, and on which target.
     let installation: Installation?
+    /// What the test of a target found.
+    let findings: JSONObject?
     let finishedAt: Timestamp
 
     struct Installation: Hashable, Sendable {
@@ -31,11 +33,19 @@ struct TerminalReport: Hashable, Sendable {
         let result: DeploymentResult
     }
 
-    init(job: JobID, attempt: Int, outcome: Outcome, installation: Installation? = nil, finishedAt: Timestamp) {
+    init(
+        job: JobID,
+        attempt: Int,
+        outcome: Outcome,
+        installation: Installation? = nil,
+        findings: JSONObject? = nil,
+        finishedAt: Timestamp
+    ) {
         self.job = job
         self.attempt = attempt
         self.outcome = outcome
         self.installation = installation
+        self.findings = findings
         self.finishedAt = finishedAt
     }
 }
@@ -57,6 +67,7 @@ extension TerminalReport {
         }
         json["target_id"] = installation.map { .string($0.target.text) }
         json["result"] = installation.map(\.result.json)
+        json["findings"] = findings.map { .object($0) }
         return json
     }
 
@@ -78,6 +89,7 @@ extension TerminalReport {
             attempt: Int(attempt),
             outcome: outcome,
             installation: installation,
+            findings: json["findings"]?.objectValue,
             finishedAt: Timestamp(microsecondsSinceEpoch: finishedAt)
         )
     }

@@ -1,4 +1,5 @@
 package import Domain
+package import Encoding
 package import PKI
 
 /// What an issuer can express (specification, issuers §2.2). A demand beyond it is refused before any call.
@@ -39,5 +40,17 @@ package struct IssuerCapabilities: Hashable, Sendable {
         self.honoursMaxTTL = honoursMaxTTL
         self.honoursExtendedKeyUsages = honoursExtendedKeyUsages
         self.honoursMustStaple = honoursMustStaple
+    }
+    /// The record as the API shows it.
+    package var json: JSONObject {
+        [
+            "flow": .string(flow.rawValue),
+            "serial_allocation": .string(serialAllocation.rawValue),
+            "name_kinds": JSONValue(nameKinds.map(\.rawValue).sorted()),
+            "key_algorithms": JSONValue(keyAlgorithms.map(\.rawValue).sorted()),
+            "max_ttl": .bool(honoursMaxTTL),
+            "ekus": .bool(honoursExtendedKeyUsages),
+            "must_staple": .bool(honoursMustStaple),
+        ]
     }
 }

@@ -16,7 +16,7 @@ struct AgentWorkHandlers: Sendable {
     let queue: WorkFlow
     let issuance: IssueFlow
     let reports: ReportFlow
-    let config: AgentRuntimeConfig
+    let config: @Sendable () -> AgentRuntimeConfig
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(AgentRoutes.heartbeat, heartbeat)
@@ -45,7 +45,7 @@ struct AgentWorkHandlers: Sendable {
         return .json(
             APIContract.HeartbeatAnswer {
                 $0.clock = answer.serverTime
-                $0.config = config
+                $0.config = config()
             }
         )
     }
@@ -66,18 +66,19 @@ struct AgentWorkHandlers: Sendable {
         return APIContract.WorkItem {
             $0.id = job.id
             $0.type = job.type
-            $0.certificateID = job.certificateID ?? .unset
+            $0.certificateID = job.certificateID
             $0.status = job.status
             $0.attempt = job.attempts
             $0.leaseExpiresAt = job.leaseExpiresAt
             switch job.type {
             case .deployment, .validation:
-                $0.operation = job.type == .deployment ? .deploy : .verify
+                $0.operation = job.type == .deployment ? .deploy : .test
                 $0.targetID = job.targetID
                 $0.targetType = item.work.target?.type
                 $0.targetConfig = item.targetConfig?.objectValue
                 $0.versionID = job.versionID
                 $0.fingerprintSHA256 = item.work.fingerprintSHA256
+                $0.force = job.isForced
             case .issuance, .renewal:
                 $0.operation = .csr
                 $0.commonName = item.work.commonName

@@ -14,7 +14,7 @@ struct ServerHandlers: Sendable {
     let registry: MetricsRegistry
     let time: TimeSource
     let startedAt: Timestamp
-    let agentOfflineAfter: Duration
+    let agentOfflineAfter: @Sendable () -> Duration
     let version: @Sendable () async -> VersionBody
     /// The CA of the generated TLS certificate, PEM; `nil` when the operator supplied the certificate.
     let controlPlaneCA: @Sendable () -> String?
@@ -66,7 +66,7 @@ struct ServerHandlers: Sendable {
 
     private func figures() async throws -> Figures {
         try await database.fetch { [agentOfflineAfter] tx in
-            try FigureStore().figures(agentOfflineAfter: agentOfflineAfter, in: tx)
+            try FigureStore().figures(agentOfflineAfter: agentOfflineAfter(), in: tx)
         }
     }
 

@@ -11,11 +11,11 @@ import Store
 package struct DatabaseIdempotencyKeeper: IdempotencyKeeper {
     private let database: any Database
     private let sealer: Sealer
-    private let ttl: Duration
+    private let ttl: @Sendable () -> Duration
     private let store = IdempotencyStore()
 
-    /// Keeps answers for `ttl` (`CERTCTL_IDEMPOTENCY_TTL`).
-    package init(database: any Database, sealer: Sealer, ttl: Duration) {
+    /// Keeps answers for `ttl` (`CERTCTL_IDEMPOTENCY_TTL`), which is asked each time.
+    package init(database: any Database, sealer: Sealer, ttl: @escaping @Sendable () -> Duration) {
         self.database = database
         self.sealer = sealer
         self.ttl = ttl
@@ -23,7 +23,8 @@ package struct DatabaseIdempotencyKeeper: IdempotencyKeeper {
 
     package func begin(_ claim: IdempotencyClaim) async throws -> IdempotencyOutcome {
         let (scope, digest) = (Self.scope(claim), claim.bodySHA256)
-        let verdict = try await database.write { [store, ttl] tx in
+        let ttl = ttl()
+        let verdict = try await database.write { [store] tx in
             try store.begin(scope, digest: digest, ttl: ttl, in: tx)
         }
         switch verdict {

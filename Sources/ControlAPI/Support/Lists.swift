@@ -99,10 +99,11 @@ extension AuthenticatedContext {
         switch request.condition {
         case .none, .exists: return member
         case .anyOf(let versions):
-            guard versions.count == 1 else {
-                throw ServiceError(.preconditionFailed, "If-Match must name the one version that was read")
+            guard versions.count <= 1 else {
+                throw ServiceError(.invalidParameter, "If-Match must name the one version that was read")
             }
-            return versions[0]
+            // No row is at version 0: a tag that is none of ours is refused like a stale one.
+            return versions.first ?? 0
         }
     }
 }

@@ -11,8 +11,8 @@ import TargetConnectors
 /// Deployment targets (specification, rest-api §7.7).
 struct TargetHandlers: Sendable {
     let lists: Lists
-    let agents: AgentStore
     let flow: TargetFlow
+    let tests: TargetTestFlow
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(TargetRoutes.list, list)
@@ -87,30 +87,18 @@ struct TargetHandlers: Sendable {
         return .noContent
     }
 
-    /// Whether the agent that serves the target is there to work for it.
     private func test(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let id: TargetID = try context.request.id()
-        let (target, agent) = try await lists.database.fetch { [agents] tx in
-            let target = try TargetStore().get(id, in: tx)
-            return (target, try agents.get(target.agentID, in: tx))
-        }
-        let isOnline = agent.status == .online && agent.retiredAt == nil
-        let status = isOnline ? ConnectionTestStatus.success : .failed
-        try await lists.database.write { try TargetStore().recordTest(target.id, status, in: $0) }
-        let detail =
-            isOnline
-            ? "agent \(agent.name) is online"
-            : "agent \(agent.name) is \(agent.retiredAt == nil ? "not online; start it on its host" : "retired")"
+        let outcome = try await tests.test(try context.request.id(), by: context.authorship)
         let answer = TargetTestAnswer {
-            $0.status = status
-            $0.message = detail
-            $0.checks = [
+            $0.status = outcome.status
+            $0.message = outcome.message
+            $0.checks = outcome.checks.map { check in
                 APIContract.ConnectionCheck {
-                    $0.name = "agent"
-                    $0.isOK = isOnline
-                    $0.detail = detail
+                    $0.name = check.name
+                    $0.isOK = check.isOK
+                    $0.detail = check.detail
                 }
-            ]
+            }
         }
         return .json(answer)
     }

@@ -84,8 +84,10 @@ struct Judgement: Hashable, Sendable {
                 let served = chain.certificates.map { ContentDigest.of($0) }
                 actual = served.first
                 if served.first != expected.first {
-                    return Judgement(
-                        isGood: false, actual: actual, reason: "\(address.address) serves another certificate")
+                    let reason =
+                        "\(address.address) serves another certificate: \(served.first ?? "none"), "
+                        + "expected \(expected.first ?? "none")"
+                    return Judgement(isGood: false, actual: actual, reason: reason)
                 }
                 if !served.starts(with: expected) {
                     let reason =

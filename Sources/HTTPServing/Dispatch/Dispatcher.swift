@@ -28,7 +28,7 @@ package struct Dispatcher: Sendable {
     func respond(to head: HTTPRequest, body: RequestBody, connection: ConnectionInfo) async -> OutgoingResponse {
         environment.metrics.requestBegan()
         let target = Target(head.path ?? "/")
-        let address = environment.proxies.client(
+        let address = environment.rules.proxies.client(
             peer: connection.peerAddress, forwardedFor: head.headerFields[.forwardedFor]
         )
         var trace = RequestTrace(
@@ -73,7 +73,7 @@ package struct Dispatcher: Sendable {
         if isStrict { added[.preferenceApplied] = "handling=strict" }
         try checkMediaTypes(route, head, accepted, body)
         let query = try QueryValues(target.query, declared: route.query, isStrict: isStrict)
-        let octets = try await body.collect(atMost: min(route.bodyLimit ?? .max, environment.limits.bodyBytes))
+        let octets = try await body.collect(atMost: min(route.bodyLimit ?? .max, environment.rules.limits.bodyBytes))
         let request = RequestContext(
             id: trace.id, route: route, path: trace.path, query: query, fields: head.headerFields,
             connection: trace.connection, clientAddress: trace.clientAddress, body: octets,
@@ -81,6 +81,7 @@ package struct Dispatcher: Sendable {
             idempotencyClaim: try IdempotencyLayer.claim(route, head, octets, trace),
             rawQuery: String(target.query), parameters: parameters, accepted: accepted, isStrict: isStrict
         )
+        if route.isLongLived { try await body.announceLongLivedResponse() }
         return try await IdempotencyLayer(keeper: environment.idempotency).run(request.idempotencyClaim) {
             try await Self.call(bound, request, caller)
         }
@@ -91,12 +92,12 @@ package struct Dispatcher: Sendable {
     ) async throws -> OutgoingResponse {
         switch (bound.handler, caller) {
         case (.open(let handler), _): return try await handler(PublicContext(request: request))
-        case (.protected(let handler), .principal(let principal)):
-            return try await handler(AuthenticatedContext(request: request, principal: principal))
-        case (.enrolment(let handler), .principal(let principal)):
-            return try await handler(EnrolmentContext(request: request, credential: .principal(principal)))
+        case (.protected(let handler), .authorised(let authorisation)):
+            return try await handler(AuthenticatedContext(request: request, authorisation))
+        case (.enrolment(let handler), .authorised(let authorisation)):
+            return try await handler(EnrolmentContext(request: request, authorisation))
         case (.enrolment(let handler), .token(let token)):
-            return try await handler(EnrolmentContext(request: request, credential: .token(token)))
+            return try await handler(EnrolmentContext(request: request, token: token))
         case (.protected, _), (.enrolment, .nobody): throw Problem.missingCredential
         }
     }
@@ -104,7 +105,7 @@ package struct Dispatcher: Sendable {
     // MARK: Checks before authentication
 
     private func checkSizes(_ head: HTTPRequest, _ target: Target) throws(Problem) {
-        let limits = environment.limits
+        let limits = environment.rules.limits
         guard target.length <= limits.targetBytes else {
             throw Problem(
                 status: 414, code: "uri_too_long",
@@ -132,7 +133,7 @@ package struct Dispatcher: Sendable {
     private func preflight(_ methods: [HTTPMethod: BoundRoute], _ head: HTTPRequest) -> OutgoingResponse {
         var response = OutgoingResponse.noContent
         response.fields[.allow] = Self.allowed(methods)
-        environment.cors.applyPreflight(to: &response.fields, origin: head.headerFields[.origin])
+        environment.rules.cors.applyPreflight(to: &response.fields, origin: head.headerFields[.origin])
         return response
     }
 
@@ -170,7 +171,6 @@ package struct Dispatcher: Sendable {
         case let error as ServiceError:
             if error.code == .internalError { note(error, trace) }
             return Problem(error)
-        case let failure as PreconditionFailure: return .preconditionFailed(failure)
         case is CancellationError:
             return Problem(ServiceError(.unavailable, "the server is stopping"))
         default:
@@ -212,7 +212,7 @@ package struct Dispatcher: Sendable {
                 response.fields[.eTag] == nil || response.status >= 400 ? "no-store" : "no-cache"
         }
         response.fields[.requestID] = trace.id
-        environment.cors.apply(to: &response.fields, origin: head.headerFields[.origin], isProbe: isProbe)
+        environment.rules.cors.apply(to: &response.fields, origin: head.headerFields[.origin], isProbe: isProbe)
     }
 
     // MARK: Small decisions

@@ -36,7 +36,7 @@ package enum SelfDescription {
         switch state.phase {
         case .starting(let step):
             ReadyBody {
-                $0.status = "starting"
+                $0.status = state.awaitsMigrations ? "migrations_pending" : "starting"
                 $0.step = step
             }
         case .draining: ReadyBody { $0.status = "draining" }

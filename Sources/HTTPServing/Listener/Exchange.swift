@@ -12,6 +12,11 @@ struct Exchange: Sendable {
         try await outbound.write(.head(HTTPResponse(status: .continue)))
     }
 
+    /// The response may take as long as it likes.
+    func announceLongLivedResponse() async throws {
+        try await channel.triggerUserOutboundEvent(LongLivedResponse()).get()
+    }
+
     func send(_ response: OutgoingResponse, isHeadRequest: Bool) async throws {
         var fields = response.fields
         switch response.content {
@@ -30,7 +35,6 @@ struct Exchange: Sendable {
             guard !isHeadRequest else {
                 return try await outbound.write(contentsOf: [.head(head(response, fields)), .end(nil)])
             }
-            try await channel.triggerUserOutboundEvent(LongLivedResponse()).get()
             try await outbound.write(.head(head(response, fields)))
             try await produce(ResponseStream(outbound: outbound))
             try await outbound.write(.end(nil))

@@ -3,7 +3,8 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 
-/// Announced before a response that lasts: events, long polls.
+/// Announced before a response that lasts: events, long polls. How long it takes is its own business then; late is only
+/// a peer that does not take what is written.
 struct LongLivedResponse: Sendable {}
 
 /// Watches over the exchanges of one HTTP/1 connection or one HTTP/2 stream: deadlines, refusals of what cannot be
@@ -20,6 +21,8 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
         case idle, readingHead, readingBody, responding, streaming
         /// The response is out; what is left of the request is thrown away.
         case discarding
+        /// The last response is on its way to the peer; the connection ends when it is there.
+        case closing
     }
 
     private let isConnection: Bool
@@ -31,6 +34,10 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     private var isReadingRequest = false
     private var requestsBegun = 0
     private var responsesEnded = 0
+    /// Pieces of a long-lived response that the peer has not taken yet.
+    private var piecesUnderway = 0
+    /// Done when the peer has been given the whole of the latest response.
+    private var latestResponse: EventLoopFuture<Void>?
     /// The exchange after which the connection ends; requests may be read ahead of it (RFC 9112 §9.3.2).
     private var lastExchange: Int?
     private var deadline = NIODeadline.distantFuture
@@ -95,10 +102,12 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
             context.write(wrapOutboundOut(.head(response)), promise: promise)
         case .head: context.writeAndFlush(data, promise: promise)
         case .body:
-            if phase == .streaming { enter(.streaming, limits.responseTimeout, context) }
-            context.write(data, promise: promise)
+            guard phase == .streaming else { return context.write(data, promise: promise) }
+            writePiece(data, promise, context)
         case .end:
-            context.writeAndFlush(data, promise: promise)
+            let written = promise ?? context.eventLoop.makePromise()
+            latestResponse = written.futureResult
+            context.writeAndFlush(data, promise: written)
             responsesEnded += 1
             if isReadingRequest, requestsBegun == responsesEnded {
                 enter(.discarding, .seconds(2), context)
@@ -112,14 +121,28 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
         guard event is LongLivedResponse else {
             return context.triggerUserOutboundEvent(event, promise: promise)
         }
-        enter(.streaming, limits.responseTimeout, context)
+        phase = .streaming
+        deadline = .distantFuture
         promise?.succeed()
+    }
+
+    private func writePiece(_ data: NIOAny, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
+        piecesUnderway += 1
+        enter(.streaming, limits.responseTimeout, context)
+        let written = promise ?? context.eventLoop.makePromise()
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { _ in
+            let supervisor = bound.value
+            supervisor.piecesUnderway -= 1
+            if supervisor.phase == .streaming, supervisor.piecesUnderway == 0 { supervisor.deadline = .distantFuture }
+        }
+        context.write(data, promise: written)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent, isConnection {
             lastExchange = lastExchange ?? requestsBegun
-            if !isResponding, phase != .discarding { context.close(promise: nil) }
+            if !isResponding, phase != .discarding, phase != .closing { context.close(promise: nil) }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -136,7 +159,7 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func finishExchange(_ context: ChannelHandlerContext) {
         if isConnection, lastExchange == responsesEnded {
-            context.close(promise: nil)
+            closeWhenWritten(context)
         } else if isReadingRequest {
             enter(.readingBody, limits.requestTimeout, context)
         } else if isResponding {
@@ -144,6 +167,13 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
         } else {
             enter(.idle, limits.idleTimeout, context)
         }
+    }
+
+    private func closeWhenWritten(_ context: ChannelHandlerContext) {
+        guard let latestResponse else { return context.close(promise: nil) }
+        enter(.closing, limits.responseTimeout, context)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        latestResponse.whenComplete { _ in bound.value.close(promise: nil) }
     }
 
     /// Answers in place of the application, unless an answer is already on its way, and ends the connection.
@@ -177,13 +207,16 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     private func timerFired(_ context: ChannelHandlerContext) {
-        guard deadline <= .now() else { return arm(context) }
         armedFor = .distantFuture
+        guard deadline <= .now() else {
+            if deadline < .distantFuture { arm(context) }
+            return
+        }
         switch phase {
         case .idle where !isConnection: break
         case .readingHead where !isConnection, .readingBody where !isConnection: context.close(promise: nil)
         case .readingHead, .readingBody: refuse(.timedOut, context)
-        case .idle, .responding, .streaming, .discarding: context.close(promise: nil)
+        case .idle, .responding, .streaming, .discarding, .closing: context.close(promise: nil)
         }
     }
 }

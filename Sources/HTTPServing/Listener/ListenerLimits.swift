@@ -4,7 +4,7 @@ package struct ListenerLimits: Sendable {
     package var headerTimeout = Duration.seconds(5)
     /// From the end of the header block to the end of the body.
     package var requestTimeout = Duration.seconds(30)
-    /// From the end of the request to the end of the response; long-lived responses only need progress.
+    /// From the end of the request to the end of the response; of a long-lived one, for each piece until it is taken.
     package var responseTimeout = Duration.seconds(120)
     /// Between requests.
     package var idleTimeout = Duration.seconds(60)

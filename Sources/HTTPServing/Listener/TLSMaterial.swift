@@ -1,4 +1,5 @@
 package import Domain
+import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -55,6 +56,8 @@ package final class TLSMaterialSource: Sendable {
                 certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key)
             )
             configuration.minimumTLSVersion = .tlsv13
+            // What is closed has been written, or is given up: this is the wait for the peer's farewell alone.
+            configuration.shutdownTimeout = .seconds(1)
             configuration.applicationProtocols = ["h2", "http/1.1"]
             configuration.certificateVerification = clientCertificates == .requested ? .optionalVerification : .none
             return try NIOSSLContext(configuration: configuration)

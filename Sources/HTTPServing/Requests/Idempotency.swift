@@ -44,7 +44,8 @@ package struct StoredResponse: Sendable, Hashable {
 /// ``RequestContext/idempotencyClaim``.
 package protocol IdempotencyKeeper: Sendable {
     func begin(_ claim: IdempotencyClaim) async throws -> IdempotencyOutcome
-    /// The request succeeded or was refused; 5xx answers are abandoned instead.
+    /// The request succeeded; this answer is replayed from now on.
     func complete(_ claim: IdempotencyClaim, with response: StoredResponse) async throws
+    /// The request was refused or failed: its key is free again, unless the effect is on record (ADR-0007).
     func abandon(_ claim: IdempotencyClaim) async
 }

@@ -21,11 +21,6 @@ package enum EntityTag {
     }
 }
 
-/// A row has another version than the request was based on: 412 with the current entity tag.
-package struct PreconditionFailure: Error, Sendable {
-    package let currentVersion: Int
-}
-
 /// What `If-Match` says.
 package enum VersionCondition: Sendable, Hashable {
     case none
@@ -40,16 +35,5 @@ package enum VersionCondition: Sendable, Hashable {
         }
         let tags = field.split(separator: ",").map { $0.drop { $0 == " " } }
         self = tags.contains("*") ? .exists : .anyOf(tags.compactMap { EntityTag.version($0) })
-    }
-
-    /// The single version that the row must have, for a compare-and-set.
-    package var expectedVersion: Int? {
-        if case .anyOf(let versions) = self, versions.count == 1 { versions[0] } else { nil }
-    }
-
-    /// Call it with the row at hand, inside the transaction that changes it.
-    package func check(_ currentVersion: Int) throws(PreconditionFailure) {
-        guard case .anyOf(let versions) = self, !versions.contains(currentVersion) else { return }
-        throw PreconditionFailure(currentVersion: currentVersion)
     }
 }

@@ -19,6 +19,9 @@ final class RequestBody {
         wantsContinue = head.headerFields[.expect]?.lowercased() == "100-continue"
     }
 
+    /// To be called when the body has been read.
+    func announceLongLivedResponse() async throws { try await exchange.announceLongLivedResponse() }
+
     /// The whole body. Refuses by `Content-Length` before anything is read, and while reading beyond the limit.
     func collect(atMost limit: Int) async throws -> [UInt8] {
         if let declaredLength, declaredLength > limit { throw Problem.bodyTooLarge(limit: limit) }

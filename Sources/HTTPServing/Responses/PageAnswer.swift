@@ -4,8 +4,8 @@ import HTTPTypes
 extension RequestContext {
     /// A page of a list with its `Link` field (RFC 8288).
     ///
-    /// `total` counts the rows of all pages and is `nil` when they were not counted; `nextCursor` comes from the store
-    /// in cursor mode.
+    /// `total` counts the rows of all pages and is `nil` when they were not counted: then nobody knows the last page, and
+    /// a full page has a next one, which may be empty. `nextCursor` comes from the store in cursor mode.
     package func pageAnswer<Row: WireValue>(
         _ rows: [Row], total: Int?, nextCursor: String? = nil
     ) -> OutgoingResponse {
@@ -20,12 +20,13 @@ extension RequestContext {
             return response
         case .page(let number, let size):
             var response = OutgoingResponse.json(
-                PageEnvelope(rows, total: total ?? rows.count, page: number, perPage: size)
+                PageEnvelope(rows, total: total, page: number, perPage: size)
             )
-            let last = max(1, ((total ?? rows.count) + size - 1) / size)
-            var links = [link(page: 1, size, "first"), link(page: last, size, "last")]
+            let last = total.map { max(1, ($0 + size - 1) / size) }
+            var links = [link(page: 1, size, "first")]
+            if let last { links.append(link(page: last, size, "last")) }
             if number > 1 { links.append(link(page: number - 1, size, "prev")) }
-            if number < last { links.append(link(page: number + 1, size, "next")) }
+            if last.map({ number < $0 }) ?? (rows.count >= size) { links.append(link(page: number + 1, size, "next")) }
             response.fields[.link] = links.joined(separator: ", ")
             return response
         }

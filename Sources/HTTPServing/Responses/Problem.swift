@@ -13,6 +13,7 @@ struct Problem: Error, Sendable {
     var problems: [FieldProblem] = []
     var counts: [String: Int] = [:]
     var requiredPermission: String?
+    var missing: [String] = []
     var step: String?
     var fields = HTTPFields()
 
@@ -27,6 +28,7 @@ struct Problem: Error, Sendable {
         self.init(status: error.code.status, code: error.code.rawValue, detail: error.detail)
         problems = error.problems
         counts = error.counts
+        missing = error.missing
         switch error.code {
         case .blockedByDependencies: self.error = error.code.rawValue
         case .insufficientPermissions: self.error = "Insufficient permissions"
@@ -34,6 +36,7 @@ struct Problem: Error, Sendable {
         case .transient: self.error = "transient backend error; retry"
         default: break
         }
+        if let version = error.currentVersion { fields[.eTag] = EntityTag.of(version: version) }
         if let retryAfter = error.retryAfter {
             fields[.retryAfter] = String(max(1, Int(retryAfter.inSeconds.rounded(.up))))
         } else if [.transient, .unavailable, .idempotencyInProgress].contains(error.code) {
@@ -122,15 +125,6 @@ struct Problem: Error, Sendable {
         problem.fields[.retryAfter] = "1"
         return problem
     }
-
-    static func preconditionFailed(_ failure: PreconditionFailure) -> Problem {
-        var problem = Problem(
-            status: 412, code: "precondition_failed",
-            detail: "the resource has changed since it was read; read it again"
-        )
-        problem.fields[.eTag] = EntityTag.of(version: failure.currentVersion)
-        return problem
-    }
 }
 
 extension Problem {
@@ -156,6 +150,7 @@ extension Problem {
             $0.errors = problems.isEmpty ? nil : problems.map(FieldProblemBody.init)
             $0.counts = counts.isEmpty ? nil : counts
             $0.requiredPermission = requiredPermission
+            $0.missing = missing.isEmpty ? nil : missing
             $0.step = step
         }
     }
@@ -172,6 +167,7 @@ extension Problem {
             $0.errors = problems.isEmpty ? nil : problems.map(FieldProblemBody.init)
             $0.counts = counts.isEmpty ? nil : counts
             $0.requiredPermission = requiredPermission
+            $0.missing = missing.isEmpty ? nil : missing
             $0.step = step
         }
     }

@@ -8,6 +8,9 @@ package protocol RequestAuthenticator: Sendable {
     /// `nil` for a credential that is unknown, expired or disabled: the three look the same to a caller. The client's
     /// address is for keys bound to networks and for `last_used_ip`.
     func authenticate(bearer token: Secret, from address: String) async throws -> Principal?
+
+    /// Whether a principal that is no agent, and is not trusted with agents either, may do the work of one.
+    func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool
 }
 
 /// What the pipeline needs beside routes and handlers.
@@ -17,10 +20,7 @@ package struct ServingEnvironment: Sendable {
     /// Set only when authentication is switched off: every request is then this principal.
     package var anonymousPrincipal: Principal?
     package var rateLimits: RateLimits
-    package var cors: CORSPolicy
-    package var proxies: TrustedProxies
     package var idempotency: (any IdempotencyKeeper)?
-    package var limits: ListenerLimits
     package var time: TimeSource
     package var random: RandomSource
     /// What a client is told of an error that is none of the service's own, such as one of the database; `nil`: 500.
@@ -29,6 +29,8 @@ package struct ServingEnvironment: Sendable {
     package var refused: @Sendable (RequestRefusal) -> Void = { _ in }
     package var logger: Logger
     package let metrics: HTTPMetrics
+    /// What changes while the server runs.
+    package let rules = ServingRules()
 
     package init(
         state: ServingState, authenticator: any RequestAuthenticator, registry: MetricsRegistry, logger: Logger,
@@ -41,8 +43,5 @@ package struct ServingEnvironment: Sendable {
         self.logger = logger
         metrics = HTTPMetrics(registry)
         rateLimits = RateLimits(settings: RateLimitSettings())
-        cors = CORSPolicy(origins: [])
-        proxies = TrustedProxies(ranges: [])
-        limits = ListenerLimits()
     }
 }

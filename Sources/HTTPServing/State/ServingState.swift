@@ -10,6 +10,7 @@ package final class ServingState: Sendable {
     }
 
     private let current: Mutex<Phase>
+    private let waitsForMigrations = Atomic(false)
 
     package init(step: String = "starting") { current = Mutex(.starting(step: step)) }
 
@@ -17,8 +18,12 @@ package final class ServingState: Sendable {
 
     package var isDraining: Bool { phase == .draining }
 
+    /// Whether start-up goes on only when another process has applied migrations.
+    package var awaitsMigrations: Bool { waitsForMigrations.load(ordering: .relaxed) }
+
     /// Says what start-up is doing; without effect once it is over.
-    package func setStep(_ step: String) {
+    package func setStep(_ step: String, awaitsMigrations: Bool = false) {
+        waitsForMigrations.store(awaitsMigrations, ordering: .relaxed)
         current.withLock { phase in
             if case .starting = phase { phase = .starting(step: step) }
         }

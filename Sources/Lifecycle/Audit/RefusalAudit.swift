@@ -86,7 +86,8 @@ package final class RefusalAudit: Sendable {
             author: Authorship(
                 actor: kind.actor ?? Actor(id: "anonymous", type: .anonymous),
                 origin: RequestOrigin(
-                    requestID: count.firstRequestID, clientAddress: kind.clientAddress, channel: "api")
+                    requestID: count.firstRequestID, clientAddress: kind.clientAddress, channel: "api"),
+                clearance: .system
             ),
             action: "auth.request_refused",
             resourceType: "api",

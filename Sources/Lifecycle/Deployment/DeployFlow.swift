@@ -11,13 +11,17 @@ package struct DeployFlow: Sendable {
     package init(_ context: LifecycleContext) { self.context = context }
 
     /// Opens a deployment of the current version to every attached target, or to one of them.
+    ///
+    /// - `isForced`: The agents write and reload although the target already has the files, and install a version that
+    ///   is not valid now.
     package func deploy(
         _ id: CertificateID,
         to only: TargetID? = nil,
+        isForced: Bool = false,
         by author: Authorship
     ) async throws -> [Job] {
         try await context.write { tx in
-            let certificate = try CertificateStore().lock(id, in: tx)
+            let certificate = try CertificateStore().lock(id, within: author.clearance, in: tx)
             switch certificate.status {
             case .archived, .revoked:
                 throw ServiceError(.invalidState, "\(id.text) is \(certificate.status.rawValue.lowercased())")
@@ -37,6 +41,7 @@ package struct DeployFlow: Sendable {
                     to: target,
                     batch: nil,
                     trigger: .api,
+                    isForced: isForced,
                     by: author
                 )
             }
@@ -44,7 +49,7 @@ package struct DeployFlow: Sendable {
             try context.recorder.record(
                 .deploymentTriggered,
                 id.text,
-                details: ["target_ids": JSONValue(targets.map(\.id.text))],
+                details: ["target_ids": JSONValue(targets.map(\.id.text)), "force": .bool(isForced)],
                 by: author,
                 in: tx
             )
@@ -95,9 +100,9 @@ package struct DeployFlow: Sendable {
     @discardableResult
     private func insert(_ new: [NewJob], by author: Authorship, in tx: any Transaction) throws -> [Job] {
         for job in new {
-            guard let target = job.targetID else { continue }
+            guard let certificate = job.certificateID, let target = job.targetID else { continue }
             try jobs.cancelOpen(
-                .mapping(job.certificateID, target),
+                .mapping(certificate, target),
                 reason: "superseded by a newer deployment",
                 in: tx
             )
@@ -108,7 +113,7 @@ package struct DeployFlow: Sendable {
                 .deploymentJobCreated,
                 job.id.text,
                 details: [
-                    "certificate_id": .string(job.certificateID.text),
+                    "certificate_id": .string(job.certificateID?.text ?? ""),
                     "target_id": .string(job.targetID?.text ?? ""),
                     "version_id": .string(job.versionID?.text ?? ""),
                 ],
@@ -125,6 +130,7 @@ package struct DeployFlow: Sendable {
         to target: Target,
         batch: BatchID?,
         trigger: JobTrigger,
+        isForced: Bool = false,
         by author: Authorship
     ) -> NewJob {
         NewJob(
@@ -138,6 +144,7 @@ package struct DeployFlow: Sendable {
             versionID: version,
             batchID: batch,
             trigger: trigger,
+            isForced: isForced,
             requestedBy: author.actor,
             dedupeKey: NewJob.deploymentKey(certificate, to: target.id)
         )

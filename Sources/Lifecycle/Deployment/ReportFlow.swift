@@ -39,7 +39,9 @@ package struct ReportFlow: Sendable {
     /// Longer texts are cut.
     private static let longestError = 4096
     /// Failures that the same deployment would meet again: somebody has to change something first.
-    private static let permanentCodes: Set<String> = ["config_invalid", "policy_denied", "key_mismatch"]
+    private static let permanentCodes: Set<String> = [
+        "config_invalid", "policy_denied", "unsafe_parent_directory", "key_missing", "key_mismatch", "rollback_failed",
+    ]
 
     private let context: LifecycleContext
     private let jobs = JobStore()
@@ -110,15 +112,19 @@ package struct ReportFlow: Sendable {
         in tx: any Transaction
     ) throws -> Job {
         if job.status == .completed { return job }
-        guard job.type == .deployment else { throw Self.refused(job, .completed) }
+        guard job.type == .deployment || job.type == .validation else { throw Self.refused(job, .completed) }
         let completed = try jobs.complete(
             job.id,
             holder: agent.text,
             result: report.result,
-            verification: report.verification,
+            verification: report.verification ?? Self.skippedVerification(report),
             in: tx
         )
         guard let completed else { throw Self.refused(job, .completed) }
+        if job.type == .validation {
+            try recordTest(of: job, .success, in: tx)
+            return completed
+        }
         if let certificate = job.certificateID { try CertificateStore().recordDeployment(certificate, in: tx) }
         try context.recorder.record(
             .deploymentJobCompleted,
@@ -152,6 +158,9 @@ package struct ReportFlow: Sendable {
                     ? tx.now + RetrySchedule.deploymentDelay(attempts: job.attempts, unit: unit) : nil
             )
             expected = [.running]
+        } else if job.type == .validation {
+            failure = JobFailure(errorClass: .permanent, message: message, retryAt: nil)
+            expected = [.running]
         } else {
             failure = JobFailure(errorClass: .permanent, message: message, retryAt: nil)
             expected = [.awaitingCSR]
@@ -166,6 +175,10 @@ package struct ReportFlow: Sendable {
             in: tx
         )
         guard let failed else { throw Self.refused(job, .failed) }
+        if job.type == .validation {
+            try recordTest(of: job, .failed, in: tx)
+            return failed
+        }
         try context.recorder.record(
             job.type == .deployment ? .deploymentJobFailed : .renewalJobFailed,
             job.id.text,
@@ -179,6 +192,11 @@ package struct ReportFlow: Sendable {
         return failed
     }
 
+    /// The action that asked for the test is on record already; its outcome belongs to the target.
+    private func recordTest(of job: Job, _ status: ConnectionTestStatus, in tx: any Transaction) throws {
+        if let target = job.targetID { try TargetStore().recordTest(target, status, in: tx) }
+    }
+
     private static func details(of job: Job, _ report: JobReport) -> JSONObject {
         var details: JSONObject = [
             "certificate_id": .string(job.certificateID?.text ?? ""),
@@ -189,6 +207,14 @@ package struct ReportFlow: Sendable {
         if let code = report.errorCode { details["error_code"] = .string(cut(code)) }
         if let fingerprint = report.verification?.fingerprintSHA256 { details["fingerprint"] = .string(fingerprint) }
         return details
+    }
+
+    /// Nobody looked, and why: only the connector's account tells.
+    private static func skippedVerification(_ report: JobReport) -> Verification? {
+        guard let told = report.result?["verification"],
+            told["status"]?.stringValue == VerificationStatus.skipped.rawValue
+        else { return nil }
+        return Verification(status: .skipped, error: told["reason"]?.stringValue.map(cut))
     }
 
     private static func refused(_ job: Job, _ reported: JobReport.Status) -> ServiceError {

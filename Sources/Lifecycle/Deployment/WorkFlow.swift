@@ -7,7 +7,7 @@ package import Store
 /// One piece of work, as its agent gets it.
 package struct WorkItem: Sendable {
     package let work: AgentWork
-    /// The whole configuration with its secrets; present for deployments, and only for the agent of the target.
+    /// The whole configuration with its secrets; present for deployments and tests, and only for the agent of the target.
     package let targetConfig: JSONValue?
     /// What the agent's key must be, and what its CSR must ask for; present for work that waits for a CSR.
     package let keyRules: [KeyRule]
@@ -95,7 +95,7 @@ package struct WorkFlow: Sendable {
                 lease: context.timing.runningLease,
                 in: tx
             )
-            let author = Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil)
+            let author = Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil, clearance: .system)
             for work in claimed where work.job.type == .deployment {
                 try context.recorder.record(
                     .deploymentJobDispatched,

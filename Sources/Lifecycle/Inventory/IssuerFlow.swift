@@ -128,6 +128,7 @@ package struct IssuerFlow: Sendable {
         try await context.write { tx in
             let witness = try StateChange(of: .issuers, id.text, in: tx)
             try issuers.delete(id, expecting: version, in: tx)
+            try context.removeGrants(in: .issuer(id), by: author, in: tx)
             try context.recorder.record(.deleted(.issuer), id.text, change: witness, by: author, in: tx)
         }
         registry.remove(id)

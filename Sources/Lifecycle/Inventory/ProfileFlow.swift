@@ -49,6 +49,7 @@ package struct ProfileFlow: Sendable {
         try await context.write { tx in
             let witness = try StateChange(of: .profiles, id.text, in: tx)
             try profiles.delete(id, expecting: version, in: tx)
+            try context.removeGrants(in: .profile(id), by: author, in: tx)
             try context.recorder.record(.deleted(.profile), id.text, change: witness, by: author, in: tx)
         }
     }

@@ -48,6 +48,9 @@ package struct IssueFlow: Sendable {
         let intent = try await recordingSerial { [self] in
             try await context.write { tx in
                 let subject = try IssuanceRecords.subject(id, in: tx)
+                guard author.clearance.covers(subject.certificate.scopes) else {
+                    throw StoreError.notFound(.certificate, id: id.text)
+                }
                 guard !subject.hasTargets else {
                     throw ServiceError(
                         .invalidState,
@@ -251,6 +254,8 @@ package struct IssueFlow: Sendable {
     // MARK: The CA, and the second transaction
 
     private func ask(_ intent: IssuanceIntent) async throws -> IssuanceAnswer {
+        context.ordersInFlight.begin(intent.order, job: intent.job.id)
+        defer { context.ordersInFlight.end(intent.order) }
         do {
             let connector = try await registry.connector(
                 for: intent.subject.issuerID,

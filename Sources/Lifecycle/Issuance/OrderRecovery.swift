@@ -30,12 +30,18 @@ package struct OrderRecovery: Sendable {
     /// Gives up orders that were submitted before `age` ago and have no outcome. Their serial numbers are never used
     /// again; each is audited, and its job returns to the agent, which sends its CSR again.
     ///
-    /// - `age`: Zero at the start of the only process; else longer than any call to a CA may take.
+    /// - `age`: Zero at the start of the only process; else longer than any call to a CA may take. Calls that this
+    /// process is making are never given up, whatever the clock says.
     package func abandonLost(olderThan age: Duration) async throws -> Int {
         var total = 0
         while true {
             let count = try await context.write { tx in
-                let lost = try orders.abandon(submittedBefore: tx.now - age, limit: Self.batch, in: tx)
+                let lost = try orders.abandon(
+                    submittedBefore: tx.now - age,
+                    except: context.ordersInFlight.orders,
+                    limit: Self.batch,
+                    in: tx
+                )
                 for order in lost { try giveUp(order, in: tx) }
                 return lost.count
             }
@@ -159,7 +165,7 @@ package struct OrderRecovery: Sendable {
                 names: try Preflight.approvedNames(of: subject.certificate.fields),
                 rules: try Preflight.rules(of: subject.profile),
                 serialNumber: try order.serialNumber.map { try SerialNumber(hex: $0) },
-                author: Authorship(actor: job.requestedBy, origin: nil),
+                author: Authorship(actor: job.requestedBy, origin: nil, clearance: .system),
                 startedAt: order.createdAt
             )
         }

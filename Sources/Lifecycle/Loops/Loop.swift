@@ -40,7 +40,7 @@ package struct LoopOutcome: Hashable, Sendable {
 /// One row of the loop table: what runs, how often, where, and for how long at most.
 package struct Loop: Sendable {
     package let name: LoopName
-    package let interval: Duration
+    package var interval: Duration { readInterval() }
     /// Whether it is due at its very first start; later starts go by the stored due time.
     package let isDueAtFirstStart: Bool
     /// The time limit of one run; what is left undone then is done by the next.
@@ -50,10 +50,12 @@ package struct Loop: Sendable {
     package let tick: @Sendable (Timestamp) async throws -> LoopOutcome
     /// The next instant at which there is work before the regular run, asked about twice a minute.
     package let nextWork: (@Sendable () async throws -> Timestamp?)?
+    private let readInterval: @Sendable () -> Duration
 
+    /// - `interval`: Asked each time, because its setting changes while the server runs.
     package init(
         name: LoopName,
-        interval: Duration,
+        interval: @autoclosure @escaping @Sendable () -> Duration,
         isDueAtFirstStart: Bool = true,
         budget: Duration,
         placement: LoopClass,
@@ -61,7 +63,7 @@ package struct Loop: Sendable {
         nextWork: (@Sendable () async throws -> Timestamp?)? = nil
     ) {
         self.name = name
-        self.interval = interval
+        readInterval = interval
         self.isDueAtFirstStart = isDueAtFirstStart
         self.budget = budget
         self.placement = placement

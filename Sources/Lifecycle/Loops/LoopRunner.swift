@@ -8,11 +8,11 @@ import Store
 /// Due times are stored, so a restart neither fires everything at once nor puts off what was nearly due. The runner
 /// owns no timer besides `TimeSource.sleep`; cancelling ``run()`` ends every wait at once and cancels a running tick.
 package struct LoopRunner: Sendable {
-    /// The longest sleep between two looks at the clock. Bounds how late a loop is after the wall clock stepped
-    /// forward.
+    /// The longest sleep between two looks at the clock. Bounds how late a loop is after the wall clock stepped forward.
     private static let slice = Duration.seconds(10)
-    /// How often a candidate's loop looks whether this process leads by now; it asks no database.
-    private static let candidateSlice = Duration.seconds(1)
+    /// How often a loop of the leader looks whether this process leads, which costs nothing. Bounds how long a new leader
+    /// waits before it takes up the loops.
+    private static let candidateInterval = Duration.milliseconds(500)
     /// How often a loop asks whether work came up before its due time.
     private static let nextWorkInterval = Duration.seconds(30)
     /// The wait after a failure to read or write the stored state.
@@ -64,7 +64,7 @@ package struct LoopRunner: Sendable {
             do {
                 guard mayRun(loop) else {
                     due = nil
-                    try await time.sleep(Self.candidateSlice)
+                    try await time.sleep(Self.candidateInterval)
                     continue
                 }
                 var next = try await resolved(due, of: loop)
@@ -106,12 +106,17 @@ package struct LoopRunner: Sendable {
         if let due { return DueTime.corrected(due, now: time.now, interval: loop.interval) }
         let name = loop.name.rawValue
         let stored = try await database.read { try LoopStateStore().state(of: name, in: $0)?.nextDueAt }
-        return DueTime.atStart(
+        let due = DueTime.atStart(
             stored: stored,
             now: time.now,
             interval: loop.interval,
             isDueAtFirstStart: loop.isDueAtFirstStart
         )
+        if let stored, due < stored {
+            // Kept, or every restart and every new leader would begin that wait anew.
+            try await database.write { tx in try LoopStateStore().advance(name, to: due, in: tx) }
+        }
+        return due
     }
 }
 

@@ -86,12 +86,13 @@ package struct AuditLoops: Sendable {
 
 /// The loop table: every timer of the control plane has its row here and nowhere else.
 package enum LoopTable {
+    /// - `intervals`: Asked each time, because the settings change while the server runs.
     package static func loops(
         _ context: LifecycleContext,
         leadership: Leadership,
         recovery: OrderRecovery,
         audit: AuditLoops,
-        intervals: LoopIntervals = LoopIntervals()
+        intervals: @autoclosure @escaping @Sendable () -> LoopIntervals = LoopIntervals()
     ) -> [Loop] {
         let renewal = RenewalLoop(context, leadership: leadership)
         let upkeep = UpkeepLoops(context, leadership: leadership)
@@ -99,7 +100,7 @@ package enum LoopTable {
         return [
             Loop(
                 name: .renewalCheck,
-                interval: intervals.renewalCheck,
+                interval: intervals().renewalCheck,
                 budget: .minutes(5),
                 placement: .leader,
                 tick: renewal.tick,
@@ -107,7 +108,7 @@ package enum LoopTable {
             ),
             Loop(
                 name: .jobRetry,
-                interval: intervals.jobRetry,
+                interval: intervals().jobRetry,
                 budget: .minutes(2),
                 placement: .leader,
                 tick: upkeep.retryJobs,
@@ -115,28 +116,28 @@ package enum LoopTable {
             ),
             Loop(
                 name: .jobTimeout,
-                interval: intervals.jobTimeout,
+                interval: intervals().jobTimeout,
                 budget: .minutes(2),
                 placement: .leader,
                 tick: upkeep.timeOutJobs
             ),
             Loop(
                 name: .agentHealth,
-                interval: intervals.agentHealth,
+                interval: intervals().agentHealth,
                 budget: .minutes(1),
                 placement: .leader,
                 tick: upkeep.refreshAgents
             ),
             Loop(
                 name: .expiry,
-                interval: intervals.expiry,
+                interval: intervals().expiry,
                 budget: .seconds(30),
                 placement: .leader,
                 tick: upkeep.expire
             ),
             Loop(
                 name: .orders,
-                interval: intervals.orders,
+                interval: intervals().orders,
                 budget: .minutes(1),
                 placement: .everyReplica,
                 tick: { _ in

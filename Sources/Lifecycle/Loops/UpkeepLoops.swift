@@ -63,9 +63,13 @@ struct UpkeepLoops: Sendable {
             try settle(timedOut, .jobTimedOut, in: tx)
             return timedOut.requeued.count + timedOut.failed.count
         }
+        _ = try await drain { tx in
+            try jobs.shortenLeases(to: context.timing.runningLease, limit: Self.batch, in: tx)
+        }
         let silent = try await drain { tx in
             let expired = try jobs.expireLeases(
                 agentSilence: context.timing.agentOfflineJobTTL,
+                except: context.ordersInFlight.jobs,
                 limit: Self.batch,
                 in: tx
             )

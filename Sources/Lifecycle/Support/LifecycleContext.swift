@@ -1,4 +1,5 @@
 package import Domain
+import Encoding
 package import Query
 import Store
 
@@ -7,21 +8,25 @@ package struct LifecycleContext: Sendable {
     package let database: any Database
     package let time: TimeSource
     package let random: RandomSource
-    package let timing: LifecycleTiming
+    /// As the settings say now.
+    package var timing: LifecycleTiming { readTiming() }
     package let observers: LifecycleObservers
+    private let readTiming: @Sendable () -> LifecycleTiming
+    let ordersInFlight = OrdersInFlight()
     let recorder: Recorder
 
+    /// - `timing`: Asked each time, because its settings change while the server runs.
     package init(
         database: any Database,
         time: TimeSource,
         random: RandomSource,
-        timing: LifecycleTiming = LifecycleTiming(),
+        timing: @autoclosure @escaping @Sendable () -> LifecycleTiming = LifecycleTiming(),
         observers: LifecycleObservers = LifecycleObservers()
     ) {
         self.database = database
         self.time = time
         self.random = random
-        self.timing = timing
+        readTiming = timing
         self.observers = observers
         recorder = Recorder(random: random)
     }
@@ -48,6 +53,22 @@ package struct LifecycleContext: Sendable {
             return try await write { tx in throw Rehearsed(result: try body(tx)) }
         } catch let outcome as Rehearsed<Result> {
             return outcome.result
+        }
+    }
+
+    /// Removes the grants that are narrowed to something which goes: a later thing of its name inherits none.
+    func removeGrants(in scope: GrantScope, by author: Authorship, in tx: any Transaction) throws {
+        for grant in try GrantStore().removeAll(in: scope, in: tx) {
+            try recorder.record(
+                .grantRemoved,
+                grant.actor.id,
+                details: [
+                    "actor_type": .string(grant.actor.type.rawValue), "role_id": .string(grant.roleID),
+                    "scope": .string(scope.label),
+                ],
+                by: author,
+                in: tx
+            )
         }
     }
 

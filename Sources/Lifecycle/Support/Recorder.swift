@@ -137,6 +137,8 @@ struct RecordedAction: Sendable {
     static let auditExported = audit("audit.export")
     static let auditVerified = audit("audit.verified")
 
+    static let grantRemoved = RecordedAction(name: "actor_role.revoke", resourceType: "actor", category: .auth)
+
     static let issuerTestSucceeded = RecordedAction(
         name: "issuer_test_connection_success",
         resourceType: "issuer",

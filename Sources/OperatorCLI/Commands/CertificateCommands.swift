@@ -84,7 +84,8 @@ struct DeployCommand: OperatorCommand {
 
     @Argument(help: "Identifier.") var id: String
     @Option(help: "One target instead of all.") var targetID: String?
-    @Flag(help: "Write and reload although the target already has the files.") var force = false
+    @Flag(help: "Write and reload although the target already has the files; also what is not valid now.") var force =
+        false
     @OptionGroup var waiting: WaitOption
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 

@@ -82,12 +82,17 @@ package struct Renderer: Sendable {
         return TerminalText.line(id?.stringValue ?? "")
     }
 
-    /// `COMMON NAME` as a label: `Common Name`; short words in capitals are abbreviations and stay.
+    private static let abbreviations: Set = ["API", "CA", "CSR", "DNS", "ID", "IP", "OS", "SAN", "TLS", "TTL", "URL"]
+
+    /// `COMMON NAME` as a label: `Common Name`; abbreviations stay.
     private static func capitalized(_ title: String) -> String {
         title.split(separator: " ").map { word in
-            word.count <= 3 || word == "SANS" || word == "EKUS"
-                ? (word == "SANS" ? "SANs" : word == "EKUS" ? "EKUs" : String(word))
-                : word.prefix(1) + word.dropFirst().lowercased()
+            switch word {
+            case "SANS": "SANs"
+            case "EKUS": "EKUs"
+            case _ where abbreviations.contains(String(word)): String(word)
+            default: word.prefix(1) + word.dropFirst().lowercased()
+            }
         }.joined(separator: " ")
     }
 }

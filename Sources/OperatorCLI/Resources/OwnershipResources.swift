@@ -114,7 +114,7 @@ package enum Profiles: Resource {
         @Option(help: "Longest validity in seconds; 0 for no cap.") var maxTTLSeconds: Int?
         @Option(help: ArgumentHelp("Key family and smallest size; repeat it.", valueName: "ECDSA:256"))
         var allowedKeyAlgorithm: [String] = []
-        @Option(help: "Extended key usages.") var allowedEKUs: [String] = []
+        @Option(name: .customLong("allowed-ekus"), help: "Extended key usages.") var allowedEKUs: [String] = []
         @Option(help: "Pattern that names must match; repeat it.") var requiredSANPattern: [String] = []
         @Option(help: "For validity below one hour.") var allowShortLived: Bool?
         @Option(help: "Ask clients to insist on OCSP stapling (RFC 7633).") var mustStaple: Bool?

@@ -72,3 +72,8 @@ struct MemberList {
         if let value { object[name] = value }
     }
 }
+
+extension Resource {
+    /// The noun with its article.
+    static var oneOfThem: String { "\("aeiou".contains(noun.prefix(1)) ? "an" : "a") \(noun)" }
+}

@@ -66,7 +66,7 @@ struct GetCommand<R: Resource>: OperatorCommand {
 /// `create`.
 struct CreateCommand<R: Resource>: OperatorCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "create", abstract: "Create a \(R.noun).")
+        CommandConfiguration(commandName: "create", abstract: "Create \(R.oneOfThem).")
     }
 
     @Option(help: "Identifier to give it; made up when absent.") var id: String?
@@ -81,7 +81,7 @@ struct CreateCommand<R: Resource>: OperatorCommand {
         let missing = R.required.filter { body[$0] == nil }
         guard missing.isEmpty else {
             let options = missing.map { "--\($0.replacing("_", with: "-"))" }.joined(separator: ", ")
-            throw CLIFailure.usage("a \(R.noun) needs \(options)")
+            throw CLIFailure.usage("\(R.oneOfThem) needs \(options)")
         }
         let answer = try await session.client.call("POST", APIPath([R.command]), body: .object(body))
         session.console.output(try session.renderer.item(try answer.json(), details: R.details))
@@ -91,7 +91,7 @@ struct CreateCommand<R: Resource>: OperatorCommand {
 /// `update ID`.
 struct UpdateCommand<R: Resource>: OperatorCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "update", abstract: "Change members of a \(R.noun); the others stay.")
+        CommandConfiguration(commandName: "update", abstract: "Change members of \(R.oneOfThem); the others stay.")
     }
 
     @Argument(help: "Identifier.") var id: String
@@ -115,7 +115,7 @@ struct UpdateCommand<R: Resource>: OperatorCommand {
 /// `delete ID`.
 struct DeleteCommand<R: Resource>: OperatorCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "delete", abstract: "Delete a \(R.noun).")
+        CommandConfiguration(commandName: "delete", abstract: "Delete \(R.oneOfThem).")
     }
 
     @Argument(help: "Identifier.") var id: String

@@ -21,6 +21,8 @@ package enum CLIFailure: Error, Sendable {
     case notReady(String)
     /// A log or a bundle is not what it says of itself.
     case notSound(String)
+    /// The answer to a question about rights was no.
+    case denied(String)
 
     package var exitCode: Int32 {
         switch self {
@@ -28,6 +30,7 @@ package enum CLIFailure: Error, Sendable {
         case .refused(let status, _, _): Self.exitCode(status: status)
         case .unreachable: 69
         case .malformedAnswer, .notReady, .notSound: 1
+        case .denied: Self.exitCode(status: 403)
         case .waitTimedOut: 9
         case .jobFailed: 12
         case .file(_, let isPermission): isPermission ? 77 : 1
@@ -51,7 +54,7 @@ package enum CLIFailure: Error, Sendable {
     var message: String {
         switch self {
         case .usage(let text), .malformedAnswer(let text), .waitTimedOut(let text), .jobFailed(let text),
-            .configuration(let text), .notReady(let text), .notSound(let text):
+            .configuration(let text), .notReady(let text), .notSound(let text), .denied(let text):
             text
         case .file(let text, _): text
         case .refused(let status, let body, _): Self.message(status: status, body)
@@ -91,6 +94,7 @@ package enum CLIFailure: Error, Sendable {
         case .configuration: "configuration"
         case .notReady: "not_ready"
         case .notSound: "not_sound"
+        case .denied: "not_allowed"
         }
     }
 }

@@ -23,9 +23,11 @@ struct ServerAssembly: Sendable {
     let dispatcher: Dispatcher
     let limits: ListenerLimits
     let startUp: StartUp
+    let accessSignals: AccessSignals
 
     init(
         configuration: ServerConfiguration,
+        live: LiveConfiguration,
         instance: String,
         directory: DataDirectory,
         sealing: SealingKey,
@@ -41,7 +43,8 @@ struct ServerAssembly: Sendable {
     ) throws {
         let sealer = sealing.sealer
         let context = LifecycleContext(
-            database: database, time: time, random: random, timing: Self.timing(configuration),
+            database: database, time: time, random: random,
+            timing: live.read(Self.timing),
             observers: LifecycleMetrics(metrics).observers
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
@@ -54,7 +57,13 @@ struct ServerAssembly: Sendable {
             )
         )
         let issue = IssueFlow(context, registry: registry, instance: instance)
-        let authenticator = Authenticator(database: database, sealer: sealer, time: time)
+        let authenticator = Authenticator(
+            database: database, sealer: sealer, time: time, sharedKeys: Self.sharedKeys(configuration.access)
+        )
+        let access = AccessContext(
+            database: database, authenticator: authenticator, time: time, random: random,
+            allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
+        )
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let bootstrap = BootstrapLatch()
         let state = ServingState()
@@ -63,10 +72,12 @@ struct ServerAssembly: Sendable {
             path: directory.setupTokenFile, fileSystem: fileSystem, time: time, random: random
         )
         ProcessMetrics.register(in: metrics, startedAt: startedAt)
+        BuildInfo.register(in: metrics, storage: database.engine)
         let leadership = Leadership(
             holder: instance, host: ServerNames.hostName() ?? "", processID: Int(StartUp.processID),
             database: database, time: time, random: random, log: logs.logger("scheduler")
         )
+        LeadershipMetrics.register(leadership, in: metrics)
         let audit = try Self.auditLoops(
             configuration.audit, context: context, leadership: leadership, sealer: sealer,
             metrics: AuditMetrics(metrics, log: logs.logger("audit")), fileSystem: fileSystem
@@ -74,34 +85,36 @@ struct ServerAssembly: Sendable {
         let services = ControlPlaneServices(
             context: context, sealer: sealer, audit: audit, registry: registry, issue: issue,
             targetRules: Self.targetRules,
-            authenticator: authenticator,
+            authenticator: authenticator, access: access,
+            longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
                 database: database, time: time, random: random,
-                bootstrapToken: configuration.secrets.agentBootstrapToken
+                bootstrapToken: { live.read { $0.secrets.agentBootstrapToken } }
             ),
             state: state, metrics: metrics, startedAt: startedAt,
             version: Self.version,
             controlPlaneCA: { tls.authority?.pem },
-            agentConfig: FleetDefaults.wire(configuration.deployment),
+            agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
         )
         var environment = ServingEnvironment(
             state: state, authenticator: BearerAuthenticator(authenticator), registry: metrics,
             logger: logs.logger("http"), time: time, random: random
         )
-        environment.rateLimits = RateLimits(settings: Self.rateLimits(configuration.rateLimit))
-        environment.cors = CORSPolicy(origins: configuration.listener.corsOrigins)
-        environment.proxies = TrustedProxies(
-            ranges: configuration.listener.trustedProxies.compactMap { AddressRange($0) }
-        )
+        let rateLimits = RateLimits(settings: Self.rateLimits(configuration.rateLimit))
+        environment.rateLimits = rateLimits
         environment.idempotency = DatabaseIdempotencyKeeper(
-            database: database, sealer: sealer, ttl: configuration.idempotencyTTL
+            database: database, sealer: sealer, ttl: { live.read { $0.idempotencyTTL } }
         )
         environment.explain = StorageProblem.explain
         environment.refused = audit.refusals.note
-        environment.limits = Self.limits(configuration.listener)
-        limits = environment.limits
+        Self.apply(configuration.listener, to: environment.rules)
+        live.follow { [rules = environment.rules] new in
+            rateLimits.update(Self.rateLimits(new.rateLimit))
+            Self.apply(new.listener, to: rules)
+        }
+        limits = environment.rules.limits
         dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
 
         let recovery = OrderRecovery(context, registry: registry)
@@ -109,7 +122,7 @@ struct ServerAssembly: Sendable {
         let runner = LoopRunner(
             loops: LoopTable.loops(
                 context, leadership: leadership, recovery: recovery, audit: audit,
-                intervals: Self.intervals(configuration.schedule)
+                intervals: live.read { Self.intervals($0.schedule) }
             ),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
@@ -127,12 +140,17 @@ struct ServerAssembly: Sendable {
                 database: database, flow: IssuerFlow(context, sealer: sealer, registry: registry),
                 subordinate: configuration.subordinateCA
             ),
+            declaredKeys: DeclaredKeySetup(
+                keys: configuration.access.declaredKeys, isLegacy: configuration.access.hasLegacyKeys,
+                flow: DeclaredKeyFlow(access), log: logs.logger("auth")
+            ),
             registry: registry, recovery: recovery,
             scheduler: SchedulerService(
                 leadership: leadership, runner: runner, refusals: audit.refusals, log: logs.logger("scheduler")
             ),
             log: logs.logger("server"), tell: tell
         )
+        accessSignals = AccessSignals(database: database, authenticator: authenticator)
     }
 
     private static func read(_ path: String, secret isSecret: Bool, _ fileSystem: FileSystem) throws -> Secret {
@@ -180,7 +198,7 @@ struct ServerAssembly: Sendable {
     private static func version() async -> VersionBody {
         VersionBody {
             $0.version = Version.number
-            $0.toolchain = "swift-6"
+            $0.toolchain = BuildInfo.toolchain
             $0.runtime = "swift"
         }
     }
@@ -239,6 +257,14 @@ struct ServerAssembly: Sendable {
         )
     }
 
+    private static func sharedKeys(_ configuration: AccessConfiguration) -> SharedKeyRule {
+        switch configuration.sharedAgentKeys {
+        case .bind: .bind
+        case .allow: .allow
+        case .deny: .deny
+        }
+    }
+
     private static func rateLimits(_ configuration: RateLimitConfiguration) -> RateLimitSettings {
         var settings = RateLimitSettings()
         settings.isEnabled = configuration.isEnabled
@@ -248,6 +274,12 @@ struct ServerAssembly: Sendable {
         settings.actorBurst = configuration.userBurst
         settings.bucketTTL = configuration.bucketTTL
         return settings
+    }
+
+    private static func apply(_ configuration: ListenerConfiguration, to rules: ServingRules) {
+        rules.cors = CORSPolicy(origins: configuration.corsOrigins)
+        rules.proxies = TrustedProxies(ranges: configuration.trustedProxies.compactMap { AddressRange($0) })
+        rules.limits = limits(configuration)
     }
 
     private static func limits(_ configuration: ListenerConfiguration) -> ListenerLimits {

@@ -13,19 +13,24 @@ import Telemetry
 /// The loggers of the server, as its settings want them.
 enum ServerLog {
     static func bootstrap(_ configuration: LoggingConfiguration, instance: String, time: TimeSource) -> LogBootstrap {
+        let logs = LogBootstrap(format: format(configuration), instance: instance, time: time)
+        apply(configuration, to: logs)
+        return logs
+    }
+
+    /// Levels and form from now on.
+    static func apply(_ configuration: LoggingConfiguration, to logs: LogBootstrap) {
         let thresholds = configuration.thresholds
-        let isText =
-            switch configuration.format {
-            case .text: true
-            case .json: false
-            case .auto: isatty(STDOUT_FILENO) == 1
-            }
-        return LogBootstrap(
-            format: isText ? .text : .json,
-            levels: LogLevels(level(thresholds.fallback), components: thresholds.components.mapValues(level)),
-            instance: instance,
-            time: time
-        )
+        logs.levels.replace(level(thresholds.fallback), components: thresholds.components.mapValues(level))
+        logs.use(format(configuration))
+    }
+
+    private static func format(_ configuration: LoggingConfiguration) -> Telemetry.LogFormat {
+        switch configuration.format {
+        case .text: .text
+        case .json: .json
+        case .auto: isatty(STDOUT_FILENO) == 1 ? .text : .json
+        }
     }
 
     private static func level(_ verbosity: LogVerbosity) -> LogThreshold {

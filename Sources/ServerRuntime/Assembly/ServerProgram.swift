@@ -7,7 +7,6 @@ import Query
 import ServiceLifecycle
 package import Settings
 import Telemetry
-import UnixSignals
 
 #if canImport(Glibc)
     import Glibc
@@ -19,26 +18,32 @@ import UnixSignals
 
 /// The control plane as one program: reads top to bottom as the start-up sequence (specification, operations §5.1).
 package struct ServerProgram: Sendable {
-    private let configuration: ServerConfiguration
+    private let started: LoadedConfiguration<ServerConfiguration>
+    private let load: ConfigurationLoader
     private let time: TimeSource
     private let random: RandomSource
     private let fileSystem = FileSystem.live
     /// Where the banner goes.
     private let tell: @Sendable (String) -> Void
 
+    /// - `load`: Reads the settings again, on SIGHUP.
     package init(
-        _ configuration: ServerConfiguration,
+        _ started: LoadedConfiguration<ServerConfiguration>,
+        load: @escaping ConfigurationLoader,
         time: TimeSource = .system,
         random: RandomSource = .system,
         tell: @escaping @Sendable (String) -> Void
     ) {
-        self.configuration = configuration
+        self.started = started
+        self.load = load
         self.time = time
         self.random = random
         self.tell = tell
     }
 
-    /// Serves until SIGTERM or SIGINT.
+    private var configuration: ServerConfiguration { started.configuration }
+
+    /// Serves until SIGTERM or SIGINT; a second one ends the process on the spot.
     ///
     /// - Throws: ``StartUpFailure`` when the server cannot start.
     package func run() async throws {
@@ -62,15 +67,17 @@ package struct ServerProgram: Sendable {
             configuration: configuration.database, instance: instance, metrics: metrics, fileSystem: fileSystem,
             time: time, log: logs.logger("db")
         )
+        let live = LiveConfiguration(started, load: load, metrics: metrics, log: log)
+        live.follow { ServerLog.apply($0.logging, to: logs) }
         let open = try opening.open()
         let server = try ServerAssembly(
-            configuration: configuration, instance: instance, directory: directory, sealing: sealing, tls: tls,
-            opening: opening, database: open.database, metrics: metrics, fileSystem: fileSystem, time: time,
+            configuration: configuration, live: live, instance: instance, directory: directory, sealing: sealing,
+            tls: tls, opening: opening, database: open.database, metrics: metrics, fileSystem: fileSystem, time: time,
             random: random, logs: logs, tell: tell
         )
         defer { withExtendedLifetime(open.fileLock) {} }
         do {
-            try await serve(server, tls: tls, log: log, logs: logs)
+            try await serve(server, live: live, tls: tls, log: log, logs: logs)
         } catch {
             await open.database.close()
             throw error
@@ -79,7 +86,13 @@ package struct ServerProgram: Sendable {
         log.notice("certctl stopped")
     }
 
-    private func serve(_ server: ServerAssembly, tls: ServerTLS, log: Logger, logs: LogBootstrap) async throws {
+    private func serve(
+        _ server: ServerAssembly,
+        live: LiveConfiguration,
+        tls: ServerTLS,
+        log: Logger,
+        logs: LogBootstrap
+    ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         let listener: HTTPListener
         do {
@@ -96,9 +109,9 @@ package struct ServerProgram: Sendable {
             throw StartUpFailure(.failure, error.description)
         }
         let services: [any Service] = [
-            server.startUp, listener,
-            TLSMaintenance(tls: tls, interval: configuration.tls.reloadInterval, time: time),
-            ReloadService(tls: tls, log: log),
+            server.startUp, server.accessSignals, listener,
+            TLSMaintenance(tls: tls, interval: { live.read { $0.tls.reloadInterval } }, time: time),
+            ReloadService(configuration: live, tls: tls, log: log),
         ]
         var quiet = logs.logger("services")
         quiet.logLevel = .error
@@ -106,11 +119,10 @@ package struct ServerProgram: Sendable {
             services: services.map {
                 .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .cancelGroup)
             },
-            gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet
         )
         plan.maximumGracefulShutdownDuration = configuration.shutdownBudget
-        try await ServiceGroup(configuration: plan).run()
+        try await StopSignals(log: log).run(ServiceGroup(configuration: plan))
     }
 
     /// A name that no other process ever had: host, process id, and random digits.

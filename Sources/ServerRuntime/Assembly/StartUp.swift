@@ -2,6 +2,7 @@ import Access
 import ConnectorKit
 import Domain
 import HTTPServing
+import HostEffects
 import Lifecycle
 import Logging
 import PKI
@@ -48,6 +49,7 @@ struct StartUp: Service {
     let chosenToken: SetupToken?
     let makeBootstrap: @Sendable (SetupToken?) -> BootstrapFlow
     let seed: IssuerSeed
+    let declaredKeys: DeclaredKeySetup
     let registry: IssuerRegistry
     let recovery: OrderRecovery
     let scheduler: SchedulerService
@@ -55,7 +57,11 @@ struct StartUp: Service {
     let tell: @Sendable (String) -> Void
 
     func run() async throws {
-        try await prepare()
+        do {
+            try await prepare()
+        } catch is CancellationError where Task.isShuttingDownGracefully {
+            return
+        }
         state.markReady()
         log.notice("ready")
         try await scheduler.run()
@@ -63,18 +69,35 @@ struct StartUp: Service {
 
     private func prepare() async throws {
         state.setStep("connecting to the database")
-        try await opening.awaitAnswer(of: database)
+        // Whoever stops a server that waits does not wait with it.
+        try await cancelWhenGracefulShutdown { try await opening.awaitAnswer(of: database) }
+        try await opening.describe(database)
         state.setStep("migrating the database")
-        try await opening.migrate(database)
+        try await opening.migrate(database) { event in
+            guard let step = event.text else { return }
+            if case .waitingForOthers = event {
+                state.setStep(step, awaitsMigrations: true)
+            } else {
+                state.setStep(step)
+            }
+        }
         state.setStep("checking the encryption key")
         try await sealing.verify(in: database)
         if configuration.database.isShared {
             state.setStep("sharing the TLS certificate")
             try await tls.share(through: SharedServerIdentity(database: database, sealer: sealing.sealer))
         }
+        state.setStep("declaring API keys")
+        try await declaredKeys.declare()
         state.setStep("loading issuers")
-        try await seed.plant()
-        try await loadIssuers()
+        let usesSuppliedCA = try await seed.plant()
+        if configuration.subordinateCA != nil, !usesSuppliedCA {
+            log.warn(
+                "CERTCTL_CA_CERT_PATH has no effect: the issuer was made through the API, which its CA belongs to",
+                .issuer(IssuerSeed.local)
+            )
+        }
+        try await loadIssuers(required: usesSuppliedCA ? IssuerSeed.local : nil)
         if !configuration.database.isShared {
             // The only process of this database has just begun: whatever was submitted belongs to one that ended.
             _ = try await recovery.abandonLost(olderThan: .zero)
@@ -83,20 +106,39 @@ struct StartUp: Service {
         // An operator's token takes the place of a generated one.
         let generated = chosenToken == nil ? try await setup.prepare(database) : nil
         bootstrap.set(makeBootstrap(generated))
+        if chosenToken != nil, try await !BootstrapFlow.isOpen(database) {
+            log.warning("CERTCTL_BOOTSTRAP_TOKEN is set although an administrator exists; remove it")
+        }
         tell(banner(generated).text)
     }
 
     /// Builds every issuer once. One that does not load is logged and does not keep the others from working; the
     /// built-in CA of a fresh installation is made here.
-    private func loadIssuers() async throws {
+    ///
+    /// - `required`: The issuer of the CA that the settings supply: settings that cannot be followed end the start.
+    private func loadIssuers(required: IssuerID?) async throws {
         let revisions = try await database.read { try IssuerStore().revisions(in: $0) }
         for (issuer, revision) in revisions.sorted(by: { $0.key < $1.key }) {
             do {
                 _ = try await registry.connector(for: issuer, revision: revision)
             } catch let error as IssuerError {
-                log.error("issuer does not load", .issuer(issuer), LogField("error", "\(error.message). \(error.help)"))
+                try report(
+                    issuer, "\(error.message). \(error.help)", isRequired: issuer == required, as: .configuration)
+            } catch let error as FileError {
+                try report(issuer, "\(error)", isRequired: issuer == required, as: .permission)
             }
         }
+    }
+
+    private func report(_ issuer: IssuerID, _ reason: String, isRequired: Bool, as status: ExitStatus) throws {
+        guard !isRequired else {
+            throw StartUpFailure(
+                status,
+                "the CA of CERTCTL_CA_CERT_PATH and CERTCTL_CA_KEY_PATH cannot be used, so nothing could be issued: "
+                    + reason
+            )
+        }
+        log.error("issuer does not load", .issuer(issuer), LogField("error", reason))
     }
 
     private func banner(_ token: SetupToken?) -> Banner {

@@ -145,13 +145,29 @@ struct DatabaseOpening: Sendable {
         }
     }
 
+    /// Logs how durable commits are, as SQLite itself sees it.
+    func describe(_ database: any Database) async throws {
+        guard let file = database as? SQLiteDatabase else { return }
+        log.info(
+            "SQLite is open", LogField("journal_mode", try await file.setting(.journalMode)),
+            LogField("synchronous", try await file.setting(.synchronous) == "2" ? "full" : "normal")
+        )
+    }
+
     /// Brings the schema up to date, as `CERTCTL_MIGRATIONS` says.
-    func migrate(_ database: any MigratableDatabase) async throws {
+    func migrate(
+        _ database: any MigratableDatabase,
+        observe: @escaping @Sendable (MigrationEvent) -> Void = { _ in }
+    ) async throws {
+        let figures = SchemaMetrics(metrics)
         do {
             let runner = MigrationRunner(
                 database: database, ladder: try ladder(for: database.engine), binaryVersion: Version.number, time: time,
                 log: log
-            )
+            ) { event in
+                if case .finished(let status) = event { figures.record(status) }
+                observe(event)
+            }
             let mode: Store.MigrationMode =
                 switch configuration.migrations {
                 case .auto: .auto
@@ -192,9 +208,9 @@ struct DatabaseOpening: Sendable {
 
 extension MigrationError.Kind {
     /// What a supervisor should make of the failure.
-    fileprivate var exitStatus: ExitStatus {
+    var exitStatus: ExitStatus {
         switch self {
-        case .locked, .pending: .unavailable
+        case .locked, .pending, .unavailable: .unavailable
         case .permission: .permission
         case .ladder, .history, .newerSchema, .statement: .failure
         }

@@ -49,30 +49,94 @@ package struct SchemaTool: Sendable {
 
     package func status() async throws -> Report {
         let status = try await ledger()
-        var lines = status.applied.map { "applied     \($0.version)  \($0.appliedAt.rfc3339)" }
-        lines += status.pending.map { "pending     \($0.version)" }
-        lines += status.unknown.map { "unknown     \($0.version)" }
-        lines += status.mismatched.map { "mismatched  \($0)" }
-        return Report(current: status.applied.last?.version, lines: lines)
+        return Report(current: status.applied.last?.version, lines: Self.lines(status))
     }
 
-    /// What is wrong with schema or file; empty when nothing is.
-    package func findings() async throws -> [String] {
+    /// The statements that ``migrate()`` would run, with the locks that they take; nothing is locked for it.
+    package func plan() async throws -> [String] {
+        let status = try await ledger()
+        do {
+            try status.verify(binaryVersion: Version.number)
+            return try MigrationPlan(status, engine: open.database.engine).lines
+        } catch {
+            throw StartUpFailure(.failure, "\(error)")
+        }
+    }
+
+    /// What taking back the newest `count` migrations would lose, for a person who has to agree.
+    package func revertNotice(_ count: Int) async throws -> [String] {
+        do {
+            let migrations = try await ledger().newest(count, of: opening.ladder(for: open.database.engine))
+            let losses = migrations.map { "\($0.version): \($0.dataLoss)" }
+            return losses + [Self.backupHint(for: open.database.engine, configuration: opening.configuration)]
+        } catch let error as MigrationError {
+            throw StartUpFailure(.failure, "\(error)")
+        }
+    }
+
+    /// Takes back the newest `count` migrations; the versions that are gone.
+    package func revert(_ count: Int) async throws -> [String] {
+        do {
+            return try await runner().revert(count)
+        } catch let error as MigrationError {
+            throw StartUpFailure(error.kind.exitStatus, "\(error)")
+        }
+    }
+
+    /// What is wrong with schema, file or rows; empty when nothing is. `isFull` also compares every index of an SQLite
+    /// file with its table.
+    package func findings(isFull: Bool) async throws -> [String] {
         let status = try await ledger()
         var findings = status.pending.map { "migration \($0.version) is pending; run certctl db migrate" }
         findings += status.unknown.map { "migration \($0.version) is of a newer release; upgrade this program" }
         findings += status.mismatched.map { "migration \($0) was changed after it was applied; restore its file" }
-        if let file = open.database as? SQLiteDatabase { findings += try await file.quickCheck() }
-        return findings
+        if let file = open.database as? SQLiteDatabase {
+            findings += isFull ? try await file.integrityCheck() : try await file.quickCheck()
+        }
+        // The rows are those of the newest schema or cannot be judged.
+        guard status.pending.isEmpty else { return findings }
+        let rows = try await open.database.read { try SemanticChecks.findings(in: $0) }
+        return findings + rows.map { "\($0.check)  \($0.table)  \($0.row): \($0.what). \($0.remedy)" }
     }
 
     package func close() async { await open.database.close() }
 
-    private func ledger() async throws -> MigrationStatus {
-        let ladder = try opening.ladder(for: open.database.engine)
-        return try await MigrationRunner(
-            database: open.database, ladder: ladder, binaryVersion: Version.number, time: opening.time,
-            log: opening.log
-        ).status()
+    private func ledger() async throws -> MigrationStatus { try await runner().status() }
+
+    private func runner() throws -> MigrationRunner {
+        MigrationRunner(
+            database: open.database, ladder: try opening.ladder(for: open.database.engine),
+            binaryVersion: Version.number, time: opening.time, log: opening.log
+        )
+    }
+
+    // MARK: - Words
+
+    private static func lines(_ status: MigrationStatus) -> [String] {
+        var lines = status.applied.map { "applied     \($0.version)  \(provenance(of: $0))" }
+        lines += status.pending.map { "pending     \($0.version)" }
+        lines += status.unknown.map { "unknown     \($0.version)  \(provenance(of: $0))" }
+        lines += status.mismatched.map { "drift       \($0)  its file is no longer the one that was applied" }
+        if let skipped = status.pending.first, let last = status.applied.last, skipped.version < last.version {
+            lines.append("drift       \(skipped.version)  is not applied although \(last.version) is")
+        }
+        return lines
+    }
+
+    private static func provenance(of migration: AppliedMigration) -> String {
+        let milliseconds = migration.duration.wholeMicroseconds / 1000
+        return "\(migration.appliedAt.rfc3339)  \(milliseconds) ms  by \(migration.binaryVersion) on "
+            + "\(migration.engineVersion)" + (migration.state == .running ? "  unfinished" : "")
+    }
+
+    private static func backupHint(for engine: Engine, configuration: DatabaseConfiguration) -> String {
+        switch engine {
+        case .sqlite:
+            if case .sqlite(let path) = configuration.location {
+                return "Make a backup first: stop the server and copy \(path)."
+            }
+            return "The database is in memory: there is nothing to back up."
+        case .postgres: return "Make a backup first: pg_dump --format=custom --file=certctl.dump …"
+        }
     }
 }

@@ -3,8 +3,9 @@ import ServiceLifecycle
 import Telemetry
 import UnixSignals
 
-/// Re-reads the TLS material on SIGHUP.
+/// Re-reads the settings and the TLS material on SIGHUP.
 struct ReloadService: Service {
+    let configuration: LiveConfiguration
     let tls: ServerTLS
     let log: Logger
 
@@ -12,6 +13,7 @@ struct ReloadService: Service {
         await cancelWhenGracefulShutdown {
             for await _ in await UnixSignalsSequence(trapping: .sighup) {
                 log.notice("SIGHUP: reloading")
+                configuration.reload()
                 await tls.refresh()
             }
         }

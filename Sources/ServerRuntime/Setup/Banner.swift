@@ -1,3 +1,4 @@
+import APIContract
 import Domain
 import Sealing
 
@@ -27,8 +28,9 @@ struct Banner: Sendable {
         if let setupToken {
             lines += [
                 "", "No administrator exists yet. Within an hour, make the first one with",
-                "  certctl setup --server \(url) --token-file \(setupTokenPath)", "or open",
-                "  \(url)/setup#token=\(setupToken.text.withText { $0 })",
+                "  certctl setup --server \(url) --token-file \(setupTokenPath)",
+                "or with a POST of", "  {\"token\":\"\(setupToken.text.withText { $0 })\",\"actor_name\":\"admin\"}",
+                "to", "  \(url)\(AuthRoutes.bootstrap.route.path.text)",
             ]
         }
         return lines.joined(separator: "\n")

@@ -175,10 +175,18 @@ final class ServerTLS: Sendable {
         _ paths: KeyPairPaths,
         fileSystem: FileSystem
     ) throws -> (material: TLSMaterial, digest: [UInt8]) {
-        guard let chain = try fileSystem.read(PathRules.realPath(paths.certificate) ?? paths.certificate) else {
+        let chain: [UInt8]?
+        let key: [UInt8]?
+        do {
+            chain = try fileSystem.read(PathRules.realPath(paths.certificate) ?? paths.certificate)
+            key = try PrivateFileRule.read(paths.key, fileSystem: fileSystem)
+        } catch {
+            throw StartUpFailure(.permission, "TLS certificate and key: \(error)")
+        }
+        guard let chain else {
             throw StartUpFailure(.configuration, "CERTCTL_SERVER_TLS_CERT_PATH: \(paths.certificate) does not exist")
         }
-        guard let key = try PrivateFileRule.read(paths.key, fileSystem: fileSystem) else {
+        guard let key else {
             throw StartUpFailure(.configuration, "CERTCTL_SERVER_TLS_KEY_PATH: \(paths.key) does not exist")
         }
         var hash = SHA256()

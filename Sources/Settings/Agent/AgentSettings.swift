@@ -111,8 +111,9 @@ package enum AgentSettings {
         "agent.allowed_commands",
         .list,
         fallback: [],
-        derived: "empty: all",
-        help: "Commands that deployments may run, each as it stands in the target's configuration."
+        derived: "empty: all but interpreters",
+        help: "Programs, by name or absolute path, that deployments may run besides the well-known ones; "
+            + "a shell or other interpreter only when it is listed."
     )
     package static let verifyDeployment = Setting<Bool?>(
         "verify.deployment",
@@ -142,7 +143,7 @@ package enum AgentSettings {
         "log.level",
         .logThresholds,
         fallback: LogThresholds(),
-        help: "Least severe level that is logged; also per component, as in info,deploy=debug."
+        help: "Least severe level that is logged."
     )
     package static let logFormat = Setting<LogFormat>(
         "log.format",

@@ -6,35 +6,35 @@ package enum CLISettings {
         "server.url",
         .serverURL,
         fallback: .localhost,
-        names: SettingNames(flagAliases: ["server"]),
+        names: SettingNames(onlyFlags: ["server"]),
         help: "Base URL of the control plane."
     )
     package static let apiKey = Setting<Secret?>(
         "api_key",
         .secret,
         derived: "none: requests go out unauthenticated",
-        names: SettingNames(credential: "certctl-api-key"),
+        names: SettingNames(onlyFlags: ["api-key", "api-key-file"], credential: "certctl-api-key"),
         help: "Key that authenticates requests."
     )
     package static let caBundlePath = Setting<String?>(
         "server.ca_bundle_path",
         .path,
         derived: "the CA in the local data directory for this host, else the roots of the system",
-        names: SettingNames(flagAliases: ["ca-bundle"]),
+        names: SettingNames(onlyFlags: ["ca-bundle"]),
         help: "PEM file with the only CAs that may vouch for the server."
     )
     package static let insecureSkipVerify = Setting<Bool>(
         "server.tls.insecure_skip_verify",
         .bool,
         fallback: false,
-        names: SettingNames(flagAliases: ["insecure"]),
+        names: SettingNames(onlyFlags: ["insecure"]),
         help: "Do not verify the certificate of the server. For development, on this host only."
     )
     package static let allowInsecure = Setting<Bool>(
         "allow_insecure",
         .bool,
         fallback: false,
-        names: SettingNames(inFile: false),
+        names: SettingNames(onlyFlags: [], inFile: false),
         help: "Accept --insecure towards other hosts as well."
     )
     package static let format = Setting<OutputFormat>(
@@ -53,6 +53,7 @@ package enum CLISettings {
         "data_dir",
         .path,
         derived: "/var/lib/certctl for root and systemd, else ~/.local/share/certctl",
+        names: SettingNames(onlyFlags: []),
         help: "Data directory of a server on this host, whose CA is trusted for localhost."
     )
     package static let context = Setting<String?>(
@@ -66,7 +67,7 @@ package enum CLISettings {
         "config",
         .path,
         derived: "~/.config/certctl/credentials.toml",
-        names: SettingNames(flagAliases: ["credentials"], inFile: false),
+        names: SettingNames(onlyFlags: ["credentials"], inFile: false),
         help: "Credentials file with contexts; mode 0600 is required."
     )
 

@@ -68,6 +68,8 @@ package struct SettingNames: Sendable {
     let environmentAliases: [String]
     /// Accepted flags besides the derived one, without hyphens.
     let flagAliases: [String]
+    /// The only accepted flags, of a program that declares its flags itself.
+    let onlyFlags: [String]?
     /// The file name of a systemd credential that carries the value.
     let credential: String?
     /// False for settings that say where the configuration file is.
@@ -76,11 +78,13 @@ package struct SettingNames: Sendable {
     package init(
         environmentAliases: [String] = [],
         flagAliases: [String] = [],
+        onlyFlags: [String]? = nil,
         credential: String? = nil,
         inFile: Bool = true
     ) {
         self.environmentAliases = environmentAliases
         self.flagAliases = flagAliases
+        self.onlyFlags = onlyFlags
         self.credential = credential
         self.inFile = inFile
     }
@@ -128,13 +132,14 @@ package struct SettingDeclaration: Sendable {
         "CERTCTL_" + key.uppercased().replacing(".", with: "_")
     }
 
-    /// The long flag without its hyphens.
+    /// The long flag that is derived from the key, without its hyphens.
     package var flagName: String {
         key.replacing(".", with: "-").replacing("_", with: "-")
     }
 
     var environmentNames: [String] { [environmentName] + names.environmentAliases }
-    package var flagNames: [String] { [flagName] + names.flagAliases }
+    /// Every accepted long flag without its hyphens.
+    package var flagNames: [String] { names.onlyFlags ?? [flagName] + names.flagAliases }
     /// A setting that locates the configuration file has no `_FILE` variant: the name would be taken twice.
     var hasFileVariant: Bool { names.inFile }
 }

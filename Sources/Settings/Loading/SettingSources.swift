@@ -81,7 +81,7 @@ struct SettingSources {
             violations.append(SettingViolation(subject: subject, message: "\(path) \(problem.text)", kind: kind))
             return nil
         case .success(let content):
-            if setting.isSecret, !host.protects(content) {
+            if setting.isSecret, !host.protects(content, at: path) {
                 violations.append(
                     SettingViolation(
                         subject: subject,
@@ -188,7 +188,7 @@ struct SettingSources {
             return
         }
         if value == .text("") { return }
-        if setting.isSecret, !host.protects(content) {
+        if setting.isSecret, !host.protects(content, at: path) {
             violations.append(
                 SettingViolation(
                     subject: place,

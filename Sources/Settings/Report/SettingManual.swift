@@ -7,7 +7,7 @@ package struct SettingManual: Sendable {
     /// Everything about one setting, or `nil` with a suggestion when no setting has that name.
     package func explanation(of name: String) -> Result<String, UnknownSetting> {
         guard let setting = program.setting(named: name) else {
-            let names = program.settings.flatMap { [$0.key, $0.environmentName, "--\($0.flagName)"] }
+            let names = program.settings.flatMap { [$0.key, $0.environmentName] + $0.flagNames.map { "--\($0)" } }
             return .failure(
                 UnknownSetting(
                     name: name,
@@ -22,6 +22,7 @@ package struct SettingManual: Sendable {
     private static func text(of setting: SettingDeclaration) -> String {
         var environment = setting.environmentNames.joined(separator: ", ")
         if setting.hasFileVariant { environment += ", \(setting.environmentName)_FILE" }
+        let flags = setting.flagNames.map { "--\($0)" }.joined(separator: ", ")
         var lines = [
             setting.key,
             "  \(setting.help)",
@@ -29,7 +30,7 @@ package struct SettingManual: Sendable {
             "  type         \(setting.kind): \(setting.expectation)",
             "  default      \(setting.fallbackText ?? "none")",
             "  environment  \(environment)",
-            "  flag         \(setting.flagNames.map { "--\($0)" }.joined(separator: ", "))",
+            "  flag         \(flags.isEmpty ? "none" : flags)",
             "  reload       \(setting.reload == .hot ? "while running" : "needs a restart")",
         ]
         if let credential = setting.names.credential { lines.append("  credential   \(credential) (systemd)") }

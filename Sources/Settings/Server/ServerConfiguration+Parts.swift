@@ -116,11 +116,11 @@ package struct ServerSecrets: Sendable {
     /// Values that documents and examples have published.
     private static let published = ["change-me", "changeme", "change_me", "replace-with-", "test-key-", "password123"]
 
-    init(reading reader: inout SettingReader, isShared: Bool) {
+    init(reading reader: inout SettingReader, needsKey: Bool) {
         bootstrapToken = Self.read(ServerSettings.bootstrapToken, &reader)
         agentBootstrapToken = Self.read(ServerSettings.agentBootstrapToken, &reader)
         encryptionKey = Self.read(ServerSettings.configEncryptionKey, &reader)
-        if isShared, encryptionKey == nil, !reader.isRejected(ServerSettings.configEncryptionKey) {
+        if needsKey, encryptionKey == nil, !reader.isRejected(ServerSettings.configEncryptionKey) {
             reader.reject(
                 ServerSettings.configEncryptionKey,
                 because: "must be set with PostgreSQL, because every replica has to read what another one sealed; "
@@ -129,12 +129,13 @@ package struct ServerSecrets: Sendable {
         }
     }
 
+    static func isPublished(_ text: String) -> Bool {
+        published.contains { text.lowercased().hasPrefix($0) }
+    }
+
     private static func read(_ setting: Setting<Secret?>, _ reader: inout SettingReader) -> Secret? {
         guard let secret = reader.read(setting) else { return nil }
-        let isPublished = secret.withText { text in
-            published.contains { text.lowercased().hasPrefix($0) }
-        }
-        if isPublished {
+        if secret.withText(isPublished) {
             reader.reject(
                 setting, because: "is a sample value that everybody knows; create one: openssl rand -base64 32")
         }

@@ -9,6 +9,7 @@ package struct ServerConfiguration: Configuration {
     package let database: DatabaseConfiguration
     package let logging: LoggingConfiguration
     package let secrets: ServerSecrets
+    package let access: AccessConfiguration
     package let rateLimit: RateLimitConfiguration
     package let schedule: ScheduleConfiguration
     package let deployment: DeploymentDefaults
@@ -24,7 +25,10 @@ package struct ServerConfiguration: Configuration {
     package let idempotencyTTL: Duration
     package let eventsRetention: Duration
 
-    package init(reading reader: inout SettingReader) {
+    package init(reading reader: inout SettingReader) { self.init(reading: &reader, opensSecrets: true) }
+
+    /// - `opensSecrets`: Whether the program needs the key of what is sealed in the database.
+    fileprivate init(reading reader: inout SettingReader, opensSecrets: Bool) {
         _ = reader.read(ServerSettings.configFile)
         _ = reader.read(ServerSettings.strictEnvironment)
         let dataDirectory = DataDirectory.resolve(ServerSettings.dataDirectory, &reader)
@@ -36,7 +40,8 @@ package struct ServerConfiguration: Configuration {
             thresholds: reader.read(ServerSettings.logLevel),
             format: reader.read(ServerSettings.logFormat)
         )
-        secrets = ServerSecrets(reading: &reader, isShared: database.isShared)
+        secrets = ServerSecrets(reading: &reader, needsKey: opensSecrets && database.isShared)
+        access = AccessConfiguration(reading: &reader)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)
@@ -55,6 +60,17 @@ package struct ServerConfiguration: Configuration {
         shutdownBudget = .seconds(budget > 0 ? budget : 30)
         idempotencyTTL = reader.read(ServerSettings.idempotencyTTL)
         eventsRetention = reader.read(ServerSettings.eventsRetention)
+    }
+}
+
+/// The settings of the server for a program that looks at the schema alone and opens nothing that is sealed.
+package struct SchemaConfiguration: Configuration {
+    package static let program = Program.server
+
+    package let database: DatabaseConfiguration
+
+    package init(reading reader: inout SettingReader) {
+        database = ServerConfiguration(reading: &reader, opensSecrets: false).database
     }
 }
 

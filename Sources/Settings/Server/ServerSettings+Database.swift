@@ -35,7 +35,7 @@ extension ServerSettings {
     )
     package static let databaseConnectionLifetime = Setting<Duration>(
         "database.conn_max_lifetime",
-        .duration.within(.seconds(10) ... .days(7)),
+        .duration.within(.seconds(1) ... .days(7)),
         fallback: .minutes(30),
         help: "Age at which a PostgreSQL connection is replaced, give or take a tenth."
     )
@@ -55,7 +55,8 @@ extension ServerSettings {
         "migrations",
         .choice,
         fallback: .auto,
-        help: "auto: apply pending migrations at start. check: wait for another process to apply them. off: do nothing."
+        help: "auto: apply pending migrations at start. check: wait for another process to apply them. "
+            + "off: exit with 69 when any is pending."
     )
     package static let migrationsViaHook = Setting<Bool>(
         "migrations_via_hook",

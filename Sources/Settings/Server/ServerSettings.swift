@@ -107,13 +107,11 @@ package enum ServerSettings {
     package static let tlsCertificatePath = Setting<String?>(
         "server.tls.cert_path",
         .path,
-        reload: .hot,
         help: "PEM file with the certificate chain of the HTTPS listener, leaf first. Needs the key path too."
     )
     package static let tlsKeyPath = Setting<String?>(
         "server.tls.key_path",
         .path,
-        reload: .hot,
         help: "PEM file with the private key of the HTTPS listener."
     )
     package static let tlsMode = Setting<ServerTLSMode?>(
@@ -127,7 +125,6 @@ package enum ServerSettings {
         .hostNames,
         fallback: [],
         derived: "host name, localhost, 127.0.0.1, ::1 and the host of the public URL",
-        reload: .hot,
         help: "Names and addresses in the generated certificate."
     )
     package static let tlsReloadInterval = Setting<Duration>(
@@ -148,5 +145,5 @@ package enum ServerSettings {
             dataDirectory.declaration, configFile.declaration, strictEnvironment.declaration,
             tlsCertificatePath.declaration, tlsKeyPath.declaration, tlsMode.declaration, tlsNames.declaration,
             tlsReloadInterval.declaration,
-        ] + databaseSettings + operationSettings + lifecycleSettings + auditSettings
+        ] + databaseSettings + operationSettings + accessSettings + lifecycleSettings + auditSettings
 }

@@ -38,11 +38,21 @@ package struct SettingHost: Sendable {
 
     /// Whether a file that holds a secret is closed to others (specification, operations §3.6).
     ///
-    /// A group may read only what belongs to root and to a group of this process: so Kubernetes and systemd deliver.
-    func protects(_ file: FileContent) -> Bool {
+    /// A group may read only what belongs to root and to a group of this process: so Kubernetes delivers. Credentials of
+    /// systemd may show any group: an access list, whose mask the group bits are, lets the user of the unit read them,
+    /// and nobody else can enter their directory.
+    func protects(_ file: FileContent, at path: String) -> Bool {
         if file.mode & 0o027 != 0 { return false }
         guard file.mode & 0o040 != 0 else { return true }
+        if isCredential(path), file.owner == 0 || file.owner == effectiveUserID { return true }
         return file.owner == 0 && groups.contains(file.group)
+    }
+
+    /// Whether the path lies below `$CREDENTIALS_DIRECTORY`, which systemd makes for one unit.
+    private func isCredential(_ path: String) -> Bool {
+        guard let directory = environment["CREDENTIALS_DIRECTORY"], directory.hasPrefix("/") else { return false }
+        let prefix = directory.hasSuffix("/") ? directory : "\(directory)/"
+        return path.hasPrefix(prefix) && !path.split(separator: "/").contains("..")
     }
 
     private static func processEnvironment() -> [String: String] {

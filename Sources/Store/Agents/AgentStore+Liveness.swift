@@ -27,7 +27,8 @@ package struct AgentStatusChange: Hashable, Sendable {
 }
 
 extension AgentStore {
-    /// Stores heartbeats, several at once when a replica collects them; an older one never replaces a newer one.
+    /// Stores heartbeats, several at once when a replica collects them; an older one never replaces a newer one, unless
+    /// the newer one is of a time that has not come: the clock was set back.
     package func record(_ heartbeats: [Heartbeat], in tx: any Transaction) throws {
         var newest: [AgentID: Heartbeat] = [:]
         for beat in heartbeats where newest[beat.agentID].map({ $0.at < beat.at }) ?? true {
@@ -45,6 +46,7 @@ extension AgentStore {
             ON CONFLICT (agent_id) DO UPDATE SET last_heartbeat_at = excluded.last_heartbeat_at,
                 clock_offset_ms = excluded.clock_offset_ms, last_error = excluded.last_error
             WHERE agent_liveness.last_heartbeat_at < excluded.last_heartbeat_at
+                OR agent_liveness.last_heartbeat_at > \(tx.now + JobStore.clockTolerance)
             """
         )
     }

@@ -4,9 +4,13 @@ package import Query
 /// The agents and their liveness.
 package struct AgentStore: Sendable {
     /// How long an agent counts as online after its last heartbeat (`CERTCTL_AGENT_OFFLINE_AFTER`).
-    package let offlineAfter: Duration
+    package var offlineAfter: Duration { readOfflineAfter() }
+    private let readOfflineAfter: @Sendable () -> Duration
 
-    package init(offlineAfter: Duration = .minutes(5)) { self.offlineAfter = offlineAfter }
+    /// - `offlineAfter`: Asked each time, because the setting changes while the server runs.
+    package init(offlineAfter: @autoclosure @escaping @Sendable () -> Duration = .minutes(5)) {
+        readOfflineAfter = offlineAfter
+    }
 
     /// Reports agents whose clock differs by more than this as degraded.
     private static let mostClockOffsetMilliseconds = 60_000
@@ -141,6 +145,7 @@ package struct AgentStore: Sendable {
             """
         )
         guard changed == 1 else { throw StoreError.notFound(.agent, id: id.text) }
+        try tx.notify(.access, payload: id.text)
     }
 
     /// Ends the validity of the replaced key, once the new one was used.
@@ -152,5 +157,6 @@ package struct AgentStore: Sendable {
             WHERE id = \(id) AND previous_api_key_hash IS NOT NULL
             """
         )
+        try tx.notify(.access, payload: id.text)
     }
 }

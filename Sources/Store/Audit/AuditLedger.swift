@@ -30,7 +30,7 @@ package struct AuditLedger: Sendable {
     /// Seals the next events, at most `limit`, in the order in which they were written; how many there were.
     ///
     /// Whatever is committed is sealed. An event of a transaction that is still open is not visible and comes later;
-    /// nothing that depends on it can be visible before it (ADR-0006).
+    /// nothing that depends on it can be visible before it (ADR-0008).
     package func seal(limit: Int, in tx: any Transaction) throws -> Int {
         let rows = try tx.rows(
             """

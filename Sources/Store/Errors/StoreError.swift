@@ -55,7 +55,8 @@ package enum StoreError: Error, Hashable, Sendable {
         case .stale(let entity, let id, let current):
             ServiceError(
                 .preconditionFailed,
-                "\(entity.rawValue) \(id) has changed since it was read: it is at version \(current); read it again"
+                "\(entity.rawValue) \(id) has changed since it was read: it is at version \(current); read it again",
+                currentVersion: current
             )
         case .inUse(let entity, let id, let counts):
             ServiceError(.inUse, "\(entity.rawValue) \(id) is in use by \(Self.list(counts))", counts: counts)

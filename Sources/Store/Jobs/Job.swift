@@ -31,6 +31,8 @@ package struct Job: Hashable, Sendable {
     /// Ties the jobs of one renewal together.
     package let batchID: BatchID?
     package let trigger: JobTrigger
+    /// Of a deployment: writes and reloads although the target already has the files.
+    package let isForced: Bool
     package let requestedBy: Actor
     package let verificationStatus: VerificationStatus
     package let verifiedAt: Timestamp?
@@ -62,6 +64,7 @@ package struct Job: Hashable, Sendable {
         versionID = try row.optionalID("certificate_version_id")
         batchID = try row.optionalID("batch_id")
         trigger = try row.value("trigger")
+        isForced = try row.bool("is_forced")
         requestedBy = Actor(id: try row.text("requested_by"), type: try row.value("requested_by_type"))
         verificationStatus = try row.value("verification_status")
         verifiedAt = try row.optionalTime("verified_at")
@@ -84,7 +87,8 @@ package struct Job: Hashable, Sendable {
 package struct NewJob: Sendable {
     package let id: JobID
     package let type: JobType
-    package let certificateID: CertificateID
+    /// `nil` for the test of a target.
+    package let certificateID: CertificateID?
     package let targetID: TargetID?
     package let agentID: AgentID?
     package let status: JobStatus
@@ -94,6 +98,7 @@ package struct NewJob: Sendable {
     package let versionID: VersionID?
     package let batchID: BatchID?
     package let trigger: JobTrigger
+    package let isForced: Bool
     package let requestedBy: Actor
     /// Held while the job is open; no second job with the same key opens meanwhile.
     package let dedupeKey: String?
@@ -101,7 +106,7 @@ package struct NewJob: Sendable {
     package init(
         id: JobID,
         type: JobType,
-        certificateID: CertificateID,
+        certificateID: CertificateID?,
         targetID: TargetID? = nil,
         agentID: AgentID? = nil,
         status: JobStatus,
@@ -110,6 +115,7 @@ package struct NewJob: Sendable {
         versionID: VersionID? = nil,
         batchID: BatchID? = nil,
         trigger: JobTrigger,
+        isForced: Bool = false,
         requestedBy: Actor,
         dedupeKey: String?
     ) {
@@ -124,6 +130,7 @@ package struct NewJob: Sendable {
         self.versionID = versionID
         self.batchID = batchID
         self.trigger = trigger
+        self.isForced = isForced
         self.requestedBy = requestedBy
         self.dedupeKey = dedupeKey
     }
@@ -136,6 +143,8 @@ package struct NewJob: Sendable {
     package static func deploymentKey(_ certificate: CertificateID, to target: TargetID) -> String {
         "dep:\(certificate.text):\(target.text)"
     }
+
+    package static func testKey(_ target: TargetID) -> String { "test:\(target.text)" }
 }
 
 /// Which jobs a list shows; several values of one member mean any of them.

@@ -8,7 +8,7 @@ package struct AgentWork: Hashable, Sendable {
     package let commonName: String
     package let subjectAltNames: [String]
     package let profileID: ProfileID?
-    /// Present for deployments.
+    /// Present for deployments and tests.
     package let target: Target?
     /// The whole configuration of the target, sealed for its row; `nil` when it holds no secret.
     package let sealedTargetConfig: [UInt8]?
@@ -17,6 +17,15 @@ package struct AgentWork: Hashable, Sendable {
 }
 
 extension JobStore {
+    /// How far two clocks that agree may be apart.
+    static let clockTolerance = Duration.minutes(1)
+
+    /// Whether the time of a job has come.
+    ///
+    /// A job that was last written at a time which has not come yet was written before the clock was set back, and its
+    /// due time says nothing: it is due, instead of waiting until the clock has caught up.
+    func isDue(at now: Timestamp) -> SQL { "(scheduled_at <= \(now) OR updated_at > \(now + Self.clockTolerance))" }
+
     /// Claims issuances and renewals for a server: the oldest that are due, each with a lease.
     ///
     /// Servers that claim at the same time never get the same job. The due rows are materialized because PostgreSQL may
@@ -31,7 +40,7 @@ extension JobStore {
             """
             WITH due AS MATERIALIZED (
                 SELECT id FROM jobs
-                WHERE status = 'Pending' AND type IN ('Issuance', 'Renewal') AND scheduled_at <= \(tx.now)
+                WHERE status = 'Pending' AND type IN ('Issuance', 'Renewal') AND \(fragment: isDue(at: tx.now))
                 ORDER BY scheduled_at, id LIMIT \(limit)\(lock: .forUpdateSkipLocked)
             )
             UPDATE jobs SET status = 'Running', attempts = attempts + 1, started_at = \(tx.now),
@@ -48,12 +57,13 @@ extension JobStore {
         try tx.row(
             """
             SELECT 1 AS one FROM jobs
-            WHERE agent_id = \(agent) AND status IN ('Pending', 'AwaitingCSR') AND scheduled_at <= \(tx.now) LIMIT 1
+            WHERE agent_id = \(agent) AND status IN ('Pending', 'AwaitingCSR') AND \(fragment: isDue(at: tx.now))
+            LIMIT 1
             """
         ) != nil
     }
 
-    /// Hands an agent its work: deployments first, which become `Running` with a lease, then the jobs that wait for
+    /// Hands an agent its work: deployments and tests first, which become `Running` with a lease, then the jobs that wait for
     /// its CSR, which do not change.
     ///
     /// - `limit`: items of one answer.
@@ -78,8 +88,8 @@ extension JobStore {
                 """
                 WITH due AS MATERIALIZED (
                     SELECT id FROM jobs
-                    WHERE agent_id = \(agent) AND status = 'Pending' AND type = 'Deployment'
-                        AND scheduled_at <= \(tx.now)
+                    WHERE agent_id = \(agent) AND status = 'Pending' AND type IN ('Deployment', 'Validation')
+                        AND \(fragment: isDue(at: tx.now))
                     ORDER BY created_at, id LIMIT \(room)\(lock: .forUpdateSkipLocked)
                 )
                 UPDATE jobs SET status = 'Running', attempts = attempts + 1, started_at = \(tx.now),
@@ -92,7 +102,8 @@ extension JobStore {
         }
         let waiting: [JobID] = try tx.rows(
             """
-            SELECT id FROM jobs WHERE agent_id = \(agent) AND status = 'AwaitingCSR' AND scheduled_at <= \(tx.now)
+            SELECT id FROM jobs
+            WHERE agent_id = \(agent) AND status = 'AwaitingCSR' AND \(fragment: isDue(at: tx.now))
             ORDER BY created_at, id LIMIT \(max(0, limit - claimed.count))
             """
         ).map { try $0.id("id") }
@@ -104,17 +115,18 @@ extension JobStore {
         guard !ids.isEmpty else { return [] }
         let rows = try tx.rows(
             """
-            SELECT \(fragment: Self.qualifiedColumns), c.common_name, c.sans, c.certificate_profile_id,
+            SELECT \(fragment: Self.qualifiedColumns), COALESCE(c.common_name, '') AS common_name,
+                COALESCE(c.sans, '[]') AS sans, c.certificate_profile_id,
                 d.id AS d_id, d.name AS d_name, d.type AS d_type, d.agent_id AS d_agent_id, d.config AS d_config,
                 d.enabled AS d_enabled, d.last_tested_at AS d_last_tested_at, d.test_status AS d_test_status,
                 d.source AS d_source, d.retired_at AS d_retired_at, d.retired_reason AS d_retired_reason,
                 d.row_version AS d_row_version, d.created_at AS d_created_at, d.updated_at AS d_updated_at,
                 d.encrypted_config AS d_encrypted_config, v.fingerprint_sha256
             FROM jobs j
-            JOIN managed_certificates c ON c.id = j.certificate_id
+            LEFT JOIN managed_certificates c ON c.id = j.certificate_id
             LEFT JOIN deployment_targets d ON d.id = j.target_id
             LEFT JOIN certificate_versions v ON v.id = j.certificate_version_id
-            WHERE j.id IN \(list: ids) ORDER BY CASE WHEN j.type = 'Deployment' THEN 0 ELSE 1 END, j.created_at, j.id
+            WHERE j.id IN \(list: ids) ORDER BY CASE WHEN j.type IN ('Deployment', 'Validation') THEN 0 ELSE 1 END, j.created_at, j.id
             """
         )
         return try rows.map { row in
@@ -134,7 +146,7 @@ extension JobStore {
         j.id, j.type, j.certificate_id, j.target_id, j.agent_id, j.status, j.attempts, j.max_attempts, j.last_error,
         j.error_class, j.retry_scheduled, j.deployment_result, j.scheduled_at, j.started_at, j.completed_at,
         j.status_changed_at, j.lease_owner, j.lease_expires_at, j.certificate_version_id, j.batch_id, j.trigger,
-        j.requested_by, j.requested_by_type, j.verification_status, j.verified_at, j.verification_fingerprint,
+        j.is_forced, j.requested_by, j.requested_by_type, j.verification_status, j.verified_at, j.verification_fingerprint,
         j.verification_error, j.row_version, j.created_at, j.updated_at
         """
 

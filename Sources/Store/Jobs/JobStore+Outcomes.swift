@@ -179,8 +179,9 @@ extension JobStore {
     }
 
     private static func assignments(_ verification: Verification, now: Timestamp) -> [SQL] {
-        [
-            "verification_status = \(verification.status)", "verified_at = \(now)",
+        let lookedAt: Timestamp? = verification.status == .skipped ? nil : now
+        return [
+            "verification_status = \(verification.status)", "verified_at = \(lookedAt)",
             "verification_fingerprint = \(verification.fingerprintSHA256)",
             "verification_error = \(verification.error)",
         ]

@@ -14,14 +14,17 @@ extension JobStore {
     ///
     /// - `agentJobTTL`: jobs of agents that have been silent for so long are taken back even while their lease
     /// lasts.
+    /// - `except`: jobs whose holder is known to be at work.
     package func expireLeases(
         agentSilence agentJobTTL: Duration,
+        except busy: [JobID] = [],
         limit: Int,
         in tx: any Transaction
     ) throws -> TimedOutJobs {
+        let isIdle: SQL = busy.isEmpty ? "TRUE" : "id NOT IN \(list: busy)"
         let overdue: SQL = """
             SELECT id FROM jobs
-            WHERE status = 'Running'
+            WHERE status = 'Running' AND \(fragment: isIdle)
                 AND (lease_expires_at <= \(tx.now)
                     OR (started_at <= \(tx.now - agentJobTTL) AND EXISTS (
                         SELECT 1 FROM agent_liveness l
@@ -59,6 +62,24 @@ extension JobStore {
     private static let silence = "whoever held the job fell silent before reporting its end"
     private static let silenceClass: SQL = "CASE WHEN agent_id IS NULL THEN 'timeout' ELSE 'agent_offline' END"
 
+    /// Ends the leases that a clock which was set back has made longer than any lease is: they last `lease` from now.
+    ///
+    /// Whoever lives renews its lease before that.
+    package func shortenLeases(to lease: Duration, limit: Int, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            UPDATE jobs SET lease_expires_at = \(tx.now + lease), updated_at = \(tx.now),
+                row_version = row_version + 1
+            WHERE id IN (
+                SELECT id FROM jobs
+                WHERE status = 'Running' AND updated_at > \(tx.now + Self.clockTolerance)
+                    AND lease_expires_at > \(tx.now + lease)
+                LIMIT \(limit)
+            ) AND status = 'Running'
+            """
+        )
+    }
+
     /// Ends the wait for CSRs that began before `deadline`: an attempt is spent, and another one comes at `retryAt`
     /// while any are left.
     package func timeOutCSRs(
@@ -94,10 +115,11 @@ extension JobStore {
         let jobs = try tx.rows(
             """
             WITH due AS MATERIALIZED (
-                SELECT id FROM jobs WHERE status = 'Failed' AND retry_scheduled AND scheduled_at <= \(tx.now)
+                SELECT id FROM jobs WHERE status = 'Failed' AND retry_scheduled AND \(fragment: isDue(at: tx.now))
                 ORDER BY scheduled_at LIMIT \(limit)\(lock: .forUpdateSkipLocked)
             )
             UPDATE jobs SET status = \(fragment: Self.queueStatus), retry_scheduled = FALSE,
+                scheduled_at = CASE WHEN scheduled_at > \(tx.now) THEN \(tx.now) ELSE scheduled_at END,
                 status_changed_at = \(tx.now), updated_at = \(tx.now), row_version = row_version + 1
             WHERE id IN (SELECT id FROM due) AND status = 'Failed' AND retry_scheduled
             RETURNING \(fragment: Self.columns)

@@ -8,7 +8,7 @@ package struct JobStore: Sendable {
     static let columns: SQL = """
         id, type, certificate_id, target_id, agent_id, status, attempts, max_attempts, last_error, error_class,
         retry_scheduled, deployment_result, scheduled_at, started_at, completed_at, status_changed_at, lease_owner,
-        lease_expires_at, certificate_version_id, batch_id, trigger, requested_by, requested_by_type,
+        lease_expires_at, certificate_version_id, batch_id, trigger, is_forced, requested_by, requested_by_type,
         verification_status, verified_at, verification_fingerprint, verification_error, row_version, created_at,
         updated_at
         """
@@ -40,8 +40,8 @@ package struct JobStore: Sendable {
             """
             INSERT INTO jobs (
                 id, type, certificate_id, target_id, agent_id, status, max_attempts, scheduled_at, status_changed_at,
-                certificate_version_id, batch_id, trigger, requested_by, requested_by_type, dedupe_key, created_at,
-                updated_at
+                certificate_version_id, batch_id, trigger, is_forced, requested_by, requested_by_type, dedupe_key,
+                created_at, updated_at
             ) VALUES \(fragment: SQL.joined(jobs.map { Self.values($0, now: tx.now) }, by: ", "))
             ON CONFLICT DO NOTHING RETURNING id
             """
@@ -59,7 +59,7 @@ package struct JobStore: Sendable {
         (
             \(job.id), \(job.type), \(job.certificateID), \(job.targetID), \(job.agentID), \(job.status),
             \(job.maxAttempts), \(job.scheduledAt ?? now), \(now), \(job.versionID), \(job.batchID), \(job.trigger),
-            \(job.requestedBy.id), \(job.requestedBy.type), \(job.dedupeKey), \(now), \(now)
+            \(job.isForced), \(job.requestedBy.id), \(job.requestedBy.type), \(job.dedupeKey), \(now), \(now)
         )
         """
     }
@@ -90,12 +90,16 @@ package struct JobStore: Sendable {
         return job
     }
 
-    package func list(_ request: ListRequest<JobFilter, JobSort>, in tx: any Transaction) throws -> Page<Job> {
+    package func list(
+        _ request: ListRequest<JobFilter, JobSort>,
+        within clearance: Clearance,
+        in tx: any Transaction
+    ) throws -> Page<Job> {
         let listing = Listing(
             request,
             columns: Self.columns,
             source: "jobs",
-            conditions: request.filter.conditions,
+            conditions: request.filter.conditions + clearance.jobConditions,
             key: request.sort.key,
             id: "id"
         )

@@ -17,7 +17,8 @@ package struct LeaderLease: Sendable {
 
     /// Takes the lease when it is free or over, or extends it when `holder` has it.
     ///
-    /// Taking it raises the epoch; extending keeps it. A holder whose lease ran out takes it anew.
+    /// Taking it raises the epoch; extending keeps it. A holder whose lease ran out takes it anew. A lease that would last
+    /// longer than any does was given before the clock was set back; it is free too, or nobody would lead until then.
     ///
     /// - Returns: The epoch of `holder`; `nil` while somebody else leads.
     package func hold(
@@ -34,7 +35,8 @@ package struct LeaderLease: Sendable {
                 epoch = CASE WHEN \(fragment: isMine) THEN epoch ELSE epoch + 1 END,
                 acquired_at = CASE WHEN \(fragment: isMine) THEN acquired_at ELSE \(tx.now) END,
                 holder = \(holder), host = \(host), pid = \(processID), expires_at = \(tx.now + length)
-            WHERE id = 1 AND (holder IS NULL OR expires_at <= \(tx.now) OR holder = \(holder))
+            WHERE id = 1 AND (holder IS NULL OR expires_at <= \(tx.now) OR expires_at > \(tx.now + length * 4)
+                OR holder = \(holder))
             RETURNING epoch
             """
         )

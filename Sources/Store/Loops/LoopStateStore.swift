@@ -43,6 +43,13 @@ package struct LoopStateStore: Sendable {
         try tx.rows("SELECT \(fragment: Self.columns) FROM scheduler_state ORDER BY loop").map { try LoopState($0) }
     }
 
+    /// Brings a due time forward that lies too far away; never puts one off.
+    package func advance(_ loop: String, to dueAt: Timestamp, in tx: any Transaction) throws {
+        try tx.execute(
+            "UPDATE scheduler_state SET next_due_at = \(dueAt) WHERE loop = \(loop) AND next_due_at > \(dueAt)"
+        )
+    }
+
     /// Stores how a run ended and when the next one is due. A leader of an older epoch changes nothing.
     ///
     /// - `epoch`: the epoch of the leader; zero for loops that every replica runs.

@@ -48,4 +48,7 @@ struct CommentDirective {
 
     /// Speaks of the whole file and not of the next statement.
     var isAboutFile: Bool { text.hasPrefix("compat-floor ") }
+
+    /// Speaks to the guard (`certctl db lint`) and not to the runner.
+    var isForLint: Bool { text.hasPrefix("lint-allow ") }
 }

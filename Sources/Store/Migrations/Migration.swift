@@ -33,4 +33,11 @@ package struct Migration: Hashable, Sendable {
         }
         return nil
     }
+
+    /// What taking it back loses, from the comment that its down file begins with.
+    package var dataLoss: String {
+        let head = (down ?? "").split(separator: "\n", omittingEmptySubsequences: false).prefix { $0.hasPrefix("--") }
+        let text = head.map { $0.dropFirst(2).drop { $0 == " " } }.joined(separator: " ")
+        return text.isEmpty ? "there is no down file" : text
+    }
 }

@@ -9,6 +9,8 @@ package struct MigrationError: Error, Hashable, Sendable, CustomStringConvertibl
         case newerSchema
         /// A statement failed.
         case statement
+        /// The database went away in the middle.
+        case unavailable
         /// The role lacks a privilege.
         case permission
         /// Another process kept the lock for the whole wait.

@@ -35,6 +35,10 @@ enum MigrationLedger {
         }
     }
 
+    static func exists(over connection: any MigrationConnection) throws(DatabaseError) -> Bool {
+        try !connection.rows(presence(on: connection.engine)).isEmpty
+    }
+
     static func create(over connection: any MigrationConnection) throws(DatabaseError) {
         let (text, time, number, strict) =
             connection.engine == .sqlite
@@ -71,6 +75,10 @@ enum MigrationLedger {
                 duration_ms = excluded.duration_ms, compat_floor = excluded.compat_floor, state = excluded.state
             """
         )
+    }
+
+    static func remove(_ version: String, over connection: any MigrationConnection) throws(DatabaseError) {
+        try connection.execute("DELETE FROM schema_migrations WHERE version = \(version)")
     }
 
     private static func presence(on engine: Engine) -> SQL {

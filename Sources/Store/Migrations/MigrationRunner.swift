@@ -33,6 +33,7 @@ package struct MigrationRunner: Sendable {
     private let patience: Patience
     private let time: TimeSource
     private let log: Logger
+    private let observe: @Sendable (MigrationEvent) -> Void
 
     package init(
         database: any MigratableDatabase,
@@ -40,7 +41,8 @@ package struct MigrationRunner: Sendable {
         binaryVersion: String,
         patience: Patience = Patience(),
         time: TimeSource,
-        log: Logger
+        log: Logger,
+        observe: @escaping @Sendable (MigrationEvent) -> Void = { _ in }
     ) {
         self.database = database
         self.ladder = ladder
@@ -48,6 +50,7 @@ package struct MigrationRunner: Sendable {
         self.patience = patience
         self.time = time
         self.log = log
+        self.observe = observe
     }
 
     /// Compares ledger and ladder; one read, no lock.
@@ -71,23 +74,48 @@ package struct MigrationRunner: Sendable {
     package func migrate() async throws -> [String] {
         let before = try await status()
         try before.verify(binaryVersion: binaryVersion)
-        guard !before.pending.isEmpty else { return [] }
+        guard !before.pending.isEmpty else {
+            observe(.finished(before))
+            return []
+        }
         return try await database.migrate { connection in
             try acquireLock(over: connection)
             defer { connection.unlock() }
-            return try applyPending(over: connection)
+            let applied = try applyPending(over: connection)
+            observe(.finished(MigrationStatus(ladder: ladder, ledger: try MigrationLedger.read(over: connection))))
+            return applied
+        }
+    }
+
+    /// Takes back the newest `count` migrations, newest first; the versions that are gone.
+    ///
+    /// - Throws: ``MigrationError``, also when the ledger does not fit the ladder.
+    @discardableResult
+    package func revert(_ count: Int) async throws -> [String] {
+        try await database.migrate { connection in
+            try acquireLock(over: connection)
+            defer { connection.unlock() }
+            let status = MigrationStatus(ladder: ladder, ledger: try MigrationLedger.read(over: connection))
+            var reverted: [String] = []
+            for migration in try status.newest(count, of: ladder) {
+                try MigrationStep(migration: migration, binaryVersion: binaryVersion, connection: connection).revert()
+                reverted.append(migration.version)
+                log.warning("migration taken back", metadata: ["version": "\(migration.version)"])
+            }
+            return reverted
         }
     }
 
     // MARK: - Under the lock
 
     private func applyPending(over connection: any MigrationConnection) throws -> [String] {
-        try MigrationLedger.create(over: connection)
+        try prepareLedger(over: connection)
         // Another process may have finished while this one waited for the lock.
         let status = MigrationStatus(ladder: ladder, ledger: try MigrationLedger.read(over: connection))
         try status.verify(binaryVersion: binaryVersion)
         var applied: [String] = []
-        for migration in status.pending {
+        for (index, migration) in status.pending.enumerated() {
+            observe(.applying(version: migration.version, position: index + 1, count: status.pending.count))
             let step = MigrationStep(migration: migration, binaryVersion: binaryVersion, connection: connection)
             let duration = try step.apply()
             applied.append(migration.version)
@@ -101,12 +129,24 @@ package struct MigrationRunner: Sendable {
         return applied
     }
 
+    /// Made only where it is missing: the role may lack the right to make tables.
+    private func prepareLedger(over connection: any MigrationConnection) throws {
+        do throws(DatabaseError) {
+            guard try !MigrationLedger.exists(over: connection) else { return }
+            try MigrationLedger.create(over: connection)
+        } catch {
+            let failure = MigrationFailure(fileName: "schema_migrations", isTransactional: true)
+            throw failure.error(error, at: "making the ledger")
+        }
+    }
+
     private func acquireLock(over connection: any MigrationConnection) throws {
         let start = ContinuousClock.now
         let limit = connection.engine == .sqlite ? Duration.zero : patience.lock
         var nextReport = patience.lockReport
         while true {
             guard case .heldBy(let holder) = try connection.tryLock() else { return }
+            observe(.waitingForLock(holder: holder))
             let waited = ContinuousClock.now - start
             guard waited < limit else { throw locked(by: holder, after: waited) }
             if waited >= nextReport {
@@ -136,7 +176,8 @@ package struct MigrationRunner: Sendable {
         while true {
             let status = try await status()
             try status.verify(binaryVersion: binaryVersion)
-            guard !status.pending.isEmpty else { return }
+            guard !status.pending.isEmpty else { return observe(.finished(status)) }
+            observe(.waitingForOthers(pending: status.pending.count))
             guard ContinuousClock.now < deadline else {
                 throw pending(status.pending, what: "were not applied by another process within \(patience.check)")
             }
@@ -150,6 +191,7 @@ package struct MigrationRunner: Sendable {
         guard status.pending.isEmpty else {
             throw pending(status.pending, what: "are not applied, and this release needs them")
         }
+        observe(.finished(status))
     }
 
     private func pending(_ migrations: [Migration], what: String) -> MigrationError {

@@ -39,6 +39,21 @@ package struct MigrationStatus: Hashable, Sendable {
         }
     }
 
+    /// The applied migrations that a downgrade by `count` takes back, newest first.
+    package func newest(_ count: Int, of ladder: MigrationLadder) throws(MigrationError) -> [Migration] {
+        if let version = mismatched.first { throw Self.changed(version) }
+        if let migration = unknown.first { throw Self.missing(migration.version) }
+        let done = Set(applied.map(\.version))
+        let migrations = ladder.migrations.filter { done.contains($0.version) }
+        guard count > 0, count <= migrations.count else {
+            throw MigrationError(
+                .history, subject: "\(count)", what: "\(migrations.count) migrations are applied to this database",
+                remedy: "Name a number from 1 to \(migrations.count)."
+            )
+        }
+        return migrations.suffix(count).reversed()
+    }
+
     private static func changed(_ version: String) -> MigrationError {
         MigrationError(
             .history,
@@ -72,8 +87,9 @@ package struct MigrationStatus: Hashable, Sendable {
             .history,
             subject: migration.fileName,
             what: "it is not applied although the later \(later) is",
-            remedy: "Restore the row in schema_migrations if the migration did run, or restore a backup; migrations "
-                + "are never applied out of order."
+            remedy: "Migrations are never applied out of order, and each can be repeated: take the later rows out with "
+                + "DELETE FROM schema_migrations WHERE version > '\(migration.version)' and start again, or restore the "
+                + "backup that the ledger comes from."
         )
     }
 }

@@ -6,9 +6,23 @@ struct MigrationStep {
     let migration: Migration
     let binaryVersion: String
     let connection: any MigrationConnection
+    private let failure: MigrationFailure
+
+    init(
+        migration: Migration,
+        binaryVersion: String,
+        connection: any MigrationConnection,
+        failure: MigrationFailure? = nil
+    ) {
+        self.migration = migration
+        self.binaryVersion = binaryVersion
+        self.connection = connection
+        self.failure =
+            failure ?? MigrationFailure(fileName: migration.fileName, isTransactional: migration.isTransactional)
+    }
 
     func apply() throws(MigrationError) -> Duration {
-        let statements = try parse()
+        let statements = try parse(migration.up)
         let start = ContinuousClock.now
         if migration.isTransactional {
             try applyTransactionally(statements, since: start)
@@ -18,13 +32,13 @@ struct MigrationStep {
         return .now - start
     }
 
-    private func parse() throws(MigrationError) -> [MigrationStatement] {
+    private func parse(_ text: String) throws(MigrationError) -> [MigrationStatement] {
         do throws(StatementSyntaxError) {
-            return try StatementSplitter.split(migration.up, for: connection.engine)
+            return try StatementSplitter.split(text, for: connection.engine)
         } catch {
             throw MigrationError(
                 .ladder,
-                subject: migration.fileName,
+                subject: failure.fileName,
                 what: "line \(error.line): \(error.reason)",
                 remedy: "Correct the file; nothing of it was applied."
             )
@@ -77,7 +91,9 @@ struct MigrationStep {
             if let column = statement.unlessColumn, try exists(column) { return }
             try connection.run(statement.text)
         } catch {
-            throw failure(error, at: "statement \(statement.number) (line \(statement.line))")
+            throw failure.error(
+                error, at: "statement \(statement.number) (line \(statement.line)), \(statement.excerpt),"
+            )
         }
     }
 
@@ -88,44 +104,38 @@ struct MigrationStep {
     }
 
     private func ledger(_ body: () throws(DatabaseError) -> Void) throws(MigrationError) {
-        do throws(DatabaseError) { try body() } catch { throw failure(error, at: "the transaction or its ledger row") }
-    }
-
-    private func failure(_ error: DatabaseError, at place: String) -> MigrationError {
-        MigrationError(
-            error.kind == .permissionDenied || error.kind == .readOnly ? .permission : .statement,
-            subject: migration.fileName,
-            what: "\(place) failed with \(error.sqlState)\(constraint(of: error)): \(error.message)",
-            remedy: remedy(for: error.kind)
-        )
-    }
-
-    private func constraint(of error: DatabaseError) -> String {
-        switch error.kind {
-        case .uniqueViolation(let name), .foreignKeyViolation(let name), .checkViolation(let name):
-            name.isEmpty ? "" : " on constraint \(name)"
-        case .notNullViolation(let column): " on column \(column)"
-        case .retryable, .unavailable, .authenticationFailed, .permissionDenied, .readOnly, .diskFull, .corrupt,
-            .statement:
-            ""
+        do throws(DatabaseError) {
+            try body()
+        } catch {
+            throw failure.error(error, at: "the transaction or its ledger row")
         }
     }
+}
 
-    private func remedy(for kind: DatabaseError.Kind) -> String {
-        let state =
-            migration.isTransactional
-            ? "The step was rolled back and earlier ones are kept"
-            : "The step is marked as running and will be repeated"
-        return switch kind {
-        case .permissionDenied, .readOnly:
-            "\(state). Run `certctl db migrate --url …` with the role that owns the schema, or grant it the right."
-        case .diskFull: "\(state). Free disk space for the database, then start again."
-        case .retryable: "\(state). Something holds a lock on the table; start again when it has finished."
-        case .unavailable: "\(state). Start again when the database is reachable."
-        case .uniqueViolation, .foreignKeyViolation, .checkViolation, .notNullViolation:
-            "\(state). Rows of this database contradict the new rule; correct them, then start again."
-        case .authenticationFailed, .corrupt, .statement:
-            "\(state). Report it with this message, and restore the backup if the schema was changed by hand."
+extension MigrationStep {
+    /// Runs the down file and takes the row out of the ledger, in one transaction.
+    func revert() throws(MigrationError) {
+        guard let down = migration.down else {
+            throw MigrationError(
+                .ladder, subject: migration.version, what: "there is no down file, so it cannot be taken back",
+                remedy: "Restore the backup made before the upgrade."
+            )
+        }
+        let step = MigrationStep(
+            migration: migration, binaryVersion: binaryVersion, connection: connection,
+            failure: MigrationFailure(fileName: migration.version + ".down.sql", isTransactional: true)
+        )
+        let statements = try step.parse(down)
+        do {
+            try step.ledger { () throws(DatabaseError) in try connection.begin() }
+            for statement in statements { try step.run(statement) }
+            try step.ledger { () throws(DatabaseError) in
+                try MigrationLedger.remove(migration.version, over: connection)
+                try connection.commit()
+            }
+        } catch {
+            connection.rollback()
+            throw error
         }
     }
 }

@@ -10,6 +10,13 @@ package struct MigrationStatement: Hashable, Sendable {
     package let line: Int
     /// The column that makes the statement unnecessary, from `-- certctl:unless-column table.column`.
     package let unlessColumn: ColumnReference?
+
+    /// Its beginning on one line, for messages.
+    package var excerpt: String {
+        let limit = 160
+        let line = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        return line.count > limit ? "`\(line.prefix(limit))…`" : "`\(line)`"
+    }
 }
 
 /// A column by its table.
@@ -207,7 +214,7 @@ package struct StatementSplitter {
         let from = position
         while let octet = peek(), octet != 0x0A { advance() }
         let comment = String(decoding: octets[from..<position], as: UTF8.self)
-        if let directive = CommentDirective(comment), start == nil, !directive.isAboutFile {
+        if let directive = CommentDirective(comment), start == nil, !directive.isAboutFile, !directive.isForLint {
             directives.append(directive.text)
         }
     }

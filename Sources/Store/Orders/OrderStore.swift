@@ -121,15 +121,20 @@ package struct OrderStore: Sendable {
 
     /// Gives up orders whose process ended between intent and result: created before `deadline` and still
     /// `submitting`. Their serial numbers stay taken.
+    ///
+    /// - `except`: orders whose process is known to be at work.
     package func abandon(
         submittedBefore deadline: Timestamp,
+        except busy: [OrderID] = [],
         limit: Int,
         in tx: any Transaction
     ) throws -> [IssuerOrder] {
-        try tx.rows(
+        let isIdle: SQL = busy.isEmpty ? "TRUE" : "id NOT IN \(list: busy)"
+        return try tx.rows(
             """
             WITH due AS MATERIALIZED (
-                SELECT id FROM issuer_orders WHERE state = 'submitting' AND created_at < \(deadline)
+                SELECT id FROM issuer_orders
+                WHERE state = 'submitting' AND created_at < \(deadline) AND \(fragment: isIdle)
                 ORDER BY created_at LIMIT \(limit)\(lock: .forUpdateSkipLocked)
             )
             UPDATE issuer_orders SET state = 'abandoned',

@@ -55,8 +55,7 @@ enum FileTargetFields {
                     "timeout",
                     .duration(.milliseconds(100) ... .seconds(300)),
                     title: "Timeout",
-                    description: "For each handshake.",
-                    defaultValue: "10s"
+                    description: "For each handshake; the agent's verify.timeout when absent."
                 ),
                 ConfigField(
                     "server_name",

@@ -17,6 +17,9 @@ package struct LogBootstrap: Sendable {
         self.sink = sink
     }
 
+    /// Every logger writes this form from now on.
+    package func use(_ format: LogFormat) { identity.format = format }
+
     /// A logger whose lines say `component`.
     package func logger(_ component: String) -> Logger {
         let (identity, levels, sink) = (identity, levels, sink)

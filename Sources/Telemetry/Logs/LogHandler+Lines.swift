@@ -35,6 +35,11 @@ package final class LogLevels: Sendable {
 
     package func set(_ base: LogThreshold) { state.withLock { $0.base = base.level } }
 
+    /// All of them at once.
+    package func replace(_ base: LogThreshold, components: [String: LogThreshold]) {
+        state.withLock { $0 = State(base: base.level, components: components.mapValues(\.level)) }
+    }
+
     /// `nil` lets the component follow the process again.
     package func set(_ threshold: LogThreshold?, for component: String) {
         state.withLock { $0.components[component] = threshold?.level }
@@ -45,12 +50,24 @@ package final class LogLevels: Sendable {
     }
 }
 
-/// What every line of a process carries.
-struct LogIdentity: Sendable {
+/// What every line of a process carries, and its form, which changes while the program runs.
+final class LogIdentity: Sendable {
     let instance: String
     let version: String
-    let format: LogFormat
     let time: TimeSource
+    private let currentFormat: Mutex<LogFormat>
+
+    init(instance: String, version: String, format: LogFormat, time: TimeSource) {
+        self.instance = instance
+        self.version = version
+        self.time = time
+        currentFormat = Mutex(format)
+    }
+
+    var format: LogFormat {
+        get { currentFormat.withLock { $0 } }
+        set { currentFormat.withLock { $0 = newValue } }
+    }
 }
 
 /// Makes one line for each event. The label of the logger is the component.

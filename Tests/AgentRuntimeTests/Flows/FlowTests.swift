@@ -68,6 +68,26 @@ struct FlowTests {
         #expect(slotFiles() == ["certver-1.key", "current", "slot.json"])
     }
 
+    @Test("a key lost between request and certificate fails the deployment, and the next order gets a new key")
+    func lostPendingKey() async throws {
+        let agent = try await started()
+        plane.change { $0.signsAtOnce = false }
+        plane.order("job-1")
+        await agent.workOnce()
+        try FileManager.default.removeItem(atPath: directory.path("keys/cert-web/pending.key"))
+        try plane.issuePending()
+        await agent.workOnce()
+        #expect(outcome("deploy-1") == ["Failed"])
+        #expect(target.current.installations == 0)
+        plane.change { $0.signsAtOnce = true }
+        plane.order("job-2")
+        await agent.workOnce()
+        await agent.workOnce()
+        #expect(outcome("deploy-2") == ["Completed"])
+        #expect(Set(plane.current.submittedKeys).count == 2)
+        #expect(target.current.installed?.leaf.subjectPublicKey == plane.current.submittedKeys.last)
+    }
+
     @Test("a CSR whose outcome is unknown goes again with the same key", arguments: [500, 502, 429])
     func unknownOutcome(status: Int) async throws {
         let agent = try await started()

@@ -14,7 +14,7 @@ struct JobBoardTests {
             DeploymentAssignment(
                 job: JobID(stored: job), attempt: attempt, certificate: CertificateID(stored: "cert-1"),
                 target: TargetID(stored: target), targetType: .nginx, config: JSONObject(), version: nil,
-                fingerprint: nil, leaseExpiresAt: nil, item: .null
+                fingerprint: nil, isForced: false, leaseExpiresAt: nil, item: .null
             )
         )
     }

@@ -38,6 +38,26 @@ struct WorkIntakeTests {
         #expect(work.version?.text == "certver-1")
         #expect(work.config["key_path"] == "/tls/key.pem")
         #expect(work.item == Self.deploymentItem)
+        #expect(!work.isForced)
+        guard case .work(.deployment(let forced)) = WorkIntake.assess(Self.changed(Self.deploymentItem, "force", true))
+        else { return #expect(Bool(false), "not a deployment") }
+        #expect(forced.isForced)
+    }
+
+    @Test("the test of a target needs no certificate; another validation is left alone")
+    func hostTest() throws {
+        var item = Self.changed(Self.changed(Self.deploymentItem, "type", "Validation"), "operation", "test")
+        item["certificate_id"] = nil
+        guard case .work(.test(let work)) = WorkIntake.assess(item) else {
+            return #expect(Bool(false), "not a test")
+        }
+        #expect(work.target.text == "tgt-1" && work.config["cert_path"] == "/tls/cert.pem" && work.attempt == 2)
+        for change in [("target_type", "NoSuchThing"), ("target_id", "../x")] as [(String, JSONValue)] {
+            #expect(failure(Self.changed(item, change.0, change.1))?.code == .configInvalid)
+        }
+        guard case .ignored = WorkIntake.assess(Self.changed(item, "operation", "verify")) else {
+            return #expect(Bool(false), "not ignored")
+        }
     }
 
     @Test("a signing request is understood with typed names, key and extensions")

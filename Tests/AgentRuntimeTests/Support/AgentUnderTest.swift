@@ -47,6 +47,7 @@ final class FakeTarget: Sendable {
         var running = 0
         var mostRunning = 0
         var error: DeploymentErrorCode?
+        var checks: [TargetCheck] = []
     }
 
     private let state = Mutex(State())
@@ -130,7 +131,11 @@ struct AgentUnderTest {
         )
         let csr = CSRFlow(session: session, keys: keys)
         let deployment = DeploymentFlow(session: session, keys: keys, installer: target.installer(on: host, time: time))
-        runner = JobRunner(session: session, csr: { await csr.run($0) }, deploy: { await deployment.run($0) })
+        let test = HostTestFlow(session: session, tester: HostTester { _ in target.current.checks })
+        runner = JobRunner(
+            session: session, csr: { await csr.run($0) }, deploy: { await deployment.run($0) },
+            test: { await test.run($0) }
+        )
         recovery = Recovery(session: session, keys: keys, recoverDeployments: { [] })
     }
 

@@ -34,7 +34,7 @@ final class NGINXServer: Sendable {
         try Self.write(Self.configuration(directory, port, otherPort), directory.path("nginx.conf"))
         process = try ChildProgram(Self.program, Self.arguments(directory), logs: directory.url)
         let pid = directory.path("nginx.pid")
-        let isUp = await eventually { FileManager.default.fileExists(atPath: pid) && !Self.workers(pid).isEmpty }
+        let isUp = await eventually { Self.workers(pid).count == 2 }
         try #require(isUp, "nginx: \(process.transcript)")
     }
 

@@ -21,6 +21,14 @@ struct FirstStartTests {
         }
         let ready = try await server.anonymous.get("/ready")
         #expect(ready.text("status") == "ready" && ready.text("db") == "reachable")
+        // What the banner offers beside the command is what works.
+        let lines = banner.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }
+        let body = try #require(lines.first { $0.hasPrefix("{\"token\"") })
+        let url = try #require(lines.last { $0.hasPrefix(server.baseURL + "/") })
+        let setup = try await server.anonymous.send("POST", String(url.dropFirst(server.baseURL.count)), body: body)
+        #expect(setup.status == 201 && setup.text("key_value") != nil, "\(setup.body)")
+        let again = try await server.anonymous.send("POST", String(url.dropFirst(server.baseURL.count)), body: body)
+        #expect(again.status == 410 && again.body.contains("certctl keys create"), "\(again.body)")
         #expect(await server.process.stop() == 0)
     }
 

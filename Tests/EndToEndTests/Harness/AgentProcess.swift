@@ -19,8 +19,14 @@ final class AgentProcess: @unchecked Sendable {
 
     var keyDirectory: URL { directory.url.appending(path: "keys") }
 
-    /// Creates an enrolment token, enrols, and runs the agent.
-    static func enroll(named name: String, with server: ControlPlane) async throws -> AgentProcess {
+    var stateDirectory: URL { directory.url.appending(path: "state") }
+
+    /// Creates an enrolment token, enrols, and runs the agent. `settings` win over the quick ones of the tests.
+    static func enroll(
+        named name: String,
+        with server: ControlPlane,
+        settings: [String: String] = [:]
+    ) async throws -> AgentProcess {
         let directory = try TemporaryDirectory("agent")
         let token = try await server.client.post("/api/v1/agents/enrollment-tokens", ["ttl_seconds": 600])
         try #require(token.status == 201, "\(token.body)")
@@ -34,7 +40,7 @@ final class AgentProcess: @unchecked Sendable {
             "CERTCTL_AGENT_POLL_INTERVAL": "1s",
             "CERTCTL_VERIFY_DELAY": "200ms",
             "CERTCTL_LOG_FORMAT": "json",
-        ]
+        ].merging(settings) { $1 }
         let enrolled = try await runProgram(
             ControlPlane.agentBinary,
             [
@@ -59,7 +65,13 @@ final class AgentProcess: @unchecked Sendable {
 
     func stop() async { await process.stop() }
 
-    private static func fingerprint(of certificate: String, logs: URL) async throws -> String {
+    /// Runs another verb of the agent program beside the running agent.
+    func command(_ arguments: [String]) async throws -> ProgramOutcome {
+        try await runProgram(ControlPlane.agentBinary, arguments, environment: environment, logs: directory.url)
+    }
+
+    /// The pin of a CA certificate, as settings write it.
+    static func fingerprint(of certificate: String, logs: URL) async throws -> String {
         let outcome = try await runProgram(
             "/usr/bin/openssl", ["x509", "-in", certificate, "-noout", "-fingerprint", "-sha256"], logs: logs
         )

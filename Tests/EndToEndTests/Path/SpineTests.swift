@@ -40,6 +40,7 @@ struct SpineTests {
         #expect(second != first)
         try await expectProof(of: second, on: server)
         try await expectKeyNeverLeft(agent: agent, server: server)
+        try await expectForce(server: server, nginx: nginx)
 
         await agent.stop()
         await nginx.stop()
@@ -83,6 +84,28 @@ struct SpineTests {
         #expect(["Active", "Expiring"].contains(certificate.text("status") ?? ""))
         let audit = try await server.client.get("/api/v1/audit?resource_id=mc-site&per_page=200")
         #expect(audit.body.contains("certificate_created"))
+    }
+
+    /// What is in place already is left alone, unless somebody insists.
+    private func expectForce(server: ControlPlane, nginx: NginxProcess) async throws {
+        let file = {
+            try FileManager.default.attributesOfItem(atPath: nginx.certificatePath)[.systemFileNumber] as? Int
+        }
+        let before = try #require(try file())
+        for (arguments, number, isUnchanged) in [([], 3, "true"), (["--force"], 4, "false")] {
+            let outcome = try await server.cli(["certs", "deploy", "mc-site"] + arguments)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            let deployment = try await server.deployment(to: "tgt-nginx", number: number)
+            #expect(deployment.isCompleted, "\(deployment.job)")
+            let metadata = deployment.result["metadata"] as? [String: Any]
+            #expect(metadata?["idempotent"] as? String == isUnchanged, "\(deployment.result)")
+            #expect((try file() == before) == (isUnchanged == "true"))
+            #expect((deployment.phase("reload") == nil) == (isUnchanged == "true"), "\(deployment.result)")
+            #expect(deployment.job["verification_status"] as? String == "success", "\(deployment.job)")
+        }
+        let audit = try await server.client.get("/api/v1/audit?resource_id=mc-site&action=deployment_triggered")
+        let events = audit.json["data"] as? [[String: Any]] ?? []
+        #expect(Set(events.map { $0["channel"] as? String }) == ["cli"], "\(audit.body)")
     }
 
     private func expectKeyNeverLeft(agent: AgentProcess, server: ControlPlane) async throws {

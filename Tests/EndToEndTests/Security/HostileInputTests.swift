@@ -119,6 +119,9 @@ struct HostileInputTests {
             200, try await client.put("/api/v1/teams/t-1", ["name": "uno"], headers: ["If-Match: \(tag)"]))
         let stale = try await client.put("/api/v1/teams/t-1", ["name": "eins"], headers: ["If-Match: \(tag)"])
         #expect(stale.status == 412 && stale.text("code") == "precondition_failed", "\(stale.body)")
+        #expect(stale.headers.lowercased().contains("\netag: \"v2\"\r"), "\(stale.headers)")
+        let foreign = try await client.put("/api/v1/teams/t-1", ["name": "eins"], headers: ["If-Match: \"abc\""])
+        #expect(foreign.status == 412 && foreign.headers.lowercased().contains("\netag: \"v2\"\r"))
         #expect(try await client.get("/api/v1/teams/t-1").text("name") == "uno")
         await server.stop()
     }

@@ -239,6 +239,13 @@ struct DispatcherTests {
             #expect(page.json["per_page"] == 50)
             let links = try #require(page.fields["link"])
             #expect(links.contains("</api/v1/teams?page=2&per_page=50>; rel=\"next\""))
+            #expect(links.contains("page=3&per_page=50>; rel=\"last\""))
+            for (size, hasNext) in [(1, true), (2, false)] {
+                let uncounted = try await stage.curl("/api/v1/teams?count=none&per_page=\(size)", "-H", Self.bearer)
+                #expect(uncounted.json["total"] == nil && uncounted.json["per_page"] == .integer(Int64(size)))
+                let links = try #require(uncounted.fields["link"])
+                #expect(!links.contains("last") && links.contains("\"next\"") == hasNext, "\(links)")
+            }
             let refused = try await stage.curl(
                 "/api/v1/teams?per_page=9999", "-H", Self.bearer, "-H", "Prefer: handling=strict")
             #expect(refused.status == 400)

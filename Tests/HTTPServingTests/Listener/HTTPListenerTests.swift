@@ -69,7 +69,7 @@ struct HTTPListenerTests {
     @Test(
         "a body beyond the limit is refused from its length, and while it streams", arguments: ["--http1.1", "--http2"])
     func bodies(version: String) async throws {
-        try await Stage.run(configure: { $0.limits.bodyBytes = 4_000 }) { stage in
+        try await Stage.run(configure: { $0.rules.limits.bodyBytes = 4_000 }) { stage in
             let directory = try TemporaryDirectory("body")
             let file = directory.path("body")
             try String(repeating: "x", count: 200_000).write(toFile: file, atomically: true, encoding: .utf8)
@@ -89,8 +89,8 @@ struct HTTPListenerTests {
     @Test("a client that sends its header slowly is cut off; so is one that never finishes its body")
     func slowClients() async throws {
         try await Stage.run(configure: {
-            $0.limits.headerTimeout = .milliseconds(1500)
-            $0.limits.requestTimeout = .milliseconds(500)
+            $0.rules.limits.headerTimeout = .milliseconds(1500)
+            $0.rules.limits.requestTimeout = .milliseconds(500)
         }) { stage in
             let slow = try await RawTLS.exchange(
                 port: stage.port, [.init("GET /health HTTP/1.1\r\n"), .init("Host: a\r\n", after: 0.3)]

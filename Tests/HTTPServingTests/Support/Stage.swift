@@ -47,7 +47,7 @@ struct Stage: Sendable {
             StageRoutes.handlers(state), routes: StageRoutes.all, environment: environment
         )
         let listener = try await HTTPListener.bind(
-            host: "127.0.0.1", port: 0, responder: dispatcher, material: material, limits: environment.limits,
+            host: "127.0.0.1", port: 0, responder: dispatcher, material: material, limits: environment.rules.limits,
             drain: drain
         )
         if isReady { state.markReady() }
@@ -141,6 +141,8 @@ struct StageAuthenticator: RequestAuthenticator {
             }
         }
     }
+
+    func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool { false }
 
     private func principal(_ name: String, _ permissions: Set<Permission>) -> Principal {
         Principal(

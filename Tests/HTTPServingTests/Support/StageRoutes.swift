@@ -14,6 +14,16 @@ enum StageRoutes {
         "slow", .get, "/api/v1/slow", "Takes a while.",
         responses: [.json(200, StatusAnswer.self, "At last.")], cli: .excluded(reason: "test")
     )
+    static let lasting = ProtectedRoute(
+        "lasting", .get, "/api/v1/lasting", .authenticated, isLongLived: true, "Says nothing for a while, then much.",
+        responses: [.json(200, StatusAnswer.self, "Much.")],
+        cli: .excluded(reason: "test")
+    )
+    static let endless = ProtectedRoute(
+        "endless", .get, "/api/v1/endless", .authenticated, isLongLived: true, "Writes until it is cut.",
+        responses: [.json(200, StatusAnswer.self, "Ever more.")],
+        cli: .excluded(reason: "test")
+    )
     static let broken = OpenRoute(
         "broken", .get, "/api/v1/broken", "Fails.",
         responses: [.json(200, StatusAnswer.self, "Never.")], cli: .excluded(reason: "test")
@@ -24,11 +34,16 @@ enum StageRoutes {
     )
 
     static let all: [Route] = [
-        echo.route, slow.route, broken.route, certificates.route, ServerRoutes.health.route, ServerRoutes.ready.route,
+        echo.route, slow.route, lasting.route, endless.route, broken.route, certificates.route,
+        ServerRoutes.health.route,
+        ServerRoutes.ready.route,
         ServerRoutes.events.route, TeamRoutes.create.route, TeamRoutes.get.route, TeamRoutes.patch.route,
         TeamRoutes.list.route, AgentRoutes.heartbeat.route, AgentRoutes.register.route, AgentRoutes.retired.route,
         AuthRoutes.bootstrap.route,
     ]
+
+    /// Of the lasting answer.
+    static let (pieces, pieceSize) = (500, 65_536)
 
     struct Leaky: Error { let text = "SELECT password FROM /etc/shadow" }
 
@@ -38,6 +53,18 @@ enum StageRoutes {
         table.on(slow) { _ in
             try await Task.sleep(for: .milliseconds(400))
             return .json(StatusAnswer("done"))
+        }
+        table.on(lasting) { _ in
+            .stream("application/json") { stream in
+                try await Task.sleep(for: .milliseconds(600))
+                for _ in 0..<pieces { try await stream.write(Array(repeating: 0x78, count: pieceSize)) }
+            }
+        }
+        table.on(endless) { _ in
+            // However much the kernel's buffers of a connection hold, it comes to an end.
+            .stream("application/json") { stream in
+                while true { try await stream.write(Array(repeating: 0x78, count: pieceSize)) }
+            }
         }
         table.on(broken) { _ in throw Leaky() }
         table.on(certificates) { context in
@@ -67,10 +94,14 @@ enum StageRoutes {
         }
         table.on(TeamRoutes.patch) { context in
             let patch = try context.request.decode(UpdateTeamRequest.self)
-            try context.condition.check(7)
+            guard context.condition == .none || context.condition == .anyOf([7]) else {
+                throw ServiceError(.preconditionFailed, "it is at version 7", currentVersion: 7)
+            }
             return .json(team(patch.name.resolved(from: "one"), version: 8), version: 8)
         }
-        table.on(TeamRoutes.list) { $0.request.pageAnswer([team("one", version: 1)], total: 120) }
+        table.on(TeamRoutes.list) { context in
+            context.request.pageAnswer([team("one", version: 1)], total: context.query.countsRows ? 120 : nil)
+        }
         table.on(AgentRoutes.heartbeat) { _ in .json(HeartbeatAnswer()) }
         table.on(AgentRoutes.register) { context in
             switch context.credential {

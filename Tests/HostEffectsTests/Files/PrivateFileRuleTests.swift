@@ -39,6 +39,25 @@ struct PrivateFileRuleTests {
         #expect(try PrivateFileRule.read(path) == [42])
     }
 
+    @Test(
+        "a credential of systemd shows an access list as group bits, and nobody else can enter its directory",
+        .enabled(if: geteuid() == 0),
+        arguments: [(0o440, 0, true), (0o400, 0, true), (0o440, 65534, false), (0o444, 0, false), (0o460, 0, false)]
+            as [(UInt32, UInt32, Bool)])
+    func credential(_ mode: UInt32, _ user: UInt32, _ isAccepted: Bool) throws {
+        let path = directory.path("key")
+        try FileSystem.live.create(path, [42])
+        try FileSystem.live.changeOwner(path, userID: user, groupID: 65534)
+        try FileSystem.live.changeMode(path, to: mode)
+        let read = { try PrivateFileRule.read(path, credentials: $0) }
+        if isAccepted {
+            #expect(try read(directory.url.path) == [42])
+        } else {
+            #expect(throws: FileError.self) { try read(directory.url.path) }
+        }
+        if mode & 0o040 != 0 { #expect(throws: FileError.self) { try read("/run/credentials/other.service") } }
+    }
+
     @Test("a mounted secret is a link, and what it leads to counts")
     func linkedSecret() throws {
         try FileSystem.live.create(directory.path("real"), [42])

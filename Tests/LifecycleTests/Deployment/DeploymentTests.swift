@@ -22,7 +22,7 @@ struct DeploymentFlowTests {
             id,
             of: agent,
             report,
-            by: Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil)
+            by: Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil, clearance: .system)
         )
     }
 
@@ -101,6 +101,18 @@ struct DeploymentFlowTests {
         }
     }
 
+    @Test("a deployment that nobody looked at says so and why, and was never verified", arguments: Engine.available)
+    func unverified(engine: Engine) async throws {
+        try await World.with(engine) { world async throws in
+            try await Self.issued(world)
+            let id = try #require(try await world.work.claim(for: Self.web).first).work.job.id
+            let result: JSONValue = ["verification": ["status": "skipped", "reason": "no endpoint is set"]]
+            let job = try await Self.report(world, id, JobReport(status: .completed, result: result))
+            #expect(job.verificationStatus == .skipped && job.verificationError == "no endpoint is set")
+            #expect(job.verifiedAt == nil)
+        }
+    }
+
     @Test("a failed deployment is retried after 1, 5 and no more minutes, never with a new issuance")
     func retries() async throws {
         try await World.with(.sqlite) { world async throws in
@@ -131,12 +143,14 @@ struct DeploymentFlowTests {
         }
     }
 
-    @Test("a report that trying again cannot help ends the job at once")
-    func permanentFailure() async throws {
+    @Test(
+        "a report that trying again cannot help ends the job at once",
+        arguments: ["config_invalid", "policy_denied", "key_missing", "key_mismatch", "rollback_failed"])
+    func permanentFailure(code: String) async throws {
         try await World.with(.sqlite) { world async throws in
             try await Self.issued(world)
             let item = try #require(try await world.work.claim(for: Self.web).first)
-            let report = JobReport(status: .failed, error: "no such key", errorCode: "config_invalid")
+            let report = JobReport(status: .failed, error: "no such key", errorCode: code)
             let failed = try await Self.report(world, item.work.job.id, report)
             #expect(failed.phase == .failed)
             #expect(failed.errorClass == .permanent)

@@ -33,8 +33,8 @@ struct GoldenHelpTests {
               owners                  People responsible for certificates.
               teams                   Teams that share responsibility for certificates.
               audit                   The audit trail.
-              auth                    Who you are, what you may do, API keys.
-              keys                    API keys.
+              auth                    Who you are, what you may do, roles, API keys.
+              keys                    API keys and their roles.
               contexts                Servers that you have credentials for.
               admin                   The server's inner workings.
               metrics                 Figures of the installation.
@@ -77,6 +77,17 @@ struct GoldenHelpTests {
             """
         ),
     ]
+
+    @Test(
+        "nouns have their article, options the names of the members",
+        arguments: [
+            (["issuers"], "Create an issuer."), (["owners"], "Delete an owner."), (["teams"], "Create a team."),
+            (["profiles", "create"], "--allowed-ekus "),
+        ])
+    func words(arguments: [String], expected: String) async {
+        let outcome = await CLIStage().run(arguments + ["--help"])
+        #expect(outcome.output.contains(expected), "\(outcome.output)")
+    }
 
     @Test("the help of the program and of its largest group", arguments: texts)
     func help(arguments: [String], expected: String) async {

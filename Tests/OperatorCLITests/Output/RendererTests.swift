@@ -69,6 +69,17 @@ struct RendererTests {
         #expect(outcome.output == "ID:       t-1\nName:     x[2Jy\nCreated:  2026-01-02 03:04:05 UTC")
     }
 
+    @Test("labels are words, and abbreviations stay in capitals")
+    func labels() async {
+        let stage = CLIStage()
+        stage.server.on(
+            "GET /api/v1/certificates/mc-a/versions/v-1",
+            ["id": "v-1", "certificate_id": "mc-a", "serial_number": "0a", "not_before": "2026-01-02T03:04:05Z"])
+        let outcome = await stage.run("certs", "versions", "mc-a", "v-1")
+        let labels = outcome.output.split(separator: "\n").map { $0.prefix { $0 != ":" } }
+        #expect(labels.contains("ID") && labels.contains("Not Before"), "\(outcome.output)\(outcome.diagnostics)")
+    }
+
     @Test("--all follows the cursor; jsonl is printed page by page")
     func pages() async {
         let stage = CLIStage()

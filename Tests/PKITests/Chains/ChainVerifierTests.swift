@@ -1,5 +1,6 @@
 import Domain
 import PKI
+import TestSupport
 import Testing
 
 @Suite("RFC 5280 §6: certification paths")

@@ -48,6 +48,28 @@ struct SecretTests {
         #expect(throws: InvalidConfiguration.self) { try stage.server() }
     }
 
+    @Test(
+        "systemd's credentials show an access list as group bits; their directory is the unit's own",
+        arguments: [
+            (0o440, 0, true), (0o400, 0, true), (0o440, 1000, true), (0o440, 7, false), (0o444, 0, false),
+            (0o460, 0, false),
+        ] as [(UInt32, UInt32, Bool)])
+    func systemdCredential(mode: UInt32, owner: UInt32, isAccepted: Bool) throws {
+        var stage = Stage()
+        stage.environment["CREDENTIALS_DIRECTORY"] = "/run/credentials/certctl.service"
+        stage.environment["CERTCTL_CONFIG_FILE"] = "/run/credentials/certctl.service/settings"
+        stage.files["/run/credentials/certctl.service/settings"] = FileContent(
+            octets: Array("config.encryption_key = \"\(Self.secret)\"".utf8), mode: mode, owner: owner, group: 0)
+        #expect(stage.refusals(ServerConfiguration.self).isEmpty == isAccepted)
+        stage.environment["CREDENTIALS_DIRECTORY"] = "/run/credentials/certctl.serv"
+        #expect(stage.refusals(ServerConfiguration.self).isEmpty == (mode == 0o400))
+        stage.environment["CREDENTIALS_DIRECTORY"] = "/run/credentials/certctl.service"
+        let around = "/run/credentials/certctl.service/../../k"
+        stage.environment["CERTCTL_CONFIG_FILE"] = around
+        stage.files[around] = stage.files["/run/credentials/certctl.service/settings"]
+        #expect(stage.refusals(ServerConfiguration.self).isEmpty == (mode == 0o400))
+    }
+
     @Test("a configuration file with a secret must be closed to others as well")
     func secretInFile() {
         var stage = Stage()

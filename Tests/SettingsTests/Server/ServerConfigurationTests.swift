@@ -112,6 +112,9 @@ struct ServerConfigurationTests {
     func encryptionKey() {
         #expect(refusal(["CERTCTL_DATABASE_URL": "postgres://localhost/c"]).count == 1)
         #expect(refusal(["CERTCTL_DATABASE_URL": "sqlite:/tmp/x.db"]) == [])
+        var stage = Stage()
+        stage.environment["CERTCTL_DATABASE_URL"] = "postgres://localhost/c"
+        #expect(stage.refusals(SchemaConfiguration.self) == [], "the schema is not sealed")
     }
 
     @Test("numbers with a meaning of their own")

@@ -27,14 +27,17 @@ package final class ChildProgram: @unchecked Sendable {
         process.environment = environment.merging(["PATH": Self.searchPath]) { given, _ in given }
         if let directory { process.currentDirectoryURL = directory }
         for file in [outputFile, errorFile] { _ = FileManager.default.createFile(atPath: file.path, contents: nil) }
-        let handles = [try FileHandle(forWritingTo: outputFile), try FileHandle(forWritingTo: errorFile)]
-        process.standardOutput = handles[0]
-        process.standardError = handles[1]
+        let output = try FileHandle(forWritingTo: outputFile)
+        let errors = try FileHandle(forWritingTo: errorFile)
+        // Foundation keeps what it is given for longer than the child lives. Hundreds of programs later so many files are
+        // open that its own look at them reads past its buffer and crashes.
+        defer { for file in [output, errors] { try? file.close() } }
+        process.standardOutput = output
+        process.standardError = errors
         process.standardInput = FileHandle.nullDevice
         let process = process
         try Self.spawning.withLock { _ in try process.run() }
         // The child has its own copies. Foundation's `Process` ends with descriptors beyond 1024.
-        for handle in handles { try? handle.close() }
     }
 
     /// Foundation learns of a child's end when the last copy of a socket closes that the child inherited. Two spawns at
@@ -115,18 +118,32 @@ package struct ProgramTimeout: Error, CustomStringConvertible {
     package var description: String { "\(program) did not end in time\n\(transcript)" }
 }
 
-/// A directory that disappears with its owner.
+/// A directory that disappears with its owner, at the latest with the process: shared fixtures have no other end.
 package final class TemporaryDirectory: Sendable {
     package let url: URL
+
+    private static let remaining = Mutex<Set<URL>>([])
+    private static let removesAtExit: Bool = {
+        atexit {
+            let directories = TemporaryDirectory.remaining.withLock { $0 }
+            for directory in directories { try? FileManager.default.removeItem(at: directory) }
+        }
+        return true
+    }()
 
     package init(_ label: String = "test") throws {
         url = FileManager.default.temporaryDirectory.appending(path: "certctl-\(label)-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         // Programs that drop privileges (PostgreSQL, nginx workers) must be able to walk into it.
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: url.path)
+        _ = Self.removesAtExit
+        Self.remaining.withLock { _ = $0.insert(url) }
     }
 
-    deinit { try? FileManager.default.removeItem(at: url) }
+    deinit {
+        try? FileManager.default.removeItem(at: url)
+        Self.remaining.withLock { _ = $0.remove(url) }
+    }
 
     package func path(_ name: String) -> String { url.appending(path: name).path }
 }

@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     certificate_version_id TEXT,
     batch_id TEXT,
     trigger TEXT NOT NULL DEFAULT 'api',
+    is_forced BOOLEAN NOT NULL DEFAULT FALSE,
     requested_by TEXT NOT NULL DEFAULT 'system',
     requested_by_type TEXT NOT NULL DEFAULT 'System',
     dedupe_key TEXT,

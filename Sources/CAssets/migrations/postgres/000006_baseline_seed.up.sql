@@ -1,8 +1,15 @@
--- The rows every installation starts with. Applied once: what an operator removes stays removed.
+-- The rows every installation starts with. Applied once: what an operator removes stays removed, also when the ledger
+-- is lost and everything runs again. The row of scheduler_leader, written last, says that it has been applied.
 
-INSERT INTO tenants (id, name) VALUES ('t-default', 'default') ON CONFLICT DO NOTHING;
+INSERT INTO tenants (id, name)
+SELECT column1, column2 FROM (VALUES
+    ('t-default', 'default')
+) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
+ON CONFLICT DO NOTHING;
 
-INSERT INTO roles (id, tenant_id, name, description) VALUES
+INSERT INTO roles (id, tenant_id, name, description)
+SELECT column1, column2, column3, column4 FROM (VALUES
     ('r-admin', 't-default', 'admin', 'Everything'),
     ('r-operator', 't-default', 'operator', 'Day-to-day certificate operations'),
     ('r-viewer', 't-default', 'viewer', 'Read-only access'),
@@ -10,9 +17,12 @@ INSERT INTO roles (id, tenant_id, name, description) VALUES
     ('r-mcp', 't-default', 'mcp', 'Tools acting through the MCP server'),
     ('r-cli', 't-default', 'cli', 'Automation through the command line'),
     ('r-auditor', 't-default', 'auditor', 'Reading and exporting the audit trail')
+) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
-INSERT INTO permissions (id, name, namespace) VALUES
+INSERT INTO permissions (id, name, namespace)
+SELECT column1, column2, column3 FROM (VALUES
     ('p-cert.read', 'cert.read', 'cert'),
     ('p-cert.issue', 'cert.issue', 'cert'),
     ('p-cert.revoke', 'cert.revoke', 'cert'),
@@ -111,10 +121,13 @@ INSERT INTO permissions (id, name, namespace) VALUES
     ('p-job.retry', 'job.retry', 'job'),
     ('p-acme.admin', 'acme.admin', 'acme'),
     ('p-scheduler.admin', 'scheduler.admin', 'scheduler')
+) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
 INSERT INTO role_permissions (role_id, permission_id)
-SELECT 'r-admin', id FROM permissions WHERE TRUE
+SELECT 'r-admin', id FROM permissions
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
 INSERT INTO role_permissions (role_id, permission_id)
@@ -131,6 +144,7 @@ WHERE id IN (
         'p-verification.read', 'p-verification.run', 'p-stats.read', 'p-metrics.read', 'p-audit.read',
         'p-auth.user.read', 'p-job.retry'
 )
+    AND NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
 INSERT INTO role_permissions (role_id, permission_id)
@@ -141,6 +155,7 @@ WHERE id IN (
         'p-discovery.read', 'p-network_scan.read', 'p-healthcheck.read', 'p-digest.read', 'p-verification.read',
         'p-stats.read', 'p-metrics.read', 'p-audit.read'
 )
+    AND NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
 INSERT INTO role_permissions (role_id, permission_id)
@@ -149,6 +164,7 @@ WHERE id IN (
         'p-cert.read', 'p-agent.heartbeat', 'p-agent.job.poll', 'p-agent.job.complete', 'p-agent.job.report',
         'p-discovery.run', 'p-verification.run'
 )
+    AND NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
 INSERT INTO role_permissions (role_id, permission_id)
@@ -162,6 +178,7 @@ WHERE id IN (
         'p-digest.read', 'p-verification.read', 'p-verification.run', 'p-stats.read', 'p-metrics.read',
         'p-audit.read'
 )
+    AND NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
 INSERT INTO role_permissions (role_id, permission_id)
@@ -177,6 +194,7 @@ WHERE id IN (
         'p-verification.read', 'p-verification.run', 'p-stats.read', 'p-metrics.read', 'p-audit.read',
         'p-auth.key.list', 'p-auth.key.create', 'p-auth.key.rotate', 'p-job.retry'
 )
+    AND NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
 INSERT INTO role_permissions (role_id, permission_id)
@@ -184,20 +202,36 @@ SELECT 'r-auditor', id FROM permissions
 WHERE id IN (
         'p-audit.read', 'p-audit.export', 'p-auth.user.read', 'p-audit.verify'
 )
+    AND NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
-INSERT INTO bootstrap_state (id) VALUES (1) ON CONFLICT DO NOTHING;
+INSERT INTO bootstrap_state (id)
+SELECT column1 FROM (VALUES
+    (1)
+) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
+ON CONFLICT DO NOTHING;
 
-INSERT INTO scheduler_leader (id) VALUES (1) ON CONFLICT DO NOTHING;
-
-INSERT INTO teams (id, name, description) VALUES
+INSERT INTO teams (id, name, description)
+SELECT column1, column2, column3 FROM (VALUES
     ('t-unassigned', 'unassigned', 'Certificates issued through a protocol without a team of their own')
+) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
-INSERT INTO owners (id, name, team_id) VALUES ('o-unassigned', 'unassigned', 't-unassigned')
+INSERT INTO owners (id, name, team_id)
+SELECT column1, column2, column3 FROM (VALUES
+    ('o-unassigned', 'unassigned', 't-unassigned')
+) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
 
-INSERT INTO renewal_policies (id, name, renewal_window_days, auto_renew, max_retries, retry_interval_seconds) VALUES
+INSERT INTO renewal_policies (id, name, renewal_window_days, auto_renew, max_retries, retry_interval_seconds)
+SELECT column1, column2, column3, column4, column5, column6 FROM (VALUES
     ('rp-default', 'default', 30, TRUE, 3, 60),
     ('rp-client-managed', 'client-managed', 30, FALSE, 3, 3600)
+) AS seed
+WHERE NOT EXISTS (SELECT 1 FROM scheduler_leader WHERE id = 1)
 ON CONFLICT DO NOTHING;
+
+INSERT INTO scheduler_leader (id) VALUES (1) ON CONFLICT DO NOTHING;

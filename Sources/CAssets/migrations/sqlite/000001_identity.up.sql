@@ -70,9 +70,8 @@ CREATE TABLE IF NOT EXISTS actor_roles (
     granted_by TEXT NOT NULL DEFAULT 'system',
     source TEXT NOT NULL DEFAULT 'manual',
     tenant_id TEXT NOT NULL DEFAULT 't-default',
-    scope_type TEXT NOT NULL DEFAULT 'global',
-    scope_id TEXT,
     CONSTRAINT actor_roles_pkey PRIMARY KEY (id),
+    CONSTRAINT actor_roles_actor_role_key UNIQUE (actor_id, actor_type, role_id, tenant_id),
     CONSTRAINT actor_roles_role_fkey FOREIGN KEY (role_id) REFERENCES roles (id) ON DELETE RESTRICT,
     CONSTRAINT actor_roles_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
     CONSTRAINT actor_roles_id_form
@@ -81,17 +80,8 @@ CREATE TABLE IF NOT EXISTS actor_roles (
     CONSTRAINT actor_roles_actor_type_enum
         CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
     CONSTRAINT actor_roles_source_enum
-        CHECK (source IN ('manual', 'env', 'bootstrap', 'oidc', 'scim', 'elevation')),
-    CONSTRAINT actor_roles_scope_type_enum CHECK (scope_type IN ('global', 'profile', 'issuer')),
-    CONSTRAINT actor_roles_scope_shape CHECK ((scope_type = 'global') = (scope_id IS NULL)),
-    CONSTRAINT actor_roles_scope_id_form CHECK (
-        scope_id IS NULL OR (scope_id GLOB '[A-Za-z0-9]*'
-            AND scope_id NOT GLOB '*[^A-Za-z0-9._-]*'
-            AND length(scope_id) <= 128)
-    )
+        CHECK (source IN ('manual', 'env', 'bootstrap', 'oidc', 'scim', 'elevation'))
 ) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS actor_roles_grant_key
-    ON actor_roles (actor_id, actor_type, role_id, scope_type, COALESCE(scope_id, ''), tenant_id);
 CREATE INDEX IF NOT EXISTS actor_roles_role_id_idx ON actor_roles (role_id);
 CREATE INDEX IF NOT EXISTS actor_roles_tenant_id_idx ON actor_roles (tenant_id);
 

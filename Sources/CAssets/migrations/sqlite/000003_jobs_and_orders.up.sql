@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     certificate_version_id TEXT,
     batch_id TEXT,
     trigger TEXT NOT NULL DEFAULT 'api',
+    is_forced INTEGER NOT NULL DEFAULT FALSE,
     requested_by TEXT NOT NULL DEFAULT 'system',
     requested_by_type TEXT NOT NULL DEFAULT 'System',
     dedupe_key TEXT,
@@ -57,6 +58,7 @@ CREATE TABLE IF NOT EXISTS jobs (
         (lease_owner IS NULL) = (lease_expires_at IS NULL) AND (lease_owner IS NULL OR status = 'Running')
     ),
     CONSTRAINT jobs_retry_scheduled_bool CHECK (retry_scheduled IN (0, 1)),
+    CONSTRAINT jobs_is_forced_bool CHECK (is_forced IN (0, 1)),
     CONSTRAINT jobs_deployment_result_json CHECK (deployment_result IS NULL OR json_valid(deployment_result))
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS jobs_dedupe_key ON jobs (dedupe_key)

@@ -1,0 +1,3 @@
+-- Data loss: every approval with its decision.
+
+DROP TABLE IF EXISTS issuance_approval_requests;

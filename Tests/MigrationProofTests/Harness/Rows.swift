@@ -1,0 +1,203 @@
+import Query
+
+/// Rows of every table as the release of a given migration wrote them: its columns, its values.
+///
+/// The same statements show two things: an upgrade keeps the rows, and a release of before goes on working on the
+/// newer schema (expand, migrate, contract).
+struct Rows {
+    let engine: Engine
+    /// Tells several sets in one database apart.
+    var tag = "a"
+
+    /// What a release whose newest migration is number `count` wrote, in order.
+    func statements(prefix count: Int) -> [String] { Array(byMigration.prefix(count).joined()) }
+
+    private var byMigration: [[String]] {
+        [
+            identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
+            requesters, [], keyLifecycle, auditLog,
+        ]
+    }
+
+    private func time(_ days: Int) -> String {
+        switch engine {
+        case .sqlite: "\((1_800_000_000 + days * 86_400) * 1_000_000)"
+        case .postgres: "to_timestamp(\(1_800_000_000 + days * 86_400))"
+        }
+    }
+
+    private func octets(_ hex: String) -> String { engine == .sqlite ? "X'\(hex)'" : "'\\x\(hex)'" }
+
+    /// 64 hexadecimal digits that no other row has.
+    private func digest(_ number: Int) -> String {
+        let own = "\(number)" + tag.utf8.map { String($0, radix: 16) }.joined()
+        return "'" + String(repeating: "0", count: 64 - own.count) + own + "'"
+    }
+
+    private var identity: [String] {
+        [
+            "INSERT INTO tenants (id, name) VALUES ('t-\(tag)', 'tenant \(tag)')",
+            "INSERT INTO roles (id, tenant_id, name) VALUES ('r-\(tag)', 't-\(tag)', 'role')",
+            "INSERT INTO permissions (id, name, namespace) VALUES ('p-\(tag)', 'x.\(tag)', 'x')",
+            "INSERT INTO role_permissions (role_id, permission_id) VALUES ('r-\(tag)', 'p-\(tag)')",
+            """
+            INSERT INTO actor_roles (id, actor_id, actor_type, role_id, tenant_id)
+            VALUES ('ar-\(tag)', 'ops-\(tag)', 'APIKey', 'r-\(tag)', 't-\(tag)') ON CONFLICT DO NOTHING
+            """,
+            """
+            INSERT INTO api_keys (id, name, key_hash, tenant_id)
+            VALUES ('ak-\(tag)', 'ops-\(tag)', \(digest(1)), 't-\(tag)')
+            """,
+        ]
+    }
+
+    private var inventory: [String] {
+        [
+            "INSERT INTO teams (id, name) VALUES ('tm-\(tag)', 'team \(tag)')",
+            "INSERT INTO owners (id, name, email, team_id) VALUES ('o-\(tag)', 'owner \(tag)', 'a@b.c', 'tm-\(tag)')",
+            "INSERT INTO certificate_profiles (id, name) VALUES ('cp-\(tag)', 'profile \(tag)')",
+            """
+            INSERT INTO renewal_policies (id, name, certificate_profile_id)
+            VALUES ('rp-\(tag)', 'policy \(tag)', 'cp-\(tag)')
+            """,
+            "INSERT INTO issuers (id, name, type, encrypted_config) VALUES ('iss-\(tag)', 'issuer \(tag)', 'GenericCA', \(octets("0401")))",
+            """
+            INSERT INTO agents (id, name, hostname, api_key_hash)
+            VALUES ('ag-\(tag)', 'agent \(tag)', 'edge', \(digest(2)))
+            """,
+            "INSERT INTO agent_liveness (agent_id, last_heartbeat_at) VALUES ('ag-\(tag)', \(time(0)))",
+            """
+            INSERT INTO deployment_targets (id, name, type, agent_id)
+            VALUES ('tg-\(tag)', 'target', 'NGINX', 'ag-\(tag)')
+            """,
+            """
+            INSERT INTO managed_certificates (id, name, common_name, owner_id, team_id, issuer_id, renewal_policy_id,
+                certificate_profile_id, status, expires_at)
+            VALUES ('mc-\(tag)', 'site \(tag)', 'www.example.com', 'o-\(tag)', 'tm-\(tag)', 'iss-\(tag)', 'rp-\(tag)',
+                'cp-\(tag)', 'Active', \(time(90)))
+            """,
+            "INSERT INTO certificate_target_mappings (certificate_id, target_id) VALUES ('mc-\(tag)', 'tg-\(tag)')",
+            """
+            INSERT INTO certificate_versions (id, certificate_id, issuer_id, serial_number, not_before, not_after,
+                fingerprint_sha256, spki_sha256, pem_chain, key_algorithm, key_size, agent_id, key_origin)
+            VALUES ('cv-\(tag)', 'mc-\(tag)', 'iss-\(tag)', 'f1', \(time(0)), \(time(90)), \(digest(3)), \(digest(4)),
+                'PEM', 'ECDSA', 256, 'ag-\(tag)', 'agent')
+            """,
+            "UPDATE managed_certificates SET current_version_id = 'cv-\(tag)' WHERE id = 'mc-\(tag)'",
+        ]
+    }
+
+    private var jobs: [String] {
+        [
+            """
+            INSERT INTO jobs (id, type, certificate_id, target_id, agent_id, status)
+            VALUES ('job-\(tag)', 'Issuance', 'mc-\(tag)', 'tg-\(tag)', 'ag-\(tag)', 'Pending')
+            """,
+            """
+            INSERT INTO issuer_orders (id, issuer_id, certificate_id, job_id, kind, idempotency_key, csr_sha256)
+            VALUES ('ord-\(tag)', 'iss-\(tag)', 'mc-\(tag)', 'job-\(tag)', 'issue', 'k', \(digest(5)))
+            """,
+        ]
+    }
+
+    private var audit: [String] {
+        [
+            """
+            INSERT INTO audit_events (id, actor, actor_type, action, resource_type, resource_id)
+            VALUES ('audit-\(tag)', 'ops', 'APIKey', 'certificate_created', 'certificate', 'mc-\(tag)')
+            """,
+            """
+            INSERT INTO events (type, resource_type, subject, actor, actor_type)
+            VALUES ('certificate.created', 'certificate', 'mc-\(tag)', 'ops', 'APIKey')
+            """,
+        ]
+    }
+
+    private var infrastructure: [String] {
+        [
+            """
+            INSERT INTO idempotency_keys (actor_id, actor_type, method, path, key, request_digest, expires_at)
+            VALUES ('ops-\(tag)', 'APIKey', 'POST', '/x', '12345678', \(digest(6)), \(time(1)))
+            """,
+            "INSERT INTO scheduler_state (loop, next_due_at) VALUES ('loop-\(tag)', \(time(1)))",
+        ]
+    }
+
+    /// What an operator changes in the seed stays changed.
+    private var ownSeed: [String] {
+        [
+            "UPDATE renewal_policies SET renewal_window_days = 21 WHERE id = 'rp-default'",
+            "DELETE FROM renewal_policies WHERE id = 'rp-client-managed'",
+            """
+            INSERT INTO renewal_policies (id, name) VALUES ('rp-own-\(tag)', 'client-managed') ON CONFLICT DO NOTHING
+            """,
+        ]
+    }
+
+    private var scopedGrants: [String] {
+        [
+            """
+            INSERT INTO actor_roles (id, actor_id, actor_type, role_id, tenant_id, scope_type, scope_id)
+            VALUES ('ar-i-\(tag)', 'ops-\(tag)', 'APIKey', 'r-\(tag)', 't-\(tag)', 'issuer', 'iss-\(tag)')
+            """
+        ]
+    }
+
+    private var approvals: [String] {
+        [
+            "UPDATE jobs SET status = 'AwaitingApproval' WHERE id = 'job-\(tag)'",
+            """
+            INSERT INTO issuance_approval_requests (id, certificate_id, job_id, profile_id, requested_by)
+            VALUES ('apr-\(tag)', 'mc-\(tag)', 'job-\(tag)', 'cp-\(tag)', 'alice')
+            """,
+            """
+            INSERT INTO issuance_approval_requests (id, certificate_id, job_id, profile_id, requested_by, state,
+                decided_by, decided_at)
+            VALUES ('apr-old-\(tag)', 'mc-\(tag)', 'job-\(tag)', 'cp-\(tag)', 'alice', 'approved', 'bob', \(time(0)))
+            """,
+        ]
+    }
+
+    private var profileEdits: [String] {
+        [
+            """
+            INSERT INTO issuance_approval_requests (id, approval_kind, profile_id, requested_by, payload)
+            VALUES ('apr-edit-\(tag)', 'profile_edit', 'cp-\(tag)', 'alice', '{"name":"new"}')
+            """
+        ]
+    }
+
+    private var requesters: [String] {
+        [
+            """
+            INSERT INTO issuance_approval_requests (id, approval_kind, profile_id, requested_by, requested_by_type,
+                payload, base_updated_at, state, decided_at)
+            VALUES ('apr-key-\(tag)', 'profile_edit', 'cp-\(tag)', 'robot', 'APIKey', '{"name":"new"}', \(time(0)),
+                'expired', \(time(1)))
+            """
+        ]
+    }
+
+    private var auditLog: [String] {
+        let hash = octets(String(repeating: "ab", count: 32))
+        return [
+            """
+            INSERT INTO audit_leaves (seq, event_id, leaf_hash, row_hash)
+            SELECT COALESCE(max(seq) + 1, 0), 'audit-\(tag)', \(hash), \(hash) FROM audit_leaves
+            """,
+            "DELETE FROM audit_intake WHERE event_id = 'audit-\(tag)'",
+            """
+            INSERT INTO audit_export_cursors (sink, next_seq) VALUES ('sink-\(tag)', 1)
+            """,
+        ]
+    }
+
+    private var keyLifecycle: [String] {
+        [
+            """
+            INSERT INTO api_keys (id, name, key_hash, tenant_id, managed_by, disabled_at, allowed_cidrs)
+            VALUES ('ak-off-\(tag)', 'off-\(tag)', \(digest(77)), 't-\(tag)', 'env', \(time(2)), '["127.0.0.0/8"]')
+            """
+        ]
+    }
+}

@@ -1,0 +1,71 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A real `certctl server` process.
+final class Server: Sendable {
+    struct Reply {
+        let status: Int
+        let body: String
+
+        func text(_ member: String) -> String? {
+            let json = try? JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any]
+            return json?[member] as? String
+        }
+    }
+
+    let process: ChildProgram
+    private let port: Int
+    private let directory: TemporaryDirectory
+    private let dataDirectory: String
+
+    init(directory: TemporaryDirectory, dataDirectory: String, environment: [String: String]) throws {
+        self.directory = directory
+        self.dataDirectory = dataDirectory
+        port = LoopbackPort.unused()
+        process = try ChildProgram(
+            Installation.certctl, ["server"],
+            environment: environment.merging(["CERTCTL_SERVER_PORT": "\(port)"]) { $1 }, logs: directory.url
+        )
+    }
+
+    /// Waits for `/ready`.
+    func waitUntilReady() async throws {
+        let ready = try await eventually(within: .seconds(60)) {
+            if !process.isRunning { return true }
+            return try await get("/ready").status == 200
+        }
+        try #require(ready && process.isRunning, "the server did not become ready\n\(process.transcript)")
+    }
+
+    /// Waits for the end, which must come by itself.
+    func waitForExit() async throws -> Int32 {
+        try #require(await process.waitForExit(timeout: .seconds(60)), "the server runs on\n\(process.transcript)")
+    }
+
+    func get(_ path: String, key: String? = nil) async throws -> Reply {
+        try await send(["--request", "GET"] + (key.map { ["--header", "Authorization: Bearer \($0)"] } ?? []), path)
+    }
+
+    func post(_ path: String, _ body: String) async throws -> Reply {
+        try await send(["--request", "POST", "--header", "Content-Type: application/json", "--data", body], path)
+    }
+
+    func setupToken() throws -> String {
+        try String(contentsOfFile: dataDirectory + "/setup-token", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Status 0 means that no answer came. The certificate is checked by other suites.
+    private func send(_ arguments: [String], _ path: String) async throws -> Reply {
+        let outcome = try await runProgram(
+            "/usr/bin/curl",
+            ["--silent", "--insecure", "--max-time", "10", "--write-out", "\n%{http_code}"] + arguments
+                + ["https://127.0.0.1:\(port)\(path)"],
+            logs: directory.url
+        )
+        var lines = outcome.output.split(separator: "\n", omittingEmptySubsequences: false)
+        let status = lines.popLast().flatMap { Int($0) } ?? 0
+        return Reply(status: status, body: lines.joined(separator: "\n"))
+    }
+}
