@@ -28,3 +28,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000011_approval_listing
 #include "embed_migration.h"
+#define MIGRATION 000012_certificate_names
+#include "embed_migration.h"

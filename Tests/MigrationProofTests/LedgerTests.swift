@@ -61,9 +61,10 @@ struct LedgerTests {
         try await Proof.scenario("changed checksum, unknown version, schema too new: exit 1 by name", engine) {
             let installation = try await Installation.make(engine)
             let head = try Ladder.files(engine)
+            let tomorrow = try Ladder.nextVersion(engine, "tomorrow")
             try await installation.with { database in
                 var files = head
-                files["000012_tomorrow.up.sql"] = "-- certctl:compat-floor \(Version.number)\nSELECT 1;"
+                files[tomorrow + ".up.sql"] = "-- certctl:compat-floor \(Version.number)\nSELECT 1;"
                 try await Ladder.runner(
                     database, MigrationLadder(engine: engine, files: files), version: "99.1.0"
                 ).migrate()
@@ -71,11 +72,11 @@ struct LedgerTests {
             // The newer release says that this one can run on its schema.
             try await installation.migrate()
             try await installation.run([
-                "UPDATE schema_migrations SET compat_floor = '99.0.0' WHERE version = '000012_tomorrow'"
+                "UPDATE schema_migrations SET compat_floor = '99.0.0' WHERE version = '\(tomorrow)'"
             ])
-            try await Self.requireRefusal(installation, naming: ["000012_tomorrow", "99.0.0", "99.1.0", "backup"])
+            try await Self.requireRefusal(installation, naming: [tomorrow, "99.0.0", "99.1.0", "backup"])
             try await installation.run([
-                "UPDATE schema_migrations SET version = '000004_other' WHERE version = '000012_tomorrow'"
+                "UPDATE schema_migrations SET version = '000004_other' WHERE version = '\(tomorrow)'"
             ])
             try await Self.requireRefusal(installation, naming: ["000004_other", "does not have its file"])
             try await installation.run([

@@ -6,11 +6,13 @@ extension CertificateStore {
         _ request: ListRequest<CertificateFilter, CertificateSort>,
         in tx: any Transaction
     ) throws -> Page<CertificateListing> {
+        let hasNames =
+            try request.filter.subjectAltName != nil && BackfillStore().isFinished(.certificateNames, in: tx)
         let listing = Listing(
             request,
             columns: Self.listColumns,
             source: "managed_certificates c LEFT JOIN certificate_versions v ON v.id = c.current_version_id",
-            conditions: request.filter.conditions,
+            conditions: request.filter.conditions(hasNames: hasNames),
             key: request.sort.key,
             id: "c.id"
         )

@@ -140,6 +140,14 @@ final class Installation: Sendable {
 enum Ladder {
     static func embedded(_ engine: Engine) throws -> MigrationLadder { try MigrationLadder.embedded(for: engine) }
 
+    static func count(_ engine: Engine) throws -> Int { try embedded(engine).migrations.count }
+
+    /// A file name for the release that comes after this one.
+    static func nextVersion(_ engine: Engine, _ name: String) throws -> String {
+        let digits = String(try count(engine) + 1)
+        return String(repeating: "0", count: 6 - digits.count) + digits + "_" + name
+    }
+
     static func files(_ engine: Engine, prefix count: Int? = nil) throws -> [String: String] {
         let migrations = try embedded(engine).migrations
         var files: [String: String] = [:]
