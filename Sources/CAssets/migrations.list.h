@@ -30,3 +30,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000012_key_lifecycle
 #include "embed_migration.h"
+#define MIGRATION 000013_certificate_names
+#include "embed_migration.h"

@@ -9,6 +9,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case expiry = "short_lived_expiry"
     case orders = "upstream_orders"
     case housekeeping
+    case backfill
 }
 
 /// Where a loop runs (specification, domain §8.2).

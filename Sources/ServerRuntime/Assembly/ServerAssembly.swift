@@ -45,7 +45,8 @@ struct ServerAssembly: Sendable {
         let context = LifecycleContext(
             database: database, time: time, random: random,
             timing: live.read(Self.timing),
-            observers: LifecycleMetrics(metrics).observers
+            observers: BackfillMetrics(metrics, log: logs.logger("backfill")).observing(
+                LifecycleMetrics(metrics).observers)
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let registry = IssuerRegistry(

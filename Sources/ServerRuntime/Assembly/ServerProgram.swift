@@ -116,8 +116,12 @@ package struct ServerProgram: Sendable {
         var quiet = logs.logger("services")
         quiet.logLevel = .error
         var plan = ServiceGroupConfiguration(
+            // Gracefully, because probes are being answered when a start fails: the listener has to end their connections,
+            // or the process dies of those that it drops.
             services: services.map {
-                .init(service: $0, successTerminationBehavior: .ignore, failureTerminationBehavior: .cancelGroup)
+                .init(
+                    service: $0, successTerminationBehavior: .ignore,
+                    failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             logger: quiet
         )

@@ -115,5 +115,6 @@ enum Dump {
         "scheduler_state": "SELECT * FROM scheduler_state", "sealing_keys": "SELECT * FROM sealing_keys",
         "control_plane_tls": "SELECT * FROM control_plane_tls",
         "issuance_approval_requests": "SELECT * FROM issuance_approval_requests",
+        "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
     ]
 }
