@@ -47,6 +47,14 @@ package struct ServerProgram: Sendable {
     ///
     /// - Throws: ``StartUpFailure`` when the server cannot start.
     package func run() async throws {
+        do {
+            try await start()
+        } catch let error as FileError {
+            throw StartUpFailure(error)
+        }
+    }
+
+    private func start() async throws {
         // Everything that this process creates is its own alone, SQLite's side files included.
         _ = umask(0o077)
         let instance = Self.instanceName(random)

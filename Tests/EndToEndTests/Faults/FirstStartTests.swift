@@ -32,6 +32,36 @@ struct FirstStartTests {
         #expect(await server.process.stop() == 0)
     }
 
+    @Test("the command that the banner prints makes the administrator, as it stands")
+    func bannerCommand() async throws {
+        let server = try await ControlPlane.start()
+        let banner = server.process.transcript.replacing("\\\n", with: " ")
+        let line = try #require(
+            banner.split(separator: "\n").first { $0.trimmingCharacters(in: .whitespaces).hasPrefix("certctl setup") })
+        let folder = URL(filePath: ControlPlane.binary).deletingLastPathComponent().path
+        let environment = ["HOME": server.directory.path("home"), "PATH": "\(folder):/usr/bin:/bin"]
+        let setup = try await runProgram(
+            "/bin/sh", ["-c", "\(line) && certctl auth check"], environment: environment, logs: server.directory.url)
+        #expect(setup.status == 0 && setup.output.contains("authenticated as admin"), "\(setup)")
+        await server.stop()
+    }
+
+    @Test(
+        "a key that others can read is refused with 77, and the file is named",
+        arguments: ["keys/config.key", "tls/ca.key", "tls/server.key"])
+    func openKeys(file: String) async throws {
+        let server = try await ControlPlane.start()
+        await server.stop()
+        let path = server.dataDirectory.appending(path: file).path
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+        let refused = try await runProgram(
+            ControlPlane.binary, ["server"], environment: server.environment, logs: server.directory.url)
+        #expect(refused.status == 77 && refused.errors.contains(path), "\(refused)")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        try await server.startAgain()
+        await server.stop()
+    }
+
     @Test("every configuration mistake is reported at once, with exit 78")
     func reportsAllMistakes() async throws {
         let directory = try TemporaryDirectory("config")
