@@ -30,6 +30,7 @@ struct CertctlProgram: AsyncParsableCommand {
         commandName: "certctl",
         abstract: "Certificates that renew, deploy and prove themselves.",
         discussion: "Global options may stand anywhere on the line.",
+        version: "certctl \(Version.number)",
         subcommands: [ServerCommand.self, AgentCommand.self, DBCommand.self, ConfigCommand.self]
             + OperatorCommands.all + [CompletionCommand<CertctlProgram>.self]
     )

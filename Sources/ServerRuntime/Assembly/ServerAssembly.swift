@@ -58,7 +58,7 @@ struct ServerAssembly: Sendable {
         let issue = IssueFlow(context, registry: registry, instance: instance)
         let authenticator = Authenticator(database: database, sealer: sealer, time: time)
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
-        let bootstrap = BootstrapLatch()
+        let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
         let startedAt = time.now
         let setup = SetupTokenFile(
@@ -75,7 +75,7 @@ struct ServerAssembly: Sendable {
                 bootstrapToken: { live.read { $0.secrets.agentBootstrapToken } }
             ),
             state: state, metrics: metrics, startedAt: startedAt,
-            version: Self.version,
+            version: { Self.version(schema) },
             controlPlaneCA: { tls.authority?.pem },
             agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
@@ -115,7 +115,7 @@ struct ServerAssembly: Sendable {
         )
         startUp = StartUp(
             configuration: configuration, directory: directory, sealing: sealing, tls: tls, opening: opening,
-            database: database, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
+            database: database, schema: schema, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
             makeBootstrap: { generated in
                 BootstrapFlow(
                     database: database, sealer: sealer, time: time, random: random, chosen: chosen,
@@ -173,12 +173,16 @@ struct ServerAssembly: Sendable {
         }
     }
 
-    @Sendable
-    private static func version() async -> VersionBody {
+    private static func version(_ schema: SchemaVersion) -> VersionBody {
         VersionBody {
             $0.version = Version.number
+            $0.commit = BuildInfo.commit
+            $0.isModified = BuildInfo.isModified
+            $0.buildTime = BuildInfo.time
+            $0.goVersion = BuildInfo.toolchain
             $0.toolchain = BuildInfo.toolchain
-            $0.runtime = "swift"
+            $0.runtime = BuildInfo.toolchain
+            $0.schemaVersion = schema.current
         }
     }
 

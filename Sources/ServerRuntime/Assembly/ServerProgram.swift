@@ -60,7 +60,12 @@ package struct ServerProgram: Sendable {
         let instance = Self.instanceName(random)
         let logs = ServerLog.bootstrap(configuration.logging, instance: instance, time: time)
         let log = logs.logger("server")
-        log.info("certctl starting", LogField("pid", Int(getpid())))
+        log.info(
+            "certctl starting", LogField("pid", Int(getpid())), LogField("commit", BuildInfo.commit),
+            LogField("storage", (configuration.database.isShared ? Engine.postgres : .sqlite).rawValue),
+            LogField("listen", "\(configuration.listener.host):\(configuration.listener.port)"),
+            LogField("config_file", started.file ?? "")
+        )
 
         let directory = try DataDirectory(preparing: configuration.dataDirectory, fileSystem: fileSystem)
         let sealing = try SealingKey.load(

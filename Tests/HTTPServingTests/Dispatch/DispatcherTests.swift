@@ -282,7 +282,7 @@ struct DispatcherTests {
             let metrics = await stage.registry.exposition()
             #expect(
                 metrics.contains(
-                    "certctl_http_requests_total{route=\"/api/v1/echo/{id}\",method=\"GET\",status=\"200\"} 1"
+                    "certctl_http_requests_total{route=\"/api/v1/echo/{id}\",method=\"GET\",code=\"200\"} 1"
                 )
             )
         }
