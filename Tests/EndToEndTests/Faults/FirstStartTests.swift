@@ -32,6 +32,27 @@ struct FirstStartTests {
         #expect(await server.process.stop() == 0)
     }
 
+    @Test("a server needs no privilege: without any capability it serves")
+    func unprivileged() async throws {
+        let directory = try TemporaryDirectory("unprivileged")
+        let port = LoopbackPort.unused()
+        let withoutCapabilities =
+            geteuid() == 0 ? ["/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"] : ["/usr/bin/env"]
+        let server = try ChildProgram(
+            withoutCapabilities[0], withoutCapabilities.dropFirst() + [ControlPlane.binary, "server"],
+            environment: ControlPlane.environment(in: directory, ["CERTCTL_SERVER_PORT": "\(port)"]),
+            logs: directory.url)
+        let client = CurlClient(
+            baseURL: "https://127.0.0.1:\(port)", authority: directory.path("data/tls/ca.crt"), logs: directory.url,
+            key: nil)
+        let isReady = try await eventually(within: .seconds(30)) {
+            if !server.isRunning { return true }
+            return try await client.get("/ready").status == 200
+        }
+        #expect(isReady && server.isRunning, "\(server.transcript)")
+        #expect(await server.stop() == 0)
+    }
+
     @Test("the command that the banner prints makes the administrator, as it stands")
     func bannerCommand() async throws {
         let server = try await ControlPlane.start()
