@@ -98,7 +98,7 @@ enum StageRoutes {
             return .json(team(patch.name.resolved(from: "one"), version: 8), version: 8)
         }
         table.on(TeamRoutes.list) { context in
-            context.request.pageAnswer([team("one", version: 1)], total: context.query.countsRows ? 120 : nil)
+            try context.request.pageAnswer([team("one", version: 1)], total: context.query.countsRows ? 120 : nil)
         }
         table.on(AgentRoutes.heartbeat) { _ in .json(HeartbeatAnswer()) }
         table.on(AgentRoutes.register) { context in
@@ -107,7 +107,7 @@ enum StageRoutes {
             case .principal(let principal): .json(StatusAnswer(principal.actor.id), status: 201)
             }
         }
-        table.on(AgentRoutes.retired) { $0.request.pageAnswer([AgentBody](), total: 0) }
+        table.on(AgentRoutes.retired) { try $0.request.pageAnswer([AgentBody](), total: 0) }
         table.on(AuthRoutes.bootstrap) { _ in throw ServiceError(.unauthenticated, "the set-up token is wrong") }
         return table
     }
