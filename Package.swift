@@ -116,8 +116,9 @@ let package = Package(
         module(
             "ServerRuntime",
             [
-                "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing", "Store", "PKI",
-                "EmbeddedCA", "Settings", "HostEffects", "ConnectorKit", "IssuerConnectors", "TargetConnectors",
+                "CAssets", "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing",
+                "Store",
+                "PKI", "EmbeddedCA", "Settings", "HostEffects", "ConnectorKit", "IssuerConnectors", "TargetConnectors",
                 "Access", "Lifecycle", "APIContract", "HTTPServing", "ControlAPI", crypto, lifecycle, logging, nioPosix,
                 unixSignals,
             ]),

@@ -78,6 +78,7 @@ struct AgentAssembly: Sendable {
         case let error as EnrolmentError: error.exitCode
         case is HTTPSURLError, is StartError, is TrustAnchorError, is OutboundProxyError: ExitStatus.configuration
         case let error as FileError where error.isPermissionProblem: ExitStatus.permission
+        case is ProcessLockError: ExitStatus.unavailable
         default: ExitStatus.failure
         }
     }

@@ -66,7 +66,7 @@ struct ServerAssembly: Sendable {
             allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
         )
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
-        let bootstrap = BootstrapLatch()
+        let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
         let startedAt = time.now
         let setup = SetupTokenFile(
@@ -84,7 +84,7 @@ struct ServerAssembly: Sendable {
                 bootstrapToken: { live.read { $0.secrets.agentBootstrapToken } }
             ),
             state: state, metrics: metrics, startedAt: startedAt,
-            version: Self.version,
+            version: { Self.version(schema) },
             controlPlaneCA: { tls.authority?.pem },
             agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
@@ -124,7 +124,7 @@ struct ServerAssembly: Sendable {
         )
         startUp = StartUp(
             configuration: configuration, directory: directory, sealing: sealing, tls: tls, opening: opening,
-            database: database, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
+            database: database, schema: schema, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
             makeBootstrap: { generated in
                 BootstrapFlow(
                     database: database, sealer: sealer, time: time, random: random, chosen: chosen,
@@ -187,12 +187,16 @@ struct ServerAssembly: Sendable {
         }
     }
 
-    @Sendable
-    private static func version() async -> VersionBody {
+    private static func version(_ schema: SchemaVersion) -> VersionBody {
         VersionBody {
             $0.version = Version.number
+            $0.commit = BuildInfo.commit
+            $0.isModified = BuildInfo.isModified
+            $0.buildTime = BuildInfo.time
+            $0.goVersion = BuildInfo.toolchain
             $0.toolchain = BuildInfo.toolchain
-            $0.runtime = "swift"
+            $0.runtime = BuildInfo.toolchain
+            $0.schemaVersion = schema.current
         }
     }
 
