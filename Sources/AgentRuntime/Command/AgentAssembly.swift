@@ -221,6 +221,7 @@ struct AgentAssembly: Sendable {
             PollService(session: session, isPrompt: isPrompt),
             ReloadService(connection: connection, log: log),
             RetirementService(session: session),
+            TidyingService(session: session),
         ]
         try await ServiceGroup(
             configuration: .init(
