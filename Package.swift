@@ -120,10 +120,10 @@ let package = Package(
         module(
             "ServerRuntime",
             [
-                "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing", "Store", "PKI",
-                "EmbeddedCA", "Settings", "HostEffects", "Outbound", "ConnectorKit", "IssuerConnectors",
-                "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing", "ControlAPI", crypto,
-                lifecycle, logging, nioPosix,
+                "CAssets", "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing",
+                "Store", "PKI", "EmbeddedCA", "Settings", "HostEffects", "Outbound", "ConnectorKit",
+                "IssuerConnectors", "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing",
+                "ControlAPI", crypto, lifecycle, logging, nioPosix,
                 unixSignals,
             ]),
 

@@ -30,5 +30,7 @@
 #include "embed_migration.h"
 #define MIGRATION 000012_key_lifecycle
 #include "embed_migration.h"
-#define MIGRATION 000013_audit_log
+#define MIGRATION 000013_certificate_names
+#include "embed_migration.h"
+#define MIGRATION 000014_audit_log
 #include "embed_migration.h"

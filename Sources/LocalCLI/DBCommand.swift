@@ -8,7 +8,7 @@ package struct DBCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "db",
         abstract: "Migrate and check the database.",
-        subcommands: [DBMigrate.self, DBStatus.self, DBCheck.self, DBDown.self, DBLint.self]
+        subcommands: [DBMigrate.self, DBStatus.self, DBBackfill.self, DBCheck.self, DBDown.self, DBLint.self]
     )
 
     package init() {}
@@ -64,7 +64,7 @@ struct DBMigrate: AsyncParsableCommand {
 struct DBStatus: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "List migrations: applied when, how fast and by whom; pending; unknown; drifted.",
+        abstract: "List migrations (applied when, how fast, by whom; pending; unknown; drifted), backfills and tables.",
         discussion: "Changes nothing and may run beside the server. Exits 0 whatever it finds."
     )
 

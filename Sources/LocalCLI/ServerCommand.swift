@@ -11,7 +11,7 @@ package struct ServerCommand: AsyncParsableCommand {
         discussion: "Every setting is also a flag; certctl config template lists them."
     )
 
-    @Argument(parsing: .captureForPassthrough, help: "Flags of settings, and --migrate-only.")
+    @Argument(parsing: .captureForPassthrough, help: "Flags of settings, --migrate-only, --check-upgrade.")
     var arguments: [String] = []
 
     package init() {}
@@ -24,7 +24,14 @@ package struct ServerCommand: AsyncParsableCommand {
     package static func perform(_ arguments: [String], host: SettingHost = .current()) async -> Int32 {
         if arguments.contains("--help") || arguments.contains("-h") {
             StandardOutput.write(
-                "USAGE: certctl server [--migrate-only] [settings]\n\n" + SettingFlags.help(for: .server))
+                """
+                USAGE: certctl server [--migrate-only | --check-upgrade] [settings]
+
+                  --migrate-only     bring the database up to date and end
+                  --check-upgrade    say what a start would change: migrations and how long they take, settings, agents
+
+
+                """ + SettingFlags.help(for: .server))
             return ExitStatus.success.rawValue
         }
         let flags: [FlagValue]
@@ -36,6 +43,7 @@ package struct ServerCommand: AsyncParsableCommand {
             return ExitStatus.usage.rawValue
         }
         if rest == ["--migrate-only"] { return await DBMigrate.perform(flags: flags, host: host) }
+        if rest == ["--check-upgrade"] { return await checkUpgrade(flags: flags, host: host) }
         if let stranger = rest.first {
             StandardError.write("certctl server: unknown argument \(stranger); see certctl server --help")
             return ExitStatus.usage.rawValue
@@ -48,6 +56,24 @@ package struct ServerCommand: AsyncParsableCommand {
             for warning in loaded.warnings { StandardError.write("warning: \(warning)") }
             try await ServerProgram(loaded, load: load, tell: { StandardError.write($0) }).run()
             return ExitStatus.success.rawValue
+        } catch {
+            return report(error)
+        }
+    }
+
+    /// Says what a start would do; the settings have to be valid for it.
+    private static func checkUpgrade(flags: [FlagValue], host: SettingHost) async -> Int32 {
+        do {
+            let loaded = try SettingsLoader.load(ServerConfiguration.self, flags: flags, host: host)
+            let tool = try await SchemaTool(loaded.configuration.database, for: .inspection)
+            do {
+                for line in try await UpgradeCheck(tool, settings: loaded.warnings).lines { StandardOutput.write(line) }
+                await tool.close()
+                return ExitStatus.success.rawValue
+            } catch {
+                await tool.close()
+                throw error
+            }
         } catch {
             return report(error)
         }

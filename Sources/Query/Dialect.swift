@@ -27,6 +27,7 @@ package enum Dialect {
             case .lock(let lock): statement.append(clause(for: lock, on: engine))
             case .jsonMember(let column, let key): try statement.appendJSONMember(of: column, key: key)
             case .contains(let column, let needle): try statement.appendContains(column, needle: needle)
+            case .jsonElements(let column): statement.appendJSONElements(of: column)
             }
         }
         return RenderedStatement(
@@ -123,6 +124,12 @@ private struct StatementText {
         append(engine == .sqlite ? " LIKE " : " ILIKE ")
         try bind(.text(Self.pattern(containing: needle)))
         append(#" ESCAPE '\'"#)
+    }
+
+    mutating func appendJSONElements(of column: StaticString) {
+        append(engine == .sqlite ? "json_each(" : "jsonb_array_elements_text(")
+        append(column)
+        append(engine == .sqlite ? ") AS element" : ") AS element (value)")
     }
 
     private static func pattern(containing needle: String) -> String {

@@ -16,6 +16,8 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         case jsonMember(column: StaticString, key: Value)
         /// Case-insensitive containment with `%` and `_` of the needle taken literally.
         case contains(column: StaticString, needle: String)
+        /// The elements of a JSON array as rows `element` with the column `value`, in `FROM`.
+        case jsonElements(column: StaticString)
     }
 
     package private(set) var pieces: [Piece]
@@ -69,6 +71,10 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
 
         package mutating func appendInterpolation(_ column: StaticString, contains needle: String) {
             pieces.append(.contains(column: column, needle: needle))
+        }
+
+        package mutating func appendInterpolation(elements column: StaticString) {
+            pieces.append(.jsonElements(column: column))
         }
     }
 }

@@ -1,5 +1,6 @@
 import Domain
 import Query
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -14,6 +15,7 @@ final class CrashingDatabase: MigratableDatabase {
     let engine: Engine
     private let base: any MigratableDatabase
     private let point: Int
+    private let effects = Effects()
 
     init(_ base: any MigratableDatabase, at point: Int) {
         self.base = base
@@ -35,12 +37,28 @@ final class CrashingDatabase: MigratableDatabase {
     func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
-        try await base.write(body)
+        effects.reach(point)
+        let result = try await base.write { [effects, point] tx in
+            let result = try body(tx)
+            effects.reach(point)
+            return result
+        }
+        effects.reach(point)
+        return result
     }
 
     func signals(on channel: SignalChannel) -> AsyncStream<String> { base.signals(on: channel) }
     func ping() async throws { try await base.ping() }
     func close() async { await base.close() }
+}
+
+/// Counts the effects of transactions: before them, before their commit, after it.
+private final class Effects: Sendable {
+    private let count = Atomic(0)
+
+    func reach(_ point: Int) {
+        if count.add(1, ordering: .relaxed).oldValue == point { kill(getpid(), SIGKILL) }
+    }
 }
 
 /// Counts what changes the database: statements, ledger rows, begin and commit.

@@ -17,14 +17,24 @@ import Store
 /// power failure would leave behind. Only tests build and run this.
 ///
 ///     MigrationCrash URL EFFECT
+///     MigrationCrash URL EFFECT backfill
+///
+/// With `backfill` it does backfills in batches of 100 rows; the effects of a batch are its transaction, its commit, and
+/// what follows.
 ///
 /// URL is `sqlite:PATH` or `postgres://…`; effects of the first pending file are counted from 0. Exits 0 when the file
 /// was applied because it has fewer effects, 3 when nothing is pending.
 @main
 enum MigrationCrash {
     static func main() async throws {
-        guard CommandLine.arguments.count == 3, let effect = Int(CommandLine.arguments[2]) else { exit(2) }
+        guard CommandLine.arguments.count >= 3, let effect = Int(CommandLine.arguments[2]) else { exit(2) }
         let base = try open(CommandLine.arguments[1])
+        if CommandLine.arguments.last == "backfill" {
+            _ = try await BackfillRunner(
+                database: CrashingDatabase(base, at: effect), time: .system, name: "crash", batch: 100, pause: .zero
+            ).run()
+            return await base.close()
+        }
         let ladder = try MigrationLadder.embedded(for: base.engine)
         guard let next = try await runner(base, ladder).status().pending.first else { exit(3) }
         let files = ladder.migrations.filter { $0.version <= next.version }.map { ($0.fileName, $0.up) }

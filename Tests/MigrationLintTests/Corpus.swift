@@ -110,5 +110,5 @@ func base(_ dialect: SQLDialect) -> String {
 
 enum Corpus {
     static let all: [BadCase] =
-        historical + text + transactions + creations + alterations + guards + rows + locks + sqlite
+        historical + text + transactions + creations + routines + alterations + guards + rows + locks + sqlite
 }

@@ -36,6 +36,23 @@ struct GoodTests {
             "COMMENT ON TABLE teams IS $x$ALTER TABLE teams ADD CONSTRAINT a CHECK (TRUE); $$ $x$;"
         ),
         (
+            "one function made twice, in other words",
+            """
+            CREATE OR REPLACE FUNCTION f(a int4, b timestamp, VARIADIC c varchar(3)[]) RETURNS bool LANGUAGE sql AS 'SELECT TRUE';
+            CREATE OR REPLACE FUNCTION public.f(a integer, b timestamp, VARIADIC c character varying[]) RETURNS boolean
+            LANGUAGE sql STABLE AS 'SELECT FALSE';
+            """
+        ),
+        (
+            "a function in place of another",
+            """
+            CREATE OR REPLACE FUNCTION f(a int) RETURNS int LANGUAGE sql AS 'SELECT 1';
+            DROP FUNCTION IF EXISTS f(integer);
+            CREATE OR REPLACE FUNCTION f(a int, b text) RETURNS int LANGUAGE sql AS 'SELECT 1';
+            DROP FUNCTION IF EXISTS f(int, text), g();
+            """
+        ),
+        (
             "a function body",
             """
             CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $f$

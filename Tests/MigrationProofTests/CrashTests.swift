@@ -31,7 +31,7 @@ struct CrashTests {
             try #require(try await installation.with { try await Dump.quickSchema($0) } == head)
             let server = try installation.server()
             try await server.waitUntilReady()
-            try #require(await server.process.stop() == 0)
+            try #require(try await server.stop() == 0)
             return killed
         }
     }

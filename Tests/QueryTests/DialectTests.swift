@@ -32,6 +32,17 @@ struct DialectTests {
         #expect(rendered.isReusable)
     }
 
+    @Test("the elements of a JSON array are rows with one name on both engines")
+    func elements() throws {
+        let statement: SQL = "SELECT element.value FROM t, \(elements: "t.sans")"
+        #expect(
+            try Dialect.render(statement, for: .sqlite).text
+                == "SELECT element.value FROM t, json_each(t.sans) AS element")
+        #expect(
+            try Dialect.render(statement, for: .postgres).text
+                == "SELECT element.value FROM t, jsonb_array_elements_text(t.sans) AS element (value)")
+    }
+
     @Test("a list has one parameter for each value, and an empty one matches nothing")
     func listsAreExpanded() throws {
         let some = try Dialect.render("DELETE FROM t WHERE id IN \(list: ["a", "b'"])", for: .sqlite)

@@ -82,8 +82,22 @@ package struct Dispatcher: Sendable {
             rawQuery: String(target.query), parameters: parameters, accepted: accepted, isStrict: isStrict
         )
         if route.isLongLived { try await body.announceLongLivedResponse() }
-        return try await IdempotencyLayer(keeper: environment.idempotency).run(request.idempotencyClaim) {
+        let layer = IdempotencyLayer(keeper: environment.idempotency)
+        let (id, path) = (trace.id, trace.path)
+        return try await layer.run(
+            request.idempotencyClaim,
+            refusal: { Self.refusal($0)?.response(requestID: id, path: path, accepted: accepted) }
+        ) {
             try await Self.call(bound, request, caller)
+        }
+    }
+
+    /// What a handler decided against; `nil` when it did not come to a decision.
+    private static func refusal(_ error: any Error) -> Problem? {
+        switch error {
+        case let problem as Problem: problem
+        case let error as ServiceError: Problem(error)
+        default: nil
         }
     }
 

@@ -22,7 +22,8 @@ package final class Leadership: Sendable {
         let trustedUntil: Timestamp
     }
 
-    private let holder: String
+    /// The name of this process.
+    let holder: String
     private let host: String
     private let processID: Int
     private let database: any Database

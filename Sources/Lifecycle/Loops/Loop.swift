@@ -14,6 +14,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case auditRetention = "audit_retention"
     case auditExport = "audit_export"
     case auditRefusals = "audit_refusals"
+    case backfill
 }
 
 /// Where a loop runs (specification, domain §8.2).

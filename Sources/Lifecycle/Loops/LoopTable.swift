@@ -96,6 +96,7 @@ package enum LoopTable {
     ) -> [Loop] {
         let renewal = RenewalLoop(context, leadership: leadership)
         let upkeep = UpkeepLoops(context, leadership: leadership)
+        let backfill = BackfillLoop(context, leadership: leadership)
         let submissionTimeout = context.timing.submissionTimeout
         return [
             Loop(
@@ -151,6 +152,14 @@ package enum LoopTable {
                 budget: .minutes(5),
                 placement: .leader,
                 tick: upkeep.tidy
+            ),
+            Loop(
+                name: .backfill,
+                interval: .hours(1),
+                budget: .minutes(1),
+                placement: .leader,
+                tick: backfill.tick,
+                nextWork: backfill.nextWork
             ),
         ] + audit.loops
     }

@@ -42,6 +42,19 @@ package struct LifecycleContext: Sendable {
         }
     }
 
+    /// The same for a short action that changes only what belongs to one certificate: it may be committed together with
+    /// those of others.
+    func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await database.writeTogether(about: subject, body)
+        } catch let error as StoreError {
+            throw error.serviceError
+        }
+    }
+
     /// The same action, undone at its end when it is only a rehearsal: every rule of code and schema is met, nothing
     /// is stored.
     func write<Result: Sendable>(

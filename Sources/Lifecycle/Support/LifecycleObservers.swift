@@ -1,5 +1,6 @@
 package import ConnectorKit
 package import Domain
+package import Store
 
 /// Whoever counts what the life cycle does; told after the transaction that made it so.
 package struct LifecycleObservers: Sendable {
@@ -23,6 +24,10 @@ package struct LifecycleObservers: Sendable {
 
     package var issuanceEnded: @Sendable (IssuanceEnd) -> Void = { _ in }
     package var deploymentEnded: @Sendable (DeploymentEnd) -> Void = { _ in }
+    /// A batch of a backfill was committed.
+    package var backfillAdvanced: @Sendable (BackfillProgress) -> Void = { _ in }
+    /// How far a backfill has come, whoever did it.
+    package var backfillSeen: @Sendable (BackfillProgress) -> Void = { _ in }
 
     package init() {}
 }

@@ -190,7 +190,9 @@ struct SQLiteAlterJudge {
         case .dropColumn:
             return .problem(
                 .dropUnguarded, "a second run fails, and SQLite has no DROP COLUMN IF EXISTS", at: fragment.position,
-                [.here("")], advice: Self.recipe)
+                [.here("")],
+                advice: "Leave it unused, and leave it out when the table is next rebuilt for a new column: a rebuild "
+                    + "needs one to know whether it has happened (docs/development/migrations.md).")
         case .addConstraint:
             return .problem(
                 .addConstraint, "SQLite cannot add a constraint to a table", at: fragment.position, [.here("")],

@@ -24,6 +24,7 @@ struct CreationJudge {
         if fragment.contains(word: "atomic"), creation.kind == "function" || creation.kind == "procedure" {
             if let problem = atomicBody(creation) { return problem }
         }
+        if let problem = RoutineJudge(context: context, fragment: fragment).judge(creation) { return problem }
         if let problem = shadowed(creation) ?? missingColumn(creation) { return problem }
         return repetition(creation)
     }

@@ -35,6 +35,12 @@ struct DropJudge {
         if !isGuarded {
             verdict.add(.dropUnguarded, "a second run fails: there is nothing left to drop", at: fragment.position)
         }
+        let routine = RoutineJudge(context: context, fragment: fragment)
+        if let problem = routine.problem(drop) {
+            verdict.problems.append(problem)
+            verdict.pieces = routine.completed(drop).map { [.here($0)] } ?? []
+            verdict.advice.append("Write the types of its arguments, () for none.")
+        }
         if drop.isConcurrent {
             let online = context.judgeNotx(fragment, text + ";")
             verdict.problems += online.problems

@@ -31,6 +31,7 @@ package enum Rule: String, Sendable, CaseIterable {
     case dropCreate = "drop-create-loses-rows"
     case nameTooLong = "name-too-long"
     case viewChanged = "view-changed"
+    case functionSignature = "function-signature"
     case dropUnguarded = "drop-unguarded"
     case usesDropped = "uses-dropped-table"
 

@@ -55,6 +55,8 @@ struct Catalogue: Sendable {
     var tables: [String: Table] = [:]
     var indexes: [String: Index] = [:]
     var views: [String: String] = [:]
+    /// Functions and procedures by name.
+    var routines: [String: [RoutineSignature]] = [:]
     /// Indexes and triggers by name.
     var dependents: [String: Dependent] = [:]
     /// Tables as they were when they were dropped.
@@ -127,6 +129,10 @@ extension Catalogue {
                 table: relation.key, columns: key.columns, key: creation.isUnique ? key : nil,
                 text: Self.text(creation.fragment))
         case "view": views[name] = Self.text(creation.fragment)
+        case "function", "procedure":
+            guard let signature = creation.signature else { return }
+            let others = (routines[name] ?? []).filter { $0.types != signature.types }
+            routines[name] = others + [signature]
         default: break
         }
     }
@@ -143,7 +149,7 @@ extension Catalogue {
     }
 
     private mutating func drop(_ drop: Drop, _ removal: Removal) {
-        for name in drop.names.map(\.key) {
+        for (name, signature) in zip(drop.names.map(\.key), drop.signatures) {
             removals[name] = removal
             switch drop.kind {
             case "table":
@@ -154,6 +160,8 @@ extension Catalogue {
                 dependents[name] = nil
                 if let index = indexes.removeValue(forKey: name) { removals[index.table + "." + name] = removal }
             case "view": views[name] = nil
+            case "function", "procedure", "routine":
+                routines[name]?.removeAll { signature == nil || signature?.types == $0.types }
             case "trigger": dependents[name] = nil
             default: break
             }

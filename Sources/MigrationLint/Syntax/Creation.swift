@@ -129,6 +129,8 @@ struct Drop: Sendable {
     let hasIfExists: Bool
     let isConcurrent: Bool
     let names: [ObjectName]
+    /// Of functions and procedures, in the order of the names; nil where the arguments are left out.
+    let signatures: [RoutineSignature?]
     /// `DROP TRIGGER name ON relation`.
     let relation: ObjectName?
     let nameOffset: Int
@@ -142,12 +144,14 @@ struct Drop: Sendable {
         hasIfExists = reader.accept("if", "exists")
         nameOffset = reader.peek?.position.offset ?? fragment.range.upperBound
         var names: [ObjectName] = []
+        var signatures: [RoutineSignature?] = []
         while let name = reader.name() {
             names.append(name)
-            _ = reader.group()
+            signatures.append(reader.group().map { RoutineSignature(arguments: $0) })
             guard reader.acceptSymbol(",") else { break }
         }
         self.names = names
+        self.signatures = signatures
         relation = reader.accept("on") ? reader.name() : nil
     }
 }

@@ -50,6 +50,7 @@ package enum CommandLineRun {
         let code = Root.exitCode(for: error)
         let message = Root.fullMessage(for: error, columns: environment.console.width ?? 80)
         if code == .success {
+            guard !message.isEmpty else { return 0 }
             environment.console.output(message)
             return 0
         }

@@ -45,7 +45,8 @@ struct ServerAssembly: Sendable {
         let context = LifecycleContext(
             database: database, time: time, random: random,
             timing: live.read(Self.timing),
-            observers: LifecycleMetrics(metrics).observers
+            observers: BackfillMetrics(metrics, log: logs.logger("backfill")).observing(
+                LifecycleMetrics(metrics).observers)
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let registry = IssuerRegistry(
@@ -65,7 +66,7 @@ struct ServerAssembly: Sendable {
             allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
         )
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
-        let bootstrap = BootstrapLatch()
+        let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
         let startedAt = time.now
         let setup = SetupTokenFile(
@@ -93,7 +94,7 @@ struct ServerAssembly: Sendable {
                 bootstrapToken: { live.read { $0.secrets.agentBootstrapToken } }
             ),
             state: state, metrics: metrics, startedAt: startedAt,
-            version: Self.version,
+            version: { Self.version(schema) },
             controlPlaneCA: { tls.authority?.pem },
             agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
@@ -129,7 +130,7 @@ struct ServerAssembly: Sendable {
         )
         startUp = StartUp(
             configuration: configuration, directory: directory, sealing: sealing, tls: tls, opening: opening,
-            database: database, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
+            database: database, schema: schema, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
             makeBootstrap: { generated in
                 BootstrapFlow(
                     database: database, sealer: sealer, time: time, random: random, chosen: chosen,
@@ -194,12 +195,16 @@ struct ServerAssembly: Sendable {
         }
     }
 
-    @Sendable
-    private static func version() async -> VersionBody {
+    private static func version(_ schema: SchemaVersion) -> VersionBody {
         VersionBody {
             $0.version = Version.number
+            $0.commit = BuildInfo.commit
+            $0.isModified = BuildInfo.isModified
+            $0.buildTime = BuildInfo.time
+            $0.goVersion = BuildInfo.toolchain
             $0.toolchain = BuildInfo.toolchain
-            $0.runtime = "swift"
+            $0.runtime = BuildInfo.toolchain
+            $0.schemaVersion = schema.current
         }
     }
 

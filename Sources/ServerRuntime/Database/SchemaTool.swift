@@ -23,8 +23,8 @@ package struct SchemaTool: Sendable {
         package let lines: [String]
     }
 
-    private let open: OpenDatabase
-    private let opening: DatabaseOpening
+    let open: OpenDatabase
+    let opening: DatabaseOpening
 
     /// Opens the database and waits until it answers.
     ///
@@ -49,15 +49,20 @@ package struct SchemaTool: Sendable {
 
     package func status() async throws -> Report {
         let status = try await ledger()
-        return Report(current: status.applied.last?.version, lines: Self.lines(status))
+        return Report(
+            current: status.applied.last?.version,
+            lines: Self.lines(status) + (try await backfillLines().text) + (try await tableLines())
+        )
     }
 
     /// The statements that ``migrate()`` would run, with the locks that they take; nothing is locked for it.
-    package func plan() async throws -> [String] {
+    package func plan() async throws -> [String] { try await migrationPlan().lines }
+
+    func migrationPlan() async throws -> MigrationPlan {
         let status = try await ledger()
         do {
             try status.verify(binaryVersion: Version.number)
-            return try MigrationPlan(status, engine: open.database.engine).lines
+            return try MigrationPlan(status, engine: open.database.engine)
         } catch {
             throw StartUpFailure(.failure, "\(error)")
         }
@@ -101,7 +106,7 @@ package struct SchemaTool: Sendable {
 
     package func close() async { await open.database.close() }
 
-    private func ledger() async throws -> MigrationStatus { try await runner().status() }
+    func ledger() async throws -> MigrationStatus { try await runner().status() }
 
     private func runner() throws -> MigrationRunner {
         MigrationRunner(

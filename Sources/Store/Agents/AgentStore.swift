@@ -28,6 +28,13 @@ package struct AgentStore: Sendable {
         """
     }
 
+    /// Every agent that is not retired, with the release that it runs, by name.
+    package static func releases(in tx: any Transaction) throws -> [(name: String, version: String)] {
+        try tx.rows("SELECT name, version FROM agents WHERE retired_at IS NULL ORDER BY name").map {
+            (name: try $0.text("name"), version: try $0.text("version"))
+        }
+    }
+
     static let source: SQL = "agents a LEFT JOIN agent_liveness l ON l.agent_id = a.id"
 
     /// The state as a function of heartbeat, clock and the last three finished jobs (specification, domain §4.4).

@@ -44,8 +44,9 @@ package struct CertificateFilter: Hashable, Sendable {
 
     package init() {}
 
-    var conditions: [SQL] {
-        references + times + content
+    /// - `hasNames`: Whether `certificate_names` holds the names of every certificate.
+    func conditions(hasNames: Bool) -> [SQL] {
+        references + times + content + name(hasNames: hasNames)
     }
 
     private var references: [SQL] {
@@ -90,6 +91,21 @@ package struct CertificateFilter: Hashable, Sendable {
         return all
     }
 
+    /// Until every certificate has its names in the table, they are sought where they come from, which reads all of
+    /// them.
+    private func name(hasNames: Bool) -> [SQL] {
+        guard let subjectAltName else { return [] }
+        guard hasNames else {
+            // Names hold no character that JSON escapes, so that a whole name is its text between quotation marks.
+            return ["\("CAST(c.sans AS TEXT)", contains: "\"\(subjectAltName)\"")"]
+        }
+        return [
+            """
+            c.id IN (SELECT n.certificate_id FROM certificate_names n WHERE n.name = \(subjectAltName.lowercased()))
+            """
+        ]
+    }
+
     private var content: [SQL] {
         var all: [SQL] = tags.map { "\(json: "c.tags", member: $0.key) = \($0.value)" }
         if let search {
@@ -100,8 +116,6 @@ package struct CertificateFilter: Hashable, Sendable {
                 """
             )
         }
-        // Names hold no character that JSON escapes, so that a whole name is its text between quotation marks.
-        if let subjectAltName { all.append("\("CAST(c.sans AS TEXT)", contains: "\"\(subjectAltName)\"")") }
         if let serialNumber {
             all.append(
                 """

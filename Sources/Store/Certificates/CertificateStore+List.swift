@@ -7,11 +7,13 @@ extension CertificateStore {
         within clearance: Clearance,
         in tx: any Transaction
     ) throws -> Page<CertificateListing> {
+        let hasNames =
+            try request.filter.subjectAltName != nil && BackfillStore().isFinished(.certificateNames, in: tx)
         let listing = Listing(
             request,
             columns: Self.listColumns,
             source: "managed_certificates c LEFT JOIN certificate_versions v ON v.id = c.current_version_id",
-            conditions: request.filter.conditions + clearance.certificateConditions,
+            conditions: request.filter.conditions(hasNames: hasNames) + clearance.certificateConditions,
             key: request.sort.key,
             id: "c.id"
         )

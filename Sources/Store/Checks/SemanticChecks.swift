@@ -44,7 +44,7 @@ package enum SemanticChecks {
     }
 
     private static func all(at transaction: any Transaction) -> [Check] {
-        engineChecks(transaction.engine) + certificates + jobs + approvals + grants + secrets
+        engineChecks(transaction.engine) + certificates + names + jobs + approvals + grants + secrets
             + times(after: transaction)
     }
 
@@ -134,6 +134,28 @@ package enum SemanticChecks {
                     AND NOT EXISTS (SELECT 1 FROM audit_leaves n WHERE n.seq = l.seq + 1)
                 """
         ),
+    ]
+
+    private static let names = [
+        Check(
+            name: "certificate-names", table: "managed_certificates",
+            what: "is not found by each of its names, or by one that it has no more",
+            remedy: "Run UPDATE managed_certificates SET sans = sans WHERE id = 'ID'.",
+            rows: """
+                SELECT c.id AS row_id FROM managed_certificates c
+                WHERE EXISTS (
+                    SELECT 1 FROM data_migrations d WHERE d.name = 'certificate_names' AND d.finished_at IS NOT NULL
+                ) AND (
+                    (SELECT COUNT(*) FROM certificate_names n WHERE n.certificate_id = c.id)
+                        <> (SELECT COUNT(DISTINCT lower(element.value)) FROM \(elements: "c.sans"))
+                    OR EXISTS (
+                        SELECT 1 FROM \(elements: "c.sans") WHERE lower(element.value) NOT IN (
+                            SELECT n.name FROM certificate_names n WHERE n.certificate_id = c.id
+                        )
+                    )
+                )
+                """
+        )
     ]
 
     private static let jobs = [

@@ -35,7 +35,7 @@ package struct MigrationPlan: Sendable {
     /// For a terminal, or as a script for review.
     package var lines: [String] {
         guard !steps.isEmpty else { return ["-- nothing is pending"] }
-        return steps.flatMap { lines(of: $0) }
+        return Array(steps.map { lines(of: $0) }.joined(separator: [""]))
     }
 
     private func lines(of step: Step) -> [String] {
@@ -52,7 +52,7 @@ package struct MigrationPlan: Sendable {
             }
             lines.append("\(statement.text);")
         }
-        return lines + [""]
+        return lines
     }
 
     private func manner(of step: Step) -> String {

@@ -28,13 +28,17 @@ enum StageRoutes {
         "broken", .get, "/api/v1/broken", "Fails.",
         responses: [.json(200, StatusAnswer.self, "Never.")], cli: .excluded(reason: "test")
     )
+    static let large = OpenRoute(
+        "large", .get, "/api/v1/large", "More than a peer takes unasked.",
+        responses: [.json(200, StatusAnswer.self, "Much.")], cli: .excluded(reason: "test")
+    )
     static let certificates = OpenRoute(
         "presented", .get, "/api/v1/presented", "Counts presented certificates.",
         responses: [.json(200, StatusAnswer.self, "The count.")], cli: .excluded(reason: "test")
     )
 
     static let all: [Route] = [
-        echo.route, slow.route, lasting.route, endless.route, broken.route, certificates.route,
+        echo.route, slow.route, lasting.route, endless.route, broken.route, large.route, certificates.route,
         ServerRoutes.health.route,
         ServerRoutes.ready.route,
         ServerRoutes.events.route, TeamRoutes.create.route, TeamRoutes.get.route, TeamRoutes.patch.route,
@@ -67,6 +71,7 @@ enum StageRoutes {
             }
         }
         table.on(broken) { _ in throw Leaky() }
+        table.on(large) { _ in .json(StatusAnswer(String(repeating: "x", count: 300_000))) }
         table.on(certificates) { context in
             .json(StatusAnswer(context.connection.clientCertificates.map { "\($0.count)" }.joined(separator: ",")))
         }
@@ -85,7 +90,12 @@ enum StageRoutes {
         }
         table.on(TeamRoutes.create) { context in
             let request = try context.request.decode(CreateTeamRequest.self)
-            guard request.name != "taken" else { throw ServiceError(.alreadyExists, "the name taken is taken") }
+            switch request.name {
+            case "taken": throw ServiceError(.alreadyExists, "the name taken is taken")
+            case "busy": throw ServiceError(.rateLimited, "not now")
+            case "broken": throw Leaky()
+            default: break
+            }
             return .json(team(request.name, version: 1), status: 201, version: 1, location: "/api/v1/teams/t-1")
         }
         table.on(TeamRoutes.get) { context in
@@ -100,7 +110,7 @@ enum StageRoutes {
             return .json(team(patch.name.resolved(from: "one"), version: 8), version: 8)
         }
         table.on(TeamRoutes.list) { context in
-            context.request.pageAnswer([team("one", version: 1)], total: context.query.countsRows ? 120 : nil)
+            try context.request.pageAnswer([team("one", version: 1)], total: context.query.countsRows ? 120 : nil)
         }
         table.on(AgentRoutes.heartbeat) { _ in .json(HeartbeatAnswer()) }
         table.on(AgentRoutes.register) { context in
@@ -109,7 +119,7 @@ enum StageRoutes {
             case .principal(let principal): .json(StatusAnswer(principal.actor.id), status: 201)
             }
         }
-        table.on(AgentRoutes.retired) { $0.request.pageAnswer([AgentBody](), total: 0) }
+        table.on(AgentRoutes.retired) { try $0.request.pageAnswer([AgentBody](), total: 0) }
         table.on(AuthRoutes.bootstrap) { _ in throw ServiceError(.unauthenticated, "the set-up token is wrong") }
         return table
     }

@@ -30,6 +30,19 @@ final class FaultyDatabase: Database {
     func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
+        try countWrite()
+        return try await real.write(body)
+    }
+
+    func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try countWrite()
+        return try await real.writeTogether(about: subject, body)
+    }
+
+    private func countWrite() throws(Died) {
         begun.withLock { $0 += 1 }
         let isFatal = fatal.withLock { fatal in
             guard let left = fatal else { return false }
@@ -37,7 +50,6 @@ final class FaultyDatabase: Database {
             return left == 1
         }
         guard !isFatal else { throw Died() }
-        return try await real.write(body)
     }
 
     func signals(on channel: SignalChannel) -> AsyncStream<String> { real.signals(on: channel) }

@@ -120,5 +120,6 @@ enum Dump {
         "audit_archives": "SELECT * FROM audit_archives",
         "audit_verifications": "SELECT * FROM audit_verifications",
         "audit_export_cursors": "SELECT * FROM audit_export_cursors",
+        "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
     ]
 }

@@ -15,7 +15,7 @@ struct Rows {
     private var byMigration: [[String]] {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
-            requesters, [], keyLifecycle, auditLog,
+            requesters, [], keyLifecycle, backfills, auditLog,
         ]
     }
 
@@ -71,10 +71,10 @@ struct Rows {
             VALUES ('tg-\(tag)', 'target', 'NGINX', 'ag-\(tag)')
             """,
             """
-            INSERT INTO managed_certificates (id, name, common_name, owner_id, team_id, issuer_id, renewal_policy_id,
-                certificate_profile_id, status, expires_at)
-            VALUES ('mc-\(tag)', 'site \(tag)', 'www.example.com', 'o-\(tag)', 'tm-\(tag)', 'iss-\(tag)', 'rp-\(tag)',
-                'cp-\(tag)', 'Active', \(time(90)))
+            INSERT INTO managed_certificates (id, name, common_name, sans, owner_id, team_id, issuer_id,
+                renewal_policy_id, certificate_profile_id, status, expires_at)
+            VALUES ('mc-\(tag)', 'site \(tag)', 'www.example.com', '["www.example.com","a.example.com"]',
+                'o-\(tag)', 'tm-\(tag)', 'iss-\(tag)', 'rp-\(tag)', 'cp-\(tag)', 'Active', \(time(90)))
             """,
             "INSERT INTO certificate_target_mappings (certificate_id, target_id) VALUES ('mc-\(tag)', 'tg-\(tag)')",
             """
@@ -163,6 +163,15 @@ struct Rows {
             """
             INSERT INTO issuance_approval_requests (id, approval_kind, profile_id, requested_by, payload)
             VALUES ('apr-edit-\(tag)', 'profile_edit', 'cp-\(tag)', 'alice', '{"name":"new"}')
+            """
+        ]
+    }
+
+    private var backfills: [String] {
+        [
+            """
+            INSERT INTO data_migrations (name, migration, run_by, started_at, rows_done, position)
+            VALUES ('other-\(tag)', '000000_other', 'nobody', \(time(0)), 3, 'x')
             """
         ]
     }

@@ -8,9 +8,12 @@ final class Server: Sendable {
         let status: Int
         let body: String
 
-        func text(_ member: String) -> String? {
-            let json = try? JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any]
-            return json?[member] as? String
+        func text(_ member: String) -> String? { object?[member] as? String }
+
+        func number(_ member: String) -> Int? { object?[member] as? Int }
+
+        private var object: [String: Any]? {
+            try? JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any]
         }
     }
 
@@ -43,12 +46,36 @@ final class Server: Sendable {
         try #require(await process.waitForExit(timeout: .seconds(60)), "the server runs on\n\(process.transcript)")
     }
 
+    /// Asks the server to end; its exit status. A busy machine gets the time that a shutdown may take at most.
+    func stop() async throws -> Int32 {
+        process.send(SIGTERM)
+        return try await waitForExit()
+    }
+
     func get(_ path: String, key: String? = nil) async throws -> Reply {
         try await send(["--request", "GET"] + (key.map { ["--header", "Authorization: Bearer \($0)"] } ?? []), path)
     }
 
-    func post(_ path: String, _ body: String) async throws -> Reply {
-        try await send(["--request", "POST", "--header", "Content-Type: application/json", "--data", body], path)
+    func post(_ path: String, _ body: String, key: String? = nil) async throws -> Reply {
+        try await write("POST", path, body, key: key)
+    }
+
+    func put(_ path: String, _ body: String, key: String) async throws -> Reply {
+        try await write("PUT", path, body, key: key)
+    }
+
+    private func write(_ method: String, _ path: String, _ body: String, key: String?) async throws -> Reply {
+        try await send(
+            ["--request", method, "--header", "Content-Type: application/json", "--data", body]
+                + (key.map { ["--header", "Authorization: Bearer \($0)"] } ?? []), path)
+    }
+
+    /// Makes the first administrator with the set-up token of this server; the API key.
+    func administratorKey(_ name: String = "ops") async throws -> String {
+        let body = #"{"token":"\#(try setupToken())","actor_name":"\#(name)"}"#
+        let made = try await post("/api/v1/auth/bootstrap", body)
+        try #require(made.status == 201, "\(made.status) \(made.body)")
+        return try #require(made.text("key_value"))
     }
 
     func setupToken() throws -> String {

@@ -141,6 +141,20 @@ struct CommandTreeTests {
         #expect(outcome.diagnostics.contains("certctl agents retire a-1 --force --reason TEXT"))
     }
 
+    @Test("a list is filtered and sorted as it is documented for users")
+    func listOptions() async throws {
+        let stage = CLIStage()
+        stage.server.on("GET /api/v1/certificates", .json(200, ["data": [], "total": 0]))
+        let outcome = await stage.run(
+            "certs", "list", "--sort", "-expires_at", "--expiring-in", "30d", "--fields", "id,common_name")
+        #expect(outcome.code == 0, "\(outcome)")
+        let path = try #require(stage.server.requests.first?.path)
+        for part in ["sort=-expires_at", "expires_after=2027-01-15T", "expires_before=2027-02-14T", "fields=id"] {
+            #expect(path.contains(part), "\(path)")
+        }
+        #expect(await stage.run("certs", "list", "--expiring-in", "30d", "--expires-before", "2027-01-01").code == 2)
+    }
+
     @Test("api sends what it is told")
     func rawCall() async {
         let stage = CLIStage()

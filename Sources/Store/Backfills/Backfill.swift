@@ -1,0 +1,78 @@
+import Query
+
+/// A task that fills, for the rows that were there before, what a migration made room for (ADR-0009).
+///
+/// What it owes to the rest: readers use the new place once ``BackfillStore/isFinished(_:in:)`` says so, and from its
+/// migration on whoever writes a row fills it, an older release included, which takes a trigger. Then a row that was
+/// passed once stays filled.
+package struct Backfill: Sendable {
+    /// What one batch came to.
+    package struct Batch: Sendable {
+        /// Rows that were looked at, filled before or not.
+        let rows: Int
+        /// The key of the last of them; `nil` when there was none.
+        let last: String?
+
+        init(rows: Int, last: String?) {
+            self.rows = rows
+            self.last = last
+        }
+    }
+
+    /// Its key in `data_migrations`, for ever.
+    package let name: String
+    /// The migration that it belongs to.
+    package let migration: String
+    /// What it does, for an operator.
+    package let summary: String
+    /// The table that it walks through.
+    package let table: String
+    /// Fills what is not filled yet among the `limit` rows that come after a key, in the order of the key; one
+    /// transaction, repeatable.
+    let fill: @Sendable (_ key: String, _ limit: Int, _ tx: any Transaction) throws -> Batch
+
+    init(
+        name: String,
+        migration: String,
+        summary: String,
+        table: String,
+        fill: @escaping @Sendable (_ key: String, _ limit: Int, _ tx: any Transaction) throws -> Batch
+    ) {
+        self.name = name
+        self.migration = migration
+        self.summary = summary
+        self.table = table
+        self.fill = fill
+    }
+
+    /// Every backfill of this release, in the order in which they run.
+    package static let all = [certificateNames]
+}
+
+extension Backfill {
+    /// `certificate_names` of certificates older than the table.
+    static let certificateNames = Backfill(
+        name: "certificate_names",
+        migration: "000013_certificate_names",
+        summary: "the names by which certificates are found",
+        table: "managed_certificates"
+    ) { key, limit, tx in
+        // Locked, so that a change of the names comes before or after and not in between.
+        let rows = try tx.rows(
+            """
+            SELECT id FROM managed_certificates WHERE id > \(key) ORDER BY id LIMIT \(limit)\(lock: .forUpdate)
+            """
+        )
+        guard let last = try rows.last?.text("id") else { return Batch(rows: 0, last: nil) }
+        try tx.execute(
+            """
+            INSERT INTO certificate_names (name, certificate_id)
+            SELECT lower(element.value), c.id FROM managed_certificates c, \(elements: "c.sans")
+            WHERE c.id > \(key) AND c.id <= \(last)
+                AND NOT EXISTS (SELECT 1 FROM certificate_names n WHERE n.certificate_id = c.id)
+            ON CONFLICT DO NOTHING
+            """
+        )
+        return Batch(rows: rows.count, last: last)
+    }
+}
