@@ -44,6 +44,12 @@ struct OperatorViewTests {
             try #require(
                 migrated == pending.map { "applied \($0)" } + ["schema is up to date at \(pending.last ?? "")"])
             try #require(try await Self.lines(installation, "db", "check") == ["OK   schema, file and rows"])
+            try await installation.run(["UPDATE managed_certificates SET expires_at = NULL WHERE id = 'mc-a'"])
+            let found = try await installation.certctl("db", "check")
+            try #require(found.status == 1 && found.output.contains("certificate-expiry  managed_certificates  mc-a"))
+            try #require(
+                try await Self.lines(installation, "db", "check", "--fix")
+                    == ["FIX  certificate-expiry  1 rows", "OK   schema, file and rows"])
             try #require(try await Self.lines(installation, "db", "migrate", "--dry-run") == ["-- nothing is pending"])
             let after = try await Self.lines(installation, "server", "--check-upgrade")
             try #require(after.contains("settings    valid") && after.contains("migrations  none is pending"))
