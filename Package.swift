@@ -116,8 +116,9 @@ let package = Package(
         module(
             "ServerRuntime",
             [
-                "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing", "Store", "PKI",
-                "EmbeddedCA", "Settings", "HostEffects", "ConnectorKit", "IssuerConnectors", "TargetConnectors",
+                "CAssets", "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing",
+                "Store",
+                "PKI", "EmbeddedCA", "Settings", "HostEffects", "ConnectorKit", "IssuerConnectors", "TargetConnectors",
                 "Access", "Lifecycle", "APIContract", "HTTPServing", "ControlAPI", crypto, lifecycle, logging, nioPosix,
                 unixSignals,
             ]),
@@ -149,7 +150,7 @@ let package = Package(
         ),
         .target(
             name: "DatabaseTestSupport",
-            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", logging],
+            dependencies: ["Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "TestSupport", logging],
             path: "Tests/DatabaseTestSupport",
             swiftSettings: strict
         ),
@@ -221,7 +222,7 @@ let package = Package(
                 "DatabaseTestSupport", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "certctl",
                 "MigrationCrash", logging,
             ]),
-        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "certctl", "certctl-agent"]),
+        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "APIContract", "certctl", "certctl-agent"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -14,6 +14,11 @@ package enum AuthenticationOutcome: Sendable {
     case agentRetired(AgentID)
 }
 
+/// What an API key with the role of an agent is worth (`CERTCTL_AGENT_SHARED_KEY_MODE`).
+package enum SharedKeyRule: Sendable {
+    case bind, allow, deny
+}
+
 /// Turns a bearer credential into a principal (specification, security §2.2, §2.4).
 ///
 /// API keys are found by the public part of the token and compared by their HMAC; opaque tokens of earlier
@@ -23,11 +28,18 @@ package final class Authenticator: Sendable {
     private let database: any Database
     private let sealer: Sealer
     private let time: TimeSource
+    private let sharedKeys: SharedKeyRule
     private let cache = PrincipalCache()
     /// When the use of a key was last noted by this process.
     private let noted = Mutex<[APIKeyID: Timestamp]>([:])
 
-    package init(database: any Database, sealer: Sealer, time: TimeSource) {
+    package init(
+        database: any Database,
+        sealer: Sealer,
+        time: TimeSource,
+        sharedKeys: SharedKeyRule = .bind
+    ) {
+        self.sharedKeys = sharedKeys
         self.database = database
         self.sealer = sealer
         self.time = time
@@ -37,9 +49,10 @@ package final class Authenticator: Sendable {
     package func authenticate(bearer token: Secret, from address: String) async throws -> AuthenticationOutcome {
         let digest = token.withBytes { Array(SHA256.hash(data: $0)) }
         let now = time.now
-        if let principal = cache.principal(for: digest, at: now) {
-            try await noteUse(of: principal, from: address, at: now)
-            return .principal(principal)
+        if let entry = cache.entry(for: digest, at: now) {
+            guard entry.networks.admit(address) else { return .refused }
+            try await noteUse(of: entry.principal, from: address, at: now)
+            return .principal(entry.principal)
         }
         let generation = cache.generation
         let found = try await database.read { [sealer] tx in try Self.find(token, sealer, in: tx) }
@@ -50,12 +63,48 @@ package final class Authenticator: Sendable {
             cache.store(
                 credential.principal,
                 for: digest,
+                networks: credential.networks,
                 credentialExpiresAt: credential.expiresAt,
                 at: now,
                 generation: generation
             )
+            guard credential.networks.admit(address) else { return .refused }
             try await finish(credential, from: address, at: now)
             return .principal(credential.principal)
+        }
+    }
+
+    /// The principal as it is now, for what goes on long after its request was admitted; `nil` when the credential
+    /// ended.
+    package func refreshed(_ principal: Principal) async throws -> Principal? {
+        guard principal.actor.type == .apiKey, let id = principal.credentialID else {
+            return principal.isAgent ? nil : principal
+        }
+        return try await database.read { tx in
+            guard let key = try KeyStore().find(APIKeyID(stored: id), in: tx), key.isUsable(at: tx.now) else {
+                return nil
+            }
+            return try Self.principal(of: key, in: tx).0
+        }
+    }
+
+    /// Whether a principal that is no agent may do an agent's work with its key, as earlier fleets share one.
+    ///
+    /// Only a key with the permissions of an agent counts. Under ``SharedKeyRule/bind`` the first agent that asks takes the key; every other one is refused from then on.
+    package func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool {
+        guard principal.actor.type == .apiKey, principal.holds(.agentJobPoll), let id = principal.credentialID else {
+            return false
+        }
+        switch sharedKeys {
+        case .deny: return false
+        case .allow: return true
+        case .bind:
+            if let bound = principal.boundAgent { return bound == agent }
+            let bound = try await database.write { tx in
+                try KeyStore().bind(APIKeyID(stored: id), to: agent, in: tx)
+            }
+            cache.invalidate()
+            return bound == agent
         }
     }
 
@@ -67,6 +116,7 @@ package final class Authenticator: Sendable {
     private struct Credential: Sendable {
         let principal: Principal
         let expiresAt: Timestamp?
+        var networks = AllowedNetworks.any
         /// A legacy hash that is to be replaced now that the token is known.
         var upgrade: (key: APIKeyID, from: KeyHash, to: KeyHash)?
         /// An agent that used its new key for the first time, so that the old one goes.
@@ -97,7 +147,12 @@ package final class Authenticator: Sendable {
         _ sealer: Sealer,
         in tx: any Transaction
     ) throws -> Found {
-        guard let candidate = try KeyStore().candidate(tokenID: token.keyID, in: tx) else { return .none }
+        // A key that the environment declares is kept by its hash alone, whatever its form.
+        let declared = KeyHash(hex: TokenHash.sha256(token.text), algorithm: .sha256)
+        guard
+            let candidate = try KeyStore().candidate(tokenID: token.keyID, in: tx)
+                ?? KeyStore().candidate(hash: declared, in: tx)
+        else { return .none }
         let matches: Bool =
             switch candidate.hash.algorithm {
             case .hmacSHA256: token.matches(hash: candidate.hash.hex, with: sealer)
@@ -123,28 +178,34 @@ package final class Authenticator: Sendable {
         guard candidate.key.isUsable(at: tx.now), candidate.acceptedUntil.map({ $0 > tx.now }) ?? true else {
             return .none
         }
-        let principal = try principal(of: candidate.key, in: tx)
-        let ends = [candidate.key.expiresAt, candidate.acceptedUntil].compactMap { $0 }
+        let (principal, grantsChange) = try principal(of: candidate.key, in: tx)
+        let ends = [candidate.key.expiresAt, candidate.acceptedUntil, grantsChange].compactMap { $0 }
         var credential = Credential(principal: principal, expiresAt: ends.min())
-        if let hash, candidate.hash.algorithm == .sha256, candidate.acceptedUntil == nil {
+        credential.networks = AllowedNetworks(candidate.key.allowedNetworks)
+        if let hash, candidate.hash.algorithm == .sha256, candidate.acceptedUntil == nil,
+            candidate.key.manager == .api
+        {
             let better = KeyHash(hex: hash, algorithm: .hmacSHA256)
             credential.upgrade = (candidate.key.id, candidate.hash, better)
         }
         return .valid(credential)
     }
 
-    private static func principal(of key: APIKey, in tx: any Transaction) throws -> Principal {
+    /// The principal of a key, and when the first of its grants ends.
+    private static func principal(
+        of key: APIKey,
+        in tx: any Transaction
+    ) throws -> (Principal, grantsChange: Timestamp?) {
         let actor = Actor(id: key.name, type: .apiKey)
-        let granted = try GrantStore().permissions(of: actor, in: tx).filter {
-            // Narrower scopes open nothing yet: a grant for one profile must not count as one for all.
-            $0.grantScope == .global && $0.roleScope == .global
-        }
-        return Principal(
+        let holdings = try GrantStore().holdings(of: actor, in: tx)
+        let principal = Principal(
             actor: actor,
             credentialID: key.id.text,
-            roleIDs: Set(granted.map(\.roleID)).sorted(),
-            permissions: Set(granted.map(\.permission)).subtracting(BuiltInRole.withoutEffect)
+            roleIDs: holdings.roleIDs,
+            rights: Rights(BuiltInRole.effective(holdings.entitlements)),
+            boundAgent: key.boundAgent
         )
+        return (principal, holdings.firstExpiry)
     }
 
     private static func principal(of agent: AgentID) -> Principal {

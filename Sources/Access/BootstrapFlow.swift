@@ -3,6 +3,7 @@ import Encoding
 package import Query
 package import Sealing
 import Store
+import Synchronization
 
 /// The credential of the first administrator; shown once.
 package struct BootstrapAnswer: Sendable {
@@ -29,6 +30,8 @@ package final class BootstrapFlow: Sendable {
     private let recorder: AccessRecorder
     private let perAddress = AttemptLimiter(limit: attemptsPerMinute, window: .minutes(1))
     private let overall = AttemptLimiter(limit: attemptsPerHour, window: .hours(1))
+    /// Too many attempts in an hour: nothing is accepted any more until the server is started again.
+    private let isLocked = Mutex(false)
     /// - Parameters:
     /// - `chosen`: `CERTCTL_BOOTSTRAP_TOKEN`, if the operator set one.
     /// - `generated`: The token that this process printed, valid until `generatedUntil`.
@@ -71,17 +74,56 @@ package final class BootstrapFlow: Sendable {
         actorName: String,
         origin: RequestOrigin
     ) async throws -> BootstrapAnswer {
-        try admitAttempt(from: origin.clientAddress)
+        try admitAttempt(perAddress, origin.clientAddress)
         try ActorName.check(actorName, at: "/actor_name")
-        let author = Authorship(actor: Actor(id: "bootstrap-token", type: .system), origin: origin)
+        let author = Authorship(
+            actor: Actor(id: "bootstrap-token", type: .system), origin: origin, clearance: .system)
         guard try await isAvailable() else { throw Self.closed }
+        try admitAttemptOverall()
         guard accepts(token) else {
             try await recordRejection(by: author)
             throw ServiceError(.unauthenticated, "the set-up token is not right")
         }
         let key = APIKeyToken.generate(random: random)
         let keyID = APIKeyID(generatedAt: time.now, random: random)
-        let createdAt = try await database.act { [self] tx in
+        let createdAt = try await persist(key, keyID, named: actorName, by: author)
+        return BootstrapAnswer(actorID: actorName, keyID: keyID, keyValue: key.text, createdAt: createdAt)
+    }
+
+    /// Stores key, role, latch and event in one transaction. What stands in the way after the token was accepted is
+    /// audited too, with the step that failed.
+    private func persist(
+        _ key: APIKeyToken,
+        _ keyID: APIKeyID,
+        named actorName: String,
+        by author: Authorship
+    ) async throws -> Timestamp {
+        do {
+            return try await store(key, keyID, named: actorName, by: author)
+        } catch let error as ServiceError where error.code != .bootstrapDisabled {
+            let stage = error.code == .unknownReference ? "grant_role" : "persist_key"
+            try await database.act { [recorder] tx in
+                try recorder.record(
+                    "bootstrap.consume_failed",
+                    "bootstrap",
+                    "setup",
+                    outcome: .error,
+                    details: ["stage": .string(stage), "code": .string(error.code.rawValue)],
+                    by: author,
+                    in: tx
+                )
+            }
+            throw error
+        }
+    }
+
+    private func store(
+        _ key: APIKeyToken,
+        _ keyID: APIKeyID,
+        named actorName: String,
+        by author: Authorship
+    ) async throws -> Timestamp {
+        try await database.act { [self] tx in
             guard try BootstrapStore().close(by: actorName, in: tx) else { throw Self.closed }
             try insert(key, keyID, named: actorName, in: tx)
             try recorder.record(
@@ -94,7 +136,6 @@ package final class BootstrapFlow: Sendable {
             )
             return tx.now
         }
-        return BootstrapAnswer(actorID: actorName, keyID: keyID, keyValue: key.text, createdAt: createdAt)
     }
 
     private func insert(_ key: APIKeyToken, _ id: APIKeyID, named name: String, in tx: any Transaction) throws {
@@ -130,11 +171,19 @@ package final class BootstrapFlow: Sendable {
         currentTokens.map { $0.matches(presented) }.contains(true)
     }
 
-    private func admitAttempt(from address: String) throws(ServiceError) {
-        let now = time.now
-        guard let wait = perAddress.admit(address, at: now) ?? overall.admit("", at: now) else { return }
+    private func admitAttempt(_ limiter: AttemptLimiter, _ key: String) throws(ServiceError) {
+        guard let wait = limiter.admit(key, at: time.now) else { return }
         throw ServiceError(
             .rateLimited, "too many attempts with the set-up token; wait and try again", retryAfter: wait)
+    }
+
+    /// Whoever guesses from many addresses is stopped for good; only a person at the server starts over.
+    private func admitAttemptOverall() throws(ServiceError) {
+        let isRefused = isLocked.withLock { isLocked in
+            if overall.admit("", at: time.now) != nil { isLocked = true }
+            return isLocked
+        }
+        if isRefused { throw Self.locked }
     }
 
     private func recordRejection(by author: Authorship) async throws {
@@ -142,6 +191,10 @@ package final class BootstrapFlow: Sendable {
             try recorder.record("bootstrap.rejected", "bootstrap", "setup", outcome: .denied, by: author, in: tx)
         }
     }
+
+    private static let locked = ServiceError(
+        .rateLimited, "too many attempts with the set-up token; restart the server to try again"
+    )
 
     private static let closed = ServiceError(
         .bootstrapDisabled,

@@ -29,6 +29,11 @@ package enum BuiltInRole: String, Sendable, CaseIterable {
     /// Names that older clients may still grant; they open nothing.
     package static let withoutEffect: Set<Permission> = [.authBootstrapUse, .agentJobReport]
 
+    /// What of some entitlements opens anything.
+    package static func effective(_ entitlements: some Sequence<Entitlement>) -> [Entitlement] {
+        entitlements.filter { !withoutEffect.contains($0.permission) }
+    }
+
     private static let operatorPermissions: Set<Permission> = [
         .certRead, .certIssue, .certRevoke, .certDelete, .certEdit, .profileRead, .profileEdit, .issuerRead,
         .issuerEdit, .targetRead, .targetEdit, .targetDelete, .agentRead, .agentEdit, .jobRead, .jobCancel,

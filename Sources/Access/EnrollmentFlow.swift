@@ -94,7 +94,8 @@ package struct EnrollmentFlow: Sendable {
                 ),
                 in: tx
             )
-            let author = Authorship(actor: admission.actor ?? Actor(id: id.text, type: .agent), origin: origin)
+            let author = Authorship(
+                actor: admission.actor ?? Actor(id: id.text, type: .agent), origin: origin, clearance: .system)
             try recorder.record(
                 admission.actor == nil ? "agent_enrolled" : "agent_registered",
                 "agent",

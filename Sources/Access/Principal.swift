@@ -12,12 +12,32 @@ package struct Principal: Hashable, Sendable {
     /// Ids of the roles that the actor holds at this moment, sorted.
     package let roleIDs: [String]
 
-    /// What the actor may do everywhere. (Grants narrowed to a profile or an issuer are not effective yet.)
-    package let permissions: Set<Permission>
+    /// What the actor may do, and where.
+    package let rights: Rights
 
     /// Present when the principal is an agent: it then sees and touches only its own work.
     package let agentID: AgentID?
 
+    /// The agent that a key which several agents of an earlier fleet share was first used for.
+    package let boundAgent: AgentID?
+
+    package init(
+        actor: Actor,
+        credentialID: String?,
+        roleIDs: [String],
+        rights: Rights,
+        agentID: AgentID? = nil,
+        boundAgent: AgentID? = nil
+    ) {
+        self.actor = actor
+        self.credentialID = credentialID
+        self.roleIDs = roleIDs
+        self.rights = rights
+        self.agentID = agentID
+        self.boundAgent = boundAgent
+    }
+
+    /// A principal whose permissions all hold everywhere.
     package init(
         actor: Actor,
         credentialID: String?,
@@ -25,21 +45,32 @@ package struct Principal: Hashable, Sendable {
         permissions: Set<Permission>,
         agentID: AgentID? = nil
     ) {
-        self.actor = actor
-        self.credentialID = credentialID
-        self.roleIDs = roleIDs
-        self.permissions = permissions
-        self.agentID = agentID
+        self.init(
+            actor: actor,
+            credentialID: credentialID,
+            roleIDs: roleIDs,
+            rights: Rights(permissions.map { Entitlement($0) }),
+            agentID: agentID
+        )
     }
+
+    /// What the actor may do everywhere.
+    package var permissions: Set<Permission> { rights.globalPermissions }
 
     package var isAgent: Bool { agentID != nil }
 
-    package var isAdministrator: Bool { roleIDs.contains(BuiltInRole.admin.rawValue) }
+    /// Whether the role `r-admin` is held, and everywhere: a narrower grant of it administers nothing but its scope.
+    package var isAdministrator: Bool {
+        roleIDs.contains(BuiltInRole.admin.rawValue) && holds(.authRoleAssign)
+    }
 
-    package func holds(_ permission: Permission) -> Bool { permissions.contains(permission) }
+    /// Whether the permission is held everywhere.
+    package func holds(_ permission: Permission) -> Bool { rights.reach(of: permission).isEverywhere }
 
-    /// The author of whatever this principal changes in a request.
-    package func authorship(from origin: RequestOrigin) -> Authorship { Authorship(actor: actor, origin: origin) }
+    /// The author of whatever this principal changes in a request, within what was decided about it.
+    package func authorship(from origin: RequestOrigin, clearance: Clearance) -> Authorship {
+        Authorship(actor: actor, origin: origin, clearance: clearance)
+    }
 
     /// Refuses with 403 unless the principal holds `permission`.
     package func require(_ permission: Permission) throws(ServiceError) {

@@ -1,7 +1,26 @@
 import Domain
 import Synchronization
 
+/// The networks that a credential may be used from.
+enum AllowedNetworks: Sendable {
+    case any
+    /// Of text that is no network nothing is left, so that it admits nobody.
+    case only([AddressRange])
+
+    init(_ texts: [String]) { self = texts.isEmpty ? .any : .only(texts.compactMap { AddressRange($0) }) }
+
+    func admit(_ address: String) -> Bool {
+        switch self {
+        case .any: true
+        case .only(let ranges): ranges.contains { $0.contains(address) }
+        }
+    }
+}
+
 /// Principals of credentials that were verified a moment ago, by the hash of the credential.
+///
+/// An entry is used for five seconds at most; a change of keys or grants on any replica is signalled and forgets them
+/// all at once, so that the five seconds matter only while signals are lost.
 ///
 /// Only successes are kept: an unknown credential costs a look-up each time, so a new key works at once and a guess
 /// leaves nothing behind. A generation number keeps an answer that was read before an invalidation from being stored
@@ -9,7 +28,10 @@ import Synchronization
 final class PrincipalCache: Sendable {
     struct Entry {
         let principal: Principal
-        /// The credential's own expiry, honoured to the instant although the entry is still fresh.
+        /// Where the credential may be used from.
+        let networks: AllowedNetworks
+        /// The end of the credential or of the first of its grants, honoured to the instant although the entry is
+        /// still fresh.
         let credentialExpiresAt: Timestamp?
         let storedAt: Timestamp
     }
@@ -23,21 +45,22 @@ final class PrincipalCache: Sendable {
     private let capacity: Int
     private let state = Mutex(State())
 
-    init(lifetime: Duration = .seconds(30), capacity: Int = 4096) {
+    init(lifetime: Duration = .seconds(5), capacity: Int = 4096) {
         self.lifetime = lifetime
         self.capacity = capacity
     }
 
     var generation: Int { state.withLock { $0.generation } }
 
-    func principal(for digest: [UInt8], at now: Timestamp) -> Principal? {
+    /// The principal of a credential, wherever it came from: the caller compares that with the networks.
+    func entry(for digest: [UInt8], at now: Timestamp) -> Entry? {
         state.withLock { state in
             guard let entry = state.entries[digest] else { return nil }
             guard isFresh(entry, at: now) else {
                 state.entries[digest] = nil
                 return nil
             }
-            return entry.principal
+            return entry
         }
     }
 
@@ -45,6 +68,7 @@ final class PrincipalCache: Sendable {
     func store(
         _ principal: Principal,
         for digest: [UInt8],
+        networks: AllowedNetworks = .any,
         credentialExpiresAt: Timestamp?,
         at now: Timestamp,
         generation: Int
@@ -57,6 +81,7 @@ final class PrincipalCache: Sendable {
             }
             state.entries[digest] = Entry(
                 principal: principal,
+                networks: networks,
                 credentialExpiresAt: credentialExpiresAt,
                 storedAt: now
             )

@@ -28,5 +28,7 @@
 #include "embed_migration.h"
 #define MIGRATION 000011_approval_listing
 #include "embed_migration.h"
-#define MIGRATION 000012_certificate_names
+#define MIGRATION 000012_key_lifecycle
+#include "embed_migration.h"
+#define MIGRATION 000013_certificate_names
 #include "embed_migration.h"

@@ -17,6 +17,9 @@ package struct ControlPlaneServices: Sendable {
     package var issue: IssueFlow
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
+    package var access: AccessContext
+    /// `nil`: keys may live for ever.
+    package var longestKeyLifetime: Duration?
     /// `nil` until start-up knows whether an administrator exists.
     package var bootstrap: @Sendable () -> BootstrapFlow?
     package var enrollment: EnrollmentFlow
@@ -36,6 +39,8 @@ package struct ControlPlaneServices: Sendable {
         issue: IssueFlow,
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
+        access: AccessContext,
+        longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
         state: ServingState,
@@ -52,6 +57,8 @@ package struct ControlPlaneServices: Sendable {
         self.issue = issue
         self.targetRules = targetRules
         self.authenticator = authenticator
+        self.access = access
+        self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
         self.state = state
@@ -83,18 +90,23 @@ package enum ControlPlaneAPI {
             startedAt: services.startedAt, agentOfflineAfter: { context.timing.agentOfflineAfter },
             version: services.version, controlPlaneCA: services.controlPlaneCA
         ).register(in: &table)
-        EventHandlers(database: context.database, state: services.state, time: context.time).register(in: &table)
+        EventHandlers(
+            database: context.database, authenticator: services.authenticator, state: services.state,
+            time: context.time
+        ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
     }
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
-        let context = services.context
-        let keys = APIKeyFlow(
-            database: context.database, sealer: services.sealer, authenticator: services.authenticator,
-            time: context.time, random: context.random
-        )
-        IdentityHandlers(
-            database: context.database, keys: keys, bootstrap: services.bootstrap, onBootstrap: services.onBootstrap
+        let database = services.context.database
+        IdentityHandlers(bootstrap: services.bootstrap, onBootstrap: services.onBootstrap).register(in: &table)
+        KeyHandlers(
+            database: database,
+            keys: APIKeyFlow(
+                services.access, sealer: services.sealer, longestLifetime: services.longestKeyLifetime)
+        ).register(in: &table)
+        RoleHandlers(
+            database: database, roles: RoleFlow(services.access), grants: GrantFlow(services.access)
         ).register(in: &table)
     }
 

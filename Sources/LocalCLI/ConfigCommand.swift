@@ -111,7 +111,7 @@ struct ConfigExplain: ParsableCommand {
     )
 
     @Option(name: .customLong("for"), help: "The program: server, agent or cli.") var program: Program = .server
-    @Argument(help: "A key, a CERTCTL_ variable or a flag.") var name: String
+    @Argument(help: "A key, a CERTCTL_ variable, or a flag without its dashes.") var name: String
 
     func run() throws {
         switch SettingManual(program).explanation(of: name) {

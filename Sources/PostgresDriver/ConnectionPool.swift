@@ -172,7 +172,10 @@ final class ConnectionPool: Sendable {
         return isWaiting
     }
 
-    private static let closed = DatabaseError(
+    /// As a queue that is full says it.
+    var exhausted: DatabaseError { Self.exhausted(configuration.maxConnections) }
+
+    static let closed = DatabaseError(
         kind: .unavailable,
         sqlState: "08003",
         message: "the database is closed"

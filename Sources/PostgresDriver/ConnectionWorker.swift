@@ -33,16 +33,42 @@ final class ConnectionWorker {
     }
 
     /// Opens a transaction and asks for its time in one round trip.
-    func begin(_ mode: TransactionMode, in session: PostgresSession) throws(DatabaseError) -> Timestamp {
-        let settings = target.isPooled ? target.localSettings : ""
-        let microseconds = try session.command(
-            "\(mode.begin); \(settings)SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint"
-        )
-        guard let microseconds = microseconds.flatMap({ Int64($0) }) else {
-            throw DatabaseError(kind: .statement, sqlState: "certctl", message: "PostgreSQL gave no transaction time")
+    ///
+    /// - `settings`: statements that hold for this transaction alone.
+    func begin(
+        _ mode: TransactionMode,
+        with settings: [SQL] = [],
+        in session: PostgresSession
+    ) throws(DatabaseError) -> Timestamp {
+        if target.isPooled { return try beginPooled(mode, with: settings, in: session) }
+        var statements: [RenderedStatement] = []
+        for statement in [SQL(stringLiteral: mode.begin)] + settings + ["SELECT transaction_timestamp() AS now"] {
+            statements.append(try Dialect.render(statement, for: .postgres))
         }
+        guard let row = try session.runTogether(statements).last?.rows().first else { throw Self.timeless }
+        return try row.time("now")
+    }
+
+    /// The same where nothing may be prepared and no setting outlives a transaction.
+    private func beginPooled(
+        _ mode: TransactionMode,
+        with settings: [SQL],
+        in session: PostgresSession
+    ) throws(DatabaseError) -> Timestamp {
+        let microseconds = try session.command(
+            "\(mode.begin); \(target.localSettings)"
+                + "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint"
+        )
+        guard let microseconds = microseconds.flatMap({ Int64($0) }) else { throw Self.timeless }
+        for setting in settings { _ = try session.execute(setting) }
         return Timestamp(microsecondsSinceEpoch: microseconds)
     }
+
+    private static let timeless = DatabaseError(
+        kind: .statement,
+        sqlState: "certctl",
+        message: "PostgreSQL gave no transaction time"
+    )
 
     /// 10, 20, 40 ms …, each with up to as much again at random, so that rivals do not meet twice.
     func backOff(run: Int) -> Duration {

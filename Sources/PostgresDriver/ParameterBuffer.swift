@@ -31,9 +31,9 @@ struct ParameterBuffer {
     }
 
     /// Lends the array of value pointers, valid during `body` alone.
-    mutating func withValues(
-        _ body: (UnsafePointer<UnsafePointer<CChar>?>?, ParameterBuffer) -> OpaquePointer?
-    ) -> OpaquePointer? {
+    mutating func withValues<Answer>(
+        _ body: (UnsafePointer<UnsafePointer<CChar>?>?, ParameterBuffer) -> Answer
+    ) -> Answer {
         var pointers = pointers
         pointers.removeAll(keepingCapacity: true)
         let result = octets.withUnsafeBytes { buffer in

@@ -51,15 +51,30 @@ final class Cancellation: Sendable {
     }
 }
 
+/// A write that may share its transaction with others.
+protocol GroupJob: PoolJob {
+    /// Runs the body and keeps its result; the error that it threw, if any.
+    func attempt(in transaction: any Transaction) -> (any Error)?
+
+    /// Answers the waiting task with the kept result, which is durable now.
+    func succeed()
+}
+
 /// One call of `read` or `write`: its body and the task that waits for the result.
-final class TransactionJob<Result: Sendable>: PoolJob {
+final class TransactionJob<Result: Sendable>: GroupJob {
+    private struct State {
+        var continuation: CheckedContinuation<Result, any Error>?
+        /// Of a body that ran in a group which has not been committed.
+        var result: Result?
+    }
+
     let deadline: ContinuousClock.Instant
     let cancellation = Cancellation()
 
     private let mode: TransactionMode
     private let body: @Sendable (any Transaction) throws -> Result
     private let announce: @Sendable ([Signal]) -> Void
-    private let continuation = Mutex<CheckedContinuation<Result, any Error>?>(nil)
+    private let state = Mutex(State())
 
     init(
         mode: TransactionMode,
@@ -73,7 +88,7 @@ final class TransactionJob<Result: Sendable>: PoolJob {
         self.body = body
     }
 
-    func wait(with waiter: CheckedContinuation<Result, any Error>) { continuation.withLock { $0 = waiter } }
+    func wait(with waiter: CheckedContinuation<Result, any Error>) { state.withLock { $0.continuation = waiter } }
 
     func run(on worker: ConnectionWorker) {
         guard !cancellation.isCancelled else { return fail(CancellationError()) }
@@ -87,12 +102,27 @@ final class TransactionJob<Result: Sendable>: PoolJob {
         }
     }
 
+    func attempt(in transaction: any Transaction) -> (any Error)? {
+        do {
+            let result = try body(transaction)
+            state.withLock { $0.result = result }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    func succeed() {
+        guard let result = state.withLock({ $0.result }) else { return fail(CancellationError()) }
+        answer(.success(result))
+    }
+
     func fail(_ error: any Error) { answer(.failure(error)) }
 
     private func answer(_ outcome: Swift.Result<Result, any Error>) {
-        let waiter = continuation.withLock { waiter in
-            defer { waiter = nil }
-            return waiter
+        let waiter = state.withLock { state in
+            defer { state = State() }
+            return state.continuation
         }
         waiter?.resume(with: outcome)
     }

@@ -9,6 +9,7 @@ package final class PostgresDatabase: MigratableDatabase {
     private let configuration: PostgresConfiguration
     private let pool: ConnectionPool
     private let relay: SignalRelay
+    private let groups: GroupCommit
 
     /// Checks the configuration; connects only when work arrives.
     ///
@@ -17,7 +18,9 @@ package final class PostgresDatabase: MigratableDatabase {
         self.configuration = configuration
         target = try ConnectionTarget(configuration)
         pool = try ConnectionPool(target: target, configuration: configuration, random: random)
-        relay = try SignalRelay(target: target)
+        let relay = try SignalRelay(target: target)
+        self.relay = relay
+        groups = GroupCommit(pool: pool, configuration: configuration, announce: { relay.announce($0) })
     }
 
     package func read<Result: Sendable>(
@@ -31,6 +34,23 @@ package final class PostgresDatabase: MigratableDatabase {
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
         try await run(.write, body)
+    }
+
+    @discardableResult
+    package func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try Task.checkCancellation()
+        let job = makeJob(.write, body)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                job.wait(with: continuation)
+                groups.submit(job, about: subject)
+            }
+        } onCancel: {
+            groups.cancel(job)
+        }
     }
 
     package func signals(on channel: SignalChannel) -> AsyncStream<String> { relay.stream(on: channel) }
@@ -62,6 +82,7 @@ package final class PostgresDatabase: MigratableDatabase {
 
     package func close() async {
         relay.close()
+        groups.close()
         await pool.close()
     }
 
@@ -70,12 +91,7 @@ package final class PostgresDatabase: MigratableDatabase {
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()
-        let job = TransactionJob(
-            mode: mode,
-            deadline: .now + configuration.checkoutWait,
-            announce: { [relay] in relay.announce($0) },
-            body: body
-        )
+        let job = makeJob(mode, body)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 job.wait(with: continuation)
@@ -84,5 +100,17 @@ package final class PostgresDatabase: MigratableDatabase {
         } onCancel: {
             pool.cancel(job)
         }
+    }
+
+    private func makeJob<Result: Sendable>(
+        _ mode: TransactionMode,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) -> TransactionJob<Result> {
+        TransactionJob(
+            mode: mode,
+            deadline: .now + configuration.checkoutWait,
+            announce: { [relay] in relay.announce($0) },
+            body: body
+        )
     }
 }

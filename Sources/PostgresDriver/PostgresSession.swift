@@ -13,11 +13,15 @@ final class PostgresSession {
     private var statements = PreparedStatements()
     private var usesPrepared: Bool
     private var timesForgotten = 0
+    private var isUsable = true
+    /// Not behind a pooling proxy, which would have to keep the pipeline together.
+    private let canPipeline: Bool
 
     init(_ target: ConnectionTarget) throws(DatabaseError) {
         connection = try ConnectionOpening.open(target)
         cancelHandle = PQgetCancel(connection)
         usesPrepared = !target.isPooled
+        canPipeline = !target.isPooled
     }
 
     deinit {
@@ -28,7 +32,7 @@ final class PostgresSession {
     /// The handle for `PQcancel`, which any thread may use while this session lives; zero when there is none.
     var cancelToken: UInt { UInt(bitPattern: cancelHandle) }
 
-    var isAlive: Bool { PQstatus(connection) == CONNECTION_OK }
+    var isAlive: Bool { isUsable && PQstatus(connection) == CONNECTION_OK }
     var isInTransaction: Bool { PQtransactionStatus(connection) != PQTRANS_IDLE }
     var hasFailedTransaction: Bool { PQtransactionStatus(connection) == PQTRANS_INERROR }
     var socket: CInt { PQsocket(connection) }
@@ -36,32 +40,32 @@ final class PostgresSession {
     var serverVersion: String { PQparameterStatus(connection, "server_version").map { String(cString: $0) } ?? "" }
 
     func rows(_ sql: SQL) throws(DatabaseError) -> [Row] {
-        let result = try run(try Dialect.render(sql, for: .postgres))
-        defer { PQclear(result) }
-        let columnCount = PQnfields(result)
-        let columns = Row.Columns(
-            (0..<columnCount).map { index in PQfname(result, index).map { String(cString: $0) } ?? "" }
-        )
-        let rowCount = PQntuples(result)
-        var rows: [Row] = []
-        rows.reserveCapacity(Int(rowCount))
-        for row in 0..<rowCount {
-            var values: [Value] = []
-            values.reserveCapacity(Int(columnCount))
-            for column in 0..<columnCount {
-                values.append(try PostgresValue.column(column, row: row, of: result))
-            }
-            rows.append(Row(columns: columns, values: values))
-        }
-        return rows
+        try run(try Dialect.render(sql, for: .postgres)).rows()
     }
 
     func execute(_ sql: SQL) throws(DatabaseError) -> Int {
-        let result = try run(try Dialect.render(sql, for: .postgres))
-        defer { PQclear(result) }
-        // Empty for statements that change nothing by their nature; a SELECT counts what it found.
-        guard PQresultStatus(result) == PGRES_COMMAND_OK || isChange(result) else { return 0 }
-        return PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
+        try run(try Dialect.render(sql, for: .postgres)).changes
+    }
+
+    /// Sends all statements before it reads the answer to the first: one round trip. After one that fails the rest is
+    /// not run, and its error is thrown.
+    func runTogether(_ batch: [RenderedStatement]) throws(DatabaseError) -> [PostgresResult] {
+        guard canPipeline else {
+            var results: [PostgresResult] = []
+            for statement in batch { results.append(try run(statement)) }
+            return results
+        }
+        defer { lastUse = .now }
+        var pipeline = StatementPipeline(connection)
+        do throws(DatabaseError) {
+            for statement in batch { try send(statement, into: &pipeline) }
+            return try pipeline.finish()
+        } catch {
+            for text in pipeline.unprepared { statements.forget(text) }
+            // Answers that were not read would be taken for those of later statements.
+            isUsable = PQpipelineStatus(connection) == PQ_PIPELINE_OFF
+            throw reconsidered(error)
+        }
     }
 
     /// Runs text of our own or of a migration through the simple protocol; the text of the first field.
@@ -108,12 +112,20 @@ final class PostgresSession {
 
     // MARK: - Pieces
 
-    private func isChange(_ result: OpaquePointer) -> Bool {
-        guard let tag = PQcmdStatus(result) else { return false }
-        return !String(cString: tag).hasPrefix("SELECT")
+    private func send(_ rendered: RenderedStatement, into pipeline: inout StatementPipeline) throws(DatabaseError) {
+        parameters.load(rendered.parameters)
+        defer { parameters.clear() }
+        guard usesPrepared && rendered.isReusable else {
+            return try pipeline.send(rendered.text, &parameters)
+        }
+        if let name = statements.name(of: rendered.text) { return try pipeline.sendPrepared(name, &parameters) }
+        let name = statements.makeName()
+        try pipeline.sendPreparation(of: rendered.text, as: name, parameters)
+        if let evicted = statements.keep(name, for: rendered.text) { try pipeline.sendDeallocation(of: evicted) }
+        try pipeline.sendPrepared(name, &parameters)
     }
 
-    private func run(_ rendered: RenderedStatement) throws(DatabaseError) -> OpaquePointer {
+    private func run(_ rendered: RenderedStatement) throws(DatabaseError) -> PostgresResult {
         parameters.load(rendered.parameters)
         defer {
             parameters.clear()
@@ -136,7 +148,7 @@ final class PostgresSession {
                 )
             }
         let status = PQresultStatus(result)
-        if let result, status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK { return result }
+        if let result, status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK { return PostgresResult(result) }
         defer { PQclear(result) }
         throw isPrepared ? reconsidered(failure(of: result)) : failure(of: result)
     }

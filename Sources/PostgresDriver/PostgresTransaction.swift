@@ -27,11 +27,7 @@ final class PostgresTransaction: Transaction {
     }
 
     func notify(_ channel: SignalChannel, payload: String) throws(DatabaseError) {
-        // `pg_notify` takes payloads shorter than 8000 octets.
-        guard payload.utf8.count < 8000, !payload.utf8.contains(0) else {
-            throw DatabaseError(kind: .statement, sqlState: "22023", message: "a signal payload is too long")
-        }
-        signals.append(Signal(channel: channel, payload: payload))
+        signals.append(try Signal(checking: payload, for: channel))
     }
 
     private func noted(_ error: DatabaseError) -> DatabaseError {
@@ -44,4 +40,13 @@ final class PostgresTransaction: Transaction {
 struct Signal: Hashable, Sendable {
     let channel: SignalChannel
     let payload: String
+
+    /// `pg_notify` takes payloads shorter than 8000 octets.
+    init(checking payload: String, for channel: SignalChannel) throws(DatabaseError) {
+        guard payload.utf8.count < 8000, !payload.utf8.contains(0) else {
+            throw DatabaseError(kind: .statement, sqlState: "22023", message: "a signal payload is too long")
+        }
+        self.channel = channel
+        self.payload = payload
+    }
 }

@@ -37,5 +37,7 @@ struct PreparedStatements {
         return evicted
     }
 
+    mutating func forget(_ text: String) { entries[text] = nil }
+
     mutating func forgetAll() { entries.removeAll(keepingCapacity: true) }
 }

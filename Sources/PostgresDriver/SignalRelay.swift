@@ -84,6 +84,8 @@ final class SignalRelay: Sendable {
     private func serve(_ session: PostgresSession) throws {
         if !target.isPooled {
             for channel in SignalChannel.allCases { try session.command("LISTEN \(channel.rawValue)") }
+            // Whatever was said while this process did not listen is unknown; on this channel that must count as said.
+            hub.deliver("", on: .access)
         }
         while !state.withLock({ $0.isClosed }) {
             while let batch = nextBatch() { try send(batch, over: session) }

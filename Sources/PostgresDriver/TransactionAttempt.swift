@@ -6,7 +6,8 @@ enum TransactionMode {
     case read
     case write
 
-    var begin: String {
+    /// The statement that opens it.
+    var begin: StaticString {
         switch self {
         case .read: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
         case .write: "BEGIN ISOLATION LEVEL READ COMMITTED"
@@ -97,14 +98,15 @@ struct TransactionAttempt {
     /// A connection that broke during COMMIT may have committed: nobody may run the body again.
     private func commitFailure(_ error: DatabaseError, in session: PostgresSession) -> AttemptFailure {
         guard !session.isAlive, mode == .write else { return AttemptFailure(engineError: error, reported: error) }
-        let unknown = DatabaseError(
-            kind: .unavailable,
-            sqlState: "08007",
-            message: "the connection was lost during COMMIT, so the change may or may not have been made; "
-                + "look before trying again"
-        )
-        return AttemptFailure(engineError: error, reported: unknown, outcomeIsUnknown: true)
+        return AttemptFailure(engineError: error, reported: Self.unknownOutcome, outcomeIsUnknown: true)
     }
+
+    static let unknownOutcome = DatabaseError(
+        kind: .unavailable,
+        sqlState: "08007",
+        message: "the connection was lost during COMMIT, so the change may or may not have been made; "
+            + "look before trying again"
+    )
 
     private func rollBack(_ session: PostgresSession) {
         guard session.isAlive, session.isInTransaction else { return }

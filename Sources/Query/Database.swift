@@ -23,6 +23,12 @@ package protocol Transaction: AnyObject {
     @discardableResult
     func execute(_ sql: SQL) throws(DatabaseError) -> Int
 
+    /// Makes a change before the next statement of this body that is not deferred too, or at the latest before the
+    /// commit. Changes of one body keep their order.
+    ///
+    /// Throws what the change means to its caller; when it was put off, that is thrown by the transaction instead.
+    func submit(_ statement: DeferredStatement) throws
+
     /// Wakes whoever waits for `channel`, on every replica, once the transaction has committed.
     func notify(_ channel: SignalChannel, payload: String) throws(DatabaseError)
 }
@@ -30,6 +36,8 @@ package protocol Transaction: AnyObject {
 extension Transaction {
     /// The first row of a query, if any.
     package func row(_ sql: SQL) throws(DatabaseError) -> Row? { try rows(sql).first }
+
+    package func submit(_ statement: DeferredStatement) throws { try statement.execute(in: self) }
 }
 
 /// A database: a pool of readers and writers over one engine.
@@ -43,6 +51,15 @@ package protocol Database: Sendable {
     @discardableResult
     func write<Result: Sendable>(_ body: @escaping @Sendable (any Transaction) throws -> Result) async throws -> Result
 
+    /// Runs a short body that changes only rows of its `subject`, or rows that no other subject's body reads or
+    /// changes. It may share its transaction with bodies of other subjects that wait at the same time: all are durable
+    /// when any of them is answered, and what fails one has no effect on the others.
+    @discardableResult
+    func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result
+
     /// Payloads sent through ``Transaction/notify(_:payload:)`` from any replica, until the caller stops
     /// iterating. A signal is a hint and may be lost: a waiter also looks by itself from time to time.
     func signals(on channel: SignalChannel) -> AsyncStream<String>
@@ -54,6 +71,17 @@ package protocol Database: Sendable {
     func close() async
 }
 
+extension Database {
+    /// By itself, unless the engine knows better.
+    @discardableResult
+    package func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try await write(body)
+    }
+}
+
 /// The wake-up channels between replicas, and between tasks of one process.
 package enum SignalChannel: String, Sendable, CaseIterable {
     /// Payload: the id of the agent that has work, or empty for work of any server.
@@ -62,6 +90,9 @@ package enum SignalChannel: String, Sendable, CaseIterable {
     case events = "certctl_events"
     /// Payload: the id of a changed issuer.
     case issuers = "certctl_issuers"
+    /// Credentials, grants or roles changed: what was remembered about principals is void. Payload: what changed, for
+    /// people; empty when signals may have been missed.
+    case access = "certctl_access"
 }
 
 /// What went wrong in a database, in terms that both engines share.

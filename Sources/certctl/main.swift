@@ -48,6 +48,7 @@ func run() async -> Int32 {
     switch arguments.first {
     case "server": return await ServerCommand.perform(Array(arguments.dropFirst()))
     case "agent": return await AgentProgram.run(Array(arguments.dropFirst()))
+    case "--version": return await OperatorProgram.perform(["version", "--client"], in: .process())
     default:
         return await CommandLineRun.perform(
             CertctlProgram.self, OperatorCommands.normalize(arguments), in: .process()

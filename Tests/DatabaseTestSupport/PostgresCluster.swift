@@ -2,6 +2,7 @@ package import Domain
 import Foundation
 import PostgresDriver
 import Query
+import TestSupport
 
 /// A private PostgreSQL server of this test process, with `fsync` off unless a test needs it.
 ///
@@ -32,7 +33,7 @@ package final class PostgresCluster: Sendable {
     package init(options: [String] = []) throws {
         let programs = try Self.programs.orThrow(ClusterFailure("no PostgreSQL is installed under /usr/lib/postgresql"))
         directory = try Self.makeDirectory()
-        port = try Self.freePort()
+        port = LoopbackPort.unused()
         // Only the server's programs run as another user: the directory is removed by the one who made it.
         let account = geteuid() == 0 ? "postgres" : ""
         let command = ["/bin/sh", "-c", Self.script, "cluster", programs, directory, String(port), account] + options
@@ -131,22 +132,6 @@ package final class PostgresCluster: Sendable {
             }
         }
         return path
-    }
-
-    private static func freePort() throws -> Int {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                bind(socket, address, length) == 0 && getsockname(socket, address, &length) == 0
-            }
-        }
-        guard isBound else { throw ClusterFailure("no free port") }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
 

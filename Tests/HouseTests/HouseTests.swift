@@ -63,6 +63,35 @@ struct HouseTests {
         #expect(finds)
     }
 
+    /// Where an access decision is made or its reach is chosen: the gate, and the event stream for each event.
+    static let deciders = [
+        "Sources/HTTPServing/Dispatch/AccessGate.swift", "Sources/ControlAPI/Server/EventHandlers.swift",
+    ]
+    static let decisions = #"\.clearance\(for:|within: \.system|clearance: \.(system|withoutPermission)|\bAuthorship\("#
+
+    @Test("handlers and pipeline take the access decision that the gate made, and make none")
+    func accessIsDecidedOnce() throws {
+        let files = tree.sources.filter { file in
+            ["Sources/ControlAPI/", "Sources/HTTPServing/"].contains { file.path.hasPrefix($0) }
+                && !Self.deciders.contains(file.path)
+        }
+        #expect(files.count > 30)
+        let words = ["clearance", "within: .system", "Authorship("]
+        let offences = try lines(in: files, with: words, matching: Regex(Self.decisions))
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+    }
+
+    @Test(
+        "a decision that a handler makes by itself is found",
+        arguments: [
+            "try store.list(r, within: .system, in: tx)", "rights.clearance(for: .certRead)", "Authorship(actor: a",
+        ])
+    func ownDecisionIsFound(line: String) throws {
+        let file = SourceTree.File(path: "Sources/ControlAPI/X.swift", lines: [line])
+        let words = ["clearance", "within: .system", "Authorship("]
+        #expect(try !lines(in: [file], with: words, matching: Regex(Self.decisions)).isEmpty)
+    }
+
     @Test("@unchecked Sendable and nonisolated(unsafe) carry a proof in the comment above")
     func uncheckedSendableIsProved() {
         var offences: [String] = []

@@ -21,7 +21,7 @@ struct BackfillTests {
         var names = 0
     }
 
-    private static let migration = "000012_certificate_names"
+    private static let migration = "000013_certificate_names"
 
     /// A database of the release before, with certificates, and the newest schema over it.
     private static func upgraded(_ engine: Engine, certificates count: Int) async throws -> Installation {

@@ -98,7 +98,8 @@ struct LedgerTests {
     private static func loaded(_ engine: Engine) async throws -> Installation {
         let installation = try await Installation.make(engine)
         try await installation.migrate()
-        try await installation.run(Rows(engine: engine).statements(prefix: 11))
+        let count = try Ladder.embedded(engine).migrations.count
+        try await installation.run(Rows(engine: engine).statements(prefix: count))
         // What an operator removes from the seed does not come back either.
         try await installation.run(["DELETE FROM role_permissions WHERE role_id = 'r-viewer'"])
         return installation

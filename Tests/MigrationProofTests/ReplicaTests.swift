@@ -58,14 +58,17 @@ struct ReplicaTests {
         try await Proof.scenario("expand: what release N writes and reads works on the schema of N+1", engine) {
             let installation = try await Installation.make(engine)
             let count = try Ladder.embedded(engine).migrations.count
-            let older = installation.directory.path("older")
-            try Ladder.write(engine, prefix: count - 1, to: older)
-            let olderRelease = ["CERTCTL_DATABASE_MIGRATIONS_PATH": older]
-
-            let first = try installation.server("first", environment: olderRelease)
+            // N is this program, N+1 the same program with the ladder of a release to come.
+            let newer = installation.directory.path("newer")
+            try Ladder.write(engine, prefix: count, to: newer)
+            try "-- certctl:compat-floor \(Version.number)\nSELECT 1;".write(
+                toFile: newer + "/" + Ladder.nextVersion(engine, "tomorrow") + ".up.sql", atomically: true,
+                encoding: .utf8)
+            let newerRelease = ["CERTCTL_DATABASE_MIGRATIONS_PATH": newer]
+            let first = try installation.server("first")
             try await first.waitUntilReady()
             if engine == .sqlite { try await Self.stop([first]) }
-            let second = try installation.server("second")
+            let second = try installation.server("second", environment: newerRelease)
             try await second.waitUntilReady()
             try #require(second.process.transcript.contains("migrations applied"))
             if engine == .postgres {
@@ -74,7 +77,7 @@ struct ReplicaTests {
             } else {
                 try await Self.stop([second])
             }
-            let back = try installation.server("first", environment: olderRelease)
+            let back = try installation.server("first")
             try await back.waitUntilReady()
             try await Self.stop(engine == .postgres ? [back, second] : [back])
 
@@ -84,7 +87,7 @@ struct ReplicaTests {
             }
             let rows = try await installation.with { try await Dump.rows($0) }
             try #require(rows["actor_roles"]?.filter { $0["scope_type"] == "text(\"global\")" }.count == count)
-            let check = try await installation.certctl("db", "check")
+            let check = try await installation.certctl("db", "check", environment: newerRelease)
             try #require(check.status == 0, "\(check.output)")
         }
     }

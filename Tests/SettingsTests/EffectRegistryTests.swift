@@ -19,7 +19,7 @@ enum EffectRegistry {
         }
     }
 
-    static let entries: [Entry] = configuration + client + listener + storageAndLifecycle + agent
+    static let entries: [Entry] = configuration + client + listener + storageAndLifecycle + agent + access
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -43,6 +43,14 @@ enum EffectRegistry {
         Entry("cli:timeout", "OperatorCLITests/Transport/APIClientTests.swift", "timeout"),
         Entry("cli:format", "OperatorCLITests/Output/RendererTests.swift", "formats"),
         Entry("cli:config", "OperatorCLITests/Credentials/SetupTests.swift", "storesKey"),
+    ]
+
+    static let access = [
+        Entry("server:api_keys_named", "EndToEndTests/Security/AccessSettingsTests.swift", "namedKeys"),
+        Entry("server:auth.secret", "EndToEndTests/Security/AccessSettingsTests.swift", "legacyKeys"),
+        Entry("server:api_key.max_lifetime", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:rbac.allow_auditor_overlap", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:agent.shared_key_mode", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
     ]
 
     /// Listener, requests, logs.

@@ -21,18 +21,23 @@ package struct UpdateCertificateRequest: WireValue {
     package static let contract = Contract<Self>(
         "UpdateCertificate", "Members to change; the others stay.",
         [
-            .update("name", \.name, .name, "Unique name."),
-            .update("common_name", \.commonName, CertificateMembers.subjectName, "Subject common name."),
+            .update("name", \.name, .name, emptyKeeps: true, "Unique name."),
+            .update(
+                "common_name", \.commonName, CertificateMembers.subjectName, emptyKeeps: true, "Subject common name."),
             .update(
                 "sans", \.subjectAltNames, CertificateMembers.subjectAltNames, clearable: true,
                 "Subject alternative names."
             ),
-            .update("environment", \.environment, CertificateMembers.environment, clearable: true, "Free label."),
-            .update("owner_id", \.ownerID, "Responsible owner."),
-            .update("team_id", \.teamID, "Responsible team."),
-            .update("issuer_id", \.issuerID, "Issuer that signs it."),
-            .update("renewal_policy_id", \.renewalPolicyID, "When it is renewed."),
-            .update("certificate_profile_id", \.profileID, clearable: true, "Rules for its key and names."),
+            .update(
+                "environment", \.environment, CertificateMembers.environment, clearable: true, emptyKeeps: true,
+                "Free label."),
+            .update("owner_id", \.ownerID, emptyKeeps: true, "Responsible owner."),
+            .update("team_id", \.teamID, emptyKeeps: true, "Responsible team."),
+            .update("issuer_id", \.issuerID, emptyKeeps: true, "Issuer that signs it."),
+            .update("renewal_policy_id", \.renewalPolicyID, emptyKeeps: true, "When it is renewed."),
+            .update(
+                "certificate_profile_id", \.profileID, clearable: true, emptyKeeps: true, "Rules for its key and names."
+            ),
             .update("target_ids", \.targetIDs, clearable: true, "Targets to deploy to."),
             .update("tags", \.tags, .tags, clearable: true, "Labels; replaces all."),
             .optional("expected_version", \.expectedVersion, "Refuse when the row has another version."),

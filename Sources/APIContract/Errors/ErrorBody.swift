@@ -11,6 +11,7 @@ package struct ErrorBody: WireValue {
     package var errors: [FieldProblemBody]?
     package var counts: [String: Int]?
     package var requiredPermission: String?
+    package var missing: [String]?
     /// What start-up is doing, with a 503 before the server is ready.
     package var step: String?
 
@@ -31,6 +32,7 @@ package struct ErrorBody: WireValue {
             .optional("errors", \.errors, "Every field that is wrong."),
             .optional("counts", \.counts, "What stands in the way, by kind."),
             .optional("required_permission", \.requiredPermission, "With 403."),
+            .optional("missing", \.missing, "What the caller may not do itself, with privilege_escalation."),
             .optional("step", \.step, "With 503 during start-up."),
         ]
     )
@@ -73,6 +75,7 @@ package struct ProblemBody: WireValue {
     package var errors: [FieldProblemBody]?
     package var counts: [String: Int]?
     package var requiredPermission: String?
+    package var missing: [String]?
     package var step: String?
 
     package init() {}
@@ -90,6 +93,7 @@ package struct ProblemBody: WireValue {
             .optional("errors", \.errors, "Every field that is wrong."),
             .optional("counts", \.counts, "What stands in the way, by kind."),
             .optional("required_permission", \.requiredPermission, "With 403."),
+            .optional("missing", \.missing, "What the caller may not do itself, with privilege_escalation."),
             .optional("step", \.step, "With 503 during start-up."),
         ]
     )

@@ -6,6 +6,11 @@ package struct KeyActorBody: WireValue {
     package var actorType = ActorType.apiKey
     package var tenantID = "t-default"
     package var roleIDs: [String] = []
+    package var grants: [GrantBody] = []
+    package var manager: String?
+    package var isDisabled: Bool?
+    package var allowedNetworks: [String]?
+    package var secrets: [KeySecretBody]?
 
     package init() {}
 
@@ -16,6 +21,40 @@ package struct KeyActorBody: WireValue {
             .required("actor_type", \.actorType, "Kind of actor."),
             .required("tenant_id", \.tenantID, .text(0...64, example: "t-default"), "Tenant."),
             .required("role_ids", \.roleIDs, "Roles held."),
+            .defaulted("grants", \.grants, "The roles with their scopes."),
+            .optional("managed_by", \.manager, .choice(["api", "env"]), "Who decides about the key; on request."),
+            .optional("disabled", \.isDisabled, "Whether the key is switched off; on request."),
+            .optional("allowed_cidrs", \.allowedNetworks, .list(network), "Where it may be used from; on request."),
+            .optional("secrets", \.secrets, "The values that work, never shown; on request."),
+        ]
+    )
+}
+
+/// A network or an address.
+let network = Schema.text(1...64, example: "10.0.0.0/8")
+
+/// One value of an API key: when it was made and whether it works, never the value.
+package struct KeySecretBody: WireValue, Hashable {
+    package var id = APIKeyID.unset
+    package var prefix = ""
+    package var createdAt = Timestamp.epoch
+    package var expiresAt: Timestamp?
+    package var lastUsedAt: Timestamp?
+    package var lastUsedIP: String?
+    package var state = "active"
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "KeySecret", "A value of an API key.",
+        [
+            .required("id", \.id, "Identifier of the key."),
+            .required("prefix", \.prefix, .text(0...32, example: "ctk_9f2c"), "Beginning of the value."),
+            .required("created_at", \.createdAt, "Creation of the key."),
+            .optional("expires_at", \.expiresAt, "End of life."),
+            .optional("last_used_at", \.lastUsedAt, "Last use of the key, to the minute."),
+            .optional("last_used_ip", \.lastUsedIP, "Where from."),
+            .required("state", \.state, .choice(["active", "replaced", "expired", "disabled"]), "Whether it works."),
         ]
     )
 }
@@ -35,7 +74,9 @@ package struct KeyListAnswer: WireValue {
 package struct CreateKeyRequest: WireValue {
     package var name = ""
     package var roles: [String] = []
+    package var grants: [GrantRequestBody] = []
     package var expiresAt: Timestamp?
+    package var allowedNetworks: [String] = []
 
     package init() {}
 
@@ -43,7 +84,12 @@ package struct CreateKeyRequest: WireValue {
         "CreateKey", "An API key to make.",
         [
             .required("name", \.name, .form(.actorName, example: "ci-deploy"), "The actor's name."),
-            .defaulted("roles", \.roles, .list(.id, maximum: 16), "Roles to grant; needs auth.role.assign."),
+            .defaulted("roles", \.roles, .list(.id, maximum: 16), "Roles to grant everywhere; needs auth.role.assign."),
+            .defaulted(
+                "grants", \.grants, .list(GrantRequestBody.wireSchema, maximum: 64),
+                "Roles to grant with a scope or an end; needs auth.role.assign."
+            ),
+            .defaulted("allowed_cidrs", \.allowedNetworks, .list(network, maximum: 64), "Where it may be used from."),
             .optional("expires_at", \.expiresAt, "End of life; must lie ahead."),
         ]
     )
@@ -86,6 +132,12 @@ package struct APIKeyBody: WireValue {
     package var lastUsedAt: Timestamp?
     package var lastUsedIP: String?
     package var roles: [String] = []
+    package var manager = "api"
+    package var isDisabled = false
+    package var allowedNetworks: [String] = []
+    package var boundAgentID: AgentID?
+    package var previousValidUntil: Timestamp?
+    package var version = 1
 
     package init() {}
 
@@ -101,19 +153,51 @@ package struct APIKeyBody: WireValue {
             .optional("last_used_at", \.lastUsedAt, "Last use, to the minute."),
             .optional("last_used_ip", \.lastUsedIP, "Where from."),
             .defaulted("roles", \.roles, "Roles held."),
+            .defaulted("managed_by", \.manager, .choice(["api", "env"]), "Who decides about the key."),
+            .defaulted("disabled", \.isDisabled, "Whether it is switched off."),
+            .defaulted("allowed_cidrs", \.allowedNetworks, .list(network), "Where it may be used from."),
+            .optional("bound_agent_id", \.boundAgentID, "The agent that a shared key works for."),
+            .optional("previous_valid_until", \.previousValidUntil, "The replaced value works until then."),
+            .defaulted("version", \.version, "Row version."),
+        ]
+    )
+}
+
+/// `PATCH /api/v1/auth/keys/{id}` (RFC 7396).
+package struct UpdateKeyRequest: WireValue {
+    package var expiresAt = FieldUpdate<Timestamp>.keep
+    package var isDisabled = FieldUpdate<Bool>.keep
+    package var allowedNetworks = FieldUpdate<[String]>.keep
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "UpdateKey", "What to change about an API key.",
+        [
+            .update("expires_at", \.expiresAt, clearable: true, "End of life; null for none."),
+            .update("disabled", \.isDisabled, "Whether it is switched off."),
+            .update(
+                "allowed_cidrs", \.allowedNetworks, .list(network, maximum: 64), clearable: true,
+                "Where it may be used from; null for anywhere."
+            ),
         ]
     )
 }
 
 /// `POST /api/v1/auth/keys/{id}/rotate`; the body may be absent.
 package struct RotateKeyRequest: WireValue {
-    package var overlapSeconds = 0
+    package var overlapSeconds = 86_400
+    package var expiresAt: Timestamp?
 
     package init() {}
 
     package static let contract = Contract<Self>(
         "RotateKey", "Options of a rotation.",
-        [.defaulted("overlap_seconds", \.overlapSeconds, .integer(0...604_800), "The old value stays valid this long.")]
+        [
+            .defaulted(
+                "overlap_seconds", \.overlapSeconds, .integer(0...604_800), "The old value stays valid this long."),
+            .optional("expires_at", \.expiresAt, "New end of life; must lie ahead."),
+        ]
     )
 }
 

@@ -131,6 +131,7 @@ package enum OpenAPIDocument {
         case .agentSelf: "agent-self"
         case .ownAgentOr: "own-agent-or-permission"
         case .ownKeyOr: "own-key-or-permission"
+        case .selfOr: "self-or-permission"
         case .permissionOrEnrolmentToken: "permission-or-enrolment-token"
         }
     }

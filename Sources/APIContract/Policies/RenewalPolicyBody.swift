@@ -51,7 +51,7 @@ enum PolicyMembers {
             ["informational", "warning", "critical"].map {
                 Schema.Member(
                     name: $0, schema: .list(channel, maximum: 6), isRequired: false, isClearable: false,
-                    summary: "Channels of the tier."
+                    emptyTextIsAbsent: false, summary: "Channels of the tier."
                 )
             }
         ),

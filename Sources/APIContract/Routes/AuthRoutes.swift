@@ -40,6 +40,9 @@ package enum AuthRoutes {
 
     package static let listKeys = ProtectedRoute(
         "listKeys", .get, "/api/v1/auth/keys", .permission(.authKeyList), "Actors with a current grant.",
+        query: [
+            QueryParameter("include", .choice(["credentials"]), "Also keys without a grant, and what is known of each.")
+        ],
         responses: [.json(200, KeyListAnswer.self, "By name.")], cli: .verb("keys list")
     )
 
@@ -58,6 +61,17 @@ package enum AuthRoutes {
         responses: [.json(200, APIKeyBody.self, "The key, without its value."), .notFound], cli: .verb("keys get")
     )
 
+    package static let updateKey = ProtectedRoute(
+        "updateKey", .patch, "/api/v1/auth/keys/{id}", .permission(.authKeyRotate), audit: "auth.key_updated",
+        "Changes the end, the networks or the switch of an API key.", request: .mergePatch(UpdateKeyRequest.self),
+        responses: [
+            .json(200, APIKeyBody.self, "The key, without its value."), .invalid, .notFound, .stale,
+            .error(.lastAdministrator, "It is the last administrator's, or the environment declares it."),
+            .error(.privilegeEscalation, "The key opens more than the caller may do."),
+        ],
+        cli: .verb("keys update")
+    )
+
     package static let rotateKey = ProtectedRoute(
         "rotateKey", .post, "/api/v1/auth/keys/{id}/rotate", .ownKeyOr(.authKeyRotate), audit: "auth.key_rotated",
         "Replaces the value of an API key.", request: .optionalBody(RotateKeyRequest.self),
@@ -68,12 +82,12 @@ package enum AuthRoutes {
     package static let deleteKey = ProtectedRoute(
         "deleteKey", .delete, "/api/v1/auth/keys/{id}", .permission(.authKeyDelete), audit: "auth.key_deleted",
         "Ends an API key at once.",
-        responses: [.noContent, .notFound, .error(.inUse, "It is the last administrator's.")],
+        responses: [.noContent, .notFound, .error(.lastAdministrator, "It is the last administrator's.")],
         cli: .verb("keys delete")
     )
 
     package static let all: [Route] = [
         info.route, bootstrapStatus.route, bootstrap.route, check.route, me.route, permissions.route, listKeys.route,
-        createKey.route, getKey.route, rotateKey.route, deleteKey.route,
+        createKey.route, getKey.route, updateKey.route, rotateKey.route, deleteKey.route,
     ]
 }

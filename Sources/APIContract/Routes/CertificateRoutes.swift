@@ -3,13 +3,14 @@ import Domain
 /// Managed certificates and their versions (specification, rest-api §7.1, §7.2).
 package enum CertificateRoutes {
     package static let list = ProtectedRoute(
-        "listCertificates", .get, "/api/v1/certificates", .permission(.certRead), "Lists certificates.",
+        "listCertificates", .get, "/api/v1/certificates", .permission(.certRead), scope: .list, "Lists certificates.",
         query: CommonQuery.paging(sort: sortKeys) + filters,
         responses: [.page(of: CertificateBody.self)], cli: .verb("certs list")
     )
 
     package static let create = ProtectedRoute(
-        "createCertificate", .post, "/api/v1/certificates", .permission(.certIssue), audit: "certificate_created",
+        "createCertificate", .post, "/api/v1/certificates", .permission(.certIssue), scope: .object,
+        audit: "certificate_created",
         "Brings a certificate under management.", request: .body(CreateCertificateRequest.self),
         responses: [
             .json(201, CertificateBody.self, "As stored."), .invalid, .nameTaken, .unknownReference,
@@ -19,30 +20,33 @@ package enum CertificateRoutes {
     )
 
     package static let get = ProtectedRoute(
-        "getCertificate", .get, "/api/v1/certificates/{id}", .permission(.certRead), "Reads a certificate.",
+        "getCertificate", .get, "/api/v1/certificates/{id}", .permission(.certRead), scope: .object,
+        "Reads a certificate.",
         responses: [.json(200, CertificateBody.self, "The certificate."), .notFound], cli: .verb("certs get")
     )
 
     package static let replace = ProtectedRoute(
-        "updateCertificate", .put, "/api/v1/certificates/{id}", .permission(.certEdit), audit: "certificate_updated",
+        "updateCertificate", .put, "/api/v1/certificates/{id}", .permission(.certEdit), scope: .object,
+        audit: "certificate_updated",
         "Changes the members that are sent.", request: .body(UpdateCertificateRequest.self),
         responses: changed, cli: .verb("certs update")
     )
 
     package static let patch = ProtectedRoute(
-        "patchCertificate", .patch, "/api/v1/certificates/{id}", .permission(.certEdit), audit: "certificate_updated",
+        "patchCertificate", .patch, "/api/v1/certificates/{id}", .permission(.certEdit), scope: .object,
+        audit: "certificate_updated",
         "Changes or clears members (RFC 7396).", request: .mergePatch(UpdateCertificateRequest.self),
         responses: changed, cli: .verb("certs update")
     )
 
     package static let archive = ProtectedRoute(
-        "archiveCertificate", .delete, "/api/v1/certificates/{id}", .permission(.certDelete),
+        "archiveCertificate", .delete, "/api/v1/certificates/{id}", .permission(.certDelete), scope: .object,
         audit: "certificate_archived", "Archives a certificate; the row stays.",
         responses: [.noContent, .notFound, .stale], cli: .verb("certs archive")
     )
 
     package static let unarchive = ProtectedRoute(
-        "unarchiveCertificate", .post, "/api/v1/certificates/{id}/unarchive", .permission(.certDelete),
+        "unarchiveCertificate", .post, "/api/v1/certificates/{id}/unarchive", .permission(.certDelete), scope: .object,
         audit: "certificate_unarchived", "Takes a certificate out of the archive.",
         responses: [
             .json(200, CertificateBody.self, "As stored."), .notFound, .error(.invalidState, "It is not archived."),
@@ -51,7 +55,7 @@ package enum CertificateRoutes {
     )
 
     package static let renew = ProtectedRoute(
-        "renewCertificate", .post, "/api/v1/certificates/{id}/renew", .permission(.certIssue),
+        "renewCertificate", .post, "/api/v1/certificates/{id}/renew", .permission(.certIssue), scope: .object,
         audit: "renewal_triggered", "Opens an issuance or renewal job.",
         query: [CommonQuery.flag("force", "Renew although a renewal is in progress.")],
         request: .optionalBody(RenewRequest.self),
@@ -64,7 +68,7 @@ package enum CertificateRoutes {
     )
 
     package static let deploy = ProtectedRoute(
-        "deployCertificate", .post, "/api/v1/certificates/{id}/deploy", .permission(.certEdit),
+        "deployCertificate", .post, "/api/v1/certificates/{id}/deploy", .permission(.certEdit), scope: .object,
         audit: "deployment_triggered", "Opens a deployment job for each target.",
         request: .optionalBody(DeployRequest.self),
         responses: [
@@ -76,7 +80,8 @@ package enum CertificateRoutes {
     )
 
     package static let submitCSR = ProtectedRoute(
-        "submitCSR", .post, "/api/v1/certificates/{id}/csr", .permission(.certIssue), audit: "csr_submitted",
+        "submitCSR", .post, "/api/v1/certificates/{id}/csr", .permission(.certIssue), scope: .object,
+        audit: "csr_submitted",
         bodyLimit: 131_072, "Issues from a request made elsewhere.", request: .body(SubmitCSRRequest.self),
         responses: [
             .json(201, CertificateVersionBody.self, "The issued version."),
@@ -89,42 +94,44 @@ package enum CertificateRoutes {
     )
 
     package static let versions = ProtectedRoute(
-        "listVersions", .get, "/api/v1/certificates/{id}/versions", .permission(.certRead),
+        "listVersions", .get, "/api/v1/certificates/{id}/versions", .permission(.certRead), scope: .object,
         "Lists the issued versions, newest first.", query: CommonQuery.paging(),
         responses: [.page(of: CertificateVersionBody.self), .notFound], cli: .verb("certs versions")
     )
 
     package static let version = ProtectedRoute(
         "getVersionOfCertificate", .get, "/api/v1/certificates/{id}/versions/{version_id}", .permission(.certRead),
+        scope: .object,
         "Reads one issued version.",
         responses: [.json(200, CertificateVersionBody.self, "The version."), .notFound], cli: .verb("certs versions")
     )
 
     package static let deployments = ProtectedRoute(
-        "listDeployments", .get, "/api/v1/certificates/{id}/deployments", .permission(.certRead),
+        "listDeployments", .get, "/api/v1/certificates/{id}/deployments", .permission(.certRead), scope: .object,
         "Lists the targets it is deployed to.",
         responses: [.page(of: TargetBody.self), .notFound], cli: .verb("certs targets")
     )
 
     package static let targets = ProtectedRoute(
-        "listCertificateTargets", .get, "/api/v1/certificates/{id}/targets", .permission(.certRead),
+        "listCertificateTargets", .get, "/api/v1/certificates/{id}/targets", .permission(.certRead), scope: .object,
         "Lists the attached targets.", responses: [.page(of: TargetBody.self), .notFound], cli: .verb("certs targets")
     )
 
     package static let attachTarget = ProtectedRoute(
-        "attachTarget", .put, "/api/v1/certificates/{id}/targets/{target_id}", .permission(.certEdit),
+        "attachTarget", .put, "/api/v1/certificates/{id}/targets/{target_id}", .permission(.certEdit), scope: .object,
         audit: "certificate_target_attached", "Attaches a target; repeating it changes nothing.",
         responses: [.noContent, .notFound, .unknownReference], cli: .verb("certs attach")
     )
 
     package static let detachTarget = ProtectedRoute(
         "detachTarget", .delete, "/api/v1/certificates/{id}/targets/{target_id}", .permission(.certEdit),
+        scope: .object,
         audit: "certificate_target_detached", "Detaches a target; repeating it changes nothing.",
         responses: [.noContent, .notFound], cli: .verb("certs detach")
     )
 
     package static let jobs = ProtectedRoute(
-        "listCertificateJobs", .get, "/api/v1/certificates/{id}/jobs", .permission(.certRead),
+        "listCertificateJobs", .get, "/api/v1/certificates/{id}/jobs", .permission(.certRead), scope: .object,
         "Lists its jobs, newest first.", query: CommonQuery.paging(),
         responses: [.page(of: JobBody.self), .notFound], cli: .verb("jobs list")
     )

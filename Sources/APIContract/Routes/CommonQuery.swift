@@ -9,6 +9,9 @@ enum CommonQuery {
             QueryParameter("pagination", .choice(["cursor"]), "Page by cursor, from the beginning."),
             QueryParameter("cursor", .text(0...2048, example: ""), "Go on after a page; implies paging by cursor."),
             QueryParameter("page_size", .integer(1...500), default: 50, "Rows of a page, by cursor."),
+            QueryParameter(
+                "fields", .text(1...64, example: "id"), several: true,
+                "Members of each row to answer; all unless given."),
             QueryParameter("count", .choice(["exact", "none"]), default: "exact", "Whether to count all rows."),
         ]
         guard !keys.isEmpty else { return parameters }

@@ -3,7 +3,7 @@ import Domain
 /// Issuers (specification, rest-api §7.5).
 package enum IssuerRoutes {
     package static let list = ProtectedRoute(
-        "listIssuers", .get, "/api/v1/issuers", .permission(.issuerRead), "Lists issuers.",
+        "listIssuers", .get, "/api/v1/issuers", .permission(.issuerRead), scope: .list, "Lists issuers.",
         query: CommonQuery.paging() + [
             CommonQuery.choice("type", IssuerType.allCases.map(\.rawValue), "Kind of authority."),
             QueryParameter("enabled", .boolean, "Whether it takes orders."), CommonQuery.search,

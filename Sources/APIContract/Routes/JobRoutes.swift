@@ -3,7 +3,7 @@ import Domain
 /// Jobs and what verification found (specification, rest-api §7.10).
 package enum JobRoutes {
     package static let list = ProtectedRoute(
-        "listJobs", .get, "/api/v1/jobs", .permission(.jobRead), "Lists jobs, newest first.",
+        "listJobs", .get, "/api/v1/jobs", .permission(.jobRead), scope: .list, "Lists jobs, newest first.",
         query: CommonQuery.paging() + [
             CommonQuery.choice("status", JobStatus.allCases.map(\.rawValue), "State."),
             CommonQuery.choice("type", JobType.allCases.map(\.rawValue), "What it does."),
@@ -15,12 +15,13 @@ package enum JobRoutes {
     )
 
     package static let get = ProtectedRoute(
-        "getJob", .get, "/api/v1/jobs/{id}", .permission(.jobRead), "Reads a job with its state changes.",
+        "getJob", .get, "/api/v1/jobs/{id}", .permission(.jobRead), scope: .object,
+        "Reads a job with its state changes.",
         responses: [.json(200, JobBody.self, "The job."), .notFound], cli: .verb("jobs get")
     )
 
     package static let cancel = ProtectedRoute(
-        "cancelJob", .post, "/api/v1/jobs/{id}/cancel", .permission(.jobCancel), audit: "job_cancelled",
+        "cancelJob", .post, "/api/v1/jobs/{id}/cancel", .permission(.jobCancel), scope: .object, audit: "job_cancelled",
         "Cancels a job that has not ended.",
         responses: [
             .json(200, StatusAnswer.self, "Cancelled."), .notFound, .error(.invalidState, "It has ended."),
@@ -29,7 +30,7 @@ package enum JobRoutes {
     )
 
     package static let retry = ProtectedRoute(
-        "retryJob", .post, "/api/v1/jobs/{id}/retry", .permission(.jobRetry), audit: "job_retry",
+        "retryJob", .post, "/api/v1/jobs/{id}/retry", .permission(.jobRetry), scope: .object, audit: "job_retry",
         "Tries a failed job again.",
         responses: [
             .json(200, JobBody.self, "The job, pending again."), .notFound,
@@ -39,7 +40,7 @@ package enum JobRoutes {
     )
 
     package static let verify = ProtectedRoute(
-        "verifyJob", .post, "/api/v1/jobs/{id}/verify", .permission(.verificationRun), class: .agent,
+        "verifyJob", .post, "/api/v1/jobs/{id}/verify", .permission(.verificationRun), scope: .object, class: .agent,
         audit: "job_verification", "Stores what an endpoint was seen to serve.",
         request: .body(VerifyJobRequest.self),
         responses: [.json(200, VerifyJobAnswer.self, "Stored."), .invalid, .notFound],
@@ -47,7 +48,7 @@ package enum JobRoutes {
     )
 
     package static let verification = ProtectedRoute(
-        "getVerification", .get, "/api/v1/jobs/{id}/verification", .permission(.verificationRead),
+        "getVerification", .get, "/api/v1/jobs/{id}/verification", .permission(.verificationRead), scope: .object,
         "What the endpoint was seen to serve.",
         responses: [.json(200, VerificationBody.self, "The result."), .notFound], cli: .verb("jobs verification")
     )

@@ -3,7 +3,7 @@ import Domain
 /// Certificate profiles (specification, rest-api §7.12).
 package enum ProfileRoutes {
     package static let list = ProtectedRoute(
-        "listProfiles", .get, "/api/v1/profiles", .permission(.profileRead), "Lists profiles.",
+        "listProfiles", .get, "/api/v1/profiles", .permission(.profileRead), scope: .list, "Lists profiles.",
         query: CommonQuery.paging() + [CommonQuery.search],
         responses: [.page(of: ProfileBody.self)], cli: .verb("profiles list")
     )

@@ -18,7 +18,7 @@ package struct Route: Sendable {
     package let responses: [ResponseContent]
     package let cli: CommandLineExposure
 
-    /// Whether the path parameter `id` may be matched by a grant scoped to one issuer or profile.
+    /// How a grant that is narrowed to an issuer or a profile counts; `nil` where it counts for nothing.
     package var scope: ScopeMark?
 
     package var rateClass: RateClass {
@@ -75,6 +75,9 @@ package enum Access: Hashable, Sendable {
     case ownAgentOr(Permission)
     /// The owner of the credential that the path names, or a principal with the permission.
     case ownKeyOr(Permission)
+    /// Any live principal about itself, or one with the permission about anybody: the handler tells them apart by
+    /// its clearance.
+    case selfOr(Permission)
     /// A principal with the permission, or a caller with an enrolment token.
     case permissionOrEnrolmentToken(Permission)
 
@@ -82,7 +85,7 @@ package enum Access: Hashable, Sendable {
         switch self {
         case .open, .authenticated: nil
         case .permission(let permission), .agentSelf(let permission), .ownAgentOr(let permission),
-            .ownKeyOr(let permission), .permissionOrEnrolmentToken(let permission):
+            .ownKeyOr(let permission), .selfOr(let permission), .permissionOrEnrolmentToken(let permission):
             permission
         }
     }
@@ -90,12 +93,20 @@ package enum Access: Hashable, Sendable {
     package var needsPrincipal: Bool {
         switch self {
         case .open, .permissionOrEnrolmentToken: false
-        case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr: true
+        case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr, .selfOr: true
         }
     }
 }
 
-package enum ScopeMark: String, Sendable { case issuer, profile }
+/// Which scopes a permission is measured against (specification, security §3.3). Without a mark it must hold everywhere.
+package enum ScopeMark: String, Sendable, CaseIterable {
+    /// The issuer, or the profile, that the path names.
+    case issuer, profile
+    /// Those of the object, through its issuer and profile: whoever reads the object compares.
+    case object
+    /// A list shows what lies in reach.
+    case list
+}
 
 /// Which limit counts a request.
 package enum RateClass: String, Sendable, CaseIterable { case unlimited, general, bootstrap }

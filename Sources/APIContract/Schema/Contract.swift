@@ -57,10 +57,7 @@ package struct Contract<Root: WireValue>: Sendable {
         var root = Root()
         for field in fields {
             guard let value = object[field.member.name] else { continue }
-            let isAbsent = FieldAbsence.applies(
-                to: value, schema: field.member.schema, isRequired: field.member.isRequired, mode: mode
-            )
-            guard isAbsent || field.read(value, &root) else { return nil }
+            guard field.member.isAbsent(value, mode: mode) || field.read(value, &root) else { return nil }
         }
         return root
     }
@@ -76,16 +73,21 @@ package struct Contract<Root: WireValue>: Sendable {
     }
 }
 
-/// When a member that is there counts as not sent.
-enum FieldAbsence {
-    /// Earlier clients send `null` and `""` for members that they leave unset.
-    static func applies(to value: JSONValue, schema: Schema, isRequired: Bool, mode: BodyMode) -> Bool {
+extension Schema.Member {
+    /// Whether a member that is there counts as not sent: earlier clients send `null` and `""` for what they leave unset.
+    func isAbsent(_ value: JSONValue, mode: BodyMode) -> Bool {
         switch (mode, value) {
         case (.mergePatch, _): false
         case (.whole, .null), (.answer, .null): true
-        case (.whole, .string("")), (.answer, .string("")): !isRequired && schema.hasNoEmptyText
+        case (.whole, .string("")): emptyTextIsAbsent && schema.hasNoEmptyText
+        case (.answer, .string("")): !isRequired && schema.hasNoEmptyText
         default: false
         }
+    }
+
+    /// Whether the empty string of a `PUT` takes the value away.
+    func isCleared(by value: JSONValue) -> Bool {
+        value == "" && isClearable && !emptyTextIsAbsent && schema.hasNoEmptyText
     }
 }
 

@@ -28,7 +28,7 @@ package struct Field<Root: WireValue>: Sendable {
     ) -> Field {
         Field(
             member: Schema.Member(
-                name: name, schema: schema, isRequired: isRequired, isClearable: false,
+                name: name, schema: schema, isRequired: isRequired, isClearable: false, emptyTextIsAbsent: !isRequired,
                 summary: summary
             ),
             read: { json, root in
@@ -47,7 +47,8 @@ package struct Field<Root: WireValue>: Sendable {
     ) -> Field {
         Field(
             member: Schema.Member(
-                name: name, schema: schema, isRequired: false, isClearable: true, summary: summary
+                name: name, schema: schema, isRequired: false, isClearable: true, emptyTextIsAbsent: true,
+                summary: summary
             ),
             read: { json, root in
                 if json.isNull { return true }
@@ -60,17 +61,20 @@ package struct Field<Root: WireValue>: Sendable {
     }
 
     /// A member of an update: absent, `null` and a value are three different things.
+    ///
+    /// The empty string of a `PUT` is a value, which clears what can be cleared, unless `emptyKeeps`.
     package static func update<Value: WireElement>(
         _ name: String, _ path: any WritableKeyPath<Root, FieldUpdate<Value>> & Sendable, _ schema: Schema,
-        clearable: Bool = false, _ summary: String
+        clearable: Bool = false, emptyKeeps: Bool = false, _ summary: String
     ) -> Field {
-        Field(
-            member: Schema.Member(
-                name: name, schema: schema, isRequired: false, isClearable: clearable,
-                summary: summary
-            ),
+        let member = Schema.Member(
+            name: name, schema: schema, isRequired: false, isClearable: clearable, emptyTextIsAbsent: emptyKeeps,
+            summary: summary
+        )
+        return Field(
+            member: member,
             read: { json, root in
-                if json.isNull {
+                if json.isNull || member.isCleared(by: json) {
                     root[keyPath: path] = .clear
                     return true
                 }
@@ -125,8 +129,8 @@ extension Field {
 
     package static func update<Value: WireElement>(
         _ name: String, _ path: any WritableKeyPath<Root, FieldUpdate<Value>> & Sendable, clearable: Bool = false,
-        _ summary: String
+        emptyKeeps: Bool = false, _ summary: String
     ) -> Field {
-        update(name, path, Value.wireSchema, clearable: clearable, summary)
+        update(name, path, Value.wireSchema, clearable: clearable, emptyKeeps: emptyKeeps, summary)
     }
 }

@@ -3,7 +3,7 @@ package import Encoding
 
 /// How a body is meant.
 package enum BodyMode: Sendable {
-    /// `POST` and `PUT`: `null` and the empty string mean that an optional member was not sent.
+    /// `POST` and `PUT`: `null` means that an optional member was not sent, and so may the empty string.
     case whole
     /// `PATCH` with `application/merge-patch+json`: `null` clears a member (RFC 7396).
     case mergePatch
@@ -66,7 +66,7 @@ package struct SchemaCheck {
     private mutating func check(_ object: JSONObject, _ members: [Schema.Member], at pointer: JSONPointer) {
         for member in members {
             let place = pointer.appending(member.name)
-            guard let value = object[member.name], !counts(value, asAbsentFor: member) else {
+            guard let value = object[member.name], !member.isAbsent(value, mode: mode) else {
                 if member.isRequired, mode != .mergePatch {
                     report(place, "required", "\(member.name) is required")
                 }
@@ -76,16 +76,13 @@ package struct SchemaCheck {
                 if !member.isClearable { report(place, "not_clearable", "\(member.name) cannot be null") }
                 continue
             }
+            if mode == .whole, member.isCleared(by: value) { continue }
             check(value, against: member.schema, at: place)
         }
         guard refusesUnknownMembers else { return }
         for key in object.keys where !members.contains(where: { $0.name == key }) {
             report(pointer.appending(key), "unknown_member", "there is no such member")
         }
-    }
-
-    private func counts(_ value: JSONValue, asAbsentFor member: Schema.Member) -> Bool {
-        FieldAbsence.applies(to: value, schema: member.schema, isRequired: member.isRequired, mode: mode)
     }
 
     private mutating func check(_ text: String, _ rule: TextRule, at pointer: JSONPointer) {

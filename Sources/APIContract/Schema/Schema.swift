@@ -21,6 +21,9 @@ package struct Schema: Sendable {
         package let isRequired: Bool
         /// `null` in a merge patch (RFC 7396) clears the member.
         package let isClearable: Bool
+        /// Whether the empty string counts as not sent where the member has no empty text: earlier clients send it for
+        /// members that they leave unset.
+        package let emptyTextIsAbsent: Bool
         package let summary: String
     }
 

@@ -63,9 +63,10 @@ package struct VersionBody: WireValue {
             .required("version", \.version, .text(0...64, example: "1.0.0"), "Release, else commit, else dev."),
             .required("commit", \.commit, .text(0...64, example: ""), "Source revision."),
             .required("modified", \.isModified, "Whether the source differed from it."),
-            .required("build_time", \.buildTime, .text(0...64, example: ""), "When it was built."),
-            .required("go_version", \.goVersion, .text(0...64, example: ""), "Kept for older clients."),
-            .optional("runtime", \.runtime, "Operating system and architecture."),
+            .required("build_time", \.buildTime, .text(0...64, example: ""), "When that revision was committed."),
+            .required(
+                "go_version", \.goVersion, .text(0...64, example: "swift-6.3"), "The toolchain, for older clients."),
+            .optional("runtime", \.runtime, "The same as toolchain."),
             .optional("toolchain", \.toolchain, "Compiler."),
             .defaulted("api_versions", \.apiVersions, "Versions of the API served."),
             .optional("schema_version", \.schemaVersion, "Last applied migration."),

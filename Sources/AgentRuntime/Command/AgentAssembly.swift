@@ -78,6 +78,7 @@ struct AgentAssembly: Sendable {
         case let error as EnrolmentError: error.exitCode
         case is HTTPSURLError, is StartError, is TrustAnchorError, is OutboundProxyError: ExitStatus.configuration
         case let error as FileError where error.isPermissionProblem: ExitStatus.permission
+        case is ProcessLockError: ExitStatus.unavailable
         default: ExitStatus.failure
         }
     }
@@ -220,6 +221,7 @@ struct AgentAssembly: Sendable {
             PollService(session: session, isPrompt: isPrompt),
             ReloadService(connection: connection, log: log),
             RetirementService(session: session),
+            TidyingService(session: session),
         ]
         try await ServiceGroup(
             configuration: .init(

@@ -67,8 +67,8 @@ struct AgentInvocation: Hashable, Sendable {
           version   Show the version.
 
         EXIT STATUS
-          0 told to stop, or retired by the control plane; 1 failure; 2 usage; 75 enrolment could not reach the
-          control plane; 77 permissions; 78 configuration.
+          0 told to stop, or retired by the control plane; 1 failure; 2 usage; 69 another process has the
+          state directory; 75 enrolment could not reach the control plane; 77 permissions; 78 configuration.
 
         \(SettingFlags.help(for: .agent))
         """

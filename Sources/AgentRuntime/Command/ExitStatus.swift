@@ -4,6 +4,8 @@ enum ExitStatus {
     static let success: Int32 = 0
     static let failure: Int32 = 1
     static let usage: Int32 = 2
+    /// `EX_UNAVAILABLE`: another process holds the state directory.
+    static let unavailable: Int32 = 69
     /// `EX_TEMPFAIL`: enrolment could not reach the control plane; trying again may help.
     static let temporaryFailure: Int32 = 75
     /// `EX_NOPERM`: a file is open to others or closed to this program.

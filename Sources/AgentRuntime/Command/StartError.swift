@@ -1,5 +1,3 @@
-import HostEffects
-
 /// Why the agent cannot begin, in the words of its configuration.
 enum StartError: Error, Hashable, Sendable, CustomStringConvertible {
     case noIdentity
@@ -11,17 +9,6 @@ enum StartError: Error, Hashable, Sendable, CustomStringConvertible {
             "this host has no identity: run certctl-agent enroll, set CERTCTL_AGENT_ENROLL_TOKEN, or set both "
                 + "CERTCTL_AGENT_ID and CERTCTL_API_KEY"
         case .noBundle(let path): "CERTCTL_SERVER_CA_BUNDLE_PATH names \(path), which does not exist"
-        }
-    }
-}
-
-extension FileError {
-    var isPermissionProblem: Bool {
-        switch reason {
-        case .permissionDenied, .insecure: true
-        case .notFound, .alreadyExists, .diskFull, .readOnlyFileSystem, .crossDevice, .symbolicLink, .notARegularFile,
-            .tooLarge, .unknownAccount, .system:
-            false
         }
     }
 }

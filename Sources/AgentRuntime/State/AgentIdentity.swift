@@ -27,7 +27,7 @@ struct IdentityStore: Sendable {
 
     /// `nil` before enrolment.
     func load() throws -> AgentIdentity? {
-        guard let octets = try folder.read(Self.fileName) else { return nil }
+        guard let octets = try folder.readSecret(Self.fileName) else { return nil }
         let path = folder.path(of: Self.fileName)
         guard let json = try? JSONValue(parsing: octets) else {
             throw StateFileError(file: path, reason: "is not JSON; restore it or enrol again with --force")

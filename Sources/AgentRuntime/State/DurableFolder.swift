@@ -35,6 +35,11 @@ struct DurableFolder: Sendable {
 
     func read(_ name: String) throws -> [UInt8]? { try fileSystem.read(path(of: name), atMost: Self.readLimit) }
 
+    /// The same of a file with a credential, which is refused when others can read it.
+    func readSecret(_ name: String) throws -> [UInt8]? {
+        try PrivateFileRule.read(path(of: name), atMost: Self.readLimit, fileSystem: fileSystem)
+    }
+
     func write(_ name: String, octets: [UInt8]) throws {
         try AtomicFile.replace(path(of: name), with: octets, stamp: stamp(), fileSystem: fileSystem)
     }

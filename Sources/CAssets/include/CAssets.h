@@ -1,6 +1,7 @@
 #ifndef CASSETS_H
 #define CASSETS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /// One migration file of one engine, embedded when this target is compiled.
@@ -17,6 +18,14 @@ typedef struct {
     size_t count;
 } CAssetsLadder;
 
+/// Of which source a release was built; empty texts in other builds.
+typedef struct {
+    const char *_Nonnull commit;
+    const char *_Nonnull time;
+    bool is_modified;
+} CAssetsBuild;
+
+CAssetsBuild cassets_build(void);
 CAssetsLadder cassets_migrations_sqlite(void);
 CAssetsLadder cassets_migrations_postgres(void);
 

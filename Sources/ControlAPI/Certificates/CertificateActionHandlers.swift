@@ -70,11 +70,11 @@ struct CertificateActionHandlers: Sendable {
     }
 
     private func versions(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let id: CertificateID = try context.request.id()
+        let (id, clearance) = (try context.request.id(as: CertificateID.self), context.clearance)
         return try await lists.answer(
             context, filter: VersionFilter(certificateID: id), natural: (VersionSort.createdAt, true),
             fetch: { request, tx in
-                _ = try CertificateStore().get(id, in: tx)
+                _ = try CertificateStore().get(id, within: clearance, in: tx)
                 return try VersionStore().list(request, in: tx)
             },
             body: { CertificateVersionBody($0) }
@@ -82,9 +82,10 @@ struct CertificateActionHandlers: Sendable {
     }
 
     private func version(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let certificate: CertificateID = try context.request.id()
+        let (certificate, clearance) = (try context.request.id(as: CertificateID.self), context.clearance)
         let id: VersionID = try context.request.id("version_id")
         let detail = try await lists.database.fetch { tx in
+            _ = try CertificateStore().get(certificate, within: clearance, in: tx)
             guard let detail = try VersionStore().find(id, in: tx), detail.version.certificateID == certificate else {
                 throw StoreError.notFound(.version, id: id.text)
             }
@@ -94,23 +95,23 @@ struct CertificateActionHandlers: Sendable {
     }
 
     private func targets(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let id: CertificateID = try context.request.id()
+        let (id, clearance) = (try context.request.id(as: CertificateID.self), context.clearance)
         let targets = try await lists.database.fetch { tx in
-            _ = try CertificateStore().get(id, in: tx)
+            _ = try CertificateStore().get(id, within: clearance, in: tx)
             return try TargetStore().attached(to: id, in: tx)
         }
         return .json(PageEnvelope(all: targets.map { TargetBody($0) }))
     }
 
     private func jobs(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let id: CertificateID = try context.request.id()
+        let (id, clearance) = (try context.request.id(as: CertificateID.self), context.clearance)
         var filter = JobFilter()
         filter.certificateIDs = [id]
         return try await lists.answer(
             context, filter: filter, natural: (JobSort.createdAt, true),
             fetch: { request, tx in
-                _ = try CertificateStore().get(id, in: tx)
-                return try JobStore().list(request, in: tx)
+                _ = try CertificateStore().get(id, within: clearance, in: tx)
+                return try JobStore().list(request, within: clearance, in: tx)
             },
             body: { JobBody($0) }
         )

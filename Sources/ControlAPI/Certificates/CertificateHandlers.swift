@@ -25,10 +25,11 @@ struct CertificateHandlers: Sendable {
     private func list(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         // Page mode keeps the order of earlier clients; cursor mode shows the newest first.
         let isCursor = if case .cursor = context.query.pageRequest { true } else { false }
-        let now = time.now
+        let (now, clearance) = (time.now, context.clearance)
         return try await lists.answer(
             context, filter: CertificateFilter(context.query), natural: (CertificateSort.createdAt, isCursor),
-            fetch: { try CertificateStore().list($0, in: $1) }, body: { CertificateBody($0, at: now) }
+            fetch: { try CertificateStore().list($0, within: clearance, in: $1) },
+            body: { CertificateBody($0, at: now) }
         )
     }
 
@@ -51,13 +52,13 @@ struct CertificateHandlers: Sendable {
         draft.issue = request.issue
         let created = try await flow.create(draft, by: context.authorship)
         let id = created.certificate.id
-        var body = try await body(id)
+        var body = try await body(id, within: context.clearance)
         body.jobID = created.renewal?.jobs.first?.id
         return .json(body, status: 201, version: body.version, location: "/api/v1/certificates/\(id.text)")
     }
 
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let body = try await body(try context.request.id())
+        let body = try await body(try context.request.id(), within: context.clearance)
         return .json(body, version: body.version)
     }
 
@@ -79,7 +80,7 @@ struct CertificateHandlers: Sendable {
         _ = try await flow.update(
             id, change, expecting: try context.expectedVersion(request.expectedVersion), by: context.authorship
         )
-        let body = try await body(id)
+        let body = try await body(id, within: context.clearance)
         return .json(body, version: body.version)
     }
 
@@ -93,7 +94,7 @@ struct CertificateHandlers: Sendable {
     private func unarchive(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let id: CertificateID = try context.request.id()
         _ = try await flow.unarchive(id, by: context.authorship)
-        let body = try await body(id)
+        let body = try await body(id, within: context.clearance)
         return .json(body, version: body.version)
     }
 
@@ -111,8 +112,10 @@ struct CertificateHandlers: Sendable {
         return .noContent
     }
 
-    private func body(_ id: CertificateID) async throws -> CertificateBody {
-        let listing = try await lists.database.fetch { try CertificateStore().listing(id, in: $0) }
+    private func body(_ id: CertificateID, within clearance: Clearance) async throws -> CertificateBody {
+        let listing = try await lists.database.fetch {
+            try CertificateStore().listing(id, within: clearance, in: $0)
+        }
         return CertificateBody(listing, at: time.now)
     }
 }

@@ -8,6 +8,10 @@ package struct BearerAuthenticator: RequestAuthenticator {
 
     package init(_ authenticator: Authenticator) { self.authenticator = authenticator }
 
+    package func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool {
+        try await authenticator.mayAct(principal, as: agent)
+    }
+
     /// - Throws: 410 for the key of a retired agent, so that the agent stops for good.
     package func authenticate(bearer token: Secret, from address: String) async throws -> Principal? {
         switch try await authenticator.authenticate(bearer: token, from: address) {

@@ -20,9 +20,10 @@ struct ProfileHandlers: Sendable {
 
     private func list(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let filter = ProfileFilter(enabled: context.query.flag("enabled"), search: context.query.text("q"))
+        let clearance = context.clearance
         return try await lists.answer(
             context, filter: filter, natural: (ProfileSort.createdAt, true),
-            fetch: { try ProfileStore().list($0, in: $1) }, body: Self.body
+            fetch: { try ProfileStore().list($0, within: clearance, in: $1) }, body: Self.body
         )
     }
 

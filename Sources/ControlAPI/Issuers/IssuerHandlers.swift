@@ -32,9 +32,10 @@ struct IssuerHandlers: Sendable {
         filter.types = context.query.texts("type").compactMap { IssuerType(accepting: $0) }
         filter.enabled = context.query.flag("enabled")
         filter.search = context.query.text("q")
+        let clearance = context.clearance
         return try await lists.answer(
             context, filter: filter, natural: (IssuerSort.createdAt, true),
-            fetch: { try IssuerStore().list($0, in: $1) }, body: { IssuerBody($0) }
+            fetch: { try IssuerStore().list($0, within: clearance, in: $1) }, body: { IssuerBody($0) }
         )
     }
 

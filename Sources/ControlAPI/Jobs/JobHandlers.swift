@@ -32,14 +32,15 @@ struct JobHandlers: Sendable {
         filter.createdAfter = context.query.time("created_after")
         filter.createdBefore = context.query.time("created_before")
         filter.search = context.query.text("q")
+        let clearance = context.clearance
         return try await lists.answer(
             context, filter: filter, natural: (JobSort.createdAt, true),
-            fetch: { try JobStore().list($0, in: $1) }, body: { JobBody($0) }
+            fetch: { try JobStore().list($0, within: clearance, in: $1) }, body: { JobBody($0) }
         )
     }
 
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let job = try await job(try context.request.id())
+        let job = try await job(try context.request.id(), within: context.clearance)
         return .json(JobBody(job), version: job.rowVersion)
     }
 
@@ -74,9 +75,9 @@ struct JobHandlers: Sendable {
     }
 
     private func showVerification(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let id: JobID = try context.request.id()
+        let (id, clearance) = (try context.request.id(as: JobID.self), context.clearance)
         let (job, version) = try await lists.database.fetch { tx in
-            guard let job = try JobStore().find(id, in: tx) else { throw StoreError.notFound(.job, id: id.text) }
+            let job = try JobStore().get(id, within: clearance, in: tx)
             let version = try job.versionID.flatMap { try VersionStore().find($0, in: tx) }
             return (job, version?.version)
         }
@@ -93,11 +94,8 @@ struct JobHandlers: Sendable {
         return .json(body)
     }
 
-    private func job(_ id: JobID) async throws -> Job {
-        try await lists.database.fetch { tx in
-            guard let job = try JobStore().find(id, in: tx) else { throw StoreError.notFound(.job, id: id.text) }
-            return job
-        }
+    private func job(_ id: JobID, within clearance: Clearance) async throws -> Job {
+        try await lists.database.fetch { try JobStore().get(id, within: clearance, in: $0) }
     }
 }
 

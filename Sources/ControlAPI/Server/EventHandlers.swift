@@ -12,8 +12,11 @@ import Store
 struct EventHandlers: Sendable {
     private static let pageSize = 200
     private static let lookInterval = Duration.milliseconds(500)
+    /// How long a reader whose rights were reduced goes on reading at most.
+    private static let accessCheckInterval = Duration.seconds(5)
 
     let database: any Database
+    let authenticator: Authenticator
     let state: ServingState
     let time: TimeSource
 
@@ -28,7 +31,12 @@ struct EventHandlers: Sendable {
         }
         return .events(state: state, time: time) { stream in
             var position = start
+            var checkedAt = time.now
             while true {
+                if time.now - checkedAt >= Self.accessCheckInterval {
+                    guard try await isUnchanged(context.principal) else { return }
+                    checkedAt = time.now
+                }
                 let (events, next) = try await read(after: position, filter)
                 for event in events {
                     let body = EventBody(event)
@@ -56,15 +64,21 @@ struct EventHandlers: Sendable {
         }
     }
 
+    /// Whether the reader may still see what it may see now: else its stream ends, and it has to be admitted anew.
+    private func isUnchanged(_ principal: Principal) async throws -> Bool {
+        try await authenticator.refreshed(principal)?.rights == principal.rights
+    }
+
     /// One page of what the caller may see, and the position after everything that was looked at.
     private func read(
         after position: EventPosition,
         _ filter: EventFilter
     ) async throws -> ([Event], EventPosition) {
-        let events = try await database.fetch { tx in
-            try EventOutbox().read(after: position, limit: Self.pageSize, in: tx)
+        try await database.fetch { tx in
+            let events = try EventOutbox().read(after: position, limit: Self.pageSize, in: tx)
+            let shown = try filter.admitted(events, in: tx)
+            return (shown, events.last?.position ?? position)
         }
-        return (events.filter(filter.admits), events.last?.position ?? position)
     }
 
     /// Where to begin: after an event id, at a time, or with what comes next.
@@ -124,28 +138,57 @@ struct EventFilter: Sendable {
         self.principal = principal
     }
 
-    @Sendable
-    func admits(_ event: Event) -> Bool {
-        guard let permission = Self.permission(event.resourceType), principal.holds(permission), !principal.isAgent
-        else { return false }
+    /// The events among `events` that the client asked for and may see. Where it holds a permission for some issuers
+    /// or profiles only, the certificates and jobs are looked up, in one statement each.
+    func admitted(_ events: [Event], in tx: any Transaction) throws -> [Event] {
+        let wanted = events.filter(isWanted)
+        let certificates = try visible(wanted, "certificate", .certRead) { ids, clearance in
+            try CertificateStore().visible(among: ids, within: clearance, in: tx)
+        }
+        let jobs = try visible(wanted, "job", .jobRead) { ids, clearance in
+            try JobStore().visible(among: ids, within: clearance, in: tx)
+        }
+        return wanted.filter { event in
+            switch event.resourceType {
+            case "certificate": certificates.contains(CertificateID(stored: event.subject))
+            case "job": jobs.contains(JobID(stored: event.subject))
+            case "issuer": reach(.issuerRead).covers(ObjectScopes(issuer: IssuerID(stored: event.subject)))
+            case "profile": reach(.profileRead).covers(ObjectScopes(profile: ProfileID(stored: event.subject)))
+            default: Self.permission(event.resourceType).map { reach($0).isEverywhere } ?? false
+            }
+        }
+    }
+
+    private func isWanted(_ event: Event) -> Bool {
+        guard !principal.isAgent else { return false }
         if let resourceType, event.resourceType != resourceType { return false }
         if let resourceID, event.subject != resourceID { return false }
         return types.isEmpty || types.contains { Self.matches(event.type, $0) }
     }
+
+    private func visible<Kind: EntityKind>(
+        _ events: [Event],
+        _ resourceType: String,
+        _ permission: Permission,
+        _ look: (Set<EntityID<Kind>>, Clearance) throws -> Set<EntityID<Kind>>
+    ) throws -> Set<EntityID<Kind>> {
+        guard let clearance = principal.rights.clearance(for: permission) else { return [] }
+        let ids = events.filter { $0.resourceType == resourceType }.map { EntityID<Kind>(stored: $0.subject) }
+        return try look(Set(ids), clearance)
+    }
+
+    private func reach(_ permission: Permission) -> Reach { principal.rights.reach(of: permission) }
 
     /// `job.*` matches every type that begins with `job.`.
     private static func matches(_ type: String, _ pattern: String) -> Bool {
         pattern.hasSuffix("*") ? type.hasPrefix(pattern.dropLast()) : type == pattern
     }
 
+    /// What the events of resources without scopes need, everywhere.
     private static func permission(_ resourceType: String) -> Permission? {
         switch resourceType {
-        case "certificate": .certRead
-        case "job": .jobRead
         case "agent": .agentRead
-        case "issuer": .issuerRead
         case "target": .targetRead
-        case "profile": .profileRead
         case "renewal_policy": .policyRead
         case "team": .teamRead
         case "owner": .ownerRead

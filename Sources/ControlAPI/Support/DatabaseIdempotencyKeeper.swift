@@ -45,14 +45,23 @@ package struct DatabaseIdempotencyKeeper: IdempotencyKeeper {
     }
 
     package func complete(_ claim: IdempotencyClaim, with response: StoredResponse) async throws {
+        let (scope, reply) = (Self.scope(claim), sealed(response, for: claim))
+        try await database.write { [store] tx in try store.finish(scope, reply: reply, in: tx) }
+    }
+
+    /// When this fails, the key frees itself later.
+    package func refuse(_ claim: IdempotencyClaim, with response: StoredResponse) async {
+        let (scope, reply) = (Self.scope(claim), sealed(response, for: claim))
+        try? await database.write { [store] tx in try store.refuse(scope, reply: reply, in: tx) }
+    }
+
+    private func sealed(_ response: StoredResponse, for claim: IdempotencyClaim) -> StoredReply {
         var headers = ["content-type": response.contentType]
         if let location = response.location { headers["location"] = location }
         if let tag = response.entityTag { headers["etag"] = tag }
         headers["sealed"] = "true"
-        let scope = Self.scope(claim)
-        let body = sealer.seal(response.body, for: Self.place(scope))
-        let reply = StoredReply(status: response.status, headers: headers, body: body)
-        try await database.write { [store] tx in try store.finish(scope, reply: reply, in: tx) }
+        let body = sealer.seal(response.body, for: Self.place(Self.scope(claim)))
+        return StoredReply(status: response.status, headers: headers, body: body)
     }
 
     /// Frees the key, unless the effect is on record already. When that fails, the key frees itself later.

@@ -27,7 +27,7 @@ struct Lists: Sendable {
         } catch let error as StoreError {
             throw error.serviceError
         }
-        return context.request.pageAnswer(
+        return try context.request.pageAnswer(
             page.rows.map(body), total: page.total, nextCursor: page.nextCursor.map(cursors.text)
         )
     }

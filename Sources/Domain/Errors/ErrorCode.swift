@@ -9,6 +9,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case unauthenticated
     case invalidAPIKey = "invalid_api_key"
     case insufficientPermissions = "insufficient_permissions"
+    case privilegeEscalation = "privilege_escalation"
     case sentinelAgent = "sentinel_agent"
     case agentIdentityMismatch = "agent_identity_mismatch"
     case notFound = "not_found"
@@ -18,6 +19,9 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case alreadyExists = "already_exists"
     case inUse = "in_use"
     case invalidState = "invalid_state"
+    case systemRole = "system_role"
+    case lastAdministrator = "last_admin"
+    case auditorOverlap = "auditor_overlap"
     case renewalInProgress = "renewal_in_progress"
     case blockedByDependencies = "blocked_by_dependencies"
     case idempotencyInProgress = "idempotency_in_progress"
@@ -46,13 +50,13 @@ package enum ErrorCode: String, Sendable, CaseIterable {
         switch self {
         case .malformedJSON, .invalidParameter, .invalidCursor, .validationFailed: 400
         case .unauthenticated, .invalidAPIKey: 401
-        case .insufficientPermissions, .sentinelAgent, .agentIdentityMismatch: 403
+        case .insufficientPermissions, .privilegeEscalation, .sentinelAgent, .agentIdentityMismatch: 403
         case .notFound, .routeNotFound: 404
         case .methodNotAllowed: 405
         case .notAcceptable: 406
         case .requestTimeout: 408
         case .alreadyExists, .inUse, .invalidState, .renewalInProgress, .blockedByDependencies,
-            .idempotencyInProgress:
+            .idempotencyInProgress, .systemRole, .lastAdministrator, .auditorOverlap:
             409
         case .agentRetired, .bootstrapDisabled: 410
         case .preconditionFailed: 412
@@ -95,6 +99,8 @@ package struct ServiceError: Error, Sendable {
     package let retryAfter: Duration?
     /// The version of the row that a precondition did not meet, for the entity tag of the answer.
     package let currentVersion: Int?
+    /// Permissions that the caller would need, with a refusal of what exceeds its own.
+    package let missing: [String]
 
     package init(
         _ code: ErrorCode,
@@ -102,7 +108,8 @@ package struct ServiceError: Error, Sendable {
         problems: [FieldProblem] = [],
         counts: [String: Int] = [:],
         retryAfter: Duration? = nil,
-        currentVersion: Int? = nil
+        currentVersion: Int? = nil,
+        missing: [String] = []
     ) {
         self.code = code
         self.detail = detail
@@ -110,5 +117,6 @@ package struct ServiceError: Error, Sendable {
         self.counts = counts
         self.retryAfter = retryAfter
         self.currentVersion = currentVersion
+        self.missing = missing
     }
 }

@@ -70,6 +70,7 @@ package enum APIKeyKind: EntityKind { package static let prefix = "ak" }
 package enum EnrollmentTokenKind: EntityKind { package static let prefix = "aet" }
 package enum CAKeyKind: EntityKind { package static let prefix = "dbkey" }
 package enum GrantKind: EntityKind { package static let prefix = "ar" }
+package enum RoleKind: EntityKind { package static let prefix = "r" }
 package enum BatchKind: EntityKind { package static let prefix = "batch" }
 
 package typealias CertificateID = EntityID<CertificateKind>
@@ -88,4 +89,5 @@ package typealias APIKeyID = EntityID<APIKeyKind>
 package typealias EnrollmentTokenID = EntityID<EnrollmentTokenKind>
 package typealias CAKeyID = EntityID<CAKeyKind>
 package typealias GrantID = EntityID<GrantKind>
+package typealias RoleID = EntityID<RoleKind>
 package typealias BatchID = EntityID<BatchKind>

@@ -56,15 +56,18 @@ package struct IdempotencyReference: Hashable, Sendable {
     }
 }
 
-/// An actor together with the origin of the request it makes: what every audited change needs.
+/// An actor together with the origin of the request it makes, and how far the access decision lets it go: what every
+/// audited change needs.
 package struct Authorship: Hashable, Sendable {
     package let actor: Actor
     package let origin: RequestOrigin?
+    package let clearance: Clearance
 
-    package init(actor: Actor, origin: RequestOrigin?) {
+    package init(actor: Actor, origin: RequestOrigin?, clearance: Clearance) {
         self.actor = actor
         self.origin = origin
+        self.clearance = clearance
     }
 
-    package static let system = Authorship(actor: .system, origin: nil)
+    package static let system = Authorship(actor: .system, origin: nil, clearance: .system)
 }

@@ -3,11 +3,23 @@ import Access
 import Domain
 import HTTPTypes
 
+/// Proof that the access decision of a route was made for a principal. Only this file makes one, and the context of a
+/// protected handler cannot be made without it.
+struct Authorisation: Sendable {
+    let principal: Principal
+    let clearance: Clearance
+
+    fileprivate init(_ principal: Principal, _ clearance: Clearance) {
+        self.principal = principal
+        self.clearance = clearance
+    }
+}
+
 /// Rate limits, authentication and the access decision: the one place where a route's `access` is read.
 struct AccessGate: Sendable {
     enum Caller: Sendable {
         case nobody
-        case principal(Principal)
+        case authorised(Authorisation)
         case token(Secret)
     }
 
@@ -24,46 +36,79 @@ struct AccessGate: Sendable {
         if !countsLater { try countAddress(route, address, &added) }
         switch route.access {
         case .open: return .nobody
-        case .permissionOrEnrolmentToken(let permission):
+        case .permissionOrEnrolmentToken:
             if let token = try enrolmentToken(head) { return .token(token) }
-            let principal = try await principal(credential, address)
-            recognised(principal)
-            try count(principal, route, address, countsLater, &added)
-            guard principal.holds(permission) else { throw Problem.forbidden(permission) }
-            return .principal(principal)
-        case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr:
-            let principal = try await principal(credential, address)
-            recognised(principal)
-            try count(principal, route, address, countsLater, &added)
-            try decide(route, parameters, principal)
-            return .principal(principal)
+        case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr, .selfOr: break
+        }
+        let principal = try await principal(credential, address)
+        recognised(principal)
+        try count(principal, route, address, countsLater, &added)
+        return .authorised(Authorisation(principal, try await decide(route, parameters, principal)))
+    }
+
+    /// The access decision: how far the principal may go on the route, or why not at all.
+    ///
+    /// An agent is confined to the routes that agents use for themselves, whatever its role allows.
+    private func decide(
+        _ route: Route, _ parameters: [String], _ principal: Principal
+    ) async throws -> Clearance {
+        let subject = parameters.first ?? ""
+        switch route.access {
+        case .open, .authenticated: return .withoutPermission
+        case .permission(let permission), .permissionOrEnrolmentToken(let permission):
+            guard !principal.isAgent || route.routeClass == .agent else { throw Problem.forbidden(permission) }
+            return try Self.clearance(for: permission, of: principal, on: route, subject)
+        case .agentSelf(let permission):
+            let clearance = try Self.clearance(for: permission, of: principal, on: route, subject)
+            try principal.requireIdentity(of: AgentID(stored: subject))
+            // Whoever acts for an agent without being it is trusted with agents, or shares the key of that one.
+            if principal.isAgent || principal.holds(.agentEdit) { return clearance }
+            let agent = AgentID(stored: subject)
+            guard try await environment.authenticator.mayAct(principal, as: agent) else {
+                throw ServiceError(.agentIdentityMismatch, "this key does not belong to the agent \(agent.text)")
+            }
+            return clearance
+        case .ownAgentOr(let permission):
+            guard principal.isAgent else {
+                return try Self.clearance(for: permission, of: principal, on: route, subject)
+            }
+            try principal.requireIdentity(of: AgentID(stored: subject))
+            return .withoutPermission
+        case .ownKeyOr(let permission):
+            // Both spellings of the caller's own key. A key can be given the name that another has for its identifier, so
+            // whoever acts on the key that is found compares again.
+            let isOwnName = principal.actor.type == .apiKey && subject == principal.actor.id
+            if !principal.isAgent, isOwnName || (principal.credentialID != nil && subject == principal.credentialID) {
+                return .withoutPermission
+            }
+            return try Self.clearance(for: permission, of: principal, on: route, subject)
+        case .selfOr(let permission):
+            guard !principal.isAgent else { throw Problem.forbidden(permission) }
+            return principal.rights.clearance(for: permission) ?? .withoutPermission
         }
     }
 
-    /// The access decision.
-    private func decide(_ route: Route, _ parameters: [String], _ principal: Principal) throws {
-        switch route.access {
-        case .open, .authenticated, .permissionOrEnrolmentToken: return
-        case .permission(let permission):
-            guard principal.holds(permission) else { throw Problem.forbidden(permission) }
-        case .agentSelf(let permission):
-            guard principal.holds(permission) else { throw Problem.forbidden(permission) }
-            try principal.requireIdentity(of: AgentID(stored: parameters.first ?? ""))
-        case .ownAgentOr(let permission):
-            if let agent = principal.agentID {
-                guard agent.text == parameters.first else {
-                    try principal.requireIdentity(of: AgentID(stored: parameters.first ?? ""))
-                    return
-                }
-                return
-            }
-            guard principal.holds(permission) else { throw Problem.forbidden(permission) }
-        case .ownKeyOr(let permission):
-            // By identifier alone: a key can be given the name that another key has for its identifier.
-            let isOwn = principal.credentialID != nil && parameters.first == principal.credentialID
-            guard isOwn || principal.holds(permission) else { throw Problem.forbidden(permission) }
+    /// What a permission lets a principal do on a route. A route without a scope mark needs it everywhere; an object
+    /// that lies outside the caller's scopes is not there.
+    private static func clearance(
+        for permission: Permission, of principal: Principal, on route: Route, _ subject: String
+    ) throws -> Clearance {
+        guard let clearance = principal.rights.clearance(for: permission) else {
+            throw Problem.forbidden(permission)
         }
+        switch route.scope {
+        case nil:
+            guard clearance.reach.isEverywhere else { throw Problem.forbidden(permission) }
+        case .issuer:
+            guard clearance.covers(ObjectScopes(issuer: IssuerID(stored: subject))) else { throw notVisible }
+        case .profile:
+            guard clearance.covers(ObjectScopes(profile: ProfileID(stored: subject))) else { throw notVisible }
+        case .object, .list: break
+        }
+        return clearance
     }
+
+    private static let notVisible = ServiceError(.notFound, "there is no such resource")
 
     private func principal(_ credential: String?, _ address: String) async throws -> Principal {
         guard let credential else {

@@ -81,8 +81,22 @@ package struct Dispatcher: Sendable {
             rawQuery: String(target.query), parameters: parameters, accepted: accepted, isStrict: isStrict
         )
         if route.isLongLived { try await body.announceLongLivedResponse() }
-        return try await IdempotencyLayer(keeper: environment.idempotency).run(request.idempotencyClaim) {
+        let layer = IdempotencyLayer(keeper: environment.idempotency)
+        let (id, path) = (trace.id, trace.path)
+        return try await layer.run(
+            request.idempotencyClaim,
+            refusal: { Self.refusal($0)?.response(requestID: id, path: path, accepted: accepted) }
+        ) {
             try await Self.call(bound, request, caller)
+        }
+    }
+
+    /// What a handler decided against; `nil` when it did not come to a decision.
+    private static func refusal(_ error: any Error) -> Problem? {
+        switch error {
+        case let problem as Problem: problem
+        case let error as ServiceError: Problem(error)
+        default: nil
         }
     }
 
@@ -91,12 +105,12 @@ package struct Dispatcher: Sendable {
     ) async throws -> OutgoingResponse {
         switch (bound.handler, caller) {
         case (.open(let handler), _): return try await handler(PublicContext(request: request))
-        case (.protected(let handler), .principal(let principal)):
-            return try await handler(AuthenticatedContext(request: request, principal: principal))
-        case (.enrolment(let handler), .principal(let principal)):
-            return try await handler(EnrolmentContext(request: request, credential: .principal(principal)))
+        case (.protected(let handler), .authorised(let authorisation)):
+            return try await handler(AuthenticatedContext(request: request, authorisation))
+        case (.enrolment(let handler), .authorised(let authorisation)):
+            return try await handler(EnrolmentContext(request: request, authorisation))
         case (.enrolment(let handler), .token(let token)):
-            return try await handler(EnrolmentContext(request: request, credential: .token(token)))
+            return try await handler(EnrolmentContext(request: request, token: token))
         case (.protected, _), (.enrolment, .nobody): throw Problem.missingCredential
         }
     }

@@ -27,7 +27,8 @@ struct IdempotencyLayer: Sendable {
     }
 
     func run(
-        _ claim: IdempotencyClaim?, _ operation: () async throws -> OutgoingResponse
+        _ claim: IdempotencyClaim?, refusal: (any Error) -> OutgoingResponse?,
+        _ operation: () async throws -> OutgoingResponse
     ) async throws -> OutgoingResponse {
         guard let claim, let keeper else { return try await operation() }
         switch try await keeper.begin(claim) {
@@ -43,9 +44,18 @@ struct IdempotencyLayer: Sendable {
             try await keeper.complete(claim, with: Self.stored(response))
             return response
         } catch {
-            await keeper.abandon(claim)
+            if let answer = refusal(error), Self.isFinal(answer.status) {
+                await keeper.refuse(claim, with: Self.stored(answer))
+            } else {
+                await keeper.abandon(claim)
+            }
             throw error
         }
+    }
+
+    /// Whether a repetition gets the same refusal; what says "later" was not decided yet.
+    private static func isFinal(_ status: Int) -> Bool {
+        (400..<500).contains(status) && ![408, 425, 429].contains(status)
     }
 
     private static func stored(_ response: OutgoingResponse) -> StoredResponse {

@@ -76,9 +76,7 @@ struct ConnectionPipeline: Sendable {
             decoding.maxHeaderListSize = limits.headerBytes + 2 * limits.targetBytes
             decoding.maxHeaderFieldCount = limits.headerFields + 20
             let operations = channel.pipeline.syncOperations
-            let supervisor = ExchangeSupervisor(
-                isConnection: true, limits: limits, refusals: refusals, peerAddress: peerAddress
-            )
+            let supervisor = ExchangeSupervisor(limits: limits, refusals: refusals, peerAddress: peerAddress)
             try operations.addHandler(OctetWatch(supervisor: supervisor))
             try operations.configureHTTPServerPipeline(
                 withPipeliningAssistance: false,
@@ -107,6 +105,7 @@ struct ConnectionPipeline: Sendable {
                     maxIdleTime: TimeAmount(limits.idleTimeout), maxAge: nil, maxGraceTime: nil, keepalive: nil
                 )
             )
+            let resets = NIOLoopBound(StreamResets(), eventLoop: channel.eventLoop)
             let multiplexer: StreamMultiplexer = try channel.pipeline.syncOperations.configureAsyncHTTP2Pipeline(
                 mode: .server,
                 streamDelegate: management.http2StreamDelegate,
@@ -114,10 +113,11 @@ struct ConnectionPipeline: Sendable {
             ) { stream in
                 stream.eventLoop.makeCompletedFuture {
                     let operations = stream.pipeline.syncOperations
+                    try operations.addHandler(StreamEnding())
                     try operations.addHandler(HTTP2FramePayloadToHTTPServerCodec())
                     try operations.addHandler(
                         ExchangeSupervisor(
-                            isConnection: false, limits: limits, refusals: refusals, peerAddress: peerAddress
+                            limits: limits, refusals: refusals, peerAddress: peerAddress, resets: resets.value
                         )
                     )
                     return try ExchangeChannel(wrappingChannelSynchronously: stream)
@@ -129,7 +129,8 @@ struct ConnectionPipeline: Sendable {
         }
     }
 
-    /// 100 streams, 200 resets in 30 s, CONTINUATION up to 16 KiB, control frames up to 1000 a minute.
+    /// 100 streams, CONTINUATION up to 16 KiB, control frames up to 1000 a minute; PING, SETTINGS and PRIORITY count,
+    /// frames that carry requests do not. ``StreamResets`` counts the resets that matter; here is a bound for all.
     private func http2Configuration() -> NIOHTTP2Handler.Configuration {
         var configuration = NIOHTTP2Handler.Configuration()
         configuration.connection.initialSettings = [
@@ -143,7 +144,7 @@ struct ConnectionPipeline: Sendable {
         configuration.stream.targetWindowSize = 256 * 1024
         configuration.stream.outboundBufferSizeHighWatermark = 64 * 1024
         configuration.stream.outboundBufferSizeLowWatermark = 16 * 1024
-        configuration.stream.streamResetFrameRateLimit.maximumCount = 200
+        configuration.stream.streamResetFrameRateLimit.maximumCount = 3000
         configuration.stream.streamResetFrameRateLimit.windowLength = .seconds(30)
         return configuration
     }

@@ -29,6 +29,7 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     private let limits: ListenerLimits
     private let refusals: any RefusalRendering
     private let peerAddress: String
+    private let resets: StreamResets?
 
     private var phase = Phase.readingHead
     private var isReadingRequest = false
@@ -44,9 +45,11 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     private var armedFor = NIODeadline.distantFuture
     private var timer: Scheduled<Void>?
 
-    /// `isConnection` is true for HTTP/1, where the connection ends with the handler's channel.
-    init(isConnection: Bool, limits: ListenerLimits, refusals: any RefusalRendering, peerAddress: String) {
-        self.isConnection = isConnection
+    /// - `resets`: Of the connection that a stream belongs to; `nil` for HTTP/1, where the connection ends with the
+    ///   handler's channel.
+    init(limits: ListenerLimits, refusals: any RefusalRendering, peerAddress: String, resets: StreamResets? = nil) {
+        isConnection = resets == nil
+        self.resets = resets
         self.limits = limits
         self.refusals = refusals
         self.peerAddress = peerAddress
@@ -62,6 +65,8 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     func channelInactive(context: ChannelHandlerContext) {
         timer?.cancel()
         timer = nil
+        // The end of the answer may close the stream while it is being written.
+        if latestResponse == nil { resets?.record(on: context.channel.parent) }
         context.fireChannelInactive()
     }
 
@@ -115,6 +120,17 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
                 finishExchange(context)
             }
         }
+    }
+
+    /// The service closes a stream as soon as the answer is handed over; the stream ends when the peer's flow control
+    /// has let all of it through.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard !isConnection, mode == .all, let latestResponse else {
+            return context.close(mode: mode, promise: promise)
+        }
+        enter(.closing, limits.responseTimeout, context)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        latestResponse.whenComplete { _ in bound.value.close(promise: promise) }
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {

@@ -46,6 +46,8 @@ package protocol IdempotencyKeeper: Sendable {
     func begin(_ claim: IdempotencyClaim) async throws -> IdempotencyOutcome
     /// The request succeeded; this answer is replayed from now on.
     func complete(_ claim: IdempotencyClaim, with response: StoredResponse) async throws
-    /// The request was refused or failed: its key is free again, unless the effect is on record (ADR-0007).
+    /// The request was refused: so is its repetition, unless the effect is on record (ADR-0007).
+    func refuse(_ claim: IdempotencyClaim, with response: StoredResponse) async
+    /// The request failed: its key is free again, unless the effect is on record (ADR-0007).
     func abandon(_ claim: IdempotencyClaim) async
 }

@@ -96,16 +96,24 @@ package struct PublicContext: Sendable {
     package subscript<Value>(dynamicMember path: KeyPath<RequestContext, Value>) -> Value { request[keyPath: path] }
 }
 
-/// What a handler of a protected route gets: only the pipeline makes one, after the access decision.
+/// What a handler of a protected route gets: there is none without the gate's ``Authorisation``.
 @dynamicMemberLookup
 package struct AuthenticatedContext: Sendable {
     package let request: RequestContext
     package let principal: Principal
+    /// How far the access decision lets the handler go: whatever lies in a scope is read and changed within it.
+    package let clearance: Clearance
+
+    init(request: RequestContext, _ authorisation: Authorisation) {
+        self.request = request
+        principal = authorisation.principal
+        clearance = authorisation.clearance
+    }
 
     package subscript<Value>(dynamicMember path: KeyPath<RequestContext, Value>) -> Value { request[keyPath: path] }
 
-    /// Who changes something, and where from.
-    package var authorship: Authorship { principal.authorship(from: request.origin) }
+    /// Who changes something, where from, and how far.
+    package var authorship: Authorship { principal.authorship(from: request.origin, clearance: clearance) }
 }
 
 /// What the handler of an enrolment gets.
@@ -119,6 +127,16 @@ package struct EnrolmentContext: Sendable {
 
     package let request: RequestContext
     package let credential: Credential
+
+    init(request: RequestContext, _ authorisation: Authorisation) {
+        self.request = request
+        credential = .principal(authorisation.principal)
+    }
+
+    init(request: RequestContext, token: Secret) {
+        self.request = request
+        credential = .token(token)
+    }
 
     package subscript<Value>(dynamicMember path: KeyPath<RequestContext, Value>) -> Value { request[keyPath: path] }
 }

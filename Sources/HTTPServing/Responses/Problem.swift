@@ -13,6 +13,7 @@ struct Problem: Error, Sendable {
     var problems: [FieldProblem] = []
     var counts: [String: Int] = [:]
     var requiredPermission: String?
+    var missing: [String] = []
     var step: String?
     var fields = HTTPFields()
 
@@ -27,6 +28,7 @@ struct Problem: Error, Sendable {
         self.init(status: error.code.status, code: error.code.rawValue, detail: error.detail)
         problems = error.problems
         counts = error.counts
+        missing = error.missing
         switch error.code {
         case .blockedByDependencies: self.error = error.code.rawValue
         case .insufficientPermissions: self.error = "Insufficient permissions"
@@ -148,6 +150,7 @@ extension Problem {
             $0.errors = problems.isEmpty ? nil : problems.map(FieldProblemBody.init)
             $0.counts = counts.isEmpty ? nil : counts
             $0.requiredPermission = requiredPermission
+            $0.missing = missing.isEmpty ? nil : missing
             $0.step = step
         }
     }
@@ -164,6 +167,7 @@ extension Problem {
             $0.errors = problems.isEmpty ? nil : problems.map(FieldProblemBody.init)
             $0.counts = counts.isEmpty ? nil : counts
             $0.requiredPermission = requiredPermission
+            $0.missing = missing.isEmpty ? nil : missing
             $0.step = step
         }
     }

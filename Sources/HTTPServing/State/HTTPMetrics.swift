@@ -12,12 +12,12 @@ package struct HTTPMetrics: Sendable {
 
     package init(_ registry: MetricsRegistry) {
         requests = registry.counter(
-            "certctl_http_requests_total", "Requests answered.", labels: ["route", "method", "status"]
+            "certctl_http_requests_total", "Requests answered.", labels: ["route", "method", "code"]
         )
         durations = registry.histogram(
             "certctl_http_request_duration_seconds", "Time from request to answer.", labels: ["route", "method"]
         )
-        inFlight = registry.gauge("certctl_http_requests_in_flight", "Requests being worked on.").with()
+        inFlight = registry.gauge("certctl_http_in_flight", "Requests being worked on.").with()
         connections = registry.gauge("certctl_http_connections_open", "Open connections.").with()
         refusedConnections = registry.counter(
             "certctl_http_connections_refused_total", "Connections closed because their address has too many."
@@ -26,7 +26,7 @@ package struct HTTPMetrics: Sendable {
             "certctl_http_connections_failed_total", "Connections that broke or failed their handshake."
         ).with()
         rateLimited = registry.counter(
-            "certctl_http_rate_limited_total", "Requests refused by a rate limit.", labels: ["limit"]
+            "certctl_rate_limited_total", "Requests refused by a rate limit.", labels: ["limiter"]
         )
     }
 

@@ -8,6 +8,9 @@ package protocol RequestAuthenticator: Sendable {
     /// `nil` for a credential that is unknown, expired or disabled: the three look the same to a caller. The client's
     /// address is for keys bound to networks and for `last_used_ip`.
     func authenticate(bearer token: Secret, from address: String) async throws -> Principal?
+
+    /// Whether a principal that is no agent, and is not trusted with agents either, may do the work of one.
+    func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool
 }
 
 /// What the pipeline needs beside routes and handlers.

@@ -39,6 +39,16 @@ package struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         self.init(effect, path, Self.reason(of: number))
     }
 
+    /// Whether a file is closed to this program or open to others.
+    package var isPermissionProblem: Bool {
+        switch reason {
+        case .permissionDenied, .insecure: true
+        case .notFound, .alreadyExists, .diskFull, .readOnlyFileSystem, .crossDevice, .symbolicLink, .notARegularFile,
+            .tooLarge, .unknownAccount, .system:
+            false
+        }
+    }
+
     package var description: String { "cannot \(effect.rawValue) \(path): \(explanation)" }
 
     private var explanation: String {

@@ -51,12 +51,26 @@ package struct ProcessLock: ~Copyable, Sendable {
     /// - Throws: ``ProcessLockError`` naming the holder when another process has it.
     package init(path: String, fileSystem: FileSystem = .live) throws {
         guard let lock = try FileLock(attempting: path, fileSystem: fileSystem) else {
-            let text = try fileSystem.read(path, atMost: 64).map { String(decoding: $0, as: UTF8.self) }
-            let digits = text?.prefix { $0.isASCII && $0.isNumber } ?? ""
-            throw ProcessLockError(path: path, holder: Int32(digits))
+            throw ProcessLockError(path: path, holder: try Self.holder(path, fileSystem))
         }
         try lock.write(processID: getpid())
         self.lock = lock
+    }
+
+    /// The process id in the lock file.
+    ///
+    /// A holder writes it just after it has the lock: for that moment the file is empty, or names a process that was
+    /// killed. So a number without a living process is believed only when it stays.
+    private static func holder(_ path: String, _ fileSystem: FileSystem) throws -> Int32? {
+        var holder: Int32?
+        for attempt in 0..<50 {
+            let text = try fileSystem.read(path, atMost: 64).map { String(decoding: $0, as: UTF8.self) }
+            holder = Int32(text?.prefix { $0.isASCII && $0.isNumber } ?? "")
+            if let holder, kill(holder, 0) == 0 || errno == EPERM { break }
+            var pause = timespec(tv_sec: 0, tv_nsec: 10_000_000)
+            if attempt < 49 { nanosleep(&pause, nil) }
+        }
+        return holder
     }
 }
 

@@ -21,7 +21,7 @@ package struct DeployFlow: Sendable {
         by author: Authorship
     ) async throws -> [Job] {
         try await context.write { tx in
-            let certificate = try CertificateStore().lock(id, in: tx)
+            let certificate = try CertificateStore().lock(id, within: author.clearance, in: tx)
             switch certificate.status {
             case .archived, .revoked:
                 throw ServiceError(.invalidState, "\(id.text) is \(certificate.status.rawValue.lowercased())")

@@ -21,7 +21,8 @@ package struct VerificationFlow: Sendable {
         by author: Authorship
     ) async throws -> Job {
         try await context.write { tx in
-            guard let job = try jobs.find(id, in: tx), agent == nil || job.agentID == agent else {
+            let job = try jobs.get(id, within: author.clearance, in: tx)
+            guard agent == nil || job.agentID == agent else {
                 throw ServiceError(.notFound, "there is no job \(id.text) of this agent")
             }
             guard job.type == .deployment, job.targetID == target else {

@@ -95,7 +95,7 @@ package struct WorkFlow: Sendable {
                 lease: context.timing.runningLease,
                 in: tx
             )
-            let author = Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil)
+            let author = Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil, clearance: .system)
             for work in claimed where work.job.type == .deployment {
                 try context.recorder.record(
                     .deploymentJobDispatched,

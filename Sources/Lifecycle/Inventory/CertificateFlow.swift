@@ -38,6 +38,7 @@ package struct CertificateFlow: Sendable {
         }
         try problems.throwIfAny()
         guard let fields else { throw ServiceError(.internalError, "the checks of a certificate are incomplete") }
+        try Self.require(fields, within: author.clearance)
         return try await context.write { tx in
             try certificates.insert(
                 NewCertificate(
@@ -75,7 +76,7 @@ package struct CertificateFlow: Sendable {
         by author: Authorship
     ) async throws -> Certificate {
         try await context.write { tx in
-            let stored = try certificates.lock(id, in: tx)
+            let stored = try certificates.lock(id, within: author.clearance, in: tx)
             guard stored.status != .archived else {
                 throw ServiceError(.invalidState, "\(id.text) is archived; unarchive it to change it")
             }
@@ -85,6 +86,7 @@ package struct CertificateFlow: Sendable {
             if case .set(let ids) = change.targetIDs { targets = Self.targets(ids, into: &problems) }
             try problems.throwIfAny()
             guard let fields else { throw ServiceError(.internalError, "the checks of a certificate are incomplete") }
+            try Self.require(fields, within: author.clearance)
             _ = try certificates.update(
                 id,
                 fields,
@@ -109,7 +111,7 @@ package struct CertificateFlow: Sendable {
     /// Attaches a target; false when it was attached already.
     package func attach(_ target: TargetID, to id: CertificateID, by author: Authorship) async throws -> Bool {
         try await context.write { tx in
-            _ = try requireLive(id, in: tx)
+            _ = try requireLive(id, by: author, in: tx)
             let isNew = try !certificates.attach([target], to: id, in: tx).isEmpty
             guard isNew else { return false }
             try planner.replan(id, in: tx)
@@ -121,7 +123,7 @@ package struct CertificateFlow: Sendable {
     /// Detaches a target and cancels what was open for it; false when it was not attached.
     package func detach(_ target: TargetID, from id: CertificateID, by author: Authorship) async throws -> Bool {
         try await context.write { tx in
-            _ = try requireLive(id, in: tx)
+            _ = try requireLive(id, by: author, in: tx)
             guard try certificates.detach(target, from: id, in: tx) else { return false }
             try cancelWork(of: id, detached: [target], in: tx)
             try planner.replan(id, in: tx)
@@ -130,8 +132,12 @@ package struct CertificateFlow: Sendable {
         }
     }
 
-    private func requireLive(_ id: CertificateID, in tx: any Transaction) throws -> Certificate {
-        let stored = try certificates.lock(id, in: tx)
+    private func requireLive(
+        _ id: CertificateID,
+        by author: Authorship,
+        in tx: any Transaction
+    ) throws -> Certificate {
+        let stored = try certificates.lock(id, within: author.clearance, in: tx)
         guard stored.status != .archived else {
             throw ServiceError(.invalidState, "\(id.text) is archived; unarchive it to change it")
         }
@@ -165,7 +171,7 @@ package struct CertificateFlow: Sendable {
     /// C11: nothing is deleted; open jobs end, and the name is free again. Archiving twice changes nothing.
     package func archive(_ id: CertificateID, expecting version: Int?, by author: Authorship) async throws {
         try await context.write { tx in
-            let stored = try certificates.lock(id, in: tx)
+            let stored = try certificates.lock(id, within: author.clearance, in: tx)
             if let version, version != stored.rowVersion {
                 throw StoreError.stale(.certificate, id: id.text, current: stored.rowVersion)
             }
@@ -185,7 +191,7 @@ package struct CertificateFlow: Sendable {
     /// C12: back to where its validity puts it; 409 when its name was taken meanwhile.
     package func unarchive(_ id: CertificateID, by author: Authorship) async throws -> Certificate {
         try await context.write { tx in
-            let stored = try certificates.lock(id, in: tx)
+            let stored = try certificates.lock(id, within: author.clearance, in: tx)
             guard stored.status == .archived else {
                 throw ServiceError(.invalidState, "\(id.text) is not archived")
             }
@@ -209,6 +215,12 @@ package struct CertificateFlow: Sendable {
     }
 
     // MARK: Checks
+
+    /// Nobody puts a certificate, by its issuer and profile, where they could not reach it.
+    private static func require(_ fields: CertificateFields, within clearance: Clearance) throws(ServiceError) {
+        let profile = fields.profileID.map { " and profile \($0.text)" } ?? ""
+        try clearance.require(fields.scopes, "issuer \(fields.issuerID.text)\(profile)")
+    }
 
     private func fields(of draft: CertificateDraft, into problems: inout FieldProblems) -> CertificateFields? {
         let names = CheckedNames(

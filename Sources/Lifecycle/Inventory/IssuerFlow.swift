@@ -124,6 +124,7 @@ package struct IssuerFlow: Sendable {
     package func delete(_ id: IssuerID, expecting version: Int?, by author: Authorship) async throws {
         try await context.write { tx in
             try issuers.delete(id, expecting: version, in: tx)
+            try context.removeGrants(in: .issuer(id), by: author, in: tx)
             try context.recorder.record(.deleted(.issuer), id.text, by: author, in: tx)
         }
         registry.remove(id)

@@ -46,6 +46,7 @@ package struct ProfileFlow: Sendable {
     package func delete(_ id: ProfileID, expecting version: Int?, by author: Authorship) async throws {
         try await context.write { tx in
             try profiles.delete(id, expecting: version, in: tx)
+            try context.removeGrants(in: .profile(id), by: author, in: tx)
             try context.recorder.record(.deleted(.profile), id.text, by: author, in: tx)
         }
     }

@@ -54,7 +54,7 @@ struct IssuanceCompletion: Sendable {
                 now: context.time.now
             )
             guard faults.isEmpty else { throw try await reject(issued, faults, intent) }
-            let version = try await context.write { tx in
+            let version = try await context.writeTogether(about: intent.subject.certificate.id.text) { tx in
                 try installation.install(issued, for: intent, in: tx)
             }
             observe(intent, failure: nil)

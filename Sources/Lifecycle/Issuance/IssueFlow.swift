@@ -46,8 +46,11 @@ package struct IssueFlow: Sendable {
     ) async throws -> IssuanceAnswer {
         let csr = try Preflight.request(pem: csrPEM)
         let intent = try await recordingSerial { [self] in
-            try await context.write { tx in
+            try await context.writeTogether(about: id.text) { tx in
                 let subject = try IssuanceRecords.subject(id, in: tx)
+                guard author.clearance.covers(subject.certificate.scopes) else {
+                    throw StoreError.notFound(.certificate, id: id.text)
+                }
                 guard !subject.hasTargets else {
                     throw ServiceError(
                         .invalidState,

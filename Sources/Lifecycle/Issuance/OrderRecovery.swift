@@ -165,7 +165,7 @@ package struct OrderRecovery: Sendable {
                 names: try Preflight.approvedNames(of: subject.certificate.fields),
                 rules: try Preflight.rules(of: subject.profile),
                 serialNumber: try order.serialNumber.map { try SerialNumber(hex: $0) },
-                author: Authorship(actor: job.requestedBy, origin: nil),
+                author: Authorship(actor: job.requestedBy, origin: nil, clearance: .system),
                 startedAt: order.createdAt
             )
         }

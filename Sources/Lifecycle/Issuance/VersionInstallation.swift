@@ -69,7 +69,7 @@ struct VersionInstallation: Sendable {
             policy: intent.subject.policy,
             now: tx.now
         )
-        _ = try installer.install(
+        try installer.submit(
             new,
             from: Self.receptive,
             to: CertificateOutcome(status: validity.status, renewalFailures: 0, lastError: ""),

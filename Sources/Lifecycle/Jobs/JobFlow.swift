@@ -17,7 +17,7 @@ package struct JobFlow: Sendable {
     /// Cancels an open job. Whoever runs it learns by the refusal of its report.
     package func cancel(_ id: JobID, reason: String?, by author: Authorship) async throws -> Job {
         try await context.write { tx in
-            let job = try jobs.get(id, in: tx)
+            let job = try jobs.get(id, within: author.clearance, in: tx)
             let text = reason?.trimmingBlanks ?? ""
             guard let cancelled = try jobs.cancel(id, reason: text.isEmpty ? "cancelled" : text, in: tx) else {
                 throw ServiceError(.invalidState, "job \(id.text) is over: it is \(job.status.rawValue)")
@@ -36,7 +36,7 @@ package struct JobFlow: Sendable {
     /// Grants a failed job one more attempt, at once.
     package func retry(_ id: JobID, by author: Authorship) async throws -> Job {
         try await context.write { tx in
-            let job = try jobs.get(id, in: tx)
+            let job = try jobs.get(id, within: author.clearance, in: tx)
             guard job.status == .failed else {
                 throw ServiceError(
                     .invalidState, "job \(id.text) is \(job.status.rawValue); only a failed job is retried")

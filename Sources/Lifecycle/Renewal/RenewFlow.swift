@@ -31,7 +31,7 @@ package struct RenewFlow: Sendable {
         by author: Authorship
     ) async throws -> OpenedRenewal {
         try await context.write { tx in
-            let certificate = try certificates.lock(id, in: tx)
+            let certificate = try certificates.lock(id, within: author.clearance, in: tx)
             let opened = try open(certificate, force: force, trigger: trigger, by: author, in: tx)
             try context.recorder.record(
                 .renewalTriggered,

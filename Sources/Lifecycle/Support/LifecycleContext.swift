@@ -1,4 +1,5 @@
 package import Domain
+import Encoding
 package import Query
 import Store
 
@@ -41,6 +42,19 @@ package struct LifecycleContext: Sendable {
         }
     }
 
+    /// The same for a short action that changes only what belongs to one certificate: it may be committed together with
+    /// those of others.
+    func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await database.writeTogether(about: subject, body)
+        } catch let error as StoreError {
+            throw error.serviceError
+        }
+    }
+
     /// The same action, undone at its end when it is only a rehearsal: every rule of code and schema is met, nothing
     /// is stored.
     func write<Result: Sendable>(
@@ -52,6 +66,22 @@ package struct LifecycleContext: Sendable {
             return try await write { tx in throw Rehearsed(result: try body(tx)) }
         } catch let outcome as Rehearsed<Result> {
             return outcome.result
+        }
+    }
+
+    /// Removes the grants that are narrowed to something which goes: a later thing of its name inherits none.
+    func removeGrants(in scope: GrantScope, by author: Authorship, in tx: any Transaction) throws {
+        for grant in try GrantStore().removeAll(in: scope, in: tx) {
+            try recorder.record(
+                .grantRemoved,
+                grant.actor.id,
+                details: [
+                    "actor_type": .string(grant.actor.type.rawValue), "role_id": .string(grant.roleID),
+                    "scope": .string(scope.label),
+                ],
+                by: author,
+                in: tx
+            )
         }
     }
 

@@ -124,6 +124,8 @@ struct RecordedAction: Sendable {
     static let agentRetirementCascaded = agent("agent_retirement_cascaded", nil)
     static let agentStatusChanged = agent("agent_status_changed", "agent.status_changed")
 
+    static let grantRemoved = RecordedAction(name: "actor_role.revoke", resourceType: "actor", category: .auth)
+
     static let issuerTestSucceeded = RecordedAction(
         name: "issuer_test_connection_success",
         resourceType: "issuer",

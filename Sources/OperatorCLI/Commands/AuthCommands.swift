@@ -6,8 +6,11 @@ import Settings
 package struct AuthCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "auth",
-        abstract: "Who you are, what you may do, API keys.",
-        subcommands: [MeCommand.self, AuthCheckCommand.self, PermissionsCommand.self, KeysCommand.self]
+        abstract: "Who you are, what you may do, roles, API keys.",
+        subcommands: [
+            MeCommand.self, AuthCheckCommand.self, ExplainCommand.self, PermissionsCommand.self, RolesCommand.self,
+            KeysCommand.self,
+        ]
     )
 
     package init() {}
@@ -76,10 +79,11 @@ struct PermissionsCommand: OperatorCommand {
 package struct KeysCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "keys",
-        abstract: "API keys.",
+        abstract: "API keys and their roles.",
         subcommands: [
-            ListKeysCommand.self, GetKeyCommand.self, CreateKeyCommand.self, RotateKeyCommand.self,
-            DeleteKeyCommand.self,
+            ListKeysCommand.self, GetKeyCommand.self, CreateKeyCommand.self, UpdateKeyCommand.self,
+            RotateKeyCommand.self, DeleteKeyCommand.self, AssignRoleCommand.self, RevokeRoleCommand.self,
+            SetRolesCommand.self,
         ]
     )
 
@@ -89,6 +93,15 @@ package struct KeysCommand: ParsableCommand {
         Column("EXPIRES AT", "expires_at", .time), Column("OLD KEY WORKS UNTIL", "previous_valid_until", .time),
     ]
 
+    static let described = [
+        Column("ID", "id"), Column("NAME", "name"), Column("PREFIX", "prefix"), Column("ROLES", "roles", .list),
+        Column("CREATED BY", "created_by"), Column("CREATED AT", "created_at", .time),
+        Column("EXPIRES AT", "expires_at", .time), Column("LAST USED AT", "last_used_at", .time),
+        Column("LAST USED FROM", "last_used_ip"), Column("MANAGED BY", "managed_by"),
+        Column("DISABLED", "disabled", .yesOrNo), Column("FROM NETWORKS", "allowed_cidrs", .list),
+        Column("OLD VALUE WORKS UNTIL", "previous_valid_until", .time),
+    ]
+
     package init() {}
 }
 
@@ -96,11 +109,16 @@ package struct KeysCommand: ParsableCommand {
 struct ListKeysCommand: OperatorCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List actors with a current grant.")
 
+    @Flag(help: "Also keys without a role, and what is known of each key.") var details = false
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let answer = try await session.client.call("GET", APIPath(KeysCommand.path)).json()
-        let columns = [Column("ACTOR", "actor_id"), Column("TYPE", "actor_type"), Column("ROLES", "role_ids", .list)]
+        let query = details ? [("include", "credentials")] : []
+        let answer = try await session.client.call("GET", APIPath(KeysCommand.path, query: query)).json()
+        var columns = [Column("ACTOR", "actor_id"), Column("TYPE", "actor_type"), Column("ROLES", "role_ids", .list)]
+        if details {
+            columns += [Column("MANAGED BY", "managed_by"), Column("DISABLED", "disabled", .yesOrNo)]
+        }
         let rows = answer["keys"]?.arrayValue ?? []
         session.console.output(try session.renderer.list(answer, rows: rows, columns: columns))
     }
@@ -116,13 +134,7 @@ struct GetKeyCommand: OperatorCommand {
 
     func run(_ session: Session) async throws {
         let answer = try await session.client.call("GET", APIPath(KeysCommand.path + [try APIPath.checked(id)])).json()
-        let details = [
-            Column("ID", "id"), Column("NAME", "name"), Column("PREFIX", "prefix"), Column("ROLES", "roles", .list),
-            Column("CREATED BY", "created_by"), Column("CREATED AT", "created_at", .time),
-            Column("EXPIRES AT", "expires_at", .time), Column("LAST USED AT", "last_used_at", .time),
-            Column("LAST USED FROM", "last_used_ip"),
-        ]
-        session.console.output(try session.renderer.item(answer, details: details))
+        session.console.output(try session.renderer.item(answer, details: KeysCommand.described))
     }
 }
 
@@ -133,16 +145,66 @@ struct CreateKeyCommand: OperatorCommand {
 
     @Argument(help: "Name of the actor.") var name: String
     @Option(help: "Role to grant; repeat it.") var role: [String] = []
+    @OptionGroup var scope: ScopeOptions
     @Option(help: "End of life, as an RFC 3339 time.") var expiresAt: String?
+    @Option(help: "Network that it may be used from, such as 10.0.0.0/8; repeat it.") var allowFrom: [String] = []
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
         var list = MemberList()
         list.add("name", name)
-        list.add("roles", list: role)
+        if let id = scope.id {
+            let type = scope.type
+            let grants = role.map { role -> JSONValue in
+                ["role_id": .string(role), "scope_type": .string(type), "scope_id": .string(id)]
+            }
+            list.add("grants", .array(grants))
+        } else {
+            list.add("roles", list: role)
+        }
+        list.add("allowed_cidrs", list: allowFrom)
         list.add("expires_at", expiresAt)
         let answer = try await session.client.call("POST", APIPath(KeysCommand.path), body: .object(list.object)).json()
         session.console.output(try session.renderer.item(answer, details: KeysCommand.created))
+    }
+}
+
+/// `keys update ID`.
+struct UpdateKeyCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "update",
+        abstract: "Change the end of an API key, where it may be used from, or switch it off and on."
+    )
+
+    @Argument(help: "Identifier or name.") var id: String
+    @Option(help: "End of life, as an RFC 3339 time.") var expiresAt: String?
+    @Flag(help: "It has no end.") var noExpiry = false
+    @Option(help: "Network that it may be used from; repeat it.") var allowFrom: [String] = []
+    @Flag(help: "It may be used from anywhere.") var allowFromAnywhere = false
+    @Flag(help: "Switch it off.") var disable = false
+    @Flag(help: "Switch it on.") var enable = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func validate() throws {
+        let contradictions = [
+            expiresAt != nil && noExpiry, !allowFrom.isEmpty && allowFromAnywhere, disable && enable,
+        ]
+        guard !contradictions.contains(true) else { throw ValidationError("the options contradict each other") }
+        guard expiresAt != nil || noExpiry || !allowFrom.isEmpty || allowFromAnywhere || disable || enable else {
+            throw ValidationError("nothing to change")
+        }
+    }
+
+    func run(_ session: Session) async throws {
+        var list = MemberList()
+        list.add("expires_at", expiresAt)
+        if noExpiry { list.add("expires_at", JSONValue.null) }
+        list.add("allowed_cidrs", list: allowFrom)
+        if allowFromAnywhere { list.add("allowed_cidrs", JSONValue.null) }
+        if disable || enable { list.add("disabled", disable) }
+        let path = APIPath(KeysCommand.path + [try APIPath.checked(id)])
+        let answer = try await session.client.call("PATCH", path, body: .object(list.object)).json()
+        session.console.output(try session.renderer.item(answer, details: KeysCommand.described))
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+package import Domain
 package import Encoding
 import Settings
 
@@ -38,12 +39,18 @@ package enum Certificates: Resource {
         @Option(help: "RFC 3339 time.") var createdAfter: String?
         @Option(help: "RFC 3339 time.") var updatedAfter: String?
         @Option(help: ArgumentHelp("Label.", valueName: "key=value")) var tag: [String] = []
-        @Option(help: "Member to sort by; - in front for descending.") var sort: String?
+        @Option(help: ArgumentHelp("Expiring from now until then, such as 30d.", valueName: "duration"))
+        var expiringIn: WatchLimit?
+        @Option(parsing: .unconditional, help: "Member to sort by; - in front for descending.") var sort: String?
+        @Option(help: ArgumentHelp("Members to fetch.", valueName: "a,b,c")) var fields: String?
         @Option(name: .customLong("q"), help: "Text to look for in names.") var search: String?
 
         package init() {}
 
         package func validate() throws {
+            if expiringIn != nil, expiresBefore != nil || expiresAfter != nil {
+                throw ValidationError("give --expiring-in alone, without --expires-before and --expires-after")
+            }
             for text in tag where !text.contains("=") { throw ValidationError("--tag \(text) is not key=value") }
         }
 
@@ -53,12 +60,20 @@ package enum Certificates: Resource {
                 ("issuer_id", issuerID), ("profile_id", profileID), ("agent_id", agentID),
                 ("expires_before", expiresBefore), ("expires_after", expiresAfter), ("created_after", createdAfter),
                 ("updated_after", updatedAfter), ("sort", sort), ("q", search),
+                ("fields", fields),
             ]
             let tags = tag.map { text in
                 let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 return (name: "tag.\(parts[0])", value: String(parts.last ?? ""))
             }
             return options.compactMap { name, value in value.map { (name, $0) } } + tags
+        }
+
+        package func parameters(at now: Timestamp) -> [(name: String, value: String)] {
+            guard let expiringIn else { return parameters }
+            return parameters + [
+                ("expires_after", now.rfc3339), ("expires_before", (now + expiringIn.duration).rfc3339),
+            ]
         }
     }
 

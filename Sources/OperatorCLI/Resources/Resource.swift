@@ -1,4 +1,5 @@
 package import ArgumentParser
+package import Domain
 package import Encoding
 
 /// A kind of object that the API lists, shows, creates, changes and deletes.
@@ -27,6 +28,12 @@ extension Resource {
 /// Options that become query parameters.
 package protocol QueryParameters {
     var parameters: [(name: String, value: String)] { get }
+    /// The same, with those that count from now.
+    func parameters(at now: Timestamp) -> [(name: String, value: String)]
+}
+
+extension QueryParameters {
+    package func parameters(at _: Timestamp) -> [(name: String, value: String)] { parameters }
 }
 
 /// Options that become members of a request body; absent options are absent members.

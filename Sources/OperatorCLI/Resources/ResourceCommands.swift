@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 import Encoding
 
 /// Paging and selection that every list takes.
@@ -44,7 +45,7 @@ struct ListCommand<R: Resource>: OperatorCommand {
 
     func run(_ session: Session) async throws {
         try await ListPrinter(session: session, columns: R.columns)
-            .show([R.command], filters: filters.parameters, options: list)
+            .show([R.command], filters: filters.parameters(at: session.environment.time.now), options: list)
     }
 }
 

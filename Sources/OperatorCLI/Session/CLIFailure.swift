@@ -19,6 +19,8 @@ package enum CLIFailure: Error, Sendable {
     /// Configuration or trust material that cannot be used.
     case configuration(String)
     case notReady(String)
+    /// The answer to a question about rights was no.
+    case denied(String)
 
     package var exitCode: Int32 {
         switch self {
@@ -26,6 +28,7 @@ package enum CLIFailure: Error, Sendable {
         case .refused(let status, _, _): Self.exitCode(status: status)
         case .unreachable: 69
         case .malformedAnswer, .notReady: 1
+        case .denied: Self.exitCode(status: 403)
         case .waitTimedOut: 9
         case .jobFailed: 12
         case .file(_, let isPermission): isPermission ? 77 : 1
@@ -49,7 +52,7 @@ package enum CLIFailure: Error, Sendable {
     var message: String {
         switch self {
         case .usage(let text), .malformedAnswer(let text), .waitTimedOut(let text), .jobFailed(let text),
-            .configuration(let text), .notReady(let text):
+            .configuration(let text), .notReady(let text), .denied(let text):
             text
         case .file(let text, _): text
         case .refused(let status, let body, _): Self.message(status: status, body)
@@ -88,6 +91,7 @@ package enum CLIFailure: Error, Sendable {
         case .file: "file"
         case .configuration: "configuration"
         case .notReady: "not_ready"
+        case .denied: "not_allowed"
         }
     }
 }

@@ -23,6 +23,7 @@ struct ServerAssembly: Sendable {
     let dispatcher: Dispatcher
     let limits: ListenerLimits
     let startUp: StartUp
+    let accessSignals: AccessSignals
 
     init(
         configuration: ServerConfiguration,
@@ -57,9 +58,15 @@ struct ServerAssembly: Sendable {
             )
         )
         let issue = IssueFlow(context, registry: registry, instance: instance)
-        let authenticator = Authenticator(database: database, sealer: sealer, time: time)
+        let authenticator = Authenticator(
+            database: database, sealer: sealer, time: time, sharedKeys: Self.sharedKeys(configuration.access)
+        )
+        let access = AccessContext(
+            database: database, authenticator: authenticator, time: time, random: random,
+            allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
+        )
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
-        let bootstrap = BootstrapLatch()
+        let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
         let startedAt = time.now
         let setup = SetupTokenFile(
@@ -69,14 +76,15 @@ struct ServerAssembly: Sendable {
         BuildInfo.register(in: metrics, storage: database.engine)
         let services = ControlPlaneServices(
             context: context, sealer: sealer, registry: registry, issue: issue, targetRules: Self.targetRules,
-            authenticator: authenticator,
+            authenticator: authenticator, access: access,
+            longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
                 database: database, time: time, random: random,
                 bootstrapToken: { live.read { $0.secrets.agentBootstrapToken } }
             ),
             state: state, metrics: metrics, startedAt: startedAt,
-            version: Self.version,
+            version: { Self.version(schema) },
             controlPlaneCA: { tls.authority?.pem },
             agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
@@ -116,7 +124,7 @@ struct ServerAssembly: Sendable {
         )
         startUp = StartUp(
             configuration: configuration, directory: directory, sealing: sealing, tls: tls, opening: opening,
-            database: database, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
+            database: database, schema: schema, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
             makeBootstrap: { generated in
                 BootstrapFlow(
                     database: database, sealer: sealer, time: time, random: random, chosen: chosen,
@@ -127,10 +135,15 @@ struct ServerAssembly: Sendable {
                 database: database, flow: IssuerFlow(context, sealer: sealer, registry: registry),
                 subordinate: configuration.subordinateCA
             ),
+            declaredKeys: DeclaredKeySetup(
+                keys: configuration.access.declaredKeys, isLegacy: configuration.access.hasLegacyKeys,
+                flow: DeclaredKeyFlow(access), log: logs.logger("auth")
+            ),
             registry: registry, recovery: recovery,
             scheduler: SchedulerService(leadership: leadership, runner: runner, log: logs.logger("scheduler")),
             log: logs.logger("server"), tell: tell
         )
+        accessSignals = AccessSignals(database: database, authenticator: authenticator)
     }
 
     private static func read(_ path: String, secret isSecret: Bool, _ fileSystem: FileSystem) throws -> Secret {
@@ -174,12 +187,16 @@ struct ServerAssembly: Sendable {
         }
     }
 
-    @Sendable
-    private static func version() async -> VersionBody {
+    private static func version(_ schema: SchemaVersion) -> VersionBody {
         VersionBody {
             $0.version = Version.number
+            $0.commit = BuildInfo.commit
+            $0.isModified = BuildInfo.isModified
+            $0.buildTime = BuildInfo.time
+            $0.goVersion = BuildInfo.toolchain
             $0.toolchain = BuildInfo.toolchain
-            $0.runtime = "swift"
+            $0.runtime = BuildInfo.toolchain
+            $0.schemaVersion = schema.current
         }
     }
 
@@ -203,6 +220,14 @@ struct ServerAssembly: Sendable {
         intervals.expiry = schedule.shortLivedExpiryCheck
         intervals.orders = schedule.jobProcessor
         return intervals
+    }
+
+    private static func sharedKeys(_ configuration: AccessConfiguration) -> SharedKeyRule {
+        switch configuration.sharedAgentKeys {
+        case .bind: .bind
+        case .allow: .allow
+        case .deny: .deny
+        }
     }
 
     private static func rateLimits(_ configuration: RateLimitConfiguration) -> RateLimitSettings {

@@ -47,12 +47,25 @@ package struct ServerProgram: Sendable {
     ///
     /// - Throws: ``StartUpFailure`` when the server cannot start.
     package func run() async throws {
+        do {
+            try await start()
+        } catch let error as FileError {
+            throw StartUpFailure(error)
+        }
+    }
+
+    private func start() async throws {
         // Everything that this process creates is its own alone, SQLite's side files included.
         _ = umask(0o077)
         let instance = Self.instanceName(random)
         let logs = ServerLog.bootstrap(configuration.logging, instance: instance, time: time)
         let log = logs.logger("server")
-        log.info("certctl starting", LogField("pid", Int(getpid())))
+        log.info(
+            "certctl starting", LogField("pid", Int(getpid())), LogField("commit", BuildInfo.commit),
+            LogField("storage", (configuration.database.isShared ? Engine.postgres : .sqlite).rawValue),
+            LogField("listen", "\(configuration.listener.host):\(configuration.listener.port)"),
+            LogField("config_file", started.file ?? "")
+        )
 
         let directory = try DataDirectory(preparing: configuration.dataDirectory, fileSystem: fileSystem)
         let sealing = try SealingKey.load(
@@ -109,7 +122,7 @@ package struct ServerProgram: Sendable {
             throw StartUpFailure(.failure, error.description)
         }
         let services: [any Service] = [
-            server.startUp, listener,
+            server.startUp, server.accessSignals, listener,
             TLSMaintenance(tls: tls, interval: { live.read { $0.tls.reloadInterval } }, time: time),
             ReloadService(configuration: live, tls: tls, log: log),
         ]

@@ -31,6 +31,17 @@ final class BootstrapLatch: Sendable {
     func set(_ flow: BootstrapFlow) { current.withLock { $0 = flow } }
 }
 
+/// The newest migration of the database, known when start-up has looked at it.
+final class SchemaVersion: Sendable {
+    private let version = Mutex<String?>(nil)
+
+    var current: String? { version.withLock { $0 } }
+
+    func record(_ status: MigrationStatus) {
+        version.withLock { $0 = (status.applied + status.unknown).map(\.version).max() }
+    }
+}
+
 /// What a server does between taking its port and serving, then the background work.
 ///
 /// Probes are answered meanwhile; everything else is 503 with the step in progress.
@@ -43,12 +54,14 @@ struct StartUp: Service {
     let tls: ServerTLS
     let opening: DatabaseOpening
     let database: any MigratableDatabase
+    let schema: SchemaVersion
     let state: ServingState
     let setup: SetupTokenFile
     let bootstrap: BootstrapLatch
     let chosenToken: SetupToken?
     let makeBootstrap: @Sendable (SetupToken?) -> BootstrapFlow
     let seed: IssuerSeed
+    let declaredKeys: DeclaredKeySetup
     let registry: IssuerRegistry
     let recovery: OrderRecovery
     let scheduler: SchedulerService
@@ -73,6 +86,7 @@ struct StartUp: Service {
         try await opening.describe(database)
         state.setStep("migrating the database")
         try await opening.migrate(database) { event in
+            if case .finished(let status) = event { schema.record(status) }
             guard let step = event.text else { return }
             if case .waitingForOthers = event {
                 state.setStep(step, awaitsMigrations: true)
@@ -86,6 +100,8 @@ struct StartUp: Service {
             state.setStep("sharing the TLS certificate")
             try await tls.share(through: SharedServerIdentity(database: database, sealer: sealing.sealer))
         }
+        state.setStep("declaring API keys")
+        try await declaredKeys.declare()
         state.setStep("loading issuers")
         let usesSuppliedCA = try await seed.plant()
         if configuration.subordinateCA != nil, !usesSuppliedCA {
@@ -103,6 +119,9 @@ struct StartUp: Service {
         // An operator's token takes the place of a generated one.
         let generated = chosenToken == nil ? try await setup.prepare(database) : nil
         bootstrap.set(makeBootstrap(generated))
+        if chosenToken != nil, try await !BootstrapFlow.isOpen(database) {
+            log.warning("CERTCTL_BOOTSTRAP_TOKEN is set although an administrator exists; remove it")
+        }
         tell(banner(generated).text)
     }
 

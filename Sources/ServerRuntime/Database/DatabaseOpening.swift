@@ -111,6 +111,10 @@ struct DatabaseOpening: Sendable {
         let waits = metrics.histogram(
             "certctl_db_pool_wait_seconds", "Time that work waited for a connection."
         ).with()
+        let batches = metrics.histogram(
+            "certctl_postgres_commit_batch_size", "Transactions that one commit of a group made durable.",
+            bounds: [1, 2, 4, 8, 16, 32, 64]
+        ).with()
         var settings = PostgresConfiguration(url: url)
         settings.applicationName = "certctl/server/\(instance)"
         settings.maxConnections = configuration.maxConnections
@@ -119,6 +123,7 @@ struct DatabaseOpening: Sendable {
         settings.maxLifetime = configuration.connectionLifetime
         // The configuration has refused unprotected transport, or the operator has acknowledged it.
         settings.acceptsInsecureTransport = true
+        settings.onCommitBatch = { batches.observe(Double($0)) }
         settings.onPoolWait = { waits.observe($0.inSeconds) }
         do {
             return try PostgresDatabase(settings)

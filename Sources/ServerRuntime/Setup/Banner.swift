@@ -28,7 +28,8 @@ struct Banner: Sendable {
         if let setupToken {
             lines += [
                 "", "No administrator exists yet. Within an hour, make the first one with",
-                "  certctl setup --server \(url) --token-file \(setupTokenPath)",
+                "  certctl setup --server \(url)\(authorityPath.map { " --ca-bundle \($0)" } ?? "") \\",
+                "    --token-file \(setupTokenPath)",
                 "or with a POST of", "  {\"token\":\"\(setupToken.text.withText { $0 })\",\"actor_name\":\"admin\"}",
                 "to", "  \(url)\(AuthRoutes.bootstrap.route.path.text)",
             ]

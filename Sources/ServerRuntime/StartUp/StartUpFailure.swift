@@ -1,3 +1,5 @@
+import HostEffects
+
 /// Exit statuses of every program (specification, operations §1).
 package enum ExitStatus: Int32, Sendable {
     case success = 0
@@ -18,6 +20,9 @@ package struct StartUpFailure: Error, Sendable, CustomStringConvertible {
         self.status = status
         self.message = message
     }
+
+    /// A file that start-up needs cannot be used.
+    init(_ error: FileError) { self.init(error.isPermissionProblem ? .permission : .failure, "\(error)") }
 
     package var description: String { message }
 }

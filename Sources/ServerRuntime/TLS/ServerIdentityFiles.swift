@@ -56,5 +56,8 @@ struct ServerIdentityFiles: Sendable {
         try fileSystem.read(path).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private func secret(_ path: String) throws -> Secret? { try fileSystem.read(path).map { Secret($0) } }
+    /// A key that others could read is refused (specification, operations §3.6).
+    private func secret(_ path: String) throws -> Secret? {
+        try PrivateFileRule.read(path, fileSystem: fileSystem).map { Secret($0) }
+    }
 }

@@ -146,7 +146,7 @@ final class ServerTLS: Sendable {
         random: RandomSource
     ) async throws -> ServerIdentity {
         let now = time.now
-        if let stored = try? files.load(), stored.isValid(at: now) {
+        if let stored = try loaded(files), stored.isValid(at: now) {
             guard !stored.covers(names) || stored.isDueForRenewal(at: now) else { return stored }
             let renewed = try await stored.renewed(names: names, now: now, random: random)
             try files.store(renewed)
@@ -161,6 +161,17 @@ final class ServerTLS: Sendable {
         }
         try files.store(identity)
         return identity
+    }
+
+    /// What cannot be parsed is made anew; what may not be read is not.
+    private static func loaded(_ files: ServerIdentityFiles) throws -> ServerIdentity? {
+        do {
+            return try files.load()
+        } catch let error as FileError {
+            throw error
+        } catch {
+            return nil
+        }
     }
 
     private static func source(_ material: TLSMaterial) throws -> TLSMaterialSource {

@@ -129,12 +129,13 @@ package struct ServerSecrets: Sendable {
         }
     }
 
+    static func isPublished(_ text: String) -> Bool {
+        published.contains { text.lowercased().hasPrefix($0) }
+    }
+
     private static func read(_ setting: Setting<Secret?>, _ reader: inout SettingReader) -> Secret? {
         guard let secret = reader.read(setting) else { return nil }
-        let isPublished = secret.withText { text in
-            published.contains { text.lowercased().hasPrefix($0) }
-        }
-        if isPublished {
+        if secret.withText(isPublished) {
             reader.reject(
                 setting, because: "is a sample value that everybody knows; create one: openssl rand -base64 32")
         }

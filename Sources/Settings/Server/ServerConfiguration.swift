@@ -9,6 +9,7 @@ package struct ServerConfiguration: Configuration {
     package let database: DatabaseConfiguration
     package let logging: LoggingConfiguration
     package let secrets: ServerSecrets
+    package let access: AccessConfiguration
     package let rateLimit: RateLimitConfiguration
     package let schedule: ScheduleConfiguration
     package let deployment: DeploymentDefaults
@@ -39,6 +40,7 @@ package struct ServerConfiguration: Configuration {
             format: reader.read(ServerSettings.logFormat)
         )
         secrets = ServerSecrets(reading: &reader, needsKey: opensSecrets && database.isShared)
+        access = AccessConfiguration(reading: &reader)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)

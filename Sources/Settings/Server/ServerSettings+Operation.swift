@@ -18,7 +18,7 @@ extension ServerSettings {
     )
     package static let bootstrapToken = Setting<Secret?>(
         "bootstrap_token",
-        .secret,
+        .secret.refined("a secret of at least 32 octets") { $0.count >= 32 },
         derived: "generated at first start",
         help: "One-time token that creates the first administrator."
     )

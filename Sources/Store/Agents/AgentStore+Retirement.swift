@@ -66,6 +66,7 @@ extension AgentStore {
             if agent.retiredAt != nil { return nil }
             throw StoreError.stale(.agent, id: id.text, current: agent.rowVersion)
         }
+        try tx.notify(.access, payload: id.text)
         let targets: [TargetID] = try tx.rows(
             """
             UPDATE deployment_targets SET retired_at = \(tx.now), retired_reason = \(reason), updated_at = \(tx.now),

@@ -152,6 +152,7 @@ package struct AgentStore: Sendable {
             """
         )
         guard changed == 1 else { throw StoreError.notFound(.agent, id: id.text) }
+        try tx.notify(.access, payload: id.text)
     }
 
     /// Ends the validity of the replaced key, once the new one was used.
@@ -163,5 +164,6 @@ package struct AgentStore: Sendable {
             WHERE id = \(id) AND previous_api_key_hash IS NOT NULL
             """
         )
+        try tx.notify(.access, payload: id.text)
     }
 }

@@ -48,18 +48,23 @@ package struct AuditLog: Sendable {
     /// Writes an event in the transaction that has the effect it tells of.
     package func append(_ entry: AuditEntry, in tx: any Transaction) throws {
         let origin = entry.author.origin
-        try tx.execute(
-            """
-            INSERT INTO audit_events (
-                id, actor, actor_type, action, resource_type, resource_id, details, timestamp, event_category,
-                outcome, reason, request_id, credential_id, client_ip, channel
-            ) VALUES (
-                \(entry.id), \(entry.author.actor.id), \(entry.author.actor.type), \(entry.action),
-                \(entry.resourceType), \(entry.resourceID), \(JSONColumn.value(.object(entry.details.json))),
-                \(tx.now), \(entry.category), \(entry.outcome), \(entry.reason), \(origin?.requestID),
-                \(entry.credentialID), \(origin?.clientAddress), \(origin?.channel)
+        try tx.submit(
+            DeferredStatement(
+                head: """
+                    INSERT INTO audit_events (
+                        id, actor, actor_type, action, resource_type, resource_id, details, timestamp, event_category,
+                        outcome, reason, request_id, credential_id, client_ip, channel
+                    ) VALUES
+                    """,
+                member: """
+                     (
+                        \(entry.id), \(entry.author.actor.id), \(entry.author.actor.type), \(entry.action),
+                        \(entry.resourceType), \(entry.resourceID), \(JSONColumn.value(.object(entry.details.json))),
+                        \(tx.now), \(entry.category), \(entry.outcome), \(entry.reason), \(origin?.requestID),
+                        \(entry.credentialID), \(origin?.clientAddress), \(origin?.channel)
+                    )
+                    """
             )
-            """
         )
     }
 

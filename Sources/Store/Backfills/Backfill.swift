@@ -53,7 +53,7 @@ extension Backfill {
     /// `certificate_names` of certificates older than the table.
     static let certificateNames = Backfill(
         name: "certificate_names",
-        migration: "000012_certificate_names",
+        migration: "000013_certificate_names",
         summary: "the names by which certificates are found",
         table: "managed_certificates"
     ) { key, limit, tx in

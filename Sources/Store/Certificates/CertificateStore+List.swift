@@ -4,6 +4,7 @@ package import Query
 extension CertificateStore {
     package func list(
         _ request: ListRequest<CertificateFilter, CertificateSort>,
+        within clearance: Clearance,
         in tx: any Transaction
     ) throws -> Page<CertificateListing> {
         let hasNames =
@@ -12,7 +13,7 @@ extension CertificateStore {
             request,
             columns: Self.listColumns,
             source: "managed_certificates c LEFT JOIN certificate_versions v ON v.id = c.current_version_id",
-            conditions: request.filter.conditions(hasNames: hasNames),
+            conditions: request.filter.conditions(hasNames: hasNames) + clearance.certificateConditions,
             key: request.sort.key,
             id: "c.id"
         )
@@ -27,7 +28,11 @@ extension CertificateStore {
     }
 
     /// One certificate as lists show it.
-    package func listing(_ id: CertificateID, in tx: any Transaction) throws -> CertificateListing {
+    package func listing(
+        _ id: CertificateID,
+        within clearance: Clearance,
+        in tx: any Transaction
+    ) throws -> CertificateListing {
         let row = try tx.row(
             """
             SELECT \(fragment: Self.listColumns) FROM managed_certificates c
@@ -35,8 +40,10 @@ extension CertificateStore {
             """
         )
         guard let row else { throw StoreError.notFound(.certificate, id: id.text) }
+        let certificate = try Certificate(row)
+        guard clearance.covers(certificate.scopes) else { throw StoreError.notFound(.certificate, id: id.text) }
         let targets = try Self.deployments(of: [id], in: tx)[id] ?? []
-        return CertificateListing(try Certificate(row), current: try CertificateListing.Current(row), targets: targets)
+        return CertificateListing(certificate, current: try CertificateListing.Current(row), targets: targets)
     }
 
     private static let listColumns: SQL =

@@ -94,10 +94,15 @@ struct UniqueRule: Sendable {
         do {
             return try body()
         } catch {
-            guard case .uniqueViolation(let constraint) = error.kind,
-                let rule = rules.first(where: { $0.constraint == constraint })
-            else { throw error }
-            throw StoreError.alreadyExists(rule.entity, field: rule.field)
+            throw self.error(for: error, under: rules)
         }
+    }
+
+    /// What `error` means under `rules`; itself when none of them was broken.
+    static func error(for error: DatabaseError, under rules: [UniqueRule]) -> any Error {
+        guard case .uniqueViolation(let constraint) = error.kind,
+            let rule = rules.first(where: { $0.constraint == constraint })
+        else { return error }
+        return StoreError.alreadyExists(rule.entity, field: rule.field)
     }
 }

@@ -75,11 +75,11 @@ package struct EventOutbox: Sendable {
                 \(tx.now), \(JSONColumn.value(.object(event.data))))
             """
         }
-        try tx.execute(
-            """
-            INSERT INTO events (type, resource_type, subject, actor, actor_type, time, data)
-            VALUES \(fragment: SQL.joined(rows, by: ", "))
-            """
+        try tx.submit(
+            DeferredStatement(
+                head: "INSERT INTO events (type, resource_type, subject, actor, actor_type, time, data) VALUES ",
+                member: SQL.joined(rows, by: ", ")
+            )
         )
     }
 

@@ -1,38 +1,13 @@
 package import Domain
 package import Query
 
-/// Where a grant holds: everywhere, or for one profile or issuer.
-package enum GrantScope: Hashable, Sendable {
-    case global
-    case profile(ProfileID)
-    case issuer(IssuerID)
-
-    /// As stored: `global`, `profile` or `issuer`.
-    package var type: String {
-        switch self {
-        case .global: "global"
-        case .profile: "profile"
-        case .issuer: "issuer"
-        }
-    }
-
-    package var id: String? {
-        switch self {
-        case .global: nil
-        case .profile(let id): id.text
-        case .issuer(let id): id.text
-        }
-    }
-
+extension GrantScope {
     /// The scope of a row; an unknown type is an error, never a wider scope.
     init(_ row: Row, type: String, id: String) throws(DatabaseError) {
-        let name = try row.optionalText(id)
-        switch (try row.text(type), name) {
-        case ("global", nil): self = .global
-        case ("profile", let name?): self = .profile(ProfileID(stored: name))
-        case ("issuer", let name?): self = .issuer(IssuerID(stored: name))
-        default: throw DatabaseError(kind: .corrupt, sqlState: "certctl", message: "a grant has an unknown scope")
+        guard let scope = GrantScope(type: try row.text(type), id: try row.optionalText(id)) else {
+            throw DatabaseError(kind: .corrupt, sqlState: "certctl", message: "a grant has an unknown scope")
         }
+        self = scope
     }
 }
 
@@ -50,6 +25,7 @@ package struct Grant: Hashable, Sendable {
     package let grantedAt: Timestamp
     package let expiresAt: Timestamp?
     package let grantedBy: String
+    package let source: GrantSource
 
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("id")
@@ -59,15 +35,18 @@ package struct Grant: Hashable, Sendable {
         grantedAt = try row.time("granted_at")
         expiresAt = try row.optionalTime("expires_at")
         grantedBy = try row.text("granted_by")
+        source = try row.value("source")
     }
 }
 
-/// One permission of an actor, before the scopes of grant and role are intersected.
-package struct GrantedPermission: Hashable, Sendable {
-    package let permission: Permission
-    package let roleID: String
-    package let grantScope: GrantScope
-    package let roleScope: GrantScope
+/// What an actor holds at one moment.
+package struct Holdings: Hashable, Sendable {
+    /// The roles held in any scope, sorted.
+    package var roleIDs: [String] = []
+    /// The permissions, each with the scope that its grant and its role have in common.
+    package var entitlements: Set<Entitlement> = []
+    /// When the first of the grants ends: until then nothing changes by itself.
+    package var firstExpiry: Timestamp?
 }
 
 /// The grants of roles to actors.
@@ -76,8 +55,8 @@ package struct GrantStore: Sendable {
 
     package init() {}
 
-    private static let columns: SQL =
-        "id, actor_id, actor_type, role_id, scope_type, scope_id, granted_at, expires_at, granted_by"
+    static let columns: SQL =
+        "id, actor_id, actor_type, role_id, scope_type, scope_id, granted_at, expires_at, granted_by, source"
 
     /// Grants a role; false when the actor has this very grant already.
     @discardableResult
@@ -91,6 +70,32 @@ package struct GrantStore: Sendable {
         source: GrantSource = .manual,
         in tx: any Transaction
     ) throws -> Bool {
+        try Self.verify(scope, role: role, in: tx)
+        // A grant that has ended is no grant; it must not stand in the way of a new one.
+        try tx.execute(
+            """
+            DELETE FROM actor_roles
+            WHERE actor_id = \(actor.id) AND actor_type = \(actor.type) AND role_id = \(role)
+                AND \(fragment: Self.condition(scope)) AND expires_at <= \(tx.now)
+            """
+        )
+        let isNew =
+            try tx.execute(
+                """
+                INSERT INTO actor_roles (
+                    id, actor_id, actor_type, role_id, granted_at, expires_at, granted_by, source, scope_type, scope_id
+                ) VALUES (
+                    \(id), \(actor.id), \(actor.type), \(role), \(tx.now), \(expiresAt), \(granter), \(source),
+                    \(scope.type), \(scope.id)
+                ) ON CONFLICT DO NOTHING
+                """
+            ) == 1
+        if isNew { try tx.notify(.access, payload: actor.id) }
+        return isNew
+    }
+
+    /// Throws ``StoreError/unknownReferences(_:)`` unless role and scope exist.
+    static func verify(_ scope: GrantScope, role: String? = nil, in tx: any Transaction) throws {
         var references = ReferenceCheck()
         references.expect(role, in: .roles, as: "role_id")
         switch scope {
@@ -99,16 +104,10 @@ package struct GrantStore: Sendable {
         case .issuer(let id): references.expect(id, in: .issuers, as: "scope_id")
         }
         try references.verify(in: tx)
-        return try tx.execute(
-            """
-            INSERT INTO actor_roles (
-                id, actor_id, actor_type, role_id, granted_at, expires_at, granted_by, source, scope_type, scope_id
-            ) VALUES (
-                \(id), \(actor.id), \(actor.type), \(role), \(tx.now), \(expiresAt), \(granter), \(source),
-                \(scope.type), \(scope.id)
-            ) ON CONFLICT DO NOTHING
-            """
-        ) == 1
+    }
+
+    private static func condition(_ scope: GrantScope) -> SQL {
+        "scope_type = \(scope.type) AND COALESCE(scope_id, '') = \(scope.id ?? "")"
     }
 
     /// The grants of an actor that have not expired.
@@ -134,27 +133,33 @@ package struct GrantStore: Sendable {
     }
 
     /// What an actor may do, in one statement. Names that this program does not know grant nothing.
-    package func permissions(of actor: Actor, in tx: any Transaction) throws -> [GrantedPermission] {
+    package func holdings(of actor: Actor, in tx: any Transaction) throws -> Holdings {
         let rows = try tx.rows(
             """
-            SELECT p.name, g.role_id, g.scope_type, g.scope_id, rp.scope_type AS role_scope_type,
+            SELECT g.role_id, g.expires_at, g.scope_type, g.scope_id, p.name, rp.scope_type AS role_scope_type,
                 rp.scope_id AS role_scope_id
             FROM actor_roles g
-            JOIN role_permissions rp ON rp.role_id = g.role_id
-            JOIN permissions p ON p.id = rp.permission_id
+            LEFT JOIN role_permissions rp ON rp.role_id = g.role_id
+            LEFT JOIN permissions p ON p.id = rp.permission_id
             WHERE g.actor_id = \(actor.id) AND g.actor_type = \(actor.type)
                 AND (g.expires_at IS NULL OR g.expires_at > \(tx.now))
+            ORDER BY g.role_id
             """
         )
-        return try rows.compactMap { row in
-            guard let permission = Permission(rawValue: try row.text("name")) else { return nil }
-            return GrantedPermission(
-                permission: permission,
-                roleID: try row.text("role_id"),
-                grantScope: try GrantScope(row, type: "scope_type", id: "scope_id"),
-                roleScope: try GrantScope(row, type: "role_scope_type", id: "role_scope_id")
-            )
+        var holdings = Holdings()
+        for row in rows {
+            let role = try row.text("role_id")
+            if holdings.roleIDs.last != role { holdings.roleIDs.append(role) }
+            if let end = try row.optionalTime("expires_at") {
+                holdings.firstExpiry = min(end, holdings.firstExpiry ?? end)
+            }
+            guard let name = try row.optionalText("name"), let permission = Permission(rawValue: name) else { continue }
+            let granted = try GrantScope(row, type: "scope_type", id: "scope_id")
+            let roleScope = try GrantScope(row, type: "role_scope_type", id: "role_scope_id")
+            guard let scope = granted.intersection(roleScope) else { continue }
+            holdings.entitlements.insert(Entitlement(permission, scope))
         }
+        return holdings
     }
 
     /// The names of the permissions of a role, for comparing the catalogue with the code.
@@ -167,19 +172,6 @@ package struct GrantStore: Sendable {
         ).map { try $0.text("name") }
     }
 
-    /// Whether anybody but the anonymous demonstration actor administers this installation.
-    package func hasAdministrator(in tx: any Transaction) throws -> Bool {
-        try tx.row(Self.administrators(at: tx.now) + " LIMIT 1") != nil
-    }
-
-    static func administrators(at now: Timestamp) -> SQL {
-        """
-        SELECT 1 AS one FROM actor_roles
-        WHERE role_id = \(adminRole) AND scope_type = 'global' AND actor_type <> 'Anonymous'
-            AND (expires_at IS NULL OR expires_at > \(now))
-        """
-    }
-
     /// Takes a role from an actor in every scope, or in one; how many grants went.
     @discardableResult
     package func revoke(
@@ -190,8 +182,10 @@ package struct GrantStore: Sendable {
     ) throws -> Int {
         var condition: SQL = "actor_id = \(actor.id) AND actor_type = \(actor.type) AND role_id = \(role)"
         if let scope {
-            condition += " AND scope_type = \(scope.type) AND COALESCE(scope_id, '') = \(scope.id ?? "")"
+            condition += " AND " + Self.condition(scope)
         }
-        return try tx.execute("DELETE FROM actor_roles WHERE \(fragment: condition)")
+        let gone = try tx.execute("DELETE FROM actor_roles WHERE \(fragment: condition)")
+        if gone > 0 { try tx.notify(.access, payload: actor.id) }
+        return gone
     }
 }

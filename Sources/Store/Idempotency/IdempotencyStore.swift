@@ -112,6 +112,17 @@ package struct IdempotencyStore: Sendable {
         )
     }
 
+    /// Keeps the refusal of a request that had no effect; one that had keeps what ``markApplied(by:in:)`` noted.
+    package func refuse(_ scope: IdempotencyScope, reply: StoredReply, in tx: any Transaction) throws {
+        try tx.execute(
+            """
+            UPDATE idempotency_keys SET state = 'done', response_status = \(reply.status),
+                response_headers = \(JSONColumn.value(reply.headers)), response_body = \(reply.body)
+            WHERE \(fragment: scope.condition) AND state = 'running'
+            """
+        )
+    }
+
     /// Notes, in the transaction that has the effect, that the request with this key was applied.
     ///
     /// The answer itself follows once it is known (``finish(_:reply:in:)``). When the process ends in between, a

@@ -26,10 +26,50 @@ package struct VersionInstaller: Sendable {
         to outcome: CertificateOutcome,
         in tx: any Transaction
     ) throws -> InstalledVersion {
+        let assignments = Self.assignments(version, outcome, now: tx.now)
+        let row = try tx.row(
+            """
+            UPDATE managed_certificates SET \(fragment: assignments)
+            WHERE id = \(version.certificateID) AND status IN \(list: statuses)
+            RETURNING \(fragment: CertificateStore.returned)
+            """
+        )
+        guard let row else { throw try Self.refusal(of: version.certificateID, in: tx) }
+        let versions = VersionStore()
+        let superseded = try versions.supersede(slot: version.agentID, of: version.certificateID, in: tx)
+        try versions.insert(version, in: tx)
+        return InstalledVersion(certificate: try Certificate(row), superseded: superseded)
+    }
+
+    /// The same for a caller who needs to know nothing of what was there before: nothing is read back.
+    package func submit(
+        _ version: NewVersion,
+        from statuses: [CertificateStatus],
+        to outcome: CertificateOutcome,
+        in tx: any Transaction
+    ) throws {
+        let certificate = version.certificateID
+        try tx.submit(
+            DeferredStatement(
+                head: """
+                    UPDATE managed_certificates SET \(fragment: Self.assignments(version, outcome, now: tx.now))
+                    WHERE id IN (
+                    """,
+                member: "\(certificate)",
+                tail: ") AND status IN \(list: statuses)",
+                refusal: { tx in try Self.refusal(of: certificate, in: tx) }
+            )
+        )
+        let versions = VersionStore()
+        try versions.endReign(slot: version.agentID, of: certificate, in: tx)
+        try versions.insert(version, in: tx)
+    }
+
+    private static func assignments(_ version: NewVersion, _ outcome: CertificateOutcome, now: Timestamp) -> SQL {
         let slot = version.agentID?.text ?? ""
         let assignments: [SQL] =
-            outcome.assignments(now: tx.now) + [
-                "current_version_id = \(version.id)", "last_renewal_at = \(tx.now)", "declared_active = FALSE",
+            outcome.assignments(now: now) + [
+                "current_version_id = \(version.id)", "last_renewal_at = \(now)", "declared_active = FALSE",
                 """
                 expires_at = COALESCE((
                     SELECT MIN(o.not_after) FROM certificate_versions o
@@ -38,26 +78,17 @@ package struct VersionInstaller: Sendable {
                 ), \(version.notAfter))
                 """,
             ]
-        let row = try tx.row(
-            """
-            UPDATE managed_certificates SET \(fragment: SQL.joined(assignments, by: ", "))
-            WHERE id = \(version.certificateID) AND status IN \(list: statuses)
-            RETURNING \(fragment: CertificateStore.returned)
-            """
-        )
-        guard let row else {
-            guard let stored = try CertificateStore().find(version.certificateID, in: tx) else {
-                throw StoreError.notFound(.certificate, id: version.certificateID.text)
-            }
-            throw StoreError.invalidState(
-                .certificate,
-                id: stored.id.text,
-                reason: "it is \(stored.status.rawValue) and takes no new version"
-            )
+        return SQL.joined(assignments, by: ", ")
+    }
+
+    private static func refusal(of id: CertificateID, in tx: any Transaction) throws -> StoreError {
+        guard let stored = try CertificateStore().find(id, in: tx) else {
+            return StoreError.notFound(.certificate, id: id.text)
         }
-        let versions = VersionStore()
-        let superseded = try versions.supersede(slot: version.agentID, of: version.certificateID, in: tx)
-        try versions.insert(version, in: tx)
-        return InstalledVersion(certificate: try Certificate(row), superseded: superseded)
+        return StoreError.invalidState(
+            .certificate,
+            id: stored.id.text,
+            reason: "it is \(stored.status.rawValue) and takes no new version"
+        )
     }
 }

@@ -70,10 +70,11 @@ package struct IssuerStore: Sendable {
 
     package func list(
         _ request: ListRequest<IssuerFilter, IssuerSort>,
+        within clearance: Clearance,
         in tx: any Transaction
     ) throws -> Page<Issuer> {
         let filter = request.filter
-        var conditions: [SQL] = []
+        var conditions = clearance.issuerConditions
         if !filter.types.isEmpty { conditions.append("type IN \(list: filter.types)") }
         if let enabled = filter.enabled { conditions.append("enabled = \(enabled)") }
         if let search = filter.search { conditions.append("\("name", contains: search)") }

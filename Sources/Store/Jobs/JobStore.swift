@@ -66,18 +66,24 @@ package struct JobStore: Sendable {
 
     /// Records work that is done already, such as an issuance answered at once: one attempt, completed now.
     package func recordCompleted(_ job: NewJob, startedAt: Timestamp, in tx: any Transaction) throws {
-        try tx.execute(
-            """
-            INSERT INTO jobs (
-                id, type, certificate_id, target_id, agent_id, status, attempts, max_attempts, scheduled_at,
-                started_at, completed_at, status_changed_at, certificate_version_id, batch_id, trigger, requested_by,
-                requested_by_type, created_at, updated_at
-            ) VALUES (
-                \(job.id), \(job.type), \(job.certificateID), \(job.targetID), \(job.agentID), 'Completed', 1,
-                \(job.maxAttempts), \(startedAt), \(startedAt), \(tx.now), \(tx.now), \(job.versionID),
-                \(job.batchID), \(job.trigger), \(job.requestedBy.id), \(job.requestedBy.type), \(tx.now), \(tx.now)
+        try tx.submit(
+            DeferredStatement(
+                head: """
+                    INSERT INTO jobs (
+                        id, type, certificate_id, target_id, agent_id, status, attempts, max_attempts, scheduled_at,
+                        started_at, completed_at, status_changed_at, certificate_version_id, batch_id, trigger,
+                        requested_by, requested_by_type, created_at, updated_at
+                    ) VALUES
+                    """,
+                member: """
+                     (
+                        \(job.id), \(job.type), \(job.certificateID), \(job.targetID), \(job.agentID), 'Completed', 1,
+                        \(job.maxAttempts), \(startedAt), \(startedAt), \(tx.now), \(tx.now), \(job.versionID),
+                        \(job.batchID), \(job.trigger), \(job.requestedBy.id), \(job.requestedBy.type), \(tx.now),
+                        \(tx.now)
+                    )
+                    """
             )
-            """
         )
     }
 
@@ -90,12 +96,16 @@ package struct JobStore: Sendable {
         return job
     }
 
-    package func list(_ request: ListRequest<JobFilter, JobSort>, in tx: any Transaction) throws -> Page<Job> {
+    package func list(
+        _ request: ListRequest<JobFilter, JobSort>,
+        within clearance: Clearance,
+        in tx: any Transaction
+    ) throws -> Page<Job> {
         let listing = Listing(
             request,
             columns: Self.columns,
             source: "jobs",
-            conditions: request.filter.conditions,
+            conditions: request.filter.conditions + clearance.jobConditions,
             key: request.sort.key,
             id: "id"
         )

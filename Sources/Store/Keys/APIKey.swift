@@ -21,6 +21,13 @@ package struct KeyHash: Hashable, Sendable {
     }
 }
 
+/// Who decides about an API key.
+package enum KeyManager: String, Sendable, CaseIterable, Bindable {
+    case api
+    /// The environment of the server; the API changes nothing but its grants.
+    case env
+}
+
 /// An API key, as stored.
 package struct APIKey: Hashable, Sendable {
     package let id: APIKeyID
@@ -35,6 +42,16 @@ package struct APIKey: Hashable, Sendable {
     package let lastUsedAt: Timestamp?
     package let lastUsedAddress: String?
     package let revokedAt: Timestamp?
+    /// Switched off, which can be undone, as opposed to revoked.
+    package let disabledAt: Timestamp?
+    package let manager: KeyManager
+    /// Networks that the key may be used from; empty for anywhere.
+    package let allowedNetworks: [String]
+    /// The agent that a shared key of an earlier fleet was first used for.
+    package let boundAgent: AgentID?
+    /// The value that a rotation replaced, while it is accepted.
+    package let previousTokenID: String?
+    package let previousExpiresAt: Timestamp?
     package let rowVersion: Int
 
     init(_ row: Row) throws(DatabaseError) {
@@ -48,11 +65,17 @@ package struct APIKey: Hashable, Sendable {
         lastUsedAt = try row.optionalTime("last_used_at")
         lastUsedAddress = try row.optionalText("last_used_ip")
         revokedAt = try row.optionalTime("revoked_at")
+        disabledAt = try row.optionalTime("disabled_at")
+        manager = try row.value("managed_by")
+        allowedNetworks = try row.texts("allowed_cidrs")
+        boundAgent = try row.optionalID("bound_agent_id")
+        previousTokenID = try row.optionalText("previous_token_id")
+        previousExpiresAt = try row.optionalTime("previous_expires_at")
         rowVersion = try row.int("row_version")
     }
 
     package func isUsable(at now: Timestamp) -> Bool {
-        revokedAt == nil && (expiresAt.map { $0 > now } ?? true)
+        revokedAt == nil && disabledAt == nil && (expiresAt.map { $0 > now } ?? true)
     }
 }
 
@@ -73,6 +96,8 @@ package struct NewAPIKey: Sendable {
     package let isAdmin: Bool
     package let createdBy: String
     package let expiresAt: Timestamp?
+    package let manager: KeyManager
+    package let allowedNetworks: [String]
 
     package init(
         id: APIKeyID,
@@ -81,7 +106,9 @@ package struct NewAPIKey: Sendable {
         hash: KeyHash,
         isAdmin: Bool = false,
         createdBy: String,
-        expiresAt: Timestamp? = nil
+        expiresAt: Timestamp? = nil,
+        manager: KeyManager = .api,
+        allowedNetworks: [String] = []
     ) {
         self.id = id
         self.name = name
@@ -90,5 +117,7 @@ package struct NewAPIKey: Sendable {
         self.isAdmin = isAdmin
         self.createdBy = createdBy
         self.expiresAt = expiresAt
+        self.manager = manager
+        self.allowedNetworks = allowedNetworks
     }
 }

@@ -8,9 +8,9 @@ package struct KeyStore: Sendable {
 
     package init() {}
 
-    private static let columns: SQL = """
+    static let columns: SQL = """
         id, name, token_id, admin, created_by, created_at, expires_at, last_used_at, last_used_ip, revoked_at,
-        row_version
+        disabled_at, managed_by, allowed_cidrs, bound_agent_id, previous_token_id, previous_expires_at, row_version
         """
     private static let rules = [
         UniqueRule(constraint: "api_keys_name_key", entity: .key, field: "name"),
@@ -23,10 +23,12 @@ package struct KeyStore: Sendable {
             try tx.rows(
                 """
                 INSERT INTO api_keys (
-                    id, name, token_id, key_hash, hash_alg, admin, created_by, created_at, updated_at, expires_at
+                    id, name, token_id, key_hash, hash_alg, admin, created_by, created_at, updated_at, expires_at,
+                    managed_by, allowed_cidrs
                 ) VALUES (
                     \(new.id), \(new.name), \(new.tokenID), \(new.hash.hex), \(new.hash.algorithm), \(new.isAdmin),
-                    \(new.createdBy), \(tx.now), \(tx.now), \(new.expiresAt)
+                    \(new.createdBy), \(tx.now), \(tx.now), \(new.expiresAt), \(new.manager),
+                    \(JSONColumn.value(new.allowedNetworks))
                 ) RETURNING \(fragment: Self.columns)
                 """
             )
@@ -63,12 +65,11 @@ package struct KeyStore: Sendable {
     private func candidate(current: SQL, previous: SQL, in tx: any Transaction) throws -> KeyCandidate? {
         let row = try tx.row(
             """
-            SELECT \(fragment: Self.columns), key_hash AS hash, hash_alg AS alg, FALSE AS is_previous,
-                previous_expires_at
+            SELECT \(fragment: Self.columns), key_hash AS hash, hash_alg AS alg, FALSE AS is_previous
             FROM api_keys WHERE \(fragment: current)
             UNION ALL
             SELECT \(fragment: Self.columns), previous_key_hash AS hash, previous_hash_alg AS alg,
-                TRUE AS is_previous, previous_expires_at
+                TRUE AS is_previous
             FROM api_keys WHERE \(fragment: previous)
             LIMIT 1
             """
@@ -122,7 +123,9 @@ package struct KeyStore: Sendable {
             """
         )
         guard let row else { throw StoreError.notFound(.key, id: id.text) }
-        return try APIKey(row)
+        let key = try APIKey(row)
+        try tx.notify(.access, payload: key.name)
+        return key
     }
 
     /// Ends a key for good, and with it the grants of its name, so that a later key of the name starts with none.
@@ -140,6 +143,7 @@ package struct KeyStore: Sendable {
         guard let row else { return nil }
         let key = try APIKey(row)
         try tx.execute("DELETE FROM actor_roles WHERE actor_id = \(key.name) AND actor_type = 'APIKey'")
+        try tx.notify(.access, payload: key.name)
         return key
     }
 

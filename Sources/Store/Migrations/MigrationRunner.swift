@@ -104,7 +104,7 @@ package struct MigrationRunner: Sendable {
             for migration in try status.newest(count, of: ladder) {
                 try MigrationStep(migration: migration, binaryVersion: binaryVersion, connection: connection).revert()
                 reverted.append(migration.version)
-                log.warning("migration taken back", metadata: ["version": "\(migration.version)"])
+                log.warning("migration taken back", metadata: ["migration": "\(migration.version)"])
             }
             return reverted
         }
@@ -127,7 +127,7 @@ package struct MigrationRunner: Sendable {
             log.info(
                 "migration applied",
                 metadata: [
-                    "version": "\(migration.version)", "duration_ms": "\(duration.wholeMicroseconds / 1000)",
+                    "migration": "\(migration.version)", "duration_ms": "\(duration.wholeMicroseconds / 1000)",
                 ]
             )
         }

@@ -15,28 +15,33 @@ package struct OrderStore: Sendable {
     ///
     /// Throws ``StoreError/serialTaken(_:)`` when the issuer has used the serial number before.
     package func record(_ new: NewOrder, in tx: any Transaction) throws {
-        do {
-            try tx.execute(
-                """
-                INSERT INTO issuer_orders (
-                    id, issuer_id, certificate_id, job_id, kind, idempotency_key, serial_number, csr_pem, csr_sha256,
-                    state, attempts, deadline_at, created_at, updated_at
-                ) VALUES (
-                    \(new.id), \(new.issuerID), \(new.certificateID), \(new.jobID), \(new.purpose),
-                    \(new.idempotencyKey), \(new.serialNumber), \(new.csrPEM), \(new.csrSHA256), 'submitting', 1,
-                    \(new.deadlineAt), \(tx.now), \(tx.now)
-                )
-                """
+        let issuer = new.issuerID
+        try tx.submit(
+            DeferredStatement(
+                head: """
+                    INSERT INTO issuer_orders (
+                        id, issuer_id, certificate_id, job_id, kind, idempotency_key, serial_number, csr_pem,
+                        csr_sha256, state, attempts, deadline_at, created_at, updated_at
+                    ) VALUES
+                    """,
+                member: """
+                     (
+                        \(new.id), \(new.issuerID), \(new.certificateID), \(new.jobID), \(new.purpose),
+                        \(new.idempotencyKey), \(new.serialNumber), \(new.csrPEM), \(new.csrSHA256), 'submitting', 1,
+                        \(new.deadlineAt), \(tx.now), \(tx.now)
+                    )
+                    """,
+                translate: { error in
+                    switch error.kind {
+                    case .uniqueViolation("issuer_orders_issuer_id_serial_number_key"):
+                        StoreError.serialTaken(issuer)
+                    case .uniqueViolation("issuer_orders_issuer_id_idempotency_key_key"):
+                        StoreError.alreadyExists(.order, field: "idempotency_key")
+                    default: error
+                    }
+                }
             )
-        } catch {
-            switch error.kind {
-            case .uniqueViolation("issuer_orders_issuer_id_serial_number_key"):
-                throw StoreError.serialTaken(new.issuerID)
-            case .uniqueViolation("issuer_orders_issuer_id_idempotency_key_key"):
-                throw StoreError.alreadyExists(.order, field: "idempotency_key")
-            default: throw error
-            }
-        }
+        )
     }
 
     package func find(_ id: OrderID, in tx: any Transaction) throws -> IssuerOrder? {
@@ -71,16 +76,18 @@ package struct OrderStore: Sendable {
         errorClass: String?,
         in tx: any Transaction
     ) throws {
-        let changed = try tx.execute(
-            """
-            UPDATE issuer_orders SET state = \(state), next_poll_at = NULL, last_error = \(error),
-                error_class = \(errorClass), updated_at = \(tx.now), row_version = row_version + 1
-            WHERE id = \(id) AND state IN ('submitting', 'pending')
-            """
+        try tx.submit(
+            DeferredStatement(
+                head: """
+                    UPDATE issuer_orders SET state = \(state), next_poll_at = NULL, last_error = \(error),
+                        error_class = \(errorClass), updated_at = \(tx.now), row_version = row_version + 1
+                    WHERE id IN (
+                    """,
+                member: "\(id)",
+                tail: ") AND state IN ('submitting', 'pending')",
+                refusal: { _ in StoreError.invalidState(.order, id: id.text, reason: "it is no longer open") }
+            )
         )
-        guard changed == 1 else {
-            throw StoreError.invalidState(.order, id: id.text, reason: "it is no longer open")
-        }
     }
 
     /// The authority took the order and answers later.

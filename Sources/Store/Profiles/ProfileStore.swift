@@ -49,10 +49,11 @@ package struct ProfileStore: Sendable {
 
     package func list(
         _ request: ListRequest<ProfileFilter, ProfileSort>,
+        within clearance: Clearance,
         in tx: any Transaction
     ) throws -> Page<Profile> {
         let filter = request.filter
-        var conditions: [SQL] = []
+        var conditions = clearance.profileConditions
         if let enabled = filter.enabled { conditions.append("enabled = \(enabled)") }
         if let search = filter.search {
             conditions.append("(\("name", contains: search) OR \("description", contains: search))")

@@ -29,22 +29,41 @@ package struct VersionStore: Sendable {
 
     /// Stores a version; the one it follows in its key slot must have been superseded before.
     package func insert(_ new: NewVersion, in tx: any Transaction) throws {
-        try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
-            _ = try tx.execute(
-                """
-                INSERT INTO certificate_versions (
-                    id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
-                    spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
-                    key_material_encrypted, job_id, created_at
-                ) VALUES (
-                    \(new.id), \(new.certificateID), \(new.issuerID), \(new.serialNumber), \(new.notBefore),
-                    \(new.notAfter), \(new.fingerprintSHA256), \(new.spkiSHA256), \(new.pemChain), \(new.csrPEM),
-                    \(new.keyAlgorithm), \(new.keySize), \(new.keyOrigin), \(new.agentID), \(new.sealedKey),
-                    \(new.jobID), \(tx.now)
-                )
-                """
+        try tx.submit(
+            DeferredStatement(
+                head: """
+                    INSERT INTO certificate_versions (
+                        id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
+                        spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
+                        key_material_encrypted, job_id, created_at
+                    ) VALUES
+                    """,
+                member: """
+                     (
+                        \(new.id), \(new.certificateID), \(new.issuerID), \(new.serialNumber), \(new.notBefore),
+                        \(new.notAfter), \(new.fingerprintSHA256), \(new.spkiSHA256), \(new.pemChain), \(new.csrPEM),
+                        \(new.keyAlgorithm), \(new.keySize), \(new.keyOrigin), \(new.agentID), \(new.sealedKey),
+                        \(new.jobID), \(tx.now)
+                    )
+                    """,
+                translate: { UniqueRule.error(for: $0, under: Self.rules) }
             )
-        }
+        )
+    }
+
+    /// As ``supersede(slot:of:in:)``, for a caller who does not ask what was current.
+    func endReign(slot agent: AgentID?, of certificate: CertificateID, in tx: any Transaction) throws {
+        try tx.submit(
+            DeferredStatement(
+                head: """
+                    UPDATE certificate_versions SET superseded_at = \(tx.now), key_material_encrypted = NULL
+                    WHERE COALESCE(agent_id, '') = \(agent?.text ?? "") AND superseded_at IS NULL
+                        AND certificate_id IN (
+                    """,
+                member: "\(certificate)",
+                tail: ")"
+            )
+        )
     }
 
     /// Ends the reign of the current version of a key slot and erases a key that the server held for it.

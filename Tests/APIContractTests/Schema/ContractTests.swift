@@ -98,6 +98,32 @@ struct ContractTests {
         #expect(problems(["name": .null], UpdateCertificateRequest.self, mode: .mergePatch) == ["/name not_clearable"])
     }
 
+    @Test("an empty name is refused by every update, but of a certificate's PUT, which keeps what it does not name")
+    func emptyNames() throws {
+        for mode in [BodyMode.whole, .mergePatch] {
+            let found = [
+                problems(["name": ""], UpdateTeamRequest.self, mode: mode),
+                problems(["name": ""], UpdateOwnerRequest.self, mode: mode),
+                problems(["name": ""], UpdateIssuerRequest.self, mode: mode),
+                problems(["name": ""], UpdateProfileRequest.self, mode: mode),
+                problems(["name": ""], UpdateRenewalPolicyRequest.self, mode: mode),
+                problems(["name": ""], UpdateTargetRequest.self, mode: mode),
+            ]
+            #expect(found == Array(repeating: ["/name required"], count: 6), "\(mode)")
+            #expect(problems(["agent_id": ""], UpdateTargetRequest.self, mode: mode).count == 1)
+        }
+        #expect(problems(["name": ""], UpdateCertificateRequest.self).isEmpty)
+        #expect(problems(["name": ""], UpdateCertificateRequest.self, mode: .mergePatch) == ["/name required"])
+    }
+
+    @Test("the empty string of a PUT clears what can be cleared")
+    func emptyTextClears() throws {
+        let put = try UpdateOwnerRequest.decode(["team_id": "", "email": .null])
+        #expect(put.teamID == .clear)
+        #expect(put.email == .keep)
+        #expect(problems(["team_id": ""], UpdateOwnerRequest.self, mode: .mergePatch).count == 1)
+    }
+
     @Test("bounds of a renewal policy are reported with pointers")
     func bounds() {
         let json: JSONValue = [

@@ -49,6 +49,13 @@ struct AgentInvocationTests {
         #expect(text.contains("CERTCTL_AGENT_ID"))
     }
 
+    @Test("a second agent on the same state directory ends with 69, and one whose files are open to others with 77")
+    func heldStateDirectory() {
+        #expect(AgentAssembly.exitStatus(of: ProcessLockError(path: "/state/lock", holder: 1)) == 69)
+        #expect(AgentAssembly.exitStatus(of: FileError(.read, "/state/key", .insecure("open"))) == 77)
+        #expect(AgentAssembly.exitStatus(of: FileError(.read, "/state/key", .diskFull)) == 1)
+    }
+
     @Test("version and help need no configuration")
     func withoutConfiguration() async {
         let broken = ["CERTCTL_SERVER_URL": "http://plane.test"]

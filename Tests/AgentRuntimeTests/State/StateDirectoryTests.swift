@@ -51,6 +51,11 @@ struct StateDirectoryTests {
     @Test("a damaged identity is an error that says what to do", arguments: ["", "{}", "{\"agent_id\":\"../x\"}"])
     func damagedIdentity(content: String) throws {
         try content.write(toFile: directory.path("state/identity.json"), atomically: true, encoding: .utf8)
+        let file = directory.path("state/identity.json")
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: file)
+        let refused = #expect(throws: FileError.self) { try state.identity.load() }
+        #expect(refused?.isPermissionProblem == true)
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
         let error = #expect(throws: StateFileError.self) { try state.identity.load() }
         #expect(error?.description.contains("enrol again with --force") == true)
     }

@@ -32,6 +32,57 @@ struct FirstStartTests {
         #expect(await server.process.stop() == 0)
     }
 
+    @Test("a server needs no privilege: without any capability it serves")
+    func unprivileged() async throws {
+        let directory = try TemporaryDirectory("unprivileged")
+        let port = LoopbackPort.unused()
+        let withoutCapabilities =
+            geteuid() == 0 ? ["/usr/bin/setpriv", "--bounding-set=-all", "--inh-caps=-all"] : ["/usr/bin/env"]
+        let server = try ChildProgram(
+            withoutCapabilities[0], withoutCapabilities.dropFirst() + [ControlPlane.binary, "server"],
+            environment: ControlPlane.environment(in: directory, ["CERTCTL_SERVER_PORT": "\(port)"]),
+            logs: directory.url)
+        let client = CurlClient(
+            baseURL: "https://127.0.0.1:\(port)", authority: directory.path("data/tls/ca.crt"), logs: directory.url,
+            key: nil)
+        let isReady = try await eventually(within: .seconds(30)) {
+            if !server.isRunning { return true }
+            return try await client.get("/ready").status == 200
+        }
+        #expect(isReady && server.isRunning, "\(server.transcript)")
+        #expect(await server.stop() == 0)
+    }
+
+    @Test("the command that the banner prints makes the administrator, as it stands")
+    func bannerCommand() async throws {
+        let server = try await ControlPlane.start()
+        let banner = server.process.transcript.replacing("\\\n", with: " ")
+        let line = try #require(
+            banner.split(separator: "\n").first { $0.trimmingCharacters(in: .whitespaces).hasPrefix("certctl setup") })
+        let folder = URL(filePath: ControlPlane.binary).deletingLastPathComponent().path
+        let environment = ["HOME": server.directory.path("home"), "PATH": "\(folder):/usr/bin:/bin"]
+        let setup = try await runProgram(
+            "/bin/sh", ["-c", "\(line) && certctl auth check"], environment: environment, logs: server.directory.url)
+        #expect(setup.status == 0 && setup.output.contains("authenticated as admin"), "\(setup)")
+        await server.stop()
+    }
+
+    @Test(
+        "a key that others can read is refused with 77, and the file is named",
+        arguments: ["keys/config.key", "tls/ca.key", "tls/server.key"])
+    func openKeys(file: String) async throws {
+        let server = try await ControlPlane.start()
+        await server.stop()
+        let path = server.dataDirectory.appending(path: file).path
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: path)
+        let refused = try await runProgram(
+            ControlPlane.binary, ["server"], environment: server.environment, logs: server.directory.url)
+        #expect(refused.status == 77 && refused.errors.contains(path), "\(refused)")
+        try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path)
+        try await server.startAgain()
+        await server.stop()
+    }
+
     @Test("every configuration mistake is reported at once, with exit 78")
     func reportsAllMistakes() async throws {
         let directory = try TemporaryDirectory("config")

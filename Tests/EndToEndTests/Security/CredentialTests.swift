@@ -59,7 +59,7 @@ struct CredentialTests {
         await server.stop()
     }
 
-    @Test("an agent sees and touches only its own work")
+    @Test("A-12, A-13: an agent enrols with a token alone, and sees and touches only its own work")
     func agentIsConfined() async throws {
         let server = try await ControlPlane.start()
         try await server.becomeAdministrator()

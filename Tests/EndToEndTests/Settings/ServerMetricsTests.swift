@@ -72,8 +72,15 @@ struct ServerMetricsTests {
 
         let build = after.names("certctl_build_info{")
         #expect(build.count == 1 && after[build.first ?? ""] == 1, "\(build)")
-        let version = try #require(try await server.client.get("/api/v1/version").text("version"))
-        for label in [#"version="\#(version)""#, #"toolchain="swift-6""#, #"storage="\#(engine.rawValue)""#] {
+        let what = try await server.client.get("/api/v1/version")
+        let (version, toolchain) = (try #require(what.text("version")), try #require(what.text("toolchain")))
+        #expect(toolchain.hasPrefix("swift-6.") && what.text("go_version") == toolchain)
+        #expect(what.text("schema_version")?.hasPrefix("0000") == true, "\(what.body)")
+        let commit = try #require(what.text("commit"))
+        for label in [
+            #"version="\#(version)""#, #"commit="\#(commit)""#, #"toolchain="\#(toolchain)""#,
+            #"storage="\#(engine.rawValue)""#,
+        ] {
             #expect(build.first?.contains(label) == true, "\(build)")
         }
         #expect(try #require(after["certctl_scheduler_leader_epoch"]) >= 1)
@@ -96,8 +103,8 @@ struct ServerMetricsTests {
         #expect(after.types["certctl_deploy_rollback_total"] == "counter")
         #expect(after.names("certctl_deploy_").isEmpty, "\(after.names("certctl_deploy_"))")
         let route = #"route="/api/v1/certificates/{id}/csr",method="POST""#
-        #expect(after[#"certctl_http_requests_total{\#(route),status="201"}"#] == 1)
-        #expect(after[#"certctl_http_requests_total{\#(route),status="400"}"#] == 1)
+        #expect(after[#"certctl_http_requests_total{\#(route),code="201"}"#] == 1)
+        #expect(after[#"certctl_http_requests_total{\#(route),code="400"}"#] == 1)
         #expect(after[#"certctl_http_request_duration_seconds_count{\#(route)}"#] == 2)
     }
 
@@ -109,7 +116,7 @@ struct ServerMetricsTests {
         let uptime = try #require(after["certctl_uptime_seconds"])
         #expect(uptime >= 0 && uptime < 600, "\(uptime)")
         // This scrape is the one in flight.
-        #expect(after["certctl_http_requests_in_flight"] == 1)
+        #expect(after["certctl_http_in_flight"] == 1)
         let collectors = after.names("certctl_scrape_collector_success")
         #expect(collectors.count >= 3 && collectors.allSatisfy { after[$0] == 1 }, "\(collectors)")
     }

@@ -221,6 +221,23 @@ struct DispatcherTests {
         }
     }
 
+    @Test("a list has a tag of its own, and shows the members that are asked for")
+    func listSelection() async throws {
+        try await Stage.run { stage in
+            let whole = try await stage.curl("/api/v1/teams", "-H", Self.bearer)
+            let tag = try #require(whole.fields["etag"])
+            #expect(tag.count == 66 && whole.json["data"]?.arrayValue?.first?["version"] == 1, "\(whole)")
+            let again = try await stage.curl("/api/v1/teams", "-H", Self.bearer, "-H", "If-None-Match: \(tag)")
+            #expect(again.status == 304 && again.body.isEmpty && again.fields["etag"] == tag)
+            let some = try await stage.curl("/api/v1/teams?fields=id,name,colour", "-H", Self.bearer)
+            #expect(some.json["data"] == [["id": "t-1", "name": "one"]], "\(some.body)")
+            #expect(some.json["total"] == 120 && some.fields["etag"] != tag)
+            let strict = try await stage.curl(
+                "/api/v1/teams?fields=id,colour", "-H", Self.bearer, "-H", "Prefer: handling=strict")
+            #expect(strict.status == 400 && strict.body.contains("colour"), "\(strict.body)")
+        }
+    }
+
     @Test("strict handling refuses unknown members and parameters and says that it was applied")
     func strict() async throws {
         try await Stage.run { stage in
@@ -282,7 +299,7 @@ struct DispatcherTests {
             let metrics = await stage.registry.exposition()
             #expect(
                 metrics.contains(
-                    "certctl_http_requests_total{route=\"/api/v1/echo/{id}\",method=\"GET\",status=\"200\"} 1"
+                    "certctl_http_requests_total{route=\"/api/v1/echo/{id}\",method=\"GET\",code=\"200\"} 1"
                 )
             )
         }

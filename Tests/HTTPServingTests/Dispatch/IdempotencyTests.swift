@@ -25,6 +25,10 @@ struct IdempotencyTests {
             answers.withLock { $0[claim.key]?.response = response }
         }
 
+        func refuse(_ claim: IdempotencyClaim, with response: StoredResponse) async {
+            answers.withLock { $0[claim.key]?.response = response }
+        }
+
         func abandon(_ claim: IdempotencyClaim) async {
             abandoned.withLock { $0 += 1 }
             answers.withLock { $0[claim.key] = nil }
@@ -38,7 +42,7 @@ struct IdempotencyTests {
         )
     }
 
-    @Test("the first answer is replayed; another body under the key is 422; a failure leaves the key free")
+    @Test("the first answer is replayed, a refusal too; another body under the key is 422; a failure frees the key")
     func replay() async throws {
         let keeper = Keeper()
         try await Stage.run(configure: { $0.idempotency = keeper }) { stage in
@@ -56,7 +60,17 @@ struct IdempotencyTests {
             #expect(other.json["code"] == "idempotency_mismatch")
             let failed = try await Self.post(stage, "key-00000002", "taken")
             #expect(failed.status == 409)
-            #expect(keeper.abandoned.withLock { $0 } == 1)
+            let failedAgain = try await Self.post(stage, "key-00000002", "taken")
+            #expect(failedAgain.status == 409 && failedAgain.body == failed.body, "\(failedAgain)")
+            #expect(failedAgain.fields["idempotency-replayed"] == "true")
+            #expect(keeper.abandoned.withLock { $0 } == 0)
+            for (key, name, status) in [("key-00000003", "broken", 500), ("key-00000004", "busy", 429)] {
+                for _ in 1...2 {
+                    let reply = try await Self.post(stage, key, name)
+                    #expect(reply.status == status && reply.fields["idempotency-replayed"] == nil, "\(reply)")
+                }
+            }
+            #expect(keeper.abandoned.withLock { $0 } == 4)
             let short = try await Self.post(stage, "short", "a")
             #expect(short.status == 400)
         }

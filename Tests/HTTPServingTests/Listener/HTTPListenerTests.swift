@@ -163,7 +163,7 @@ struct HTTPListenerTests {
         try await Stage.run { stage in
             let inFlight = Task { try await stage.curl("/api/v1/slow", version) }
             for _ in 0..<200 {
-                if await stage.registry.exposition().contains("certctl_http_requests_in_flight 1\n") { break }
+                if await stage.registry.exposition().contains("certctl_http_in_flight 1\n") { break }
                 try await Task.sleep(for: .milliseconds(10))
             }
             await stage.listener.drainConnections()

@@ -17,7 +17,7 @@ struct ResponseTimeoutTests {
 
     @Test("a long-lived one may be silent for longer, and last", arguments: ["--http1.1", "--http2"])
     func lastingAnswer(version: String) async throws {
-        try await Stage.run(configure: { $0.rules.limits.responseTimeout = .milliseconds(150) }) { stage in
+        try await Stage.run(configure: { $0.rules.limits.responseTimeout = .milliseconds(500) }) { stage in
             let reply = try await Command.run(
                 "/usr/bin/curl",
                 [
@@ -36,7 +36,7 @@ struct ResponseTimeoutTests {
                 "/usr/bin/curl",
                 [
                     "-sSk", "--http1.1", "-H", Self.bearer, "--limit-rate", "1k",
-                    "https://localhost:\(stage.port)/api/v1/lasting",
+                    "https://localhost:\(stage.port)/api/v1/endless",
                 ], logs: logs.url)
             func connections(_ count: Int) async -> Bool {
                 await eventually(within: .seconds(20)) {

@@ -142,6 +142,8 @@ struct StageAuthenticator: RequestAuthenticator {
         }
     }
 
+    func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool { false }
+
     private func principal(_ name: String, _ permissions: Set<Permission>) -> Principal {
         Principal(
             actor: Actor(id: name, type: .apiKey), credentialID: "ak-\(name)", roleIDs: [], permissions: permissions

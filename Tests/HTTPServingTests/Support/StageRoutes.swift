@@ -19,9 +19,18 @@ enum StageRoutes {
         responses: [.json(200, StatusAnswer.self, "Much.")],
         cli: .excluded(reason: "test")
     )
+    static let endless = ProtectedRoute(
+        "endless", .get, "/api/v1/endless", .authenticated, isLongLived: true, "Writes until it is cut.",
+        responses: [.json(200, StatusAnswer.self, "Ever more.")],
+        cli: .excluded(reason: "test")
+    )
     static let broken = OpenRoute(
         "broken", .get, "/api/v1/broken", "Fails.",
         responses: [.json(200, StatusAnswer.self, "Never.")], cli: .excluded(reason: "test")
+    )
+    static let large = OpenRoute(
+        "large", .get, "/api/v1/large", "More than a peer takes unasked.",
+        responses: [.json(200, StatusAnswer.self, "Much.")], cli: .excluded(reason: "test")
     )
     static let certificates = OpenRoute(
         "presented", .get, "/api/v1/presented", "Counts presented certificates.",
@@ -29,14 +38,15 @@ enum StageRoutes {
     )
 
     static let all: [Route] = [
-        echo.route, slow.route, lasting.route, broken.route, certificates.route, ServerRoutes.health.route,
+        echo.route, slow.route, lasting.route, endless.route, broken.route, large.route, certificates.route,
+        ServerRoutes.health.route,
         ServerRoutes.ready.route,
         ServerRoutes.events.route, TeamRoutes.create.route, TeamRoutes.get.route, TeamRoutes.patch.route,
         TeamRoutes.list.route, AgentRoutes.heartbeat.route, AgentRoutes.register.route, AgentRoutes.retired.route,
         AuthRoutes.bootstrap.route,
     ]
 
-    /// Of the lasting answer: together more than the kernel buffers of a connection hold.
+    /// Of the lasting answer.
     static let (pieces, pieceSize) = (500, 65_536)
 
     struct Leaky: Error { let text = "SELECT password FROM /etc/shadow" }
@@ -54,7 +64,14 @@ enum StageRoutes {
                 for _ in 0..<pieces { try await stream.write(Array(repeating: 0x78, count: pieceSize)) }
             }
         }
+        table.on(endless) { _ in
+            // However much the kernel's buffers of a connection hold, it comes to an end.
+            .stream("application/json") { stream in
+                while true { try await stream.write(Array(repeating: 0x78, count: pieceSize)) }
+            }
+        }
         table.on(broken) { _ in throw Leaky() }
+        table.on(large) { _ in .json(StatusAnswer(String(repeating: "x", count: 300_000))) }
         table.on(certificates) { context in
             .json(StatusAnswer(context.connection.clientCertificates.map { "\($0.count)" }.joined(separator: ",")))
         }
@@ -73,7 +90,12 @@ enum StageRoutes {
         }
         table.on(TeamRoutes.create) { context in
             let request = try context.request.decode(CreateTeamRequest.self)
-            guard request.name != "taken" else { throw ServiceError(.alreadyExists, "the name taken is taken") }
+            switch request.name {
+            case "taken": throw ServiceError(.alreadyExists, "the name taken is taken")
+            case "busy": throw ServiceError(.rateLimited, "not now")
+            case "broken": throw Leaky()
+            default: break
+            }
             return .json(team(request.name, version: 1), status: 201, version: 1, location: "/api/v1/teams/t-1")
         }
         table.on(TeamRoutes.get) { context in
@@ -88,7 +110,7 @@ enum StageRoutes {
             return .json(team(patch.name.resolved(from: "one"), version: 8), version: 8)
         }
         table.on(TeamRoutes.list) { context in
-            context.request.pageAnswer([team("one", version: 1)], total: context.query.countsRows ? 120 : nil)
+            try context.request.pageAnswer([team("one", version: 1)], total: context.query.countsRows ? 120 : nil)
         }
         table.on(AgentRoutes.heartbeat) { _ in .json(HeartbeatAnswer()) }
         table.on(AgentRoutes.register) { context in
@@ -97,7 +119,7 @@ enum StageRoutes {
             case .principal(let principal): .json(StatusAnswer(principal.actor.id), status: 201)
             }
         }
-        table.on(AgentRoutes.retired) { $0.request.pageAnswer([AgentBody](), total: 0) }
+        table.on(AgentRoutes.retired) { try $0.request.pageAnswer([AgentBody](), total: 0) }
         table.on(AuthRoutes.bootstrap) { _ in throw ServiceError(.unauthenticated, "the set-up token is wrong") }
         return table
     }

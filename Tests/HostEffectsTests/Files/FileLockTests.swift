@@ -30,6 +30,19 @@ struct FileLockTests {
         withExtendedLifetime(lock) {}
     }
 
+    @Test("a holder that has not written its process id yet is waited for", arguments: ["", "dead"])
+    func holderThatIsStillWriting(content: String) async throws {
+        let path = directory.path("server.lock")
+        let dead = try await runProgram("/bin/sh", ["-c", "echo $$"], logs: directory.url).output
+        try (content.isEmpty ? "" : dead).write(toFile: path, atomically: false, encoding: .utf8)
+        let holder = try #require(try FileLock(attempting: path, fileSystem: .live))
+        Thread.detachNewThread {
+            Thread.sleep(forTimeInterval: 0.05)
+            try? holder.write(processID: getpid())
+        }
+        #expect(throws: ProcessLockError(path: path, holder: getpid())) { _ = try ProcessLock(path: path) }
+    }
+
     @Test("the lock of a dead process is free")
     func deadHolder() async throws {
         let path = directory.path("server.lock")

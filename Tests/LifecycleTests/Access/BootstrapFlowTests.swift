@@ -77,7 +77,7 @@ struct BootstrapFlowTests {
         }
     }
 
-    @Test("a crash before the commit leaves the token usable")
+    @Test("A-38: a crash before the commit leaves the token usable")
     func crash() async throws {
         try await World.with(.sqlite) { world async throws in
             let flow = Self.flow(world)
@@ -112,6 +112,44 @@ struct BootstrapFlowTests {
             #expect(await refusal { _ = try await Self.consume(flow, world) } == .rateLimited)
             #expect(try await world.actions(on: "setup").count == 5)
             #expect(await refusal { _ = try await Self.consume(flow, world, address: "192.0.2.2") } == nil)
+        }
+    }
+
+    @Test("whoever guesses from many addresses locks the token until the server is started again")
+    func lock() async throws {
+        try await World.with(.sqlite) { world async throws in
+            let flow = Self.flow(world)
+            for number in 0..<20 {
+                let code = await refusal {
+                    _ = try await Self.consume(flow, world, token: Secret("wrong"), address: "192.0.2.\(number)")
+                }
+                #expect(code == .unauthenticated)
+            }
+            #expect(await refusal { _ = try await Self.consume(flow, world, address: "192.0.2.99") } == .rateLimited)
+            world.clock.advance(by: .hours(2))
+            #expect(await refusal { _ = try await Self.consume(flow, world, address: "192.0.2.98") } == .rateLimited)
+            #expect(await refusal { _ = try await Self.consume(Self.flow(world), world) } == nil, "a new process")
+        }
+    }
+
+    @Test("what fails after the token was accepted is audited with its step, and the token stays usable")
+    func failureAfterAcceptance() async throws {
+        try await World.with(.sqlite) { world async throws in
+            try await world.actor("alice")
+            let flow = Self.flow(world)
+            #expect(await refusal { _ = try await Self.consume(flow, world) } == .alreadyExists)
+            #expect(try await world.actions(on: "setup") == ["bootstrap.consume_failed"])
+            #expect(await refusal { _ = try await Self.consume(flow, world, name: "bob") } == nil)
+        }
+    }
+
+    @Test(
+        "A-33: a fresh database holds no grant at all, so that nobody administers by default",
+        arguments: Engine.available)
+    func nothingSeeded(engine: Engine) async throws {
+        try await World.with(engine) { world async throws in
+            #expect(try await world.count("SELECT COUNT(*) AS n FROM actor_roles") == 0)
+            #expect(try await world.count("SELECT COUNT(*) AS n FROM api_keys") == 0)
         }
     }
 

@@ -22,7 +22,7 @@ struct DeploymentFlowTests {
             id,
             of: agent,
             report,
-            by: Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil)
+            by: Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil, clearance: .system)
         )
     }
 

@@ -29,7 +29,7 @@ struct IssueFlowTests {
             of: agent,
             job: job,
             certificate: api,
-            by: Authorship(actor: Actor(id: agent.text, type: .agent), origin: world.origin)
+            by: Authorship(actor: Actor(id: agent.text, type: .agent), origin: world.origin, clearance: .system)
         )
     }
 

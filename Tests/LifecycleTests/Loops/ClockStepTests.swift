@@ -36,7 +36,7 @@ struct ClockStepTests {
             let job = try await IssueFlowTests.awaitingCSR(world)
             let flow = IssueFlow(world.context, registry: IssuerRegistry { _ in (1, issuer) }, instance: "one")
             let csr = try World.csr("api")
-            let agent = Authorship(actor: Actor(id: Self.web.text, type: .agent), origin: nil)
+            let agent = Authorship(actor: Actor(id: Self.web.text, type: .agent), origin: nil, clearance: .system)
             let submission = Task {
                 try await flow.submit(agentCSR: csr, of: Self.web, job: job.id, certificate: nil, by: agent)
             }
@@ -222,7 +222,7 @@ struct ClockStepTests {
             /// Lets time pass minute by minute until the loop has run that often.
             func minutes(untilRun number: Int) async throws -> Int {
                 for minute in 0..<90 {
-                    try await Task.sleep(for: .milliseconds(10))
+                    try await world.clock.settle()
                     if runs.load(ordering: .relaxed) >= number { return minute }
                     world.clock.advance(by: .minutes(1))
                 }

@@ -8,30 +8,48 @@ final class FaultyDatabase: Database {
 
     private let real: any Database
     private let fatal = Mutex<Int?>(nil)
+    private let begun = Mutex(0)
 
     init(_ real: any Database) { self.real = real }
 
     /// The `number`-th write from now on fails; 1 is the next one.
     func dieAtWrite(_ number: Int) { fatal.withLock { $0 = number } }
 
+    /// Transactions that were begun, reading and writing.
+    var transactions: Int { begun.withLock { $0 } }
+
     var engine: Engine { real.engine }
 
     func read<Result: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
-        try await real.read(body)
+        begun.withLock { $0 += 1 }
+        return try await real.read(body)
     }
 
     func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
+        try countWrite()
+        return try await real.write(body)
+    }
+
+    func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try countWrite()
+        return try await real.writeTogether(about: subject, body)
+    }
+
+    private func countWrite() throws(Died) {
+        begun.withLock { $0 += 1 }
         let isFatal = fatal.withLock { fatal in
             guard let left = fatal else { return false }
             fatal = left == 1 ? nil : left - 1
             return left == 1
         }
         guard !isFatal else { throw Died() }
-        return try await real.write(body)
     }
 
     func signals(on channel: SignalChannel) -> AsyncStream<String> { real.signals(on: channel) }

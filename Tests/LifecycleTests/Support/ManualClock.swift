@@ -5,6 +5,7 @@ import Synchronization
 /// executor gets to other tasks, and add nothing to the time.
 final class ManualClock: Sendable {
     private let current: Mutex<Timestamp>
+    private let naps = Atomic(0)
 
     init(_ start: Timestamp = Timestamp(secondsSinceEpoch: 1_790_000_000)) { current = Mutex(start) }
 
@@ -13,6 +14,20 @@ final class ManualClock: Sendable {
     func advance(by duration: Duration) { current.withLock { $0 = $0 + duration } }
 
     var source: TimeSource {
-        TimeSource(now: { self.now }, sleep: { _ in try await Task.sleep(for: .milliseconds(2)) })
+        TimeSource(
+            now: { self.now },
+            sleep: { _ in
+                try await Task.sleep(for: .milliseconds(2))
+                self.naps.add(1, ordering: .relaxed)
+            }
+        )
+    }
+
+    /// Waits until whoever sleeps by this clock has woken up some times and looked at it, however busy the machine is.
+    func settle() async throws {
+        let enough = naps.load(ordering: .relaxed) + 12
+        for _ in 0..<1000 where naps.load(ordering: .relaxed) < enough {
+            try await Task.sleep(for: .milliseconds(2))
+        }
     }
 }

@@ -23,7 +23,8 @@ struct World: Sendable {
     let authorities: AuthorityAccess
     let author = Authorship(
         actor: Actor(id: "alice", type: .apiKey),
-        origin: RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.1", channel: "api")
+        origin: RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.1", channel: "api"),
+        clearance: .system
     )
     let origin = RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.1", channel: "api")
 
@@ -148,11 +149,72 @@ struct World: Sendable {
         return try await loop.tick(time.now)
     }
 
+    func access(_ authenticator: Authenticator, allowsAuditorOverlap: Bool = false) -> AccessContext {
+        AccessContext(
+            database: database, authenticator: authenticator, time: time, random: .system,
+            allowsAuditorOverlap: allowsAuditorOverlap
+        )
+    }
+
+    func keys(_ authenticator: Authenticator, longestLifetime: Duration? = nil) -> APIKeyFlow {
+        APIKeyFlow(access(authenticator), sealer: sealer, longestLifetime: longestLifetime)
+    }
+
     // MARK: Things
+
+    /// An actor with a key and roles, put into the database without any flow, and its value.
+    @discardableResult
+    func actor(
+        _ name: String,
+        _ grants: [(role: String, scope: GrantScope)] = [],
+        expiresAt: Timestamp? = nil
+    ) async throws -> Secret {
+        let token = APIKeyToken.generate(random: .system)
+        let hash = KeyHash(hex: token.hash(with: sealer), algorithm: .hmacSHA256)
+        try await database.write { tx in
+            try KeyStore().insert(
+                NewAPIKey(
+                    id: APIKeyID(stored: "ak-\(name)"), name: name, tokenID: token.keyID, hash: hash,
+                    createdBy: "test", expiresAt: expiresAt
+                ),
+                in: tx
+            )
+            for (role, scope) in grants {
+                try GrantStore().grant(
+                    GrantID(generatedAt: tx.now, random: .system), role: role,
+                    to: Actor(id: name, type: .apiKey), scope: scope, by: "test", in: tx
+                )
+            }
+        }
+        return token.text
+    }
+
+    /// The administrator alice, who has a key and the role in the database.
+    func administrator() async throws -> Principal {
+        try await actor("alice", [("r-admin", .global)])
+        return Self.admin
+    }
+
+    /// What an actor is to the access gate at this moment.
+    func principal(_ name: String) async throws -> Principal {
+        let actor = Actor(id: name, type: .apiKey)
+        let holdings = try await database.read { tx in try GrantStore().holdings(of: actor, in: tx) }
+        return Principal(
+            actor: actor, credentialID: "ak-\(name)", roleIDs: holdings.roleIDs,
+            rights: Rights(BuiltInRole.effective(holdings.entitlements))
+        )
+    }
+
+    /// The author of a change, as the gate would make it for a route with this permission.
+    func author(_ name: String, using permission: Permission) async throws -> Authorship {
+        let principal = try await principal(name)
+        let clearance = principal.rights.clearance(for: permission) ?? .withoutPermission
+        return principal.authorship(from: origin, clearance: clearance)
+    }
 
     static let admin = Principal(
         actor: Actor(id: "alice", type: .apiKey),
-        credentialID: "ak-0",
+        credentialID: "ak-alice",
         roleIDs: [BuiltInRole.admin.rawValue],
         permissions: BuiltInRole.admin.permissions
     )

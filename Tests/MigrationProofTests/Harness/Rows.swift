@@ -15,7 +15,7 @@ struct Rows {
     private var byMigration: [[String]] {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
-            requesters, [], backfills,
+            requesters, [], keyLifecycle, backfills,
         ]
     }
 
@@ -188,6 +188,15 @@ struct Rows {
                 payload, base_updated_at, state, decided_at)
             VALUES ('apr-key-\(tag)', 'profile_edit', 'cp-\(tag)', 'robot', 'APIKey', '{"name":"new"}', \(time(0)),
                 'expired', \(time(1)))
+            """
+        ]
+    }
+
+    private var keyLifecycle: [String] {
+        [
+            """
+            INSERT INTO api_keys (id, name, key_hash, tenant_id, managed_by, disabled_at, allowed_cidrs)
+            VALUES ('ak-off-\(tag)', 'off-\(tag)', \(digest(77)), 't-\(tag)', 'env', \(time(2)), '["127.0.0.0/8"]')
             """
         ]
     }

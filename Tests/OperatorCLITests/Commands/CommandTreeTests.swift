@@ -26,6 +26,10 @@ struct CommandTreeTests {
             ["teams", "create"], ["teams", "update", "t-1"], ["agents", "retire", "a", "--force"],
             ["api", "BREW", "/x"],
             ["certs", "issue", "-bad-", "--save", "/tmp"], ["targets", "create", "--name", "x"],
+            ["keys", "update", "a"], ["keys", "update", "a", "--enable", "--disable"],
+            ["auth", "roles", "update", "r"],
+            ["keys", "assign", "a", "--role", "r", "--issuer", "i", "--profile", "p"], ["keys", "assign", "a"],
+            ["auth", "keys", "set-roles", "a", "--role", "r@team:t", "--yes"],
             ["completion", "powershell"], ["certs", "list", "-o", "xml"], ["certs", "list", "--json", "-o", "yaml"],
         ])
     func usage(arguments: [String]) async {
@@ -50,7 +54,9 @@ struct CommandTreeTests {
         "destructive commands ask; without a terminal they need --yes",
         arguments: [
             ["teams", "delete", "t-1"], ["certs", "archive", "t-1"], ["agents", "retire", "t-1"],
-            ["keys", "delete", "t-1"],
+            ["keys", "delete", "t-1"], ["auth", "roles", "delete", "t-1"],
+            ["keys", "revoke", "t-1", "--role", "r-viewer"],
+            ["keys", "set-roles", "t-1"],
             ["certs", "detach", "t-1", "x"], ["agents", "tokens", "delete", "t-1"],
         ])
     func confirmation(arguments: [String]) async {
@@ -66,6 +72,50 @@ struct CommandTreeTests {
         stage.server.on("DELETE /api/v1/teams/t-1", FakeServer.Answer(status: 204), FakeServer.Answer(status: 204))
         #expect(await stage.run(["teams", "delete", "t-1"], input: ["y"], interactive: true).code == 0)
         #expect(await stage.run("teams", "delete", "t-1", "--yes").code == 0)
+    }
+
+    @Test(
+        "roles and grants are sent as the API wants them",
+        arguments: [
+            (
+                ["keys", "assign", "ci", "--role", "r-operator", "--issuer", "iss-a"],
+                "POST /api/v1/auth/actors/APIKey/ci/roles",
+                #"{"role_id":"r-operator","scope_type":"issuer","scope_id":"iss-a"}"#
+            ),
+            (
+                ["auth", "keys", "set-roles", "ci", "--role", "r-a", "--role", "r-b@profile:p", "--yes"],
+                "PUT /api/v1/auth/actors/APIKey/ci/roles",
+                #"{"grants":[{"role_id":"r-a"},{"role_id":"r-b","scope_type":"profile","scope_id":"p"}]}"#
+            ),
+            (
+                ["auth", "roles", "allow", "r-a", "cert.read", "--profile", "p"],
+                "POST /api/v1/auth/roles/r-a/permissions",
+                #"{"permission":"cert.read","scope_type":"profile","scope_id":"p"}"#
+            ),
+            (
+                ["keys", "update", "ci", "--no-expiry", "--allow-from", "10.0.0.0/8", "--enable"],
+                "PATCH /api/v1/auth/keys/ci",
+                #"{"expires_at":null,"allowed_cidrs":["10.0.0.0/8"],"disabled":false}"#
+            ),
+            (
+                ["keys", "create", "ci-bot", "--role", "r-a", "--issuer", "iss-a"], "POST /api/v1/auth/keys",
+                #"{"name":"ci-bot","grants":[{"role_id":"r-a","scope_type":"issuer","scope_id":"iss-a"}]}"#
+            ),
+        ])
+    func grants(arguments: [String], call: String, body: String) async {
+        let stage = CLIStage()
+        stage.server.on(call, ["id": "x"])
+        #expect(await stage.run(arguments).code == 0)
+        #expect(stage.server.requests.first?.body.map { String(decoding: $0, as: UTF8.self) } == body)
+    }
+
+    @Test("an answer of no about a right exits 5")
+    func explained() async {
+        let stage = CLIStage()
+        stage.server.on(
+            "POST /api/v1/auth/explain", ["allowed": false, "because": [], "missing": "cert.read @ global"])
+        let outcome = await stage.run("auth", "explain", "cert.read")
+        #expect(outcome.code == 5 && outcome.diagnostics.contains("cert.read @ global"))
     }
 
     @Test("an update is a merge patch of the named members")
@@ -89,6 +139,20 @@ struct CommandTreeTests {
         #expect(outcome.code == 7)
         #expect(outcome.diagnostics.contains("active_targets: 2"))
         #expect(outcome.diagnostics.contains("certctl agents retire a-1 --force --reason TEXT"))
+    }
+
+    @Test("a list is filtered and sorted as it is documented for users")
+    func listOptions() async throws {
+        let stage = CLIStage()
+        stage.server.on("GET /api/v1/certificates", .json(200, ["data": [], "total": 0]))
+        let outcome = await stage.run(
+            "certs", "list", "--sort", "-expires_at", "--expiring-in", "30d", "--fields", "id,common_name")
+        #expect(outcome.code == 0, "\(outcome)")
+        let path = try #require(stage.server.requests.first?.path)
+        for part in ["sort=-expires_at", "expires_after=2027-01-15T", "expires_before=2027-02-14T", "fields=id"] {
+            #expect(path.contains(part), "\(path)")
+        }
+        #expect(await stage.run("certs", "list", "--expiring-in", "30d", "--expires-before", "2027-01-01").code == 2)
     }
 
     @Test("api sends what it is told")

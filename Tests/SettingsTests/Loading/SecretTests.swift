@@ -73,7 +73,10 @@ struct SecretTests {
     @Test("a configuration file with a secret must be closed to others as well")
     func secretInFile() {
         var stage = Stage()
-        stage.file("/etc/certctl/certctl.toml", "bootstrap_token = \"t\"", mode: 0o644)
+        let line = "bootstrap_token = \"0123456789abcdef0123456789abcdef\""
+        stage.file("/etc/certctl/certctl.toml", line, mode: 0o644)
+        #expect(stage.refusals(ServerConfiguration.self).count == 1)
+        stage.file("/etc/certctl/certctl.toml", "bootstrap_token = \"too-short\"", mode: 0o600)
         #expect(stage.refusals(ServerConfiguration.self).count == 1)
         stage.file("/etc/certctl/certctl.toml", "server.port = 1", mode: 0o644)
         #expect(stage.refusals(ServerConfiguration.self) == [])

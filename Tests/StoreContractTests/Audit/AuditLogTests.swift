@@ -19,7 +19,8 @@ struct AuditLogTests {
             id: Unique.id(),
             author: Authorship(
                 actor: Seed.operatorActor,
-                origin: RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.7", channel: "cli")
+                origin: RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.7", channel: "cli"),
+                clearance: .system
             ),
             action: action,
             resourceType: "certificate",

@@ -51,7 +51,7 @@ struct BackfillStoreTests {
         var filter = CertificateFilter()
         filter.subjectAltName = name
         let request = ListRequest.first(filter, sort: CertificateSort.name)
-        return try await database.read { try CertificateStore().list(request, in: $0).rows.count }
+        return try await database.read { try CertificateStore().list(request, within: .system, in: $0).rows.count }
     }
 
     @Test("batches of a size, each with its progress, and then nothing more", arguments: Engine.available)

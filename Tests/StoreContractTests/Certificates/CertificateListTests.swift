@@ -58,7 +58,9 @@ struct CertificateListTests {
                 var filter = CertificateFilter()
                 change(&filter)
                 let request = ListRequest.first(filter, sort: CertificateSort.name)
-                let page = try await database.read { [certificates] in try certificates.list(request, in: $0) }
+                let page = try await database.read { [certificates] in
+                    try certificates.list(request, within: .system, in: $0)
+                }
                 #expect(page.total == page.rows.count)
                 return Set(page.rows.map(\.certificate.id))
             }
@@ -119,10 +121,12 @@ struct CertificateListTests {
                     } else {
                         _ = try jobs.complete(job.id, holder: nil, in: tx)
                     }
-                    return try certificates.listing(fleet.web, in: tx)
+                    return try certificates.listing(fleet.web, within: .system, in: tx)
                 }
             }
-            let before = try await database.read { [certificates] in try certificates.listing(fleet.web, in: $0) }
+            let before = try await database.read { [certificates] in
+                try certificates.listing(fleet.web, within: .system, in: $0)
+            }
             #expect(before.current?.serialNumber == fleet.version.serialNumber)
             #expect(before.current?.keyAlgorithm == .ecdsa && before.current?.keySize == 256)
             #expect(before.targetIDs == [fleet.seed.target])
@@ -130,7 +134,9 @@ struct CertificateListTests {
             let failure = JobFailure(errorClass: .permanent, message: "nginx refused", retryAt: nil)
             #expect(try await deploy(fleet.version.id, outcome: failure).deployments == .init(targets: 1, failed: 1))
             #expect(try await deploy(fleet.version.id, outcome: nil).deployments == .init(targets: 1, deployed: 1))
-            let never = try await database.read { [certificates] in try certificates.listing(fleet.mail, in: $0) }
+            let never = try await database.read { [certificates] in
+                try certificates.listing(fleet.mail, within: .system, in: $0)
+            }
             #expect(never.current == nil && never.targetIDs.isEmpty && never.certificate.expiresAt == nil)
         }
     }
@@ -149,7 +155,9 @@ struct CertificateListTests {
                         isDescending: isDescending,
                         page: .keyset(after: position, limit: 1)
                     )
-                    let page = try await database.read { [certificates] in try certificates.list(request, in: $0) }
+                    let page = try await database.read { [certificates] in
+                        try certificates.list(request, within: .system, in: $0)
+                    }
                     seen += page.rows.map(\.certificate.id)
                     position = page.nextCursor
                     if position == nil { break }

@@ -16,8 +16,11 @@ struct PostgresRestartTests {
     }
 
     /// With `fsync` on: what was acknowledged must survive the crash of the server.
-    @Test("no acknowledged write is lost, whether the server stops in order or at once", arguments: [false, true])
-    func restart(immediately: Bool) async throws {
+    @Test(
+        "no acknowledged write is lost, whether the server stops in order or at once",
+        arguments: [false, true], [false, true]
+    )
+    func restart(immediately: Bool, inGroups: Bool) async throws {
         let cluster = try PostgresCluster(options: ["-c", "fsync=on"])
         defer { cluster.stop() }
         var configuration = PostgresConfiguration(url: cluster.url(database: "postgres"))
@@ -27,7 +30,7 @@ struct PostgresRestartTests {
         let end = Gate()
         let outcomes = try await withThrowingTaskGroup(of: [(Int, Outcome)].self) { group in
             for worker in 0..<8 {
-                group.addTask { await Self.load(database, worker: worker, until: end) }
+                group.addTask { await Self.load(database, worker: worker, inGroups: inGroups, until: end) }
             }
             try await Task.sleep(for: .milliseconds(150))
             try cluster.restart(immediately: immediately)
@@ -50,6 +53,7 @@ struct PostgresRestartTests {
     private static func load(
         _ database: PostgresDatabase,
         worker: Int,
+        inGroups: Bool,
         until end: Gate
     ) async -> [(Int, Outcome)] {
         var outcomes: [(Int, Outcome)] = []
@@ -58,7 +62,12 @@ struct PostgresRestartTests {
             let id = worker * 1_000_000 + index
             index += 1
             do {
-                try await database.write { try $0.execute("INSERT INTO t (id) VALUES (\(id))") }
+                if inGroups {
+                    let row = DeferredStatement(head: "INSERT INTO t (id) VALUES ", member: "(\(id))")
+                    try await database.writeTogether(about: "\(worker)") { try $0.submit(row) }
+                } else {
+                    try await database.write { try $0.execute("INSERT INTO t (id) VALUES (\(id))") }
+                }
                 outcomes.append((id, .acknowledged))
             } catch let error as DatabaseError {
                 outcomes.append((id, error.sqlState == "08007" ? .unknown : .refused))

@@ -62,8 +62,15 @@ struct IdempotencyStoreTests {
                 #expect(try begin(scope, digest) == .replay(Self.reply))
                 try store.release(scope, in: tx)
                 #expect(try begin(scope, digest) == .replay(Self.reply), "an answer is not released")
+                let refusal = StoredReply(status: 409, headers: [:], body: [0x7B, 0x7D])
+                try store.refuse(scope, reply: refusal, in: tx)
+                #expect(try begin(scope, digest) == .replay(Self.reply), "what had an effect is not refused afterwards")
+                let refused = Self.scope("key-00002")
+                #expect(try begin(refused, digest) == .fresh)
+                try store.refuse(refused, reply: refusal, in: tx)
+                #expect(try begin(refused, digest) == .replay(refusal))
                 try tx.execute("UPDATE idempotency_keys SET expires_at = \(tx.now - .seconds(1))")
-                #expect(try store.purge(limit: 1, in: tx) == 1)
+                #expect(try store.purge(limit: 9, in: tx) == 3)
                 #expect(try begin(scope, Unique.hex64()) == .fresh, "an expired key is free")
             }
         }

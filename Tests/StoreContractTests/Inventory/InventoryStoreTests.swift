@@ -92,7 +92,7 @@ struct InventoryStoreTests {
             let stored = try await database.write { try profiles.insert(id, fields, in: $0) }
             #expect(stored.fields == fields)
             let page = try await database.read { tx in
-                try profiles.list(.first(ProfileFilter(enabled: false), sort: .name), in: tx)
+                try profiles.list(.first(ProfileFilter(enabled: false), sort: .name), within: .system, in: tx)
             }
             #expect(page.rows == [stored])
             let seed = try await database.seed()

@@ -124,7 +124,7 @@ struct JobStoreTests {
                 func ids(_ change: (inout JobFilter) -> Void) throws -> [JobID] {
                     var filter = JobFilter()
                     change(&filter)
-                    return try jobs.list(.first(filter, sort: .createdAt), in: tx).rows.map(\.id)
+                    return try jobs.list(.first(filter, sort: .createdAt), within: .system, in: tx).rows.map(\.id)
                 }
                 #expect(try ids { _ in }.count == 2)
                 #expect(try ids { $0.types = [.deployment] } == [deployment.id])

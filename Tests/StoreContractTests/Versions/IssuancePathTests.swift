@@ -77,7 +77,7 @@ struct IssuancePathTests {
                 )
                 try OrderStore().complete(order, in: counting)
                 try JobStore().recordCompleted(job, startedAt: tx.now, in: counting)
-                let author = Authorship(actor: Seed.operatorActor, origin: nil)
+                let author = Authorship(actor: Seed.operatorActor, origin: nil, clearance: .system)
                 try AuditLog().append(
                     AuditEntry(
                         id: Unique.id(),
@@ -114,7 +114,8 @@ struct IssuancePathTests {
                     try CertificateStore().attach([seed.target], to: id, in: tx)
                 }
                 let counting = CountingTransaction(tx)
-                let page = try CertificateStore().list(.first(CertificateFilter(), sort: .createdAt), in: counting)
+                let page = try CertificateStore().list(
+                    .first(CertificateFilter(), sort: .createdAt), within: .system, in: counting)
                 #expect(page.rows.count == count && counting.statements == 3)
             }
         }

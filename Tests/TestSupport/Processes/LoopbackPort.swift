@@ -1,25 +1,39 @@
+import Synchronization
+
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// TCP ports of 127.0.0.1 that were free a moment ago.
+/// TCP ports of 127.0.0.1 that nothing listens on.
 package enum LoopbackPort {
-    /// Asks the kernel for an unused port. Another program could take it first; a test that fails to
-    /// bind says so by itself.
+    /// Below the range from which the kernel serves outgoing connections (32768 on Linux), one of which could otherwise
+    /// take the port before the program that it was meant for.
+    private static let range = 20_000..<32_000
+    private static let next = Mutex(Int.random(in: range))
+
+    /// A port that is not used, and not given to another caller of this process.
     package static func unused() -> Int {
+        next.withLock { next in
+            for _ in range {
+                next = next + 1 < range.upperBound ? next + 1 : range.lowerBound
+                if canBeBound(next) { break }
+            }
+            return next
+        }
+    }
+
+    private static func canBeBound(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = withUnsafeMutablePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bound in
-                _ = bind(descriptor, bound, length)
-                return getsockname(descriptor, bound, &length)
+                bind(descriptor, bound, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
 

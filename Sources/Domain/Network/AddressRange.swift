@@ -1,0 +1,64 @@
+/// An IPv4 or IPv6 network, or a single address.
+package struct AddressRange: Sendable, Hashable {
+    private let network: [UInt8]
+    private let prefixLength: Int
+
+    /// `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.7`.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "/", maxSplits: 1)
+        guard let first = parts.first, let network = Self.octets(String(first)) else { return nil }
+        let bits = network.count * 8
+        guard let length = parts.count == 2 ? Int(parts[1]) : bits, (0...bits).contains(length) else { return nil }
+        self.network = network
+        prefixLength = length
+    }
+
+    package func contains(_ address: String) -> Bool {
+        guard let octets = Self.octets(address), octets.count == network.count else { return false }
+        for bit in 0..<prefixLength {
+            let mask = UInt8(0x80) >> UInt8(bit % 8)
+            if octets[bit / 8] & mask != network[bit / 8] & mask { return false }
+        }
+        return true
+    }
+
+    /// Four or sixteen octets; IPv4-mapped IPv6 becomes IPv4, zone identifiers are dropped.
+    package static func octets(_ text: String) -> [UInt8]? {
+        guard text.contains(":") else { return ipv4(text[...]) }
+        let bare = text.prefix { $0 != "%" }
+        guard let octets = ipv6(bare) else { return nil }
+        let isMapped = octets.prefix(10).allSatisfy { $0 == 0 } && octets[10] == 0xFF && octets[11] == 0xFF
+        return isMapped ? Array(octets[12...]) : octets
+    }
+
+    private static func ipv4(_ text: Substring) -> [UInt8]? {
+        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 4 else { return nil }
+        let octets = parts.compactMap { $0.count <= 3 && $0.allSatisfy(\.isASCII) ? UInt8($0) : nil }
+        return octets.count == 4 ? octets : nil
+    }
+
+    private static func ipv6(_ text: Substring) -> [UInt8]? {
+        let halves = text.split(separator: "::", omittingEmptySubsequences: false)
+        guard halves.count <= 2, let head = groups(halves[0]) else { return nil }
+        guard halves.count == 2 else { return head.count == 16 ? head : nil }
+        guard let tail = groups(halves[1]), head.count + tail.count <= 14 else { return nil }
+        return head + Array(repeating: 0, count: 16 - head.count - tail.count) + tail
+    }
+
+    private static func groups(_ text: Substring) -> [UInt8]? {
+        guard !text.isEmpty else { return [] }
+        var octets: [UInt8] = []
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        for (index, part) in parts.enumerated() {
+            if index == parts.count - 1, part.contains(".") {
+                guard let last = ipv4(part) else { return nil }
+                octets += last
+            } else {
+                guard part.count <= 4, let group = UInt16(part, radix: 16) else { return nil }
+                octets += [UInt8(group >> 8), UInt8(group & 0xFF)]
+            }
+        }
+        return octets
+    }
+}

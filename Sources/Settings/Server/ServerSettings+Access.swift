@@ -1,0 +1,50 @@
+package import Domain
+
+/// What the roles of a shared agent key of an earlier fleet are worth.
+package enum SharedAgentKeys: String, Sendable, CaseIterable {
+    /// The first agent that a key is used for is the only one.
+    case bind
+    /// Any agent, as before.
+    case allow
+    case deny
+}
+
+/// Who may do what: keys that the environment declares, and limits of all keys (specification, security §2.2, §15.2).
+extension ServerSettings {
+    package static let namedKeys = Setting<Secret?>(
+        "api_keys_named",
+        .secret,
+        derived: "none",
+        help: "API keys as name:key[:admin|:role-id], separated by commas; a key may be given as sha256-<64 hex>. "
+            + "The same name twice is a rotation: both keys work."
+    )
+    package static let legacyKeys = Setting<Secret?>(
+        "auth.secret",
+        .secret,
+        derived: "none",
+        help: "Deprecated: keys without names, separated by commas; they may read. Ignored beside named keys."
+    )
+    package static let longestKeyLifetime = Setting<Duration>(
+        "api_key.max_lifetime",
+        .duration.within(.zero ... .days(3650)),
+        fallback: .zero,
+        help: "Longest life of an API key made over the API, and the default of keys without an end; 0 means no limit."
+    )
+    package static let sharedAgentKeys = Setting<SharedAgentKeys>(
+        "agent.shared_key_mode",
+        .choice,
+        fallback: .bind,
+        help: "API keys that act as agents: bind to the first agent, allow any agent, or deny."
+    )
+    package static let auditorOverlap = Setting<Bool>(
+        "rbac.allow_auditor_overlap",
+        .bool,
+        fallback: false,
+        help: "Let an actor hold the auditor role beside roles that change things."
+    )
+
+    static let accessSettings: [SettingDeclaration] = [
+        namedKeys.declaration, legacyKeys.declaration, longestKeyLifetime.declaration, sharedAgentKeys.declaration,
+        auditorOverlap.declaration,
+    ]
+}
