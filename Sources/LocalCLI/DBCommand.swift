@@ -86,16 +86,20 @@ struct DBCheck: AsyncParsableCommand {
         commandName: "check",
         abstract: "Check that the schema is this program's, the SQLite file is sound, and the rows make sense.",
         discussion: """
-            Changes nothing and may run beside the server. Exits 0 when everything is in order, 1 when it is not.
+            Changes nothing and may run beside the server, but for --fix on SQLite. Exits 0 when everything is in order, \
+            1 when it is not.
             """
     )
 
     @OptionGroup var options: DatabaseOptions
+    @Flag(help: "First repair, in one transaction, the rows of which others say what they should be.") var fix = false
     @Flag(help: "On SQLite also compare every index with its table, which takes longer.") var full = false
 
     func run() async throws {
-        let isFull = full
-        let status = await DatabaseVerb.perform(for: .inspection, flags: options.flags, host: .current()) { schema in
+        let (isFull, repairs) = (full, fix)
+        let use: DatabaseUse = repairs ? .exclusive : .inspection
+        let status = await DatabaseVerb.perform(for: use, flags: options.flags, host: .current()) { schema in
+            if repairs { for line in try await schema.repair() { StandardOutput.write("FIX  \(line)") } }
             let findings = try await schema.findings(isFull: isFull)
             for finding in findings { StandardOutput.write("FAIL \(finding)") }
             if findings.isEmpty { StandardOutput.write("OK   schema, file and rows") }

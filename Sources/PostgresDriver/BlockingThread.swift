@@ -49,6 +49,9 @@ enum BlockingThread {
         return true
     }
 
+    /// Threads that can run at the same time.
+    static var processors: Int { Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
+
     /// Blocks this thread; only for threads of our own.
     static func pause(_ duration: Duration) {
         let microseconds = max(0, duration.wholeMicrosecondsRoundedUp)

@@ -7,7 +7,8 @@ import Synchronization
 /// Work is dealt to a few lanes by its subject. A lane runs on one connection of the pool while it has work, so bodies
 /// of one subject follow each other and lanes never wait for each other's rows.
 final class GroupCommit: Sendable {
-    static let laneCount = 3
+    /// More lanes make smaller groups, and fewer leave processors idle while a commit is flushed.
+    static let laneCounts = 2...8
 
     private let lanes: [CommitLane]
     private let pool: ConnectionPool
@@ -18,7 +19,8 @@ final class GroupCommit: Sendable {
         announce: @escaping @Sendable ([Signal]) -> Void
     ) {
         self.pool = pool
-        lanes = (0..<min(Self.laneCount, max(1, configuration.maxConnections))).map { _ in
+        let wanted = min(max(BlockingThread.processors, Self.laneCounts.lowerBound), Self.laneCounts.upperBound)
+        lanes = (0..<max(1, min(wanted, configuration.maxConnections / 2))).map { _ in
             CommitLane(pool: pool, configuration: configuration, announce: announce)
         }
     }

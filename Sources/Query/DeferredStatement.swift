@@ -59,7 +59,7 @@ extension DeferredStatement {
                 case .list(let values) where !isMember:
                     kind.texts.append(UInt(values.count))
                     kind.values += values
-                case .text, .list, .lock, .jsonMember, .contains: return nil
+                case .text, .list, .lock, .jsonMember, .contains, .jsonElements: return nil
                 }
             }
         }

@@ -43,12 +43,38 @@ struct OperatorViewTests {
             let migrated = try await Self.lines(installation, "db", "migrate")
             try #require(
                 migrated == pending.map { "applied \($0)" } + ["schema is up to date at \(pending.last ?? "")"])
+            if engine == .sqlite { try await Self.requireCopy(of: installation, before: pending[0], rows: before) }
             try #require(try await Self.lines(installation, "db", "check") == ["OK   schema, file and rows"])
+            try await installation.run(["UPDATE managed_certificates SET expires_at = NULL WHERE id = 'mc-a'"])
+            let found = try await installation.certctl("db", "check")
+            try #require(found.status == 1 && found.output.contains("certificate-expiry  managed_certificates  mc-a"))
+            try #require(
+                try await Self.lines(installation, "db", "check", "--fix")
+                    == ["FIX  certificate-expiry  1 rows", "OK   schema, file and rows"])
             try #require(try await Self.lines(installation, "db", "migrate", "--dry-run") == ["-- nothing is pending"])
             let after = try await Self.lines(installation, "server", "--check-upgrade")
             try #require(after.contains("settings    valid") && after.contains("migrations  none is pending"))
             try await Self.requireRefusal(installation)
         }
+    }
+
+    /// The database as it was before the upgrade, for its owner alone; a second start makes no other.
+    private static func requireCopy(
+        of installation: Installation,
+        before version: String,
+        rows: [String: [Dump.Line]]
+    ) async throws {
+        let files = FileManager.default
+        let directory = installation.directory.path("backups")
+        try await installation.migrate()
+        try #require(try files.contentsOfDirectory(atPath: directory) == ["pre-\(version).db"])
+        let copy = "\(directory)/pre-\(version).db"
+        let attributes = try files.attributesOfItem(atPath: copy)
+        try #require(attributes[.posixPermissions] as? Int == 0o600)
+        let restored = try await Installation.make(.sqlite)
+        try files.copyItem(atPath: copy, toPath: restored.file)
+        try #require(try await restored.with { try await Dump.rows($0) } == rows)
+        try #require(try await restored.appliedVersions().count == 7)
     }
 
     /// What cannot be started is not called ready for an upgrade.

@@ -212,6 +212,30 @@ struct RefusalTests {
         }
     }
 
+    /// Once, the process died of the connections that it dropped when the start failed.
+    @Test("a start that fails while it is probed", arguments: Engine.underTest)
+    func probedRefusal(engine: Engine) async throws {
+        let name = "a start that fails under probes keeps its exit status"
+        guard engine == .postgres else {
+            return Proof.notApplicable(name, engine, because: "a file is there or not, nothing is waited for")
+        }
+        try await Proof.scenario(name, engine) {
+            let installation = try await Installation.make(engine)
+            let nowhere = "postgres://certctl@127.0.0.1:\(LoopbackPort.unused())/certctl"
+            for _ in 0..<3 {
+                let server = try installation.server(
+                    environment: ["CERTCTL_DATABASE_URL": nowhere, "CERTCTL_DATABASE_STARTUP_WAIT": "2s"])
+                let answers = try await eventually(within: .seconds(30)) {
+                    try await server.get("/ready").status == 503
+                }
+                try #require(answers, "\(server.process.transcript)")
+                let probes = try (0..<4).map { _ in try server.probe() }
+                try #require(try await server.waitForExit() == 69, "\(server.process.transcript)")
+                for probe in probes { await probe.killAtOnce() }
+            }
+        }
+    }
+
     @Test("a password that the first initialisation of the volume did not know", arguments: Engine.underTest)
     func wrongPassword(engine: Engine) async throws {
         let name = "wrong password: likely cause and remedy; the remedy works"

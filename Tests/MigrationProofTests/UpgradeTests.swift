@@ -70,7 +70,6 @@ struct UpgradeTests {
         try await Proof.scenario("db down without consent changes nothing", engine) {
             let installation = try await Installation.make(engine)
             try await installation.migrate()
-            let count = try Ladder.embedded(engine).migrations.count
             let refused = try await installation.certctl("db", "down", "1")
             try #require(refused.status == 2 && refused.errors.contains("--yes"), "\(refused.errors)")
             let count = try Ladder.count(engine)

@@ -7,7 +7,8 @@ import ServiceLifecycle
 struct TidyingService: Service, CustomStringConvertible {
     /// After it the agent has asked for work for the first time.
     static let firstDelay = Duration.seconds(5)
-    static let interval = Duration.minutes(10)
+    /// About as often as the agent calls, which maps again what a call needs.
+    static let interval = Duration.minutes(1)
 
     let session: AgentSession
 

@@ -104,9 +104,8 @@ struct FileContext: Sendable {
 /// The tables that hold millions of rows at the design point (domain §15).
 package enum LargeTables {
     package static let names: Set<String> = [
-        "managed_certificates", "certificate_versions", "certificate_target_mappings", "certificate_revocations",
-        "jobs",
-        "issuer_orders", "notification_events", "audit_events", "audit_leaves", "events", "discovered_certificates",
-        "endpoint_health_history",
+        "managed_certificates", "certificate_names", "certificate_versions", "certificate_target_mappings",
+        "certificate_revocations", "jobs", "issuer_orders", "notification_events", "audit_events", "audit_leaves",
+        "events", "discovered_certificates", "endpoint_health_history",
     ]
 }

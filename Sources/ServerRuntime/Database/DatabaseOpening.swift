@@ -168,7 +168,7 @@ struct DatabaseOpening: Sendable {
         do {
             let runner = MigrationRunner(
                 database: database, ladder: try ladder(for: database.engine), binaryVersion: Version.number, time: time,
-                log: log
+                log: log, prepare: preparation
             ) { event in
                 if case .finished(let status) = event { figures.record(status) }
                 observe(event)
@@ -186,6 +186,11 @@ struct DatabaseOpening: Sendable {
         } catch let error as DatabaseError {
             throw Self.failure(error, of: "the database")
         }
+    }
+
+    private var preparation: @Sendable (MigrationStatus, any MigrationConnection) -> Void {
+        guard case .sqlite(let path) = configuration.location else { return { _, _ in } }
+        return UpgradeCopy(file: path, fileSystem: fileSystem, log: log).make
     }
 
     /// The embedded migrations, or those of the directory that `CERTCTL_DATABASE_MIGRATIONS_PATH` names.

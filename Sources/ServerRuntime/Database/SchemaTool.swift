@@ -104,6 +104,14 @@ package struct SchemaTool: Sendable {
         return findings + rows.map { "\($0.check)  \($0.table)  \($0.row): \($0.what). \($0.remedy)" }
     }
 
+    /// Repairs rows that other rows tell how, in one transaction; a line for each kind. The schema has to be the newest.
+    package func repair() async throws -> [String] {
+        guard try await ledger().pending.isEmpty else { return [] }
+        return try await open.database.write { try SemanticChecks.repair(in: $0) }.map {
+            "\($0.check)  \($0.rows) rows"
+        }
+    }
+
     package func close() async { await open.database.close() }
 
     func ledger() async throws -> MigrationStatus { try await runner().status() }

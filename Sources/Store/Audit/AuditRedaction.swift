@@ -37,6 +37,20 @@ enum AuditRedaction {
     }
 
     private static func looksLikeCredential(_ text: String) -> Bool {
-        text.contains("PRIVATE KEY-----") || text.hasPrefix("ctk_") || text.contains(" ctk_")
+        text.hasPrefix("ctk_") || holds(text, " ctk_") || holds(text, "PRIVATE KEY-----")
+    }
+
+    /// Octet by octet: searching text by characters took a fortieth of an issuance.
+    private static func holds(_ text: String, _ needle: StaticString) -> Bool {
+        var text = text
+        return text.withUTF8 { octets in
+            needle.withUTF8Buffer { needle in
+                guard let first = needle.first, octets.count >= needle.count else { return false }
+                for start in 0...(octets.count - needle.count) where octets[start] == first {
+                    if octets[start..<(start + needle.count)].elementsEqual(needle) { return true }
+                }
+                return false
+            }
+        }
     }
 }

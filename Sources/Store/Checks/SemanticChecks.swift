@@ -10,11 +10,13 @@ package struct SemanticFinding: Hashable, Sendable {
     package let what: String
     /// What an operator does about it.
     package let remedy: String
+    /// ``SemanticChecks/repair(in:)`` can put it right from what other rows say.
+    package let isRepairable: Bool
 }
 
 /// The checks behind `certctl db check` (operations §16.6), as far as their tables exist.
 ///
-/// They read every row of a table; none changes anything.
+/// They read every row of a table. Checks change nothing; repairs are apart.
 package enum SemanticChecks {
     /// More findings of one check than this are left out, and say so.
     package static let limit = 20
@@ -30,6 +32,17 @@ package enum SemanticChecks {
         return findings
     }
 
+    /// Puts right what follows from other rows without a decision; how many rows each check changed.
+    package static func repair(in transaction: any Transaction) throws(DatabaseError) -> [(check: String, rows: Int)] {
+        var repaired: [(check: String, rows: Int)] = []
+        for check in all(at: transaction) {
+            guard let repair = check.repair else { continue }
+            let rows = try transaction.execute("\(fragment: repair) WHERE id IN (\(fragment: check.rows))")
+            if rows > 0 { repaired.append((check.name, rows)) }
+        }
+        return repaired
+    }
+
     private struct Check {
         let name: String
         let table: String
@@ -37,9 +50,12 @@ package enum SemanticChecks {
         let remedy: String
         /// Selects `row_id` of what is wrong.
         let rows: SQL
+        /// An UPDATE without its WHERE, for checks whose `row_id` is the `id` of a row.
+        var repair: SQL?
 
         func finding(_ row: String) -> SemanticFinding {
-            SemanticFinding(check: name, table: table, row: row, what: what, remedy: remedy)
+            SemanticFinding(
+                check: name, table: table, row: row, what: what, remedy: remedy, isRepairable: repair != nil)
         }
     }
 
@@ -88,6 +104,10 @@ package enum SemanticChecks {
 
     // MARK: - Rules of the domain
 
+    /// Each key slot of a certificate has a current version.
+    private static let firstEnd: SQL =
+        "SELECT MIN(o.not_after) FROM certificate_versions o WHERE o.superseded_at IS NULL"
+
     private static let certificates = [
         Check(
             name: "certificate-without-version", table: "managed_certificates",
@@ -100,11 +120,26 @@ package enum SemanticChecks {
         ),
         Check(
             name: "certificate-expiry", table: "managed_certificates",
-            what: "does not expire when its current version does", remedy: "Renew it: certctl certs renew ID.",
+            what: "does not expire with the first of its current versions", remedy: "Run certctl db check --fix.",
+            rows: """
+                SELECT c.id AS row_id FROM managed_certificates c
+                WHERE c.current_version_id IS NOT NULL AND (
+                    c.expires_at IS NULL OR c.expires_at <> (\(fragment: firstEnd) AND o.certificate_id = c.id)
+                )
+                """,
+            repair: """
+                UPDATE managed_certificates SET row_version = row_version + 1,
+                    expires_at = (\(fragment: firstEnd) AND o.certificate_id = managed_certificates.id)
+                """
+        ),
+        Check(
+            name: "certificate-version", table: "managed_certificates",
+            what: "has a current version of another certificate, or one that was replaced",
+            remedy: "Renew it: certctl certs renew ID.",
             rows: """
                 SELECT c.id AS row_id FROM managed_certificates c
                 JOIN certificate_versions v ON v.id = c.current_version_id
-                WHERE c.expires_at IS NULL OR c.expires_at <> v.not_after OR v.certificate_id <> c.id
+                WHERE v.certificate_id <> c.id OR v.superseded_at IS NOT NULL
                 """
         ),
         Check(
@@ -140,7 +175,7 @@ package enum SemanticChecks {
         Check(
             name: "certificate-names", table: "managed_certificates",
             what: "is not found by each of its names, or by one that it has no more",
-            remedy: "Run UPDATE managed_certificates SET sans = sans WHERE id = 'ID'.",
+            remedy: "Run certctl db check --fix.",
             rows: """
                 SELECT c.id AS row_id FROM managed_certificates c
                 WHERE EXISTS (
@@ -154,7 +189,9 @@ package enum SemanticChecks {
                         )
                     )
                 )
-                """
+                """,
+            // The trigger does the rest.
+            repair: "UPDATE managed_certificates SET sans = sans"
         )
     ]
 

@@ -33,8 +33,10 @@ package struct MigrationRunner: Sendable {
     private let patience: Patience
     private let time: TimeSource
     private let log: Logger
+    private let prepare: @Sendable (MigrationStatus, any MigrationConnection) -> Void
     private let observe: @Sendable (MigrationEvent) -> Void
 
+    /// - `prepare`: Called under the lock, when something is pending, before any of it is applied.
     package init(
         database: any MigratableDatabase,
         ladder: MigrationLadder,
@@ -42,6 +44,7 @@ package struct MigrationRunner: Sendable {
         patience: Patience = Patience(),
         time: TimeSource,
         log: Logger,
+        prepare: @escaping @Sendable (MigrationStatus, any MigrationConnection) -> Void = { _, _ in },
         observe: @escaping @Sendable (MigrationEvent) -> Void = { _ in }
     ) {
         self.database = database
@@ -50,6 +53,7 @@ package struct MigrationRunner: Sendable {
         self.patience = patience
         self.time = time
         self.log = log
+        self.prepare = prepare
         self.observe = observe
     }
 
@@ -113,6 +117,7 @@ package struct MigrationRunner: Sendable {
         // Another process may have finished while this one waited for the lock.
         let status = MigrationStatus(ladder: ladder, ledger: try MigrationLedger.read(over: connection))
         try status.verify(binaryVersion: binaryVersion)
+        if !status.pending.isEmpty { prepare(status, connection) }
         var applied: [String] = []
         for (index, migration) in status.pending.enumerated() {
             observe(.applying(version: migration.version, position: index + 1, count: status.pending.count))

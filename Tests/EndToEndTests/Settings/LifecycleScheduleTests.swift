@@ -63,7 +63,7 @@ struct LifecycleScheduleTests {
         ])
         try await server.becomeAdministrator()
         try await Inventory.create(on: server, maximumLifetime: 4)
-        let haveRun = try await eventually { try await Self.loops(server).count == 7 }
+        let haveRun = try await eventually { try await Self.loops(server).count >= 8 }
         let before = try await Self.loops(server)
         #expect(haveRun, "\(before)")
 

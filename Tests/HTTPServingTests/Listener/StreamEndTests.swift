@@ -22,16 +22,16 @@ struct StreamEndTests {
 
     @Test(
         "a fast honest client keeps its connection: it has nothing to reset, because the last frame says that it is one",
-        arguments: [["/api/v1/echo/[1-400]"], ["-I", "/health?[1-400]"], ["-X", "OPTIONS", "/health?[1-400]"]])
+        arguments: [["/api/v1/echo/[1-240]"], ["-I", "/health?[1-240]"], ["-X", "OPTIONS", "/health?[1-240]"]])
     func manyRequests(request: [String]) async throws {
         try await Stage.run { stage in
             let path = try #require(request.last)
             let result = try await Command.run(
                 "/usr/bin/curl",
-                ["-sSk", "-m", "30", "--http2", "-o", "/dev/null", "-w", "%{http_code} %{num_connects}\n"]
-                    + request.dropLast() + ["https://localhost:\(stage.port)\(path)"])
+                ["-sSk", "--http2", "-o", "/dev/null", "-w", "%{http_code} %{num_connects}\n"]
+                    + request.dropLast() + ["https://localhost:\(stage.port)\(path)"], within: 90)
             let lines = result.output.split(separator: "\n")
-            #expect(result.exitCode == 0 && lines.count == 400, "\(result.errors)")
+            #expect(result.exitCode == 0 && lines.count == 240, "\(result.errors)")
             #expect(lines.filter { $0.hasSuffix(" 1") }.count == 1, "one connection for all")
             #expect(lines.allSatisfy { $0.hasPrefix("20") })
         }

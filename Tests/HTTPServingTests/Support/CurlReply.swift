@@ -57,10 +57,13 @@ enum Command {
         var output: String { String(decoding: octets, as: UTF8.self) }
     }
 
-    static func run(_ path: String, _ arguments: [String], input: [Chunk] = []) async throws -> Result {
+    /// Runs a program to its end, which comes by force after `limit` seconds.
+    static func run(
+        _ path: String, _ arguments: [String], input: [Chunk] = [], within limit: Double = 12
+    ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
-                continuation.resume(with: Swift.Result { try runBlocking(path, arguments, input) })
+                continuation.resume(with: Swift.Result { try runBlocking(path, arguments, input, limit) })
             }
         }
     }
@@ -77,7 +80,9 @@ enum Command {
         init(octets: [UInt8]) { self.octets = octets }
     }
 
-    private static func runBlocking(_ path: String, _ arguments: [String], _ input: [Chunk]) throws -> Result {
+    private static func runBlocking(
+        _ path: String, _ arguments: [String], _ input: [Chunk], _ limit: Double
+    ) throws -> Result {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
@@ -89,7 +94,7 @@ enum Command {
         let pid = process.processIdentifier
         let watchdog = Thread {
             // Children inherit blocked signals, so only this one is sure to end them.
-            Thread.sleep(forTimeInterval: 12)
+            Thread.sleep(forTimeInterval: limit)
             if !Thread.current.isCancelled { kill(pid, SIGKILL) }
         }
         watchdog.start()

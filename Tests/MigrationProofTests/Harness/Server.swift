@@ -78,6 +78,15 @@ final class Server: Sendable {
         return try #require(made.text("key_value"))
     }
 
+    /// Asks for `/ready` again and again over one connection, until it is stopped.
+    func probe() throws -> ChildProgram {
+        try ChildProgram(
+            "/usr/bin/curl",
+            ["--silent", "--insecure", "--output", "/dev/null", "https://127.0.0.1:\(port)/ready?[1-1000000]"],
+            logs: directory.url
+        )
+    }
+
     func setupToken() throws -> String {
         try String(contentsOfFile: dataDirectory + "/setup-token", encoding: .utf8)
             .trimmingCharacters(in: .whitespacesAndNewlines)

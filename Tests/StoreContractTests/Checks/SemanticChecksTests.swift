@@ -16,6 +16,12 @@ struct SemanticChecksTests {
             "certificate-expiry", "mc-1",
             ["UPDATE managed_certificates SET expires_at = (SELECT not_before FROM certificate_versions)"]
         ),
+        (
+            "certificate-version", "mc-1",
+            [
+                "UPDATE certificate_versions SET superseded_at = created_at"
+            ]
+        ),
         ("revocation-state", "mc-1", ["UPDATE managed_certificates SET status = 'Revoked'"]),
         (
             "audit-gap", "after 0",
@@ -79,6 +85,37 @@ struct SemanticChecksTests {
                 #expect(findings.first?.row == damage.row)
                 #expect(findings.first?.remedy.isEmpty == false)
             }
+        }
+    }
+
+    @Test("a certificate on two hosts ends with the first of them, and a repair says so", arguments: Engine.available)
+    func twoSlots(engine: Engine) async throws {
+        func checks(_ database: any Database) async throws -> [String] {
+            try await database.read { try SemanticChecks.findings(in: $0) }.map { "\($0.check) \($0.isRepairable)" }
+        }
+        func repair(_ database: any Database) async throws -> [Int] {
+            try await database.write { try SemanticChecks.repair(in: $0).map(\.rows) }
+        }
+        try await TestDatabase.with(engine) { database in
+            try await Self.fill(database)
+            let seed = try await database.seed()
+            try await database.write { tx in
+                try tx.execute("UPDATE issuers SET encrypted_config = \([UInt8](arrayLiteral: 4, 1))")
+                try tx.execute("UPDATE deployment_targets SET encrypted_config = \([UInt8](arrayLiteral: 4, 1))")
+                let later = seed.version(
+                    of: CertificateID(stored: "mc-1"), agent: seed.agent, notAfter: tx.now + .days(80))
+                try VersionStore().insert(later, in: tx)
+                try tx.execute("UPDATE managed_certificates SET current_version_id = \(later.id)")
+            }
+            #expect(try await checks(database) == [])
+            #expect(try await repair(database) == [])
+            try await database.write { tx in
+                _ = try tx.execute(
+                    "UPDATE managed_certificates SET expires_at = (SELECT MAX(not_after) FROM certificate_versions)")
+            }
+            #expect(try await checks(database) == ["certificate-expiry true"])
+            #expect(try await repair(database) == [1])
+            #expect(try await checks(database) == [])
         }
     }
 

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS tenants (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT tenants_pkey PRIMARY KEY (id),
     CONSTRAINT tenants_name_key UNIQUE (name),
-    CONSTRAINT tenants_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT tenants_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT tenants_name_length CHECK (length(name) BETWEEN 1 AND 255)
 );
 
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS roles (
     CONSTRAINT roles_pkey PRIMARY KEY (id),
     CONSTRAINT roles_tenant_id_name_key UNIQUE (tenant_id, name),
     CONSTRAINT roles_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
-    CONSTRAINT roles_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT roles_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT roles_name_length CHECK (length(name) BETWEEN 1 AND 255)
 );
 
@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS permissions (
     namespace TEXT NOT NULL,
     CONSTRAINT permissions_pkey PRIMARY KEY (id),
     CONSTRAINT permissions_name_key UNIQUE (name),
-    CONSTRAINT permissions_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$')
+    CONSTRAINT permissions_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$')
 );
 
 CREATE TABLE IF NOT EXISTS role_permissions (
@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS role_permissions (
     CONSTRAINT role_permissions_scope_type_enum CHECK (scope_type IN ('global', 'profile', 'issuer')),
     CONSTRAINT role_permissions_scope_shape CHECK ((scope_type = 'global') = (scope_id IS NULL)),
     CONSTRAINT role_permissions_scope_id_form
-        CHECK (scope_id IS NULL OR (scope_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'))
+        CHECK (scope_id IS NULL OR (length(scope_id) <= 128 AND scope_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'))
 );
 CREATE INDEX IF NOT EXISTS role_permissions_permission_id_idx ON role_permissions (permission_id);
 
@@ -68,7 +68,7 @@ CREATE TABLE IF NOT EXISTS actor_roles (
     CONSTRAINT actor_roles_actor_role_key UNIQUE (actor_id, actor_type, role_id, tenant_id),
     CONSTRAINT actor_roles_role_fkey FOREIGN KEY (role_id) REFERENCES roles (id) ON DELETE RESTRICT,
     CONSTRAINT actor_roles_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
-    CONSTRAINT actor_roles_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT actor_roles_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT actor_roles_actor_length CHECK (length(actor_id) BETWEEN 1 AND 255),
     CONSTRAINT actor_roles_actor_type_enum
         CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
@@ -102,9 +102,9 @@ CREATE TABLE IF NOT EXISTS api_keys (
     CONSTRAINT api_keys_key_hash_key UNIQUE (key_hash),
     CONSTRAINT api_keys_token_id_key UNIQUE (token_id),
     CONSTRAINT api_keys_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
-    CONSTRAINT api_keys_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
-    CONSTRAINT api_keys_name_form CHECK (name ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
-    CONSTRAINT api_keys_key_hash_form CHECK (key_hash ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT api_keys_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
+    CONSTRAINT api_keys_name_form CHECK (length(name) <= 128 AND name ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
+    CONSTRAINT api_keys_key_hash_form CHECK (length(key_hash) = 64 AND key_hash ~ '^[0-9a-f]*$'),
     CONSTRAINT api_keys_hash_alg_enum CHECK (hash_alg IN ('sha256', 'hmac-sha256-v1')),
     CONSTRAINT api_keys_previous_hash_alg_enum
         CHECK (previous_hash_alg IS NULL OR previous_hash_alg IN ('sha256', 'hmac-sha256-v1')),

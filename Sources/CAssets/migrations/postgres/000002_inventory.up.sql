@@ -9,7 +9,7 @@ CREATE TABLE IF NOT EXISTS teams (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT teams_pkey PRIMARY KEY (id),
     CONSTRAINT teams_name_key UNIQUE (name),
-    CONSTRAINT teams_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT teams_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT teams_name_length CHECK (length(name) BETWEEN 1 AND 255)
 );
 CREATE INDEX IF NOT EXISTS teams_created_at_idx ON teams (created_at DESC, id DESC);
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS owners (
     CONSTRAINT owners_pkey PRIMARY KEY (id),
     CONSTRAINT owners_name_key UNIQUE (name),
     CONSTRAINT owners_team_fkey FOREIGN KEY (team_id) REFERENCES teams (id) ON DELETE RESTRICT,
-    CONSTRAINT owners_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT owners_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT owners_name_length CHECK (length(name) BETWEEN 1 AND 255),
     CONSTRAINT owners_email_length CHECK (length(email) <= 255)
 );
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS certificate_profiles (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT certificate_profiles_pkey PRIMARY KEY (id),
     CONSTRAINT certificate_profiles_name_key UNIQUE (name),
-    CONSTRAINT certificate_profiles_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT certificate_profiles_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT certificate_profiles_name_length CHECK (length(name) BETWEEN 1 AND 255),
     CONSTRAINT certificate_profiles_max_ttl_range CHECK (max_ttl_seconds >= 0),
     CONSTRAINT certificate_profiles_spiffe_length CHECK (length(spiffe_uri_pattern) <= 512),
@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS renewal_policies (
     CONSTRAINT renewal_policies_name_key UNIQUE (name),
     CONSTRAINT renewal_policies_profile_fkey
         FOREIGN KEY (certificate_profile_id) REFERENCES certificate_profiles (id) ON DELETE SET NULL,
-    CONSTRAINT renewal_policies_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT renewal_policies_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT renewal_policies_name_length CHECK (length(name) BETWEEN 1 AND 255),
     CONSTRAINT renewal_policies_window_range CHECK (renewal_window_days BETWEEN 1 AND 365),
     CONSTRAINT renewal_policies_retries_range CHECK (max_retries BETWEEN 0 AND 10),
@@ -110,7 +110,7 @@ CREATE TABLE IF NOT EXISTS issuers (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT issuers_pkey PRIMARY KEY (id),
     CONSTRAINT issuers_name_key UNIQUE (name),
-    CONSTRAINT issuers_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT issuers_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT issuers_name_length CHECK (length(name) BETWEEN 1 AND 255),
     CONSTRAINT issuers_type_enum CHECK (type IN (
         'ACME', 'GenericCA', 'StepCA', 'OpenSSL', 'VaultPKI', 'DigiCert', 'Sectigo', 'GoogleCAS', 'AWSACMPCA',
@@ -133,10 +133,10 @@ CREATE TABLE IF NOT EXISTS ca_keys (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT ca_keys_pkey PRIMARY KEY (id),
     CONSTRAINT ca_keys_spki_sha256_key UNIQUE (spki_sha256),
-    CONSTRAINT ca_keys_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT ca_keys_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT ca_keys_algorithm_enum
         CHECK (algorithm IN ('ECDSA-P256', 'ECDSA-P384', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'Ed25519')),
-    CONSTRAINT ca_keys_spki_form CHECK (spki_sha256 ~ '^[0-9a-f]{64}$')
+    CONSTRAINT ca_keys_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 ~ '^[0-9a-f]*$')
 );
 
 CREATE TABLE IF NOT EXISTS issuer_ca (
@@ -174,7 +174,7 @@ CREATE TABLE IF NOT EXISTS agents (
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT agents_pkey PRIMARY KEY (id),
-    CONSTRAINT agents_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT agents_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT agents_name_length CHECK (length(name) BETWEEN 1 AND 255),
     CONSTRAINT agents_hostname_length CHECK (length(hostname) BETWEEN 1 AND 255),
     CONSTRAINT agents_status_enum CHECK (status IN ('Online', 'Offline', 'Degraded')),
@@ -216,9 +216,9 @@ CREATE TABLE IF NOT EXISTS agent_enrollment_tokens (
     row_version BIGINT NOT NULL DEFAULT 1,
     CONSTRAINT agent_enrollment_tokens_pkey PRIMARY KEY (id),
     CONSTRAINT agent_enrollment_tokens_token_hash_key UNIQUE (token_hash),
-    CONSTRAINT agent_enrollment_tokens_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT agent_enrollment_tokens_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT agent_enrollment_tokens_agent_id_form
-        CHECK (agent_id IS NULL OR (agent_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$')),
+        CHECK (agent_id IS NULL OR (length(agent_id) <= 128 AND agent_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$')),
     CONSTRAINT agent_enrollment_tokens_uses_range CHECK (max_uses >= 1 AND uses BETWEEN 0 AND max_uses),
     CONSTRAINT agent_enrollment_tokens_expiry CHECK (expires_at > created_at),
     CONSTRAINT agent_enrollment_tokens_actor_type_enum
@@ -245,7 +245,7 @@ CREATE TABLE IF NOT EXISTS deployment_targets (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT deployment_targets_pkey PRIMARY KEY (id),
     CONSTRAINT deployment_targets_agent_fkey FOREIGN KEY (agent_id) REFERENCES agents (id) ON DELETE RESTRICT,
-    CONSTRAINT deployment_targets_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT deployment_targets_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT deployment_targets_name_length CHECK (length(name) BETWEEN 1 AND 255),
     CONSTRAINT deployment_targets_type_enum CHECK (type IN (
         'NGINX', 'Apache', 'HAProxy', 'F5', 'IIS', 'Traefik', 'Caddy', 'Envoy', 'Postfix', 'Dovecot', 'SSH',
@@ -301,7 +301,7 @@ CREATE TABLE IF NOT EXISTS managed_certificates (
         FOREIGN KEY (renewal_policy_id) REFERENCES renewal_policies (id) ON DELETE RESTRICT,
     CONSTRAINT managed_certificates_profile_fkey
         FOREIGN KEY (certificate_profile_id) REFERENCES certificate_profiles (id) ON DELETE RESTRICT,
-    CONSTRAINT managed_certificates_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT managed_certificates_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT managed_certificates_name_length CHECK (length(name) BETWEEN 1 AND 255),
     CONSTRAINT managed_certificates_common_name_length CHECK (length(common_name) BETWEEN 1 AND 253),
     CONSTRAINT managed_certificates_environment_length CHECK (length(environment) <= 50),
@@ -382,10 +382,11 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
         FOREIGN KEY (certificate_id) REFERENCES managed_certificates (id) ON DELETE CASCADE,
     CONSTRAINT certificate_versions_issuer_fkey FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE RESTRICT,
     CONSTRAINT certificate_versions_agent_fkey FOREIGN KEY (agent_id) REFERENCES agents (id) ON DELETE RESTRICT,
-    CONSTRAINT certificate_versions_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT certificate_versions_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT certificate_versions_serial_form CHECK (serial_number ~ '^(0|[1-9a-f][0-9a-f]*)$'),
-    CONSTRAINT certificate_versions_fingerprint_form CHECK (fingerprint_sha256 ~ '^[0-9a-f]{64}$'),
-    CONSTRAINT certificate_versions_spki_form CHECK (spki_sha256 ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT certificate_versions_fingerprint_form
+        CHECK (length(fingerprint_sha256) = 64 AND fingerprint_sha256 ~ '^[0-9a-f]*$'),
+    CONSTRAINT certificate_versions_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT certificate_versions_validity CHECK (not_before < not_after),
     CONSTRAINT certificate_versions_key_algorithm_enum CHECK (key_algorithm IN ('RSA', 'ECDSA', 'Ed25519')),
     CONSTRAINT certificate_versions_key_origin_enum CHECK (key_origin IN ('agent', 'server', 'external')),

@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     CONSTRAINT jobs_agent_fkey FOREIGN KEY (agent_id) REFERENCES agents (id) ON DELETE SET NULL,
     CONSTRAINT jobs_version_fkey
         FOREIGN KEY (certificate_version_id) REFERENCES certificate_versions (id) ON DELETE SET NULL,
-    CONSTRAINT jobs_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT jobs_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT jobs_type_enum CHECK (type IN ('Issuance', 'Renewal', 'Deployment', 'Validation')),
     CONSTRAINT jobs_status_enum CHECK (status IN (
         'Pending', 'AwaitingCSR', 'AwaitingApproval', 'Running', 'Completed', 'Failed', 'Cancelled'
@@ -109,7 +109,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     CONSTRAINT issuer_orders_issuer_fkey FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE RESTRICT,
     CONSTRAINT issuer_orders_certificate_fkey
         FOREIGN KEY (certificate_id) REFERENCES managed_certificates (id) ON DELETE SET NULL,
-    CONSTRAINT issuer_orders_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT issuer_orders_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT issuer_orders_kind_enum CHECK (kind IN ('issue', 'renew', 'revoke')),
     CONSTRAINT issuer_orders_state_enum
         CHECK (state IN ('submitting', 'pending', 'issued', 'failed', 'cancelled', 'expired', 'abandoned')),
@@ -117,7 +117,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
         'auth', 'network', 'other', 'timeout', 'validation', 'rate_limited', 'upstream_4xx', 'upstream_5xx'
     )),
     CONSTRAINT issuer_orders_serial_form CHECK (serial_number IS NULL OR (serial_number ~ '^(0|[1-9a-f][0-9a-f]*)$')),
-    CONSTRAINT issuer_orders_csr_digest_form CHECK (csr_sha256 ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT issuer_orders_csr_digest_form CHECK (length(csr_sha256) = 64 AND csr_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT issuer_orders_attempts_range CHECK (attempts >= 0)
 );
 CREATE INDEX IF NOT EXISTS issuer_orders_certificate_id_idx

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS audit_events (
     channel TEXT,
     tenant_id TEXT NOT NULL DEFAULT 't-default',
     CONSTRAINT audit_events_pkey PRIMARY KEY (id),
-    CONSTRAINT audit_events_id_form CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+    CONSTRAINT audit_events_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT audit_events_actor_length CHECK (length(actor) BETWEEN 1 AND 255),
     CONSTRAINT audit_events_actor_type_enum
         CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
         CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
     CONSTRAINT idempotency_keys_method_enum CHECK (method IN ('POST', 'PATCH')),
     CONSTRAINT idempotency_keys_key_length CHECK (length(key) BETWEEN 8 AND 255),
-    CONSTRAINT idempotency_keys_digest_form CHECK (request_digest ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT idempotency_keys_digest_form CHECK (length(request_digest) = 64 AND request_digest ~ '^[0-9a-f]*$'),
     CONSTRAINT idempotency_keys_state_enum CHECK (state IN ('running', 'done')),
     CONSTRAINT idempotency_keys_response_shape CHECK (
         (state = 'done') = (response_status IS NOT NULL)
@@ -79,5 +79,6 @@ CREATE TABLE IF NOT EXISTS control_plane_tls (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT control_plane_tls_pkey PRIMARY KEY (id),
     CONSTRAINT control_plane_tls_single CHECK (id = 1),
-    CONSTRAINT control_plane_tls_fingerprint_form CHECK (fingerprint_sha256 ~ '^[0-9a-f]{64}$')
+    CONSTRAINT control_plane_tls_fingerprint_form
+        CHECK (length(fingerprint_sha256) = 64 AND fingerprint_sha256 ~ '^[0-9a-f]*$')
 );

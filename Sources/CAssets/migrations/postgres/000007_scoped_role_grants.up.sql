@@ -36,7 +36,9 @@ BEGIN
         SELECT 1 FROM pg_constraint WHERE conname = 'actor_roles_scope_id_form' AND conrelid = 'actor_roles'::regclass
     ) THEN
         ALTER TABLE actor_roles ADD CONSTRAINT actor_roles_scope_id_form
-            CHECK (scope_id IS NULL OR (scope_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$')) NOT VALID;
+            CHECK (
+                scope_id IS NULL OR (length(scope_id) <= 128 AND scope_id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$')
+            ) NOT VALID;
     END IF;
 END
 $$;

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS issuance_approval_requests (
     CONSTRAINT issuance_approval_requests_profile_fkey
         FOREIGN KEY (profile_id) REFERENCES certificate_profiles (id) ON DELETE RESTRICT,
     CONSTRAINT issuance_approval_requests_id_form
-        CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
+        CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT issuance_approval_requests_requester_length CHECK (length(requested_by) BETWEEN 1 AND 255),
     CONSTRAINT issuance_approval_requests_state_enum
         CHECK (state IN ('pending', 'approved', 'rejected', 'expired')),
