@@ -11,21 +11,18 @@ extension ServerSettings {
         "audit.chain_verify_interval",
         .duration.within(.seconds(1) ... .days(365)),
         fallback: .hours(6),
-        reload: .hot,
         help: "How often the audit log is verified: what is new each time, everything once a week."
     )
     package static let auditCheckpointInterval = Setting<Duration>(
         "audit.checkpoint_interval",
         .duration.within(.seconds(1) ... .hours(1)),
         fallback: .seconds(60),
-        reload: .hot,
         help: "Longest time that sealed audit events wait for a signed checkpoint."
     )
     package static let auditRetention = Setting<Duration>(
         "audit.retention",
         .duration.within(.zero ... .days(36_500)),
         fallback: .zero,
-        reload: .hot,
         help: "Age at which audit events move from the database to an archive file; their hashes stay. 0 means never."
     )
     package static let auditArchiveDirectory = Setting<String?>(

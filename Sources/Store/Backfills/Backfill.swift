@@ -46,7 +46,7 @@ package struct Backfill: Sendable {
     }
 
     /// Every backfill of this release, in the order in which they run.
-    package static let all = [certificateNames]
+    package static let all = [certificateNames, auditIntake]
 }
 
 extension Backfill {
@@ -71,6 +71,29 @@ extension Backfill {
             WHERE c.id > \(key) AND c.id <= \(last)
                 AND NOT EXISTS (SELECT 1 FROM certificate_names n WHERE n.certificate_id = c.id)
             ON CONFLICT DO NOTHING
+            """
+        )
+        return Batch(rows: rows.count, last: last)
+    }
+
+    /// The queue of the audit log: the events of before it, which the sequencer then seals like any other.
+    static let auditIntake = Backfill(
+        name: "audit_intake",
+        migration: "000014_audit_log",
+        summary: "the audit events of before the sealed log",
+        table: "audit_events"
+    ) { key, limit, tx in
+        let rows = try tx.rows("SELECT id FROM audit_events WHERE id > \(key) ORDER BY id LIMIT \(limit)")
+        guard let last = try rows.last?.text("id") else { return Batch(rows: 0, last: nil) }
+        // One statement sees an event in the queue or sealed, never in neither.
+        try tx.execute(
+            """
+            INSERT INTO audit_intake (event_id)
+            SELECT e.id FROM audit_events e
+            WHERE e.id > \(key) AND e.id <= \(last)
+                AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.event_id = e.id)
+                AND NOT EXISTS (SELECT 1 FROM audit_intake i WHERE i.event_id = e.id)
+            ORDER BY e.timestamp, e.id
             """
         )
         return Batch(rows: rows.count, last: last)

@@ -39,7 +39,6 @@ CREATE TABLE IF NOT EXISTS audit_leaves (
     leaf_hash BYTEA NOT NULL,
     CONSTRAINT audit_leaves_pkey PRIMARY KEY (seq),
     CONSTRAINT audit_leaves_event_id_key UNIQUE (event_id),
-    CONSTRAINT audit_leaves_event_fkey FOREIGN KEY (event_id) REFERENCES audit_events (id) ON DELETE RESTRICT,
     CONSTRAINT audit_leaves_seq_range CHECK (seq >= 0),
     CONSTRAINT audit_leaves_hash_length CHECK (octet_length(leaf_hash) = 32)
 );

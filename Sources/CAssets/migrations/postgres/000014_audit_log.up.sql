@@ -2,18 +2,12 @@
 -- checkpoints, archives, verifications, and the cursors of exports.
 
 -- Every committed event waits here until the sequencer has given it its place. Filled by the database, so that no
--- event can be written past it.
+-- event can be written past it; a backfill brings the events that were there before.
 CREATE TABLE IF NOT EXISTS audit_intake (
     position BIGINT GENERATED ALWAYS AS IDENTITY,
     event_id TEXT NOT NULL,
     CONSTRAINT audit_intake_pkey PRIMARY KEY (position)
 );
-
-INSERT INTO audit_intake (event_id)
-    SELECT e.id FROM audit_events e
-    WHERE NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.event_id = e.id)
-        AND NOT EXISTS (SELECT 1 FROM audit_intake i WHERE i.event_id = e.id)
-    ORDER BY e.timestamp, e.id;
 
 CREATE OR REPLACE FUNCTION audit_take_in() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -25,8 +19,6 @@ DROP TRIGGER IF EXISTS audit_events_intake ON audit_events;
 CREATE TRIGGER audit_events_intake AFTER INSERT ON audit_events
     FOR EACH ROW EXECUTE FUNCTION audit_take_in();
 
--- Leaves outlive their events, which retention may archive.
-ALTER TABLE audit_leaves DROP CONSTRAINT IF EXISTS audit_leaves_event_fkey;
 ALTER TABLE audit_leaves ADD COLUMN IF NOT EXISTS row_hash BYTEA NOT NULL;
 DO $$
 BEGIN

@@ -2,17 +2,11 @@
 -- checkpoints, archives, verifications, and the cursors of exports.
 
 -- Every committed event waits here until the sequencer has given it its place. Filled by the database, so that no
--- event can be written past it.
+-- event can be written past it; a backfill brings the events that were there before.
 CREATE TABLE IF NOT EXISTS audit_intake (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     event_id TEXT NOT NULL
 ) STRICT;
-
-INSERT INTO audit_intake (event_id)
-    SELECT e.id FROM audit_events e
-    WHERE NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.event_id = e.id)
-        AND NOT EXISTS (SELECT 1 FROM audit_intake i WHERE i.event_id = e.id)
-    ORDER BY e.timestamp, e.id;
 
 DROP TRIGGER IF EXISTS audit_events_intake;
 CREATE TRIGGER audit_events_intake AFTER INSERT ON audit_events
@@ -20,7 +14,7 @@ BEGIN
     INSERT INTO audit_intake (event_id) VALUES (NEW.id);
 END;
 
--- Leaves outlive their events, which retention may archive: the table loses its foreign key. It was never filled.
+-- It was never filled, so that it is made anew.
 -- certctl:unless-column audit_leaves.row_hash
 DROP TABLE audit_leaves;
 CREATE TABLE IF NOT EXISTS audit_leaves (
