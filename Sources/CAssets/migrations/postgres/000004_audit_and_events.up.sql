@@ -37,10 +37,12 @@ CREATE TABLE IF NOT EXISTS audit_leaves (
     seq BIGINT NOT NULL,
     event_id TEXT NOT NULL,
     leaf_hash BYTEA NOT NULL,
+    row_hash BYTEA NOT NULL,
     CONSTRAINT audit_leaves_pkey PRIMARY KEY (seq),
     CONSTRAINT audit_leaves_event_id_key UNIQUE (event_id),
     CONSTRAINT audit_leaves_seq_range CHECK (seq >= 0),
-    CONSTRAINT audit_leaves_hash_length CHECK (octet_length(leaf_hash) = 32)
+    CONSTRAINT audit_leaves_hash_length CHECK (octet_length(leaf_hash) = 32),
+    CONSTRAINT audit_leaves_row_hash_length CHECK (octet_length(row_hash) = 32)
 );
 
 CREATE OR REPLACE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

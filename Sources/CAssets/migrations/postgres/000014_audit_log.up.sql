@@ -19,18 +19,6 @@ DROP TRIGGER IF EXISTS audit_events_intake ON audit_events;
 CREATE TRIGGER audit_events_intake AFTER INSERT ON audit_events
     FOR EACH ROW EXECUTE FUNCTION audit_take_in();
 
-ALTER TABLE audit_leaves ADD COLUMN IF NOT EXISTS row_hash BYTEA NOT NULL;
-DO $$
-BEGIN
-    IF NOT EXISTS (
-        SELECT 1 FROM pg_constraint
-        WHERE conname = 'audit_leaves_row_hash_length' AND conrelid = 'audit_leaves'::regclass
-    ) THEN
-        ALTER TABLE audit_leaves ADD CONSTRAINT audit_leaves_row_hash_length CHECK (octet_length(row_hash) = 32);
-    END IF;
-END
-$$;
-
 CREATE TABLE IF NOT EXISTS audit_subtrees (
     level INTEGER NOT NULL,
     position BIGINT NOT NULL,

@@ -39,10 +39,12 @@ CREATE TABLE IF NOT EXISTS audit_leaves (
     seq INTEGER NOT NULL,
     event_id TEXT NOT NULL,
     leaf_hash BLOB NOT NULL,
+    row_hash BLOB NOT NULL,
     CONSTRAINT audit_leaves_pkey PRIMARY KEY (seq),
     CONSTRAINT audit_leaves_event_id_key UNIQUE (event_id),
     CONSTRAINT audit_leaves_seq_range CHECK (seq >= 0),
-    CONSTRAINT audit_leaves_hash_length CHECK (length(leaf_hash) = 32)
+    CONSTRAINT audit_leaves_hash_length CHECK (length(leaf_hash) = 32),
+    CONSTRAINT audit_leaves_row_hash_length CHECK (length(row_hash) = 32)
 ) STRICT;
 DROP TRIGGER IF EXISTS audit_events_no_update;
 CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events
@@ -74,7 +76,7 @@ END;
 -- INSERT OR REPLACE deletes without firing a delete trigger.
 DROP TRIGGER IF EXISTS audit_leaves_no_replace;
 CREATE TRIGGER audit_leaves_no_replace BEFORE INSERT ON audit_leaves
-WHEN EXISTS (SELECT 1 FROM audit_leaves WHERE seq = NEW.seq)
+WHEN EXISTS (SELECT 1 FROM audit_leaves WHERE seq = NEW.seq OR event_id = NEW.event_id)
 BEGIN
     SELECT RAISE(ABORT, 'the audit trail is append-only');
 END;

@@ -14,21 +14,6 @@ BEGIN
     INSERT INTO audit_intake (event_id) VALUES (NEW.id);
 END;
 
--- It was never filled, so that it is made anew.
--- certctl:unless-column audit_leaves.row_hash
-DROP TABLE audit_leaves;
-CREATE TABLE IF NOT EXISTS audit_leaves (
-    seq INTEGER NOT NULL,
-    event_id TEXT NOT NULL,
-    leaf_hash BLOB NOT NULL,
-    row_hash BLOB NOT NULL,
-    CONSTRAINT audit_leaves_pkey PRIMARY KEY (seq),
-    CONSTRAINT audit_leaves_event_id_key UNIQUE (event_id),
-    CONSTRAINT audit_leaves_seq_range CHECK (seq >= 0),
-    CONSTRAINT audit_leaves_hash_length CHECK (length(leaf_hash) = 32),
-    CONSTRAINT audit_leaves_row_hash_length CHECK (length(row_hash) = 32)
-) STRICT;
-
 CREATE TABLE IF NOT EXISTS audit_subtrees (
     level INTEGER NOT NULL,
     position INTEGER NOT NULL,
@@ -126,16 +111,6 @@ CREATE TRIGGER audit_intake_no_update BEFORE UPDATE ON audit_intake
 BEGIN
     SELECT RAISE(ABORT, 'the audit trail is append-only');
 END;
-DROP TRIGGER IF EXISTS audit_leaves_no_update;
-CREATE TRIGGER audit_leaves_no_update BEFORE UPDATE ON audit_leaves
-BEGIN
-    SELECT RAISE(ABORT, 'the audit trail is append-only');
-END;
-DROP TRIGGER IF EXISTS audit_leaves_no_delete;
-CREATE TRIGGER audit_leaves_no_delete BEFORE DELETE ON audit_leaves
-BEGIN
-    SELECT RAISE(ABORT, 'the audit trail is append-only');
-END;
 DROP TRIGGER IF EXISTS audit_subtrees_no_update;
 CREATE TRIGGER audit_subtrees_no_update BEFORE UPDATE ON audit_subtrees
 BEGIN
@@ -172,12 +147,6 @@ BEGIN
     SELECT RAISE(ABORT, 'the audit trail is append-only');
 END;
 -- INSERT OR REPLACE deletes without firing a delete trigger.
-DROP TRIGGER IF EXISTS audit_leaves_no_replace;
-CREATE TRIGGER audit_leaves_no_replace BEFORE INSERT ON audit_leaves
-WHEN EXISTS (SELECT 1 FROM audit_leaves WHERE seq = NEW.seq OR event_id = NEW.event_id)
-BEGIN
-    SELECT RAISE(ABORT, 'the audit trail is append-only');
-END;
 DROP TRIGGER IF EXISTS audit_subtrees_no_replace;
 CREATE TRIGGER audit_subtrees_no_replace BEFORE INSERT ON audit_subtrees
 WHEN EXISTS (SELECT 1 FROM audit_subtrees WHERE level = NEW.level AND position = NEW.position)
