@@ -235,8 +235,11 @@ struct ClockStepTests {
                 #expect(try await minutes(untilRun: 1) <= 1)
                 world.clock.advance(by: step)
                 let wait = try await minutes(untilRun: 2)
-                #expect(step > .zero ? wait <= 2 : wait <= 68, "\(wait) minutes")
-                #expect((53...70).contains(try await minutes(untilRun: 3)))
+                // An hour give or take; on a busy machine minutes pass while the loop is still writing. What a day that
+                // never was would do is far outside: a loop at rest for a day, or one that never rests.
+                #expect(step > .zero ? wait <= 15 : wait <= 80, "\(wait) minutes")
+                let next = try await minutes(untilRun: 3)
+                #expect((40...85).contains(next), "\(next) minutes")
                 group.cancelAll()
             }
         }
