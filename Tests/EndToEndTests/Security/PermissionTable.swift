@@ -72,7 +72,7 @@ enum PermissionTable {
         Row(route: "getScheduler", rule: .everywhere("scheduler.admin"), admitted: 200),
         Row(route: "listAuditEvents", rule: .everywhere("audit.read"), admitted: 200),
         Row(route: "getAuditEvent", rule: .everywhere("audit.read"), admitted: 404, path: ["audit-none"]),
-        Row(route: "exportAuditEvents", rule: .everywhere("audit.export"), admitted: 409),
+        Row(route: "exportAuditEvents", rule: .everywhere("audit.export"), admitted: 400),
         Row(route: "listAuditCheckpoints", rule: .everywhere("audit.read"), admitted: 200),
         Row(route: "getAuditProof", rule: .everywhere("audit.read"), admitted: 404, path: ["audit-none"]),
         Row(route: "getAuditConsistency", rule: .everywhere("audit.read"), admitted: 400),
