@@ -183,7 +183,7 @@ package final class Authenticator: Sendable {
         var credential = Credential(principal: principal, expiresAt: ends.min())
         credential.networks = AllowedNetworks(candidate.key.allowedNetworks)
         if let hash, candidate.hash.algorithm == .sha256, candidate.acceptedUntil == nil,
-            candidate.key.manager == .api
+            candidate.key.origin == .api
         {
             let better = KeyHash(hex: hash, algorithm: .hmacSHA256)
             credential.upgrade = (candidate.key.id, candidate.hash, better)

@@ -43,6 +43,9 @@ final class ConnectionPool: Sendable {
         keeper = try PoolKeeper()
     }
 
+    /// Whether work waits because every connection is busy.
+    var hasWaiting: Bool { state.withLock { $0.queue.count > 0 } }
+
     /// Hands the job to a thread, starting one if all are busy and the ceiling allows.
     func submit(_ job: any PoolJob) {
         enum Action { case refuse(DatabaseError), wake(WakePipe), start(Int), wait }

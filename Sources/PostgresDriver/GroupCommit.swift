@@ -51,6 +51,8 @@ final class CommitLane: Sendable {
 
     /// Bodies of one commit at most.
     static let largestBatch = 64
+    /// Time after which a lane that has more work lets others have the connection, should any wait for one.
+    static let turn = Duration.milliseconds(100)
 
     private struct State {
         var waiting: [Entry] = []
@@ -85,7 +87,7 @@ final class CommitLane: Sendable {
         }
         switch step {
         case .refuse(let error): job.fail(error)
-        case .start: pool.submit(LaneRun(lane: self, deadline: .now + configuration.checkoutWait))
+        case .start: takeTurn()
         case .wait: break
         }
     }
@@ -106,7 +108,10 @@ final class CommitLane: Sendable {
 
     func close() { state.withLock { $0.isClosed = true } }
 
+    private func takeTurn() { pool.submit(LaneRun(lane: self, deadline: .now + configuration.checkoutWait)) }
+
     fileprivate func drain(on worker: ConnectionWorker) {
+        let end = ContinuousClock.now + Self.turn
         while let batch = nextBatch() {
             let group = TransactionGroup(batch, worker: worker)
             group.run()
@@ -116,6 +121,7 @@ final class CommitLane: Sendable {
             // Each by itself, where it waits for locks, is retried and fails without the others.
             for job in group.unsettled { pool.submit(job) }
             worker.discardStale()
+            if pool.hasWaiting, ContinuousClock.now >= end { return takeTurn() }
         }
     }
 

@@ -171,7 +171,7 @@ package struct APIKeyFlow: Sendable {
         in tx: any Transaction
     ) throws -> APIKey {
         guard let stored = try keys.lock(name: name, in: tx) else { throw Self.unknown(name) }
-        guard stored.manager == .api else {
+        guard stored.origin == .api else {
             throw ServiceError(
                 .invalidState,
                 "\(name) is declared in the environment of the server; change CERTCTL_API_KEYS_NAMED there"

@@ -59,7 +59,7 @@ package struct DeclaredKeyFlow: Sendable {
 
     private func declare(_ declared: DeclaredAPIKey, in tx: any Transaction) throws {
         if let stored = try keys.lock(name: declared.name, in: tx) {
-            guard stored.manager == .env else {
+            guard stored.origin == .env else {
                 throw ServiceError(
                     .alreadyExists,
                     "CERTCTL_API_KEYS_NAMED declares \(declared.name), but a key of this name was made over the API; "
@@ -79,7 +79,7 @@ package struct DeclaredKeyFlow: Sendable {
                 hash: declared.hash,
                 isAdmin: declared.roleID == GrantStore.adminRole,
                 createdBy: "environment",
-                manager: .env
+                origin: .env
             ),
             in: tx
         )

@@ -126,7 +126,7 @@ extension APIKeyBody {
             $0.lastUsedAt = key.lastUsedAt
             $0.lastUsedIP = key.lastUsedAddress
             $0.roles = roles
-            $0.manager = key.manager.rawValue
+            $0.manager = key.origin.rawValue
             $0.isDisabled = key.disabledAt != nil
             $0.allowedNetworks = key.allowedNetworks
             $0.boundAgentID = key.boundAgent
@@ -147,7 +147,7 @@ extension KeyActorBody {
     }
 
     fileprivate mutating func show(_ key: APIKey, at now: Timestamp) {
-        manager = key.manager.rawValue
+        manager = key.origin.rawValue
         isDisabled = key.disabledAt != nil
         allowedNetworks = key.allowedNetworks
         let state = key.disabledAt != nil ? "disabled" : key.isUsable(at: now) ? "active" : "expired"

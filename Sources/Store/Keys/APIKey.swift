@@ -21,8 +21,8 @@ package struct KeyHash: Hashable, Sendable {
     }
 }
 
-/// Who decides about an API key.
-package enum KeyManager: String, Sendable, CaseIterable, Bindable {
+/// Where an API key was made, and therefore who decides about it.
+package enum APIKeyOrigin: String, Sendable, CaseIterable, Bindable {
     case api
     /// The environment of the server; the API changes nothing but its grants.
     case env
@@ -44,7 +44,7 @@ package struct APIKey: Hashable, Sendable {
     package let revokedAt: Timestamp?
     /// Switched off, which can be undone, as opposed to revoked.
     package let disabledAt: Timestamp?
-    package let manager: KeyManager
+    package let origin: APIKeyOrigin
     /// Networks that the key may be used from; empty for anywhere.
     package let allowedNetworks: [String]
     /// The agent that a shared key of an earlier fleet was first used for.
@@ -66,7 +66,7 @@ package struct APIKey: Hashable, Sendable {
         lastUsedAddress = try row.optionalText("last_used_ip")
         revokedAt = try row.optionalTime("revoked_at")
         disabledAt = try row.optionalTime("disabled_at")
-        manager = try row.value("managed_by")
+        origin = try row.value("managed_by")
         allowedNetworks = try row.texts("allowed_cidrs")
         boundAgent = try row.optionalID("bound_agent_id")
         previousTokenID = try row.optionalText("previous_token_id")
@@ -96,7 +96,7 @@ package struct NewAPIKey: Sendable {
     package let isAdmin: Bool
     package let createdBy: String
     package let expiresAt: Timestamp?
-    package let manager: KeyManager
+    package let origin: APIKeyOrigin
     package let allowedNetworks: [String]
 
     package init(
@@ -107,7 +107,7 @@ package struct NewAPIKey: Sendable {
         isAdmin: Bool = false,
         createdBy: String,
         expiresAt: Timestamp? = nil,
-        manager: KeyManager = .api,
+        origin: APIKeyOrigin = .api,
         allowedNetworks: [String] = []
     ) {
         self.id = id
@@ -117,7 +117,7 @@ package struct NewAPIKey: Sendable {
         self.isAdmin = isAdmin
         self.createdBy = createdBy
         self.expiresAt = expiresAt
-        self.manager = manager
+        self.origin = origin
         self.allowedNetworks = allowedNetworks
     }
 }

@@ -27,7 +27,7 @@ package struct KeyStore: Sendable {
                     managed_by, allowed_cidrs
                 ) VALUES (
                     \(new.id), \(new.name), \(new.tokenID), \(new.hash.hex), \(new.hash.algorithm), \(new.isAdmin),
-                    \(new.createdBy), \(tx.now), \(tx.now), \(new.expiresAt), \(new.manager),
+                    \(new.createdBy), \(tx.now), \(tx.now), \(new.expiresAt), \(new.origin),
                     \(JSONColumn.value(new.allowedNetworks))
                 ) RETURNING \(fragment: Self.columns)
                 """

@@ -42,7 +42,8 @@ final class AuditReceiver {
 
     var transcript: String { program.transcript }
 
-    func stop() async { await program.stop() }
+    /// It has nothing to finish, and inherits that SIGTERM waits.
+    func stop() async { await program.killAtOnce() }
 
     private static let source = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Fixtures/audit_receiver.py")

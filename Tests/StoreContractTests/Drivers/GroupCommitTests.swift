@@ -198,6 +198,32 @@ struct PostgresGroupTests {
         await database.close()
     }
 
+    @Test("a lane that never runs out of work leaves a small pool to others too")
+    func fairness() async throws {
+        let database = try await Self.make {
+            $0.maxConnections = 1
+            $0.checkoutWait = .seconds(10)
+        }
+        let hasRead = Noted<Bool>()
+        let start = ContinuousClock.now
+        let writers = (0..<30).map { id in
+            Task {
+                // Two halves that take turns: while one is at work, the other is back in the queue.
+                if id >= 15 { try await Task.sleep(for: .milliseconds(50)) }
+                while hasRead.all.isEmpty, ContinuousClock.now - start < .seconds(15) {
+                    try await database.writeTogether(about: "s\(id)") { tx in
+                        _ = try tx.rows("SELECT 1 AS one FROM pg_sleep(0.01)")
+                    }
+                }
+            }
+        }
+        try await Task.sleep(for: .milliseconds(300))
+        _ = try await database.read { try $0.rows("SELECT 1 AS one") }
+        hasRead.note(true)
+        for writer in writers { try await writer.value }
+        await database.close()
+    }
+
     @Test("a row that somebody else has locked delays its own body alone")
     func lockedRow() async throws {
         let database = try await Self.make()
