@@ -34,3 +34,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000014_audit_log
 #include "embed_migration.h"
+#define MIGRATION 000015_local_sign_in
+#include "embed_migration.h"

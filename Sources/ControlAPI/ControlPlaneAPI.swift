@@ -19,6 +19,7 @@ package struct ControlPlaneServices: Sendable {
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
     package var access: AccessContext
+    package var signIn: SignInServices
     /// `nil`: keys may live for ever.
     package var longestKeyLifetime: Duration?
     /// `nil` until start-up knows whether an administrator exists.
@@ -42,6 +43,7 @@ package struct ControlPlaneServices: Sendable {
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
         access: AccessContext,
+        signIn: SignInServices,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -61,6 +63,7 @@ package struct ControlPlaneServices: Sendable {
         self.targetRules = targetRules
         self.authenticator = authenticator
         self.access = access
+        self.signIn = signIn
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -94,8 +97,8 @@ package enum ControlPlaneAPI {
             version: services.version, controlPlaneCA: services.controlPlaneCA
         ).register(in: &table)
         EventHandlers(
-            database: context.database, authenticator: services.authenticator, state: services.state,
-            time: context.time
+            database: context.database, authenticator: services.authenticator,
+            sessions: services.signIn.recogniser, state: services.state, time: context.time
         ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
         AuditLogHandlers(
@@ -108,7 +111,11 @@ package enum ControlPlaneAPI {
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
         let database = services.context.database
-        IdentityHandlers(bootstrap: services.bootstrap, onBootstrap: services.onBootstrap).register(in: &table)
+        IdentityHandlers(
+            database: database, bootstrap: services.bootstrap, onBootstrap: services.onBootstrap
+        ).register(in: &table)
+        SessionHandlers(signIn: services.signIn).register(in: &table)
+        UserHandlers(signIn: services.signIn).register(in: &table)
         KeyHandlers(
             database: database,
             keys: APIKeyFlow(

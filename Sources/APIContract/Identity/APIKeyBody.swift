@@ -77,6 +77,8 @@ package struct CreateKeyRequest: WireValue {
     package var grants: [GrantRequestBody] = []
     package var expiresAt: Timestamp?
     package var allowedNetworks: [String] = []
+    package var ownerUserID: UserID?
+    package var mayNotLogin = false
 
     package init() {}
 
@@ -91,6 +93,8 @@ package struct CreateKeyRequest: WireValue {
             ),
             .defaulted("allowed_cidrs", \.allowedNetworks, .list(network, maximum: 64), "Where it may be used from."),
             .optional("expires_at", \.expiresAt, "End of life; must lie ahead."),
+            .optional("owner_user_id", \.ownerUserID, "The person it belongs to, and ends with."),
+            .defaulted("may_not_login", \.mayNotLogin, "Whether it opens no browser session."),
         ]
     )
 }
@@ -137,6 +141,8 @@ package struct APIKeyBody: WireValue {
     package var allowedNetworks: [String] = []
     package var boundAgentID: AgentID?
     package var previousValidUntil: Timestamp?
+    package var ownerUserID: UserID?
+    package var mayNotLogin = false
     package var version = 1
 
     package init() {}
@@ -158,6 +164,8 @@ package struct APIKeyBody: WireValue {
             .defaulted("allowed_cidrs", \.allowedNetworks, .list(network), "Where it may be used from."),
             .optional("bound_agent_id", \.boundAgentID, "The agent that a shared key works for."),
             .optional("previous_valid_until", \.previousValidUntil, "The replaced value works until then."),
+            .optional("owner_user_id", \.ownerUserID, "The person it belongs to, and ends with."),
+            .defaulted("may_not_login", \.mayNotLogin, "Whether it opens no browser session."),
             .defaulted("version", \.version, "Row version."),
         ]
     )

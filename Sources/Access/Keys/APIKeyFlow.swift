@@ -20,6 +20,7 @@ package struct APIKeyDraft: Sendable {
     package var expiresAt: Timestamp?
     /// Networks that it may be used from; empty for anywhere.
     package var allowedNetworks: [String] = []
+    package var holder = KeyHolder()
 
     package init(name: String) { self.name = name }
 }
@@ -72,6 +73,7 @@ package struct APIKeyFlow: Sendable {
                 ),
                 in: tx
             )
+            try insertHolder(draft.holder, of: key.id, in: tx)
             for grant in draft.grants { try grants.add(grant, to: actor, by: author, in: tx) }
             let roles = JSONValue(draft.grants.map(\.roleID))
             try record("auth.key_created", key, ["roles": roles], by: author, in: tx)
@@ -107,6 +109,8 @@ package struct APIKeyFlow: Sendable {
                 _ = try keys.update(stored.id, change, expecting: nil, in: tx)
             }
             let end = tx.now + overlap
+            // Whoever had the old value may have opened them.
+            try SessionStore().revokeAll(of: stored.id, cause: .credentialChanged, in: tx)
             let key = try keys.rotate(
                 stored.id,
                 tokenID: token.keyID,
@@ -142,6 +146,9 @@ package struct APIKeyFlow: Sendable {
                 }
                 guard change != before else { return stored }
                 let key = try keys.update(stored.id, change, expecting: version, in: tx)
+                if change.isDisabled {
+                    try SessionStore().revokeAll(of: stored.id, cause: .credentialChanged, in: tx)
+                }
                 let details: JSONObject = ["before": Self.facts(before), "after": Self.facts(change)]
                 try record("auth.key_updated", key, details, by: author, in: tx)
                 return key
@@ -156,6 +163,7 @@ package struct APIKeyFlow: Sendable {
             try context.escalation.keepingAnAdministrator(in: tx) {
                 let stored = try changeable(name, by: principal, needing: .authKeyDelete, in: tx)
                 guard try keys.revoke(stored.id, in: tx) != nil else { throw Self.unknown(name) }
+                try SessionStore().revokeAll(of: stored.id, cause: .credentialChanged, in: tx)
                 try record("auth.key_deleted", stored, [:], by: author, in: tx)
             }
         }
@@ -181,6 +189,19 @@ package struct APIKeyFlow: Sendable {
         if permission != .authKeyRotate || principal.actor != actor { try principal.require(permission) }
         try context.escalation.requireDominance(of: principal.actor, over: actor, in: tx)
         return stored
+    }
+
+    private func insertHolder(_ holder: KeyHolder, of key: APIKeyID, in tx: any Transaction) throws {
+        if let owner = holder.ownerID {
+            guard let user = try UserStore().lock(owner, in: tx), user.deactivatedAt == nil else {
+                throw ServiceError(
+                    .unknownReference, "there is no active user \(owner.text)",
+                    problems: [
+                        FieldProblem(pointer: "/owner_user_id", code: "unknown_reference", detail: "does not exist")
+                    ])
+            }
+        }
+        try KeyHolderStore().insert(holder, of: key, in: tx)
     }
 
     private func requireFree(_ name: String, in tx: any Transaction) throws {

@@ -54,13 +54,22 @@ struct KeyHandlers: Sendable {
             request.roles.map { GrantRequest(roleID: $0) } + (try request.grants.map { try GrantRequest($0) })
         draft.expiresAt = request.expiresAt
         draft.allowedNetworks = request.allowedNetworks
+        draft.holder = KeyHolder(ownerID: request.ownerUserID, mayNotLogin: request.mayNotLogin)
         let issued = try await keys.create(draft, by: context.principal, origin: context.request.origin)
         return .json(CreatedKeyAnswer(issued), status: 201, location: "/api/v1/auth/keys/\(issued.key.id.text)")
     }
 
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let (key, roles, now) = try await key(context.request.parameter("id"))
-        return .json(APIKeyBody(key, roles: roles, at: now), version: key.rowVersion)
+        return .json(try await body(key, roles: roles, at: now), version: key.rowVersion)
+    }
+
+    private func body(_ key: APIKey, roles: [String], at now: Timestamp) async throws -> APIKeyBody {
+        var body = APIKeyBody(key, roles: roles, at: now)
+        let holder = try await database.fetch { try KeyHolderStore().holder(of: key.id, in: $0) }
+        body.ownerUserID = holder.ownerID
+        body.mayNotLogin = holder.mayNotLogin
+        return body
     }
 
     private func update(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -78,7 +87,7 @@ struct KeyHandlers: Sendable {
             change.isDisabled = request.isDisabled.resolved(from: change.isDisabled)
             change.allowedNetworks = request.allowedNetworks.resolved(from: change.allowedNetworks, cleared: [])
         }
-        return .json(APIKeyBody(changed, roles: roles, at: now), version: changed.rowVersion)
+        return .json(try await body(changed, roles: roles, at: now), version: changed.rowVersion)
     }
 
     private func rotate(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

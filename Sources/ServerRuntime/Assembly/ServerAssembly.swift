@@ -65,6 +65,10 @@ struct ServerAssembly: Sendable {
             database: database, authenticator: authenticator, time: time, random: random,
             allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
         )
+        let signIn = SignInAssembly(
+            access, database: database, sealer: sealer, live: live, metrics: metrics, time: time, random: random,
+            log: logs.logger("auth")
+        )
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
@@ -86,7 +90,7 @@ struct ServerAssembly: Sendable {
         let services = ControlPlaneServices(
             context: context, sealer: sealer, audit: audit, registry: registry, issue: issue,
             targetRules: Self.targetRules,
-            authenticator: authenticator, access: access,
+            authenticator: authenticator, access: access, signIn: signIn.services,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
@@ -100,11 +104,13 @@ struct ServerAssembly: Sendable {
             onBootstrap: { try? setup.remove() }
         )
         var environment = ServingEnvironment(
-            state: state, authenticator: BearerAuthenticator(authenticator), registry: metrics,
+            state: state,
+            authenticator: BearerAuthenticator(authenticator, sessions: signIn.services.recogniser), registry: metrics,
             logger: logs.logger("http"), time: time, random: random
         )
         let rateLimits = RateLimits(settings: Self.rateLimits(configuration.rateLimit))
         environment.rateLimits = rateLimits
+        environment.cookies = signIn.cookies
         environment.idempotency = DatabaseIdempotencyKeeper(
             database: database, sealer: sealer, ttl: { live.read { $0.idempotencyTTL } }
         )
@@ -116,7 +122,8 @@ struct ServerAssembly: Sendable {
             Self.apply(new.listener, to: rules)
         }
         limits = environment.rules.limits
-        dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
+        dispatcher = try Dispatcher(
+            ControlPlaneAPI.handlers(services), switchedOff: signIn.switchedOff, environment: environment)
 
         let recovery = OrderRecovery(context, registry: registry)
         let ticks = SchedulerMetrics(metrics)
@@ -124,7 +131,7 @@ struct ServerAssembly: Sendable {
             loops: LoopTable.loops(
                 context, leadership: leadership, recovery: recovery, audit: audit,
                 intervals: live.read { Self.intervals($0.schedule) }
-            ),
+            ) + signIn.loops(leadership),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
         )
@@ -145,7 +152,7 @@ struct ServerAssembly: Sendable {
                 keys: configuration.access.declaredKeys, isLegacy: configuration.access.hasLegacyKeys,
                 flow: DeclaredKeyFlow(access), log: logs.logger("auth")
             ),
-            registry: registry, recovery: recovery,
+            sessionKeys: signIn.services.keys, registry: registry, recovery: recovery,
             scheduler: SchedulerService(
                 leadership: leadership, runner: runner, refusals: audit.refusals, log: logs.logger("scheduler")
             ),
@@ -285,6 +292,7 @@ struct ServerAssembly: Sendable {
         rules.cors = CORSPolicy(origins: configuration.corsOrigins)
         rules.proxies = TrustedProxies(ranges: configuration.trustedProxies.compactMap { AddressRange($0) })
         rules.limits = limits(configuration)
+        rules.publicOrigin = configuration.isPublicURLGiven ? configuration.publicURL.origin : nil
     }
 
     private static func limits(_ configuration: ListenerConfiguration) -> ListenerLimits {

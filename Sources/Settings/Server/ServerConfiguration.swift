@@ -10,6 +10,7 @@ package struct ServerConfiguration: Configuration {
     package let logging: LoggingConfiguration
     package let secrets: ServerSecrets
     package let access: AccessConfiguration
+    package let signIn: SignInConfiguration
     package let rateLimit: RateLimitConfiguration
     package let schedule: ScheduleConfiguration
     package let deployment: DeploymentDefaults
@@ -42,6 +43,7 @@ package struct ServerConfiguration: Configuration {
         )
         secrets = ServerSecrets(reading: &reader, needsKey: opensSecrets && database.isShared)
         access = AccessConfiguration(reading: &reader)
+        signIn = SignInConfiguration(reading: &reader)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)

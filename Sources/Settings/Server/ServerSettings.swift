@@ -145,5 +145,5 @@ package enum ServerSettings {
             dataDirectory.declaration, configFile.declaration, strictEnvironment.declaration,
             tlsCertificatePath.declaration, tlsKeyPath.declaration, tlsMode.declaration, tlsNames.declaration,
             tlsReloadInterval.declaration,
-        ] + databaseSettings + operationSettings + accessSettings + lifecycleSettings + auditSettings
+        ] + databaseSettings + operationSettings + accessSettings + signInSettings + lifecycleSettings + auditSettings
 }

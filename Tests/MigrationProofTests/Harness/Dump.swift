@@ -120,6 +120,9 @@ enum Dump {
         "audit_archives": "SELECT * FROM audit_archives",
         "audit_verifications": "SELECT * FROM audit_verifications",
         "audit_export_cursors": "SELECT * FROM audit_export_cursors",
+        "users": "SELECT * FROM users", "breakglass_credentials": "SELECT * FROM breakglass_credentials",
+        "session_signing_keys": "SELECT * FROM session_signing_keys", "sessions": "SELECT * FROM sessions",
+        "api_key_holders": "SELECT * FROM api_key_holders",
         "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
     ]
 }
