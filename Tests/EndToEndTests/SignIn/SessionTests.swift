@@ -1,4 +1,5 @@
 import DatabaseTestSupport
+import Domain
 import Foundation
 import TestSupport
 import Testing
