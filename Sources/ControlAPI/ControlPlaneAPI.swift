@@ -19,6 +19,7 @@ package struct ControlPlaneServices: Sendable {
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
     package var access: AccessContext
+    package var approvals: ApprovalFlow
     /// `nil`: keys may live for ever.
     package var longestKeyLifetime: Duration?
     /// `nil` until start-up knows whether an administrator exists.
@@ -42,6 +43,7 @@ package struct ControlPlaneServices: Sendable {
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
         access: AccessContext,
+        approvals: ApprovalFlow,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -61,6 +63,7 @@ package struct ControlPlaneServices: Sendable {
         self.targetRules = targetRules
         self.authenticator = authenticator
         self.access = access
+        self.approvals = approvals
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -144,6 +147,7 @@ package enum ControlPlaneAPI {
         JobHandlers(
             lists: lists, time: context.time, flow: JobFlow(context), verification: VerificationFlow(context)
         ).register(in: &table)
+        ApprovalHandlers(lists: lists, flow: services.approvals).register(in: &table)
     }
 
     private static func registerAgents(_ services: ControlPlaneServices, in table: inout HandlerTable) {

@@ -91,6 +91,8 @@ package enum LoopTable {
         _ context: LifecycleContext,
         leadership: Leadership,
         recovery: OrderRecovery,
+        issue: IssueFlow,
+        approvals: ApprovalFlow,
         audit: AuditLoops,
         intervals: @autoclosure @escaping @Sendable () -> LoopIntervals = LoopIntervals()
     ) -> [Loop] {
@@ -145,6 +147,29 @@ package enum LoopTable {
                     let lost = try await recovery.abandonLost(olderThan: submissionTimeout)
                     return LoopOutcome(rows: lost + (try await recovery.pollDue()))
                 }
+            ),
+            Loop(
+                name: .approvalExpiry,
+                interval: .minutes(1),
+                budget: .seconds(30),
+                placement: .leader,
+                tick: { _ in
+                    var rows = 0
+                    while true {
+                        try Task.checkCancellation()
+                        let fence = try leadership.fence()
+                        let count = try await approvals.expireDue { tx in try fence.check(in: tx) }
+                        rows += count
+                        if count < ApprovalFlow.sweepBatch { return LoopOutcome(rows: rows) }
+                    }
+                }
+            ),
+            Loop(
+                name: .approvedIssuance,
+                interval: .seconds(5),
+                budget: .minutes(1),
+                placement: .everyReplica,
+                tick: { _ in LoopOutcome(rows: try await issue.issueApproved()) }
             ),
             Loop(
                 name: .housekeeping,

@@ -63,8 +63,11 @@ struct ServerAssembly: Sendable {
         )
         let access = AccessContext(
             database: database, authenticator: authenticator, time: time, random: random,
-            allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
+            allowsAuditorOverlap: configuration.access.allowsAuditorOverlap,
+            grantApprovals: ApprovalWiring.grants(configuration.access, context)
         )
+        let approvals = ApprovalWiring.flow(context, access)
+        ApprovalWiring.warn(configuration.access, logs.logger("approvals"))
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
@@ -86,7 +89,7 @@ struct ServerAssembly: Sendable {
         let services = ControlPlaneServices(
             context: context, sealer: sealer, audit: audit, registry: registry, issue: issue,
             targetRules: Self.targetRules,
-            authenticator: authenticator, access: access,
+            authenticator: authenticator, access: access, approvals: approvals,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
@@ -122,7 +125,8 @@ struct ServerAssembly: Sendable {
         let ticks = SchedulerMetrics(metrics)
         let runner = LoopRunner(
             loops: LoopTable.loops(
-                context, leadership: leadership, recovery: recovery, audit: audit,
+                context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
+                audit: audit,
                 intervals: live.read { Self.intervals($0.schedule) }
             ),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
@@ -213,6 +217,8 @@ struct ServerAssembly: Sendable {
         var timing = LifecycleTiming()
         timing.runningLease = schedule.runningLease
         timing.awaitingCSRTimeout = schedule.awaitingCSRTimeout
+        timing.awaitingApprovalTimeout = schedule.awaitingApprovalTimeout
+        timing.bypassesApprovals = configuration.access.bypassesApprovals
         timing.agentOfflineAfter = schedule.agentOfflineAfter
         timing.agentOfflineJobTTL = schedule.agentOfflineJobTTL
         timing.eventsRetention = configuration.eventsRetention

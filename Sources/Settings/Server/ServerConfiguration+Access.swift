@@ -23,6 +23,8 @@ package struct AccessConfiguration: Sendable {
     package let longestKeyLifetime: Duration?
     package let sharedAgentKeys: SharedAgentKeys
     package let allowsAuditorOverlap: Bool
+    package let adminGrantApproval: AdminGrantApproval
+    package let bypassesApprovals: Bool
 
     init(reading reader: inout SettingReader) {
         let named = reader.read(ServerSettings.namedKeys)
@@ -41,6 +43,8 @@ package struct AccessConfiguration: Sendable {
         longestKeyLifetime = longest == .zero ? nil : longest
         sharedAgentKeys = reader.read(ServerSettings.sharedAgentKeys)
         allowsAuditorOverlap = reader.read(ServerSettings.auditorOverlap)
+        adminGrantApproval = reader.read(ServerSettings.adminGrantApproval)
+        bypassesApprovals = reader.read(ServerSettings.approvalBypass)
     }
 }
 

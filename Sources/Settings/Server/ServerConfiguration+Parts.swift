@@ -185,6 +185,7 @@ package struct ScheduleConfiguration: Sendable {
     package let jobTimeout: Duration
     package let shortLivedExpiryCheck: Duration
     package let awaitingCSRTimeout: Duration
+    package let awaitingApprovalTimeout: Duration
     package let runningLease: Duration
     package let agentOfflineJobTTL: Duration
     package let agentOfflineAfter: Duration
@@ -197,6 +198,7 @@ package struct ScheduleConfiguration: Sendable {
         jobTimeout = reader.read(ServerSettings.jobTimeoutInterval)
         shortLivedExpiryCheck = reader.read(ServerSettings.shortLivedExpiryCheckInterval)
         awaitingCSRTimeout = reader.read(ServerSettings.awaitingCSRTimeout)
+        awaitingApprovalTimeout = reader.read(ServerSettings.awaitingApprovalTimeout)
         runningLease = reader.read(ServerSettings.runningLease)
         agentOfflineJobTTL = reader.read(ServerSettings.agentOfflineJobTTL)
         agentOfflineAfter = reader.read(ServerSettings.agentOfflineAfter)

@@ -120,6 +120,7 @@ enum Dump {
         "audit_archives": "SELECT * FROM audit_archives",
         "audit_verifications": "SELECT * FROM audit_verifications",
         "audit_export_cursors": "SELECT * FROM audit_export_cursors",
+        "api_key_custody": "SELECT * FROM api_key_custody", "api_key_handovers": "SELECT * FROM api_key_handovers",
         "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
     ]
 }

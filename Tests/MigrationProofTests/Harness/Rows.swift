@@ -15,7 +15,7 @@ struct Rows {
     private var byMigration: [[String]] {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
-            requesters, [], keyLifecycle, backfills, auditLog,
+            requesters, [], keyLifecycle, backfills, auditLog, decisions,
         ]
     }
 
@@ -184,6 +184,22 @@ struct Rows {
             VALUES ('apr-key-\(tag)', 'profile_edit', 'cp-\(tag)', 'robot', 'APIKey', '{"name":"new"}', \(time(0)),
                 'expired', \(time(1)))
             """
+        ]
+    }
+
+    private var decisions: [String] {
+        [
+            "INSERT INTO api_key_custody (api_key_id, owner_user_id) VALUES ('ak-\(tag)', 'u-\(tag)')",
+            """
+            INSERT INTO api_key_handovers (api_key_id, handed_to, handed_to_type, handed_at)
+            VALUES ('ak-\(tag)', 'alice', 'APIKey', \(time(0)))
+            """,
+            """
+            INSERT INTO issuance_approval_requests (id, approval_kind, requested_by, payload, payload_digest,
+                requested_by_principal, expires_at)
+            VALUES ('apr-grant-\(tag)', 'role_grant', 'alice', '{"role_id":"r-admin"}', \(digest(9)), 'u-\(tag)',
+                \(time(7)))
+            """,
         ]
     }
 
