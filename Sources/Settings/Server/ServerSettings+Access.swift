@@ -54,8 +54,8 @@ extension ServerSettings {
         "approval.admin_grants",
         .choice,
         fallback: .auto,
-        help: "Grants of great power wait for a second person: true, false, or auto as soon as two administrators exist "
-            + "whose keys may approve."
+        help: "Grants of great power wait for a second person: true, false, or auto as soon as two administrators "
+            + "exist whose keys may approve."
     )
     package static let approvalBypass = Setting<Bool>(
         "approval.bypass",

@@ -78,7 +78,8 @@ package struct IssuanceTerms: Hashable, Sendable {
     package let profileVersion: Int
     package var keys: Keys
 
-    package init(_ fields: CertificateFields, of id: CertificateID, under profile: ProfileID, version: Int, keys: Keys) {
+    package init(_ fields: CertificateFields, of id: CertificateID, under profile: ProfileID, version: Int, keys: Keys)
+    {
         certificateID = id
         commonName = fields.commonName
         subjectAltNames = fields.subjectAltNames.sorted()

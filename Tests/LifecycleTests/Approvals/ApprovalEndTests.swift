@@ -7,7 +7,9 @@ import Testing
 
 @Suite("An approval ends once: decided by one, expired, or bypassed for all to see (security §8)")
 struct ApprovalEndTests {
-    @Test("A-17: nobody decides in time: the job is cancelled and never issues", arguments: Engine.available, [true, false])
+    @Test(
+        "A-17: nobody decides in time: the job is cancelled and never issues", arguments: Engine.available,
+        [true, false])
     func expiry(engine: Engine, bySweep: Bool) async throws {
         try await ApprovalStage.with(engine) { stage async throws in
             let world = stage.world
@@ -90,7 +92,9 @@ struct ApprovalEndTests {
         }
     }
 
-    @Test("a job that is cancelled takes its request with it", arguments: Engine.available, ["cancel", "force", "archive"])
+    @Test(
+        "a job that is cancelled takes its request with it", arguments: Engine.available,
+        ["cancel", "force", "archive"])
     func abandoned(engine: Engine, how: String) async throws {
         try await ApprovalStage.with(engine) { stage async throws in
             let world = stage.world
@@ -169,7 +173,9 @@ struct ApprovalEndTests {
             #expect(await stage.refusalOf(approval.id, by: "alice") == .selfApprovalForbidden)
             try await stage.decide(approval.id, by: "bob")
             #expect(await permit(terms) == nil)
-            #expect(await permit(BulkRevocationTerms(certificateIDs: ids + [ApprovalStage.api], reason: "keyCompromise")) == .staleApproval)
+            #expect(
+                await permit(BulkRevocationTerms(certificateIDs: ids + [ApprovalStage.api], reason: "keyCompromise"))
+                    == .staleApproval)
             #expect(await permit(BulkRevocationTerms(certificateIDs: ids, reason: "superseded")) == .staleApproval)
         }
     }

@@ -20,6 +20,8 @@ struct ApprovalStage {
             for name in ["alice", "bob", "carol"] { try await world.actor(name, [("r-admin", .global)]) }
             let stage = ApprovalStage(world: world)
             for name in ["bob", "carol"] { try await stage.custody(name, mayApprove: true) }
+            // Whoever owns the certificates is none of those who ask or decide.
+            try await stage.execute("UPDATE owners SET name = 'Web', email = 'web@example.com' WHERE id = 'o-alice'")
             try await world.database.write { tx in
                 var fields = ProfileFields(name: "gated")
                 fields.requiresApproval = true

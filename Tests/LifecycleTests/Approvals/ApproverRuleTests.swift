@@ -83,6 +83,8 @@ struct ApproverRuleTests {
     func certificateOwner(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in
             try await stage.certificate()
+            try await stage.execute(
+                "UPDATE owners SET name = 'Alice', email = 'alice@example.com' WHERE id = 'o-alice'")
             let opened = try await stage.world.renewals.renew(
                 ApprovalStage.api, force: false, by: try await stage.world.author("carol", using: .certIssue))
             let approval = try #require(opened.approval)
@@ -127,6 +129,8 @@ struct ApproverRuleTests {
             let world = stage.world
             try await stage.certificate()
             let approval = try #require(try await stage.renewal().approval)
+            _ = try await world.issuers.create(
+                IssuerDraft(id: "iss-other", name: "Other", type: "local"), by: world.author)
             try await world.actor("near", [("r-operator", .profile(ApprovalStage.profile))])
             try await world.actor("local", [("r-operator", .issuer(World.issuer))])
             try await world.actor("far", [("r-operator", .issuer(IssuerID(stored: "iss-other")))])

@@ -26,7 +26,8 @@ struct GrantApprovalTests {
         try await stage.world.principal("dora").roleIDs
     }
 
-    @Test("an administrator is made by two; the requester, the receiver and lesser people don't agree",
+    @Test(
+        "an administrator is made by two; the requester, the receiver and lesser people don't agree",
         arguments: Engine.available)
     func twoPeople(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in

@@ -55,7 +55,8 @@ struct IssuanceApprovalTests {
         }
     }
 
-    @Test("A-17: a scheduled renewal waits too; refused, it is asked for again a day later", arguments: Engine.available)
+    @Test(
+        "A-17: a scheduled renewal waits too; refused, it is asked for again a day later", arguments: Engine.available)
     func schedule(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in
             let world = stage.world
@@ -77,7 +78,8 @@ struct IssuanceApprovalTests {
         }
     }
 
-    @Test("A-17: a job that was opened before its profile asked for approvals is not signed", arguments: Engine.available)
+    @Test(
+        "A-17: a job that was opened before its profile asked for approvals is not signed", arguments: Engine.available)
     func agentCSR(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in
             try await stage.execute("UPDATE certificate_profiles SET requires_approval = FALSE")

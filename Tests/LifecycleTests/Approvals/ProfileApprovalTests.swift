@@ -42,7 +42,9 @@ struct ProfileApprovalTests {
         }
     }
 
-    @Test("A-17: making and deleting a gated profile, and switching approvals on, are approved", arguments: Engine.available)
+    @Test(
+        "A-17: making and deleting a gated profile, and switching approvals on, are approved",
+        arguments: Engine.available)
     func createAndDelete(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in
             let world = stage.world
@@ -67,8 +69,9 @@ struct ProfileApprovalTests {
             #expect(try await stage.stored() == nil)
             #expect(try await stage.approval(gone.id).state == .approved, "the decision outlives the profile")
 
-            guard case .applied(let open) = try await world.profiles.create(
-                id: "prof-open", ProfileFields(name: "open"), by: alice),
+            guard
+                case .applied(let open) = try await world.profiles.create(
+                    id: "prof-open", ProfileFields(name: "open"), by: alice),
                 case .pending = try await world.profiles.update(
                     open.id, expecting: nil, by: alice, { $0.requiresApproval = true })
             else {
@@ -78,7 +81,8 @@ struct ProfileApprovalTests {
         }
     }
 
-    @Test("T35: an edit of a profile that changed meanwhile is refused: 409, and a new one can be asked for",
+    @Test(
+        "T35: an edit of a profile that changed meanwhile is refused: 409, and a new one can be asked for",
         arguments: Engine.available)
     func stale(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in
