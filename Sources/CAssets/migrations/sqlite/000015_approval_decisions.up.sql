@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS approval_requests_rebuild (
         AND (approval_kind = 'cert_issuance'
             OR (payload IS NOT NULL AND certificate_id IS NULL AND job_id IS NULL AND resume_status IS NULL))
         AND (approval_kind <> 'profile_edit' OR profile_id IS NOT NULL)
-        AND (approval_kind NOT IN ('role_grant', 'bulk_revoke')
+        AND (approval_kind IN ('cert_issuance', 'profile_edit')
             OR (profile_id IS NULL AND payload_digest IS NOT NULL))
     ),
     CONSTRAINT issuance_approval_requests_digest_form CHECK (
