@@ -15,6 +15,8 @@ package enum LoopName: String, Sendable, CaseIterable {
     case auditExport = "audit_export"
     case auditRefusals = "audit_refusals"
     case backfill
+    case rateLimitJanitor = "rate_limit_janitor"
+    case replicaCensus = "replica_census"
 }
 
 /// Where a loop runs (specification, domain §8.2).

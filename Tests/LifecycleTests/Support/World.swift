@@ -168,7 +168,8 @@ struct World: Sendable {
         let leadership = leadership ?? self.leadership()
         try await leadership.attempt()
         let loops = LoopTable.loops(
-            context, leadership: leadership, recovery: recovery, audit: auditLoops(leadership))
+            context, leadership: leadership, recovery: recovery, audit: auditLoops(leadership),
+            census: ReplicaCensus(database: database, instance: "one"))
         guard let loop = loops.first(where: { $0.name == name }) else {
             throw ServiceError(.internalError, "no loop \(name)")
         }

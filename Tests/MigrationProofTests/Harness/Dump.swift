@@ -121,5 +121,6 @@ enum Dump {
         "audit_verifications": "SELECT * FROM audit_verifications",
         "audit_export_cursors": "SELECT * FROM audit_export_cursors",
         "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
+        "rate_limit_cells": "SELECT * FROM rate_limit_cells", "server_replicas": "SELECT * FROM server_replicas",
     ]
 }
