@@ -14,7 +14,11 @@ package struct AddressRange: Sendable, Hashable {
     }
 
     package func contains(_ address: String) -> Bool {
-        guard let octets = Self.octets(address), octets.count == network.count else { return false }
+        Self.octets(address).map(contains(octets:)) ?? false
+    }
+
+    package func contains(octets: [UInt8]) -> Bool {
+        guard octets.count == network.count else { return false }
         for bit in 0..<prefixLength {
             let mask = UInt8(0x80) >> UInt8(bit % 8)
             if octets[bit / 8] & mask != network[bit / 8] & mask { return false }
