@@ -36,3 +36,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000015_approval_decisions
 #include "embed_migration.h"
+#define MIGRATION 000016_request_limits
+#include "embed_migration.h"

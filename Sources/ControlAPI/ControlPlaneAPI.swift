@@ -33,6 +33,8 @@ package struct ControlPlaneServices: Sendable {
     /// What the answer to each heartbeat asks of agents.
     package var agentConfig: @Sendable () -> AgentRuntimeConfig
     package var onBootstrap: @Sendable () async -> Void
+    /// Every caller is an administrator.
+    package var isDemo = false
 
     package init(
         context: LifecycleContext,
@@ -111,7 +113,8 @@ package enum ControlPlaneAPI {
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
         let database = services.context.database
-        IdentityHandlers(bootstrap: services.bootstrap, onBootstrap: services.onBootstrap).register(in: &table)
+        IdentityHandlers(bootstrap: services.bootstrap, isDemo: services.isDemo, onBootstrap: services.onBootstrap)
+            .register(in: &table)
         KeyHandlers(
             database: database,
             keys: APIKeyFlow(

@@ -21,6 +21,7 @@ enum EffectRegistry {
 
     static let entries: [Entry] =
         configuration + client + listener + storageAndLifecycle + agent + access + audit
+        + hardening
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -40,6 +41,25 @@ enum EffectRegistry {
         ("syslog_format", "AuditExportTests", "cef"), ("webhook_url", "AuditExportTests", "receivers"),
         ("webhook_secret", "AuditExportTests", "receivers"), ("webhook_ca_path", "AuditExportTests", "receivers"),
     ].map { key, file, function in Entry("server:audit.\(key)", "EndToEndTests/Audit/\(file).swift", function) }
+
+    /// Limits of attempts, start-up guards, the way out.
+    static let hardening = [
+        Entry("server:rate_limit.backend", "EndToEndTests/Security/SharedLimitTests.swift", "backend"),
+        Entry(
+            "server:rate_limit.janitor_interval", "EndToEndTests/Security/SharedLimitTests.swift",
+            "exportsAndEnrolments"),
+        Entry("server:auth.failure_limit_per_min", "EndToEndTests/Security/SharedLimitTests.swift", "replicas"),
+        Entry(
+            "server:cert.export_rate_limit_per_actor_hr", "EndToEndTests/Security/SharedLimitTests.swift",
+            "exportsAndEnrolments"),
+        Entry("server:auth.type", "EndToEndTests/Security/StartUpGuardTests.swift", "demonstration"),
+        Entry("server:demo_mode.ack", "EndToEndTests/Security/StartUpGuardTests.swift", "demonstration"),
+        Entry("server:demo_mode.ack_ts", "EndToEndTests/Security/StartUpGuardTests.swift", "deadline"),
+        Entry("server:demo_mode.residual_strict", "EndToEndTests/Security/StartUpGuardTests.swift", "residue"),
+        Entry("server:allow_root", "SettingsTests/Server/StartUpGuardTests.swift", "root"),
+        Entry("server:egress.allow_audit", "EndToEndTests/Security/EgressTests.swift", "allowList"),
+        Entry("server:block_rfc1918_outbound", "EndToEndTests/Security/EgressTests.swift", "privateAddresses"),
+    ]
 
     static let client = [
         Entry("cli:server.url", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),

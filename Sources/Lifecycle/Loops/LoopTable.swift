@@ -14,6 +14,8 @@ package struct LoopIntervals: Sendable {
     package var expiry = Duration.seconds(30)
     /// `CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL`.
     package var orders = Duration.seconds(30)
+    /// `CERTCTL_RATE_LIMIT_JANITOR_INTERVAL`.
+    package var rateLimitJanitor = Duration.minutes(5)
 
     package init() {}
 }
@@ -86,6 +88,7 @@ package struct AuditLoops: Sendable {
 
 /// The loop table: every timer of the control plane has its row here and nowhere else.
 package enum LoopTable {
+    /// - `census`: Counts the replicas of a shared database; `nil` where there can be no other.
     /// - `intervals`: Asked each time, because the settings change while the server runs.
     package static func loops(
         _ context: LifecycleContext,
@@ -94,6 +97,7 @@ package enum LoopTable {
         issue: IssueFlow,
         approvals: ApprovalFlow,
         audit: AuditLoops,
+        census: ReplicaCensus? = nil,
         intervals: @autoclosure @escaping @Sendable () -> LoopIntervals = LoopIntervals()
     ) -> [Loop] {
         let renewal = RenewalLoop(context, leadership: leadership)
@@ -186,6 +190,13 @@ package enum LoopTable {
                 tick: backfill.tick,
                 nextWork: backfill.nextWork
             ),
-        ] + audit.loops
+            Loop(
+                name: .rateLimitJanitor,
+                interval: intervals().rateLimitJanitor,
+                budget: .minutes(1),
+                placement: .leader,
+                tick: upkeep.sweepLimits
+            ),
+        ] + audit.loops + (census.map { [$0.loop] } ?? [])
     }
 }

@@ -62,6 +62,7 @@ struct StartUp: Service {
     let makeBootstrap: @Sendable (SetupToken?) -> BootstrapFlow
     let seed: IssuerSeed
     let declaredKeys: DeclaredKeySetup
+    let guards: BootGuards
     let registry: IssuerRegistry
     let recovery: OrderRecovery
     let scheduler: SchedulerService
@@ -100,6 +101,8 @@ struct StartUp: Service {
             state.setStep("sharing the TLS certificate")
             try await tls.share(through: SharedServerIdentity(database: database, sealer: sealing.sealer))
         }
+        state.setStep("checking who administers")
+        try await guards.check()
         state.setStep("declaring API keys")
         try await declaredKeys.declare()
         state.setStep("loading issuers")
@@ -117,7 +120,7 @@ struct StartUp: Service {
         }
         state.setStep("preparing set-up")
         // An operator's token takes the place of a generated one.
-        let generated = chosenToken == nil ? try await setup.prepare(database) : nil
+        let generated = chosenToken == nil && !configuration.demo.isActive ? try await setup.prepare(database) : nil
         bootstrap.set(makeBootstrap(generated))
         if chosenToken != nil, try await !BootstrapFlow.isOpen(database) {
             log.warning("CERTCTL_BOOTSTRAP_TOKEN is set although an administrator exists; remove it")

@@ -12,3 +12,18 @@ package enum SQLiteSynchronous: String, Sendable, CaseIterable {
 package enum MigrationMode: String, Sendable, CaseIterable {
     case auto, check, off
 }
+
+/// Where attempts that are limited for the sake of security are counted.
+package enum RateLimitBackend: String, Sendable, CaseIterable {
+    case database, memory
+}
+
+extension ValueGrammar where Value == RateLimitBackend {
+    /// `postgres` is the earlier name of `database`.
+    static let rateLimitBackend = Self(
+        kind: "enum",
+        expectation: "one of database, memory, postgres",
+        text: { $0 == "postgres" ? .database : RateLimitBackend(rawValue: $0) },
+        render: { $0.rawValue }
+    )
+}

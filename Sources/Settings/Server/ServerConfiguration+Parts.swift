@@ -13,6 +13,8 @@ package struct DatabaseConfiguration: Sendable {
     package let migrations: MigrationMode
     /// Migration files to read instead of the embedded ones.
     package let migrationsPath: String?
+    /// A server on another host is reached without proof that it is the right one, as the operator acknowledged.
+    package let isUnverified: Bool
 
     /// Whether several servers can use the database at once.
     package var isShared: Bool {
@@ -38,6 +40,7 @@ package struct DatabaseConfiguration: Sendable {
         reader.derive(ServerSettings.migrations, migrations.rawValue)
         let location = Self.location(&reader, dataDirectory: dataDirectory)
         self.location = location
+        isUnverified = Self.isUnverified(location, reader.host.environment)
         let connections = reader.read(ServerSettings.databaseMaxConnections)
         if case .postgres = location { maxConnections = connections } else { maxConnections = min(connections, 16) }
         reader.derive(ServerSettings.databaseMaxConnections, String(maxConnections))
@@ -70,6 +73,14 @@ package struct DatabaseConfiguration: Sendable {
             return location
         }
         return protected(text, acknowledged: acknowledged, &reader) ?? embedded
+    }
+
+    private static func isUnverified(_ location: DatabaseLocation, _ environment: [String: String]) -> Bool {
+        guard case .postgres(let url) = location else { return false }
+        return url.withText { text in
+            let url = PostgresURL(text)
+            return !url.remoteHosts.isEmpty && ["disable", "allow", "prefer"].contains(url.sslMode(environment) ?? "")
+        }
     }
 
     /// Applies the transport rule: a server on another host is verified unless the operator says otherwise.
@@ -115,11 +126,20 @@ package struct ServerSecrets: Sendable {
 
     /// Values that documents and examples have published.
     private static let published = ["change-me", "changeme", "change_me", "replace-with-", "test-key-", "password123"]
+    private static let shortestToken = 32
+    /// A text with fewer different octets was typed, not generated.
+    private static let fewestOctets = 8
 
-    init(reading reader: inout SettingReader, needsKey: Bool) {
-        bootstrapToken = Self.read(ServerSettings.bootstrapToken, &reader)
-        agentBootstrapToken = Self.read(ServerSettings.agentBootstrapToken, &reader)
-        encryptionKey = Self.read(ServerSettings.configEncryptionKey, &reader)
+    /// - `isDemonstration`: Weak secrets are acknowledged.
+    init(reading reader: inout SettingReader, needsKey: Bool, isDemonstration: Bool) {
+        bootstrapToken = Self.read(ServerSettings.bootstrapToken, isDemonstration, &reader)
+        agentBootstrapToken = Self.read(ServerSettings.agentBootstrapToken, isDemonstration, &reader)
+        encryptionKey = Self.read(ServerSettings.configEncryptionKey, isDemonstration, &reader)
+        if !isDemonstration, let agentBootstrapToken, agentBootstrapToken.count < Self.shortestToken {
+            reader.reject(
+                ServerSettings.agentBootstrapToken,
+                because: "has fewer than \(Self.shortestToken) octets; create one: openssl rand -hex 32")
+        }
         if needsKey, encryptionKey == nil, !reader.isRejected(ServerSettings.configEncryptionKey) {
             reader.reject(
                 ServerSettings.configEncryptionKey,
@@ -129,15 +149,22 @@ package struct ServerSecrets: Sendable {
         }
     }
 
-    static func isPublished(_ text: String) -> Bool {
+    /// Whether everybody can guess the value.
+    static func isTrivial(_ text: String) -> Bool { isPublished(text) || Set(text.utf8).count < fewestOctets }
+
+    private static func isPublished(_ text: String) -> Bool {
         published.contains { text.lowercased().hasPrefix($0) }
     }
 
-    private static func read(_ setting: Setting<Secret?>, _ reader: inout SettingReader) -> Secret? {
+    private static func read(
+        _ setting: Setting<Secret?>, _ isDemonstration: Bool, _ reader: inout SettingReader
+    ) -> Secret? {
         guard let secret = reader.read(setting) else { return nil }
-        if secret.withText(isPublished) {
+        if !isDemonstration, secret.withText(isTrivial) {
             reader.reject(
-                setting, because: "is a sample value that everybody knows; create one: openssl rand -base64 32")
+                setting,
+                because: "is a sample value that everybody knows, or has fewer than \(fewestOctets) different "
+                    + "characters; create one: openssl rand -base64 32")
         }
         return secret
     }
@@ -153,6 +180,12 @@ package struct RateLimitConfiguration: Sendable {
     package let userRate: Double
     package let userBurst: Int
     package let bucketTTL: Duration
+    package let backend: RateLimitBackend
+    package let janitorInterval: Duration
+    /// Unknown bearer tokens of an address in a minute.
+    package let failuresPerMinute: Int
+    /// Exports of an actor in an hour.
+    package let exportsPerHour: Int
 
     init(reading reader: inout SettingReader) {
         isEnabled = reader.read(ServerSettings.rateLimitEnabled)
@@ -163,6 +196,10 @@ package struct RateLimitConfiguration: Sendable {
         userRate = givenRate > 0 ? givenRate : rate
         userBurst = givenBurst > 0 ? givenBurst : max(burst, Int(userRate.rounded(.up)))
         bucketTTL = max(reader.read(ServerSettings.rateLimitBucketTTL), .minutes(1))
+        backend = reader.read(ServerSettings.rateLimitBackend)
+        janitorInterval = reader.read(ServerSettings.rateLimitJanitorInterval)
+        failuresPerMinute = reader.read(ServerSettings.authFailureLimit)
+        exportsPerHour = reader.read(ServerSettings.exportLimit)
         if Double(burst) < rate {
             reader.reject(ServerSettings.rateLimitBurst, because: "\(burst) is less than CERTCTL_RATE_LIMIT_RPS")
         }

@@ -76,6 +76,35 @@ extension ServerSettings {
         reload: .hot,
         help: "Time after which the account of an idle client is dropped; less than 1m means 1m."
     )
+    package static let rateLimitBackend = Setting<RateLimitBackend>(
+        "rate_limit.backend",
+        .rateLimitBackend,
+        fallback: .database,
+        help:
+            "Where attempts at credentials, set-up, enrolment and exports are counted. database (or postgres): shared by "
+            + "replicas and kept over restarts. memory: by this process alone."
+    )
+    package static let rateLimitJanitorInterval = Setting<Duration>(
+        "rate_limit.janitor_interval",
+        .duration.within(.minutes(1) ... .hours(24)),
+        fallback: .minutes(5),
+        reload: .hot,
+        help: "How often counts of attempts are removed that nobody repeated for a day."
+    )
+    package static let authFailureLimit = Setting<Int>(
+        "auth.failure_limit_per_min",
+        .int.within(1...100_000),
+        fallback: 20,
+        reload: .hot,
+        help: "Unknown bearer tokens that an address may present in a minute. Further ones are answered 429."
+    )
+    package static let exportLimit = Setting<Int>(
+        "cert.export_rate_limit_per_actor_hr",
+        .int.within(1...1_000_000),
+        fallback: 50,
+        reload: .hot,
+        help: "Exports that one actor may make in an hour."
+    )
     package static let idempotencyTTL = Setting<Duration>(
         "idempotency_ttl",
         .duration.within(.minutes(1) ... .days(30)),
@@ -95,6 +124,7 @@ extension ServerSettings {
         logLevel.declaration, logFormat.declaration, bootstrapToken.declaration, agentBootstrapToken.declaration,
         configEncryptionKey.declaration, rateLimitEnabled.declaration, rateLimitRate.declaration,
         rateLimitBurst.declaration, rateLimitUserRate.declaration, rateLimitUserBurst.declaration,
-        rateLimitBucketTTL.declaration, idempotencyTTL.declaration, eventsRetention.declaration,
+        rateLimitBucketTTL.declaration, rateLimitBackend.declaration, rateLimitJanitorInterval.declaration,
+        authFailureLimit.declaration, exportLimit.declaration, idempotencyTTL.declaration, eventsRetention.declaration,
     ]
 }

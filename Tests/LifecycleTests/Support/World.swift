@@ -169,7 +169,7 @@ struct World: Sendable {
         try await leadership.attempt()
         let loops = LoopTable.loops(
             context, leadership: leadership, recovery: recovery, issue: issuance, approvals: approvals,
-            audit: auditLoops(leadership))
+            audit: auditLoops(leadership), census: ReplicaCensus(database: database, instance: "one"))
         guard let loop = loops.first(where: { $0.name == name }) else {
             throw ServiceError(.internalError, "no loop \(name)")
         }

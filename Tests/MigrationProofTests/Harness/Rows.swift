@@ -16,6 +16,7 @@ struct Rows {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
+            requestLimits,
         ]
     }
 
@@ -214,6 +215,16 @@ struct Rows {
             """
             INSERT INTO audit_export_cursors (sink, next_seq) VALUES ('sink-\(tag)', 1)
             """,
+        ]
+    }
+
+    private var requestLimits: [String] {
+        [
+            """
+            INSERT INTO rate_limit_cells (bucket_key, paid_until, updated_at)
+            VALUES ('address:t-default:\(tag)', 1800000000000000, \(time(0)))
+            """,
+            "INSERT INTO server_replicas (instance, seen_at) VALUES ('replica-\(tag)', \(time(0)))",
         ]
     }
 
