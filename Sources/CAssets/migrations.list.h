@@ -34,3 +34,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000014_audit_log
 #include "embed_migration.h"
+#define MIGRATION 000015_sealing_keys
+#include "embed_migration.h"

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 
 /// The storage engine and how it is used.
 package struct DatabaseConfiguration: Sendable {
@@ -102,45 +102,6 @@ package struct DatabaseConfiguration: Sendable {
 package struct LoggingConfiguration: Sendable {
     package let thresholds: LogThresholds
     package let format: LogFormat
-}
-
-/// Secrets that the operator supplied.
-package struct ServerSecrets: Sendable {
-    /// `nil`: generated while no administrator exists.
-    package let bootstrapToken: Secret?
-    /// `nil`: agents enrol with one-time tokens only.
-    package let agentBootstrapToken: Secret?
-    /// `nil`: generated in the data directory.
-    package let encryptionKey: Secret?
-
-    /// Values that documents and examples have published.
-    private static let published = ["change-me", "changeme", "change_me", "replace-with-", "test-key-", "password123"]
-
-    init(reading reader: inout SettingReader, needsKey: Bool) {
-        bootstrapToken = Self.read(ServerSettings.bootstrapToken, &reader)
-        agentBootstrapToken = Self.read(ServerSettings.agentBootstrapToken, &reader)
-        encryptionKey = Self.read(ServerSettings.configEncryptionKey, &reader)
-        if needsKey, encryptionKey == nil, !reader.isRejected(ServerSettings.configEncryptionKey) {
-            reader.reject(
-                ServerSettings.configEncryptionKey,
-                because: "must be set with PostgreSQL, because every replica has to read what another one sealed; "
-                    + "create one with: openssl rand -base64 32"
-            )
-        }
-    }
-
-    static func isPublished(_ text: String) -> Bool {
-        published.contains { text.lowercased().hasPrefix($0) }
-    }
-
-    private static func read(_ setting: Setting<Secret?>, _ reader: inout SettingReader) -> Secret? {
-        guard let secret = reader.read(setting) else { return nil }
-        if secret.withText(isPublished) {
-            reader.reject(
-                setting, because: "is a sample value that everybody knows; create one: openssl rand -base64 32")
-        }
-        return secret
-    }
 }
 
 /// Token buckets of the API.
