@@ -110,8 +110,9 @@ struct KeySourceTests {
         await server.stop()
         let database = server.dataDirectory.appending(path: "certctl.db").path
         let damage = """
-            import sqlite3, sys
-            db = sqlite3.connect(sys.argv[1])
+            from sqlite3 import connect
+            from sys import argv
+            db = connect(argv[1])
             sealed = db.execute("SELECT pkcs8_encrypted FROM ca_keys").fetchone()[0]
             db.execute("INSERT INTO issuers (id, name, type, config, encrypted_config) VALUES ('iss-bad', 'bad', 'GenericCA', '{}', ?)", (sealed,))
             db.commit()
