@@ -38,3 +38,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000016_request_limits
 #include "embed_migration.h"
+#define MIGRATION 000017_sealing_keys
+#include "embed_migration.h"

@@ -13,6 +13,9 @@ package import Telemetry
 package struct ControlPlaneServices: Sendable {
     package var context: LifecycleContext
     package var sealer: Sealer
+    package var rekey: RekeyFlow
+    /// Where the encryption key comes from.
+    package var keyProvider: String
     package var audit: AuditLoops
     package var registry: IssuerRegistry
     package var issue: IssueFlow
@@ -39,6 +42,8 @@ package struct ControlPlaneServices: Sendable {
     package init(
         context: LifecycleContext,
         sealer: Sealer,
+        rekey: RekeyFlow,
+        keyProvider: String,
         audit: AuditLoops,
         registry: IssuerRegistry,
         issue: IssueFlow,
@@ -59,6 +64,8 @@ package struct ControlPlaneServices: Sendable {
     ) {
         self.context = context
         self.sealer = sealer
+        self.rekey = rekey
+        self.keyProvider = keyProvider
         self.audit = audit
         self.registry = registry
         self.issue = issue
@@ -101,6 +108,9 @@ package enum ControlPlaneAPI {
         EventHandlers(
             database: context.database, authenticator: services.authenticator, state: services.state,
             time: context.time
+        ).register(in: &table)
+        CryptoHandlers(
+            rekey: services.rekey, provider: services.keyProvider, time: context.time
         ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
         AuditLogHandlers(

@@ -123,6 +123,8 @@ enum EffectRegistry {
         Entry("server:database.url", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
         Entry("server:database.sqlite_synchronous", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
         Entry("server:config.encryption_key", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
+        Entry("server:config.encryption_key_previous", "EndToEndTests/Secrets/RotationTests.swift", "replicas"),
+        Entry("server:kek.provider", "EndToEndTests/Secrets/KeySourceTests.swift", "provider"),
         Entry("server:database.max_conns", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),
         Entry("server:database.statement_timeout", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),
         Entry("server:database.conn_max_lifetime", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),

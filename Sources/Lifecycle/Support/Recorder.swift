@@ -154,6 +154,15 @@ struct RecordedAction: Sendable {
     static let auditExported = audit("audit.export")
     static let auditVerified = audit("audit.verified")
 
+    private static func sealing(_ name: String) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "sealing_key", category: .config)
+    }
+
+    static let rekeyStarted = sealing("crypto.rekey_started")
+    static let rekeyFinished = sealing("crypto.rekey_finished")
+    static let resealed = sealing("crypto.resealed")
+    static let legacyValueSealed = sealing("crypto.legacy_value_sealed")
+
     static let grantRemoved = RecordedAction(name: "actor_role.revoke", resourceType: "actor", category: .auth)
 
     static let issuerTestSucceeded = RecordedAction(

@@ -93,8 +93,13 @@ struct ServerAssembly: Sendable {
         let bootFlow = BootFlow(database: database, random: random)
         let risks = RiskMetrics(metrics)
         risks.show(configuration.risks)
+        let keeper = KeyKeeper(
+            database: database, sealer: sealer, instance: instance, isAlone: !configuration.database.isShared)
+        let rekey = RekeyFlow(
+            context, sealer: sealer, keeper: keeper, makeKey: Self.keyMaker(sealing.files))
         var services = ControlPlaneServices(
-            context: context, sealer: sealer, audit: audit, registry: registry, issue: issue,
+            context: context, sealer: sealer, rekey: rekey, keyProvider: sealing.provider.rawValue, audit: audit,
+            registry: registry, issue: issue,
             targetRules: Self.targetRules,
             authenticator: authenticator, access: access, approvals: approvals,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
@@ -166,6 +171,12 @@ struct ServerAssembly: Sendable {
                 log: logs.logger("auth")
             ),
             registry: registry, recovery: recovery,
+            keeper: keeper,
+            sealingWatch: SealingWatch(
+                keeper: keeper, flow: rekey, database: database, leadership: leadership, time: time,
+                metrics: SealingMetrics(metrics), settle: { try sealing.files?.promote($0) },
+                log: logs.logger("sealing")
+            ),
             scheduler: SchedulerService(
                 leadership: leadership, runner: runner, refusals: audit.refusals, log: logs.logger("scheduler")
             ),
@@ -184,6 +195,12 @@ struct ServerAssembly: Sendable {
                 .validation, "\(path) does not exist", help: "correct the path in the issuer's configuration")
         }
         return Secret(octets)
+    }
+
+    /// Makes keys where they are generated; `nil` where the operator supplies them.
+    private static func keyMaker(_ files: KeyFiles?) -> (@Sendable () throws -> KeyEncryptionKey)? {
+        guard let files else { return nil }
+        return { try files.make() }
     }
 
     private static func chosenToken(_ secret: Secret?) throws -> SetupToken? {

@@ -55,6 +55,8 @@ package struct ServerProgram: Sendable {
     }
 
     private func start() async throws {
+        ProcessSecrets.conceal(variables: Program.secretVariables)
+        ProcessSecrets.preventCoreDumps()
         // Everything that this process creates is its own alone, SQLite's side files included.
         _ = umask(0o077)
         let instance = Self.instanceName(random)

@@ -8,6 +8,13 @@ package enum SQLiteSynchronous: String, Sendable, CaseIterable {
     case full, normal
 }
 
+/// Where the encryption key comes from (specification, security §10.3).
+package enum KEKProvider: String, Sendable, CaseIterable {
+    case env, file
+    /// `$CREDENTIALS_DIRECTORY`, which systemd fills for one unit.
+    case systemdCredentials = "systemd-creds"
+}
+
 /// What a starting server does about pending migrations.
 package enum MigrationMode: String, Sendable, CaseIterable {
     case auto, check, off

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 
 /// The storage engine and how it is used.
 package struct DatabaseConfiguration: Sendable {
@@ -113,61 +113,6 @@ package struct DatabaseConfiguration: Sendable {
 package struct LoggingConfiguration: Sendable {
     package let thresholds: LogThresholds
     package let format: LogFormat
-}
-
-/// Secrets that the operator supplied.
-package struct ServerSecrets: Sendable {
-    /// `nil`: generated while no administrator exists.
-    package let bootstrapToken: Secret?
-    /// `nil`: agents enrol with one-time tokens only.
-    package let agentBootstrapToken: Secret?
-    /// `nil`: generated in the data directory.
-    package let encryptionKey: Secret?
-
-    /// Values that documents and examples have published.
-    private static let published = ["change-me", "changeme", "change_me", "replace-with-", "test-key-", "password123"]
-    private static let shortestToken = 32
-    /// A text with fewer different octets was typed, not generated.
-    private static let fewestOctets = 8
-
-    /// - `isDemonstration`: Weak secrets are acknowledged.
-    init(reading reader: inout SettingReader, needsKey: Bool, isDemonstration: Bool) {
-        bootstrapToken = Self.read(ServerSettings.bootstrapToken, isDemonstration, &reader)
-        agentBootstrapToken = Self.read(ServerSettings.agentBootstrapToken, isDemonstration, &reader)
-        encryptionKey = Self.read(ServerSettings.configEncryptionKey, isDemonstration, &reader)
-        if !isDemonstration, let agentBootstrapToken, agentBootstrapToken.count < Self.shortestToken {
-            reader.reject(
-                ServerSettings.agentBootstrapToken,
-                because: "has fewer than \(Self.shortestToken) octets; create one: openssl rand -hex 32")
-        }
-        if needsKey, encryptionKey == nil, !reader.isRejected(ServerSettings.configEncryptionKey) {
-            reader.reject(
-                ServerSettings.configEncryptionKey,
-                because: "must be set with PostgreSQL, because every replica has to read what another one sealed; "
-                    + "create one with: openssl rand -base64 32"
-            )
-        }
-    }
-
-    /// Whether everybody can guess the value.
-    static func isTrivial(_ text: String) -> Bool { isPublished(text) || Set(text.utf8).count < fewestOctets }
-
-    private static func isPublished(_ text: String) -> Bool {
-        published.contains { text.lowercased().hasPrefix($0) }
-    }
-
-    private static func read(
-        _ setting: Setting<Secret?>, _ isDemonstration: Bool, _ reader: inout SettingReader
-    ) -> Secret? {
-        guard let secret = reader.read(setting) else { return nil }
-        if !isDemonstration, secret.withText(isTrivial) {
-            reader.reject(
-                setting,
-                because: "is a sample value that everybody knows, or has fewer than \(fewestOctets) different "
-                    + "characters; create one: openssl rand -base64 32")
-        }
-        return secret
-    }
 }
 
 /// Token buckets of the API.

@@ -34,6 +34,18 @@ extension ServerSettings {
         derived: "generated in the data directory (SQLite only)",
         help: "Key that seals CA keys and credentials in the database. Losing it loses them."
     )
+    package static let previousEncryptionKeys = Setting<Secret?>(
+        "config.encryption_key_previous",
+        .secret,
+        derived: "none",
+        help: "Further keys that values may be sealed under, separated by commas or lines: those of before a rotation."
+    )
+    package static let kekProvider = Setting<KEKProvider?>(
+        "kek.provider",
+        .choice,
+        derived: "whichever source has the key",
+        help: "The only source that the encryption key may come from: env, file, or systemd-creds."
+    )
     package static let rateLimitEnabled = Setting<Bool>(
         "rate_limit.enabled",
         .bool,
@@ -122,7 +134,8 @@ extension ServerSettings {
 
     static let operationSettings: [SettingDeclaration] = [
         logLevel.declaration, logFormat.declaration, bootstrapToken.declaration, agentBootstrapToken.declaration,
-        configEncryptionKey.declaration, rateLimitEnabled.declaration, rateLimitRate.declaration,
+        configEncryptionKey.declaration, previousEncryptionKeys.declaration, kekProvider.declaration,
+        rateLimitEnabled.declaration, rateLimitRate.declaration,
         rateLimitBurst.declaration, rateLimitUserRate.declaration, rateLimitUserBurst.declaration,
         rateLimitBucketTTL.declaration, rateLimitBackend.declaration, rateLimitJanitorInterval.declaration,
         authFailureLimit.declaration, exportLimit.declaration, idempotencyTTL.declaration, eventsRetention.declaration,

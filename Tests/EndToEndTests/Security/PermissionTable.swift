@@ -48,7 +48,7 @@ enum PermissionTable {
         "team.read": "AOVMC", "team.edit": "AOC", "team.delete": "AO",
         "owner.read": "AOVMC", "owner.edit": "AOC", "owner.delete": "AO",
         "audit.read": "AOVMCU", "audit.export": "AU", "audit.verify": "AU", "audit.checkpoint": "A",
-        "metrics.read": "AOVMC", "scheduler.admin": "A",
+        "metrics.read": "AOVMC", "scheduler.admin": "A", "crypto.rekey": "A",
         "auth.key.list": "AC", "auth.key.create": "AC", "auth.key.rotate": "AC", "auth.key.delete": "A",
         "auth.role.list": "A", "auth.role.create": "A", "auth.role.edit": "A", "auth.role.delete": "A",
         "auth.role.assign": "A", "auth.role.revoke": "A",
@@ -81,6 +81,8 @@ enum PermissionTable {
         Row(route: "verifyAuditLog", rule: .everywhere("audit.verify"), admitted: 200),
         Row(route: "sealAuditPeriod", rule: .everywhere("audit.checkpoint"), admitted: 400, body: "{}"),
         Row(route: "listAuditKeys", rule: .open, admitted: 200),
+        Row(route: "getCryptoStatus", rule: .everywhere("crypto.rekey"), admitted: 200),
+        Row(route: "rekey", rule: .everywhere("crypto.rekey"), admitted: 200, body: #"{"dry_run":true}"#),
     ]
 
     private static let identity: [Row] = [

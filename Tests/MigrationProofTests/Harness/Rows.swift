@@ -16,7 +16,7 @@ struct Rows {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
-            requestLimits,
+            requestLimits, sealingKeys,
         ]
     }
 
@@ -33,6 +33,20 @@ struct Rows {
     private func digest(_ number: Int) -> String {
         let own = "\(number)" + tag.utf8.map { String($0, radix: 16) }.joined()
         return "'" + String(repeating: "0", count: 64 - own.count) + own + "'"
+    }
+
+    private var sealingKeys: [String] {
+        [
+            """
+            INSERT INTO sealing_key_holders (instance, kek_ids, active_kek_id, active_since, seen_at)
+            VALUES ('host-\(tag)', '0123456789abcdef', '0123456789abcdef', \(time(0)), \(time(1)))
+            """,
+            "INSERT INTO code_keys (label, key_encrypted, created_at) VALUES ('l-\(tag)', \(octets("0401")), \(time(0)))",
+            """
+            INSERT INTO legacy_seals (table_name, column_name, row_id, crypto_version)
+            VALUES ('issuers', 'encrypted_config', 'iss-\(tag)', 3)
+            """,
+        ]
     }
 
     private var identity: [String] {
