@@ -1,8 +1,6 @@
 import Access
 import Lifecycle
-import Logging
 import Settings
-import Telemetry
 
 /// Ties approvals to what they let happen.
 enum ApprovalWiring {
@@ -20,15 +18,5 @@ enum ApprovalWiring {
     static func flow(_ context: LifecycleContext, _ access: AccessContext) -> ApprovalFlow {
         let grants = GrantFlow(access)
         return ApprovalFlow(context) { request, author, tx in try grants.apply(request, by: author, in: tx) }
-    }
-
-    static func warn(_ configuration: AccessConfiguration, _ log: Logger) {
-        guard configuration.bypassesApprovals else { return }
-        log.warn(
-            """
-            CERTCTL_APPROVAL_BYPASS is on: every request is approved at once by system-bypass, and nobody is asked; \
-            switch it off wherever certificates are trusted
-            """
-        )
     }
 }

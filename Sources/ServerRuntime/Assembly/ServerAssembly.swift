@@ -68,7 +68,6 @@ struct ServerAssembly: Sendable {
             grantApprovals: ApprovalWiring.grants(configuration.access, context)
         )
         let approvals = ApprovalWiring.flow(context, access)
-        ApprovalWiring.warn(configuration.access, logs.logger("approvals"))
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()

@@ -26,7 +26,8 @@ package struct AccessConfiguration: Sendable {
     package let adminGrantApproval: AdminGrantApproval
     package let bypassesApprovals: Bool
 
-    init(reading reader: inout SettingReader) {
+    /// - `isDemonstration`: The end of four-eyes control is acknowledged.
+    init(reading reader: inout SettingReader, isDemonstration: Bool) {
         let named = reader.read(ServerSettings.namedKeys)
         let legacy = reader.read(ServerSettings.legacyKeys)
         var keys = DeclaredKeyList()
@@ -45,6 +46,13 @@ package struct AccessConfiguration: Sendable {
         allowsAuditorOverlap = reader.read(ServerSettings.auditorOverlap)
         adminGrantApproval = reader.read(ServerSettings.adminGrantApproval)
         bypassesApprovals = reader.read(ServerSettings.approvalBypass)
+        if bypassesApprovals, !isDemonstration {
+            reader.reject(
+                ServerSettings.approvalBypass,
+                because:
+                    "true ends four-eyes control, which only a demonstration may; remove it, or acknowledge one with "
+                    + "CERTCTL_DEMO_MODE_ACK=true and CERTCTL_DEMO_MODE_ACK_TS=$(date +%s)")
+        }
     }
 }
 

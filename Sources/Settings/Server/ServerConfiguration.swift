@@ -49,7 +49,7 @@ package struct ServerConfiguration: Configuration {
         secrets = ServerSecrets(
             reading: &reader, needsKey: opensSecrets && database.isShared,
             isDemonstration: demo.acknowledgedUntil != nil)
-        access = AccessConfiguration(reading: &reader)
+        access = AccessConfiguration(reading: &reader, isDemonstration: demo.acknowledgedUntil != nil)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)

@@ -61,7 +61,7 @@ extension ServerSettings {
         "approval.bypass",
         .bool,
         fallback: false,
-        help: "Approve every request at once, as system-bypass. For demonstrations: it ends four-eyes control."
+        help: "Approve every request at once, as system-bypass. Refused without CERTCTL_DEMO_MODE_ACK."
     )
 
     static let accessSettings: [SettingDeclaration] = [

@@ -138,6 +138,7 @@ extension ServerConfiguration {
         raise(.sharedAgentKeys, when: access.sharedAgentKeys == .allow)
         raise(.staticAgentToken, when: secrets.agentBootstrapToken != nil)
         raise(.auditorOverlap, when: access.allowsAuditorOverlap)
+        raise(.approvalBypass, when: access.bypassesApprovals)
         raise(.rateLimitsOff, when: !rateLimit.isEnabled)
         raise(.limitsPerReplica, when: rateLimit.backend == .memory && database.isShared)
         raise(.egressOpened, when: egress.isOpened)

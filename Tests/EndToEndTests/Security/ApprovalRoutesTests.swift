@@ -131,7 +131,10 @@ struct ApprovalRoutesTests {
 
     @Test("the bypass asks nobody, and says so")
     func bypass() async throws {
-        let stage = try await Stage.start(environment: ["CERTCTL_APPROVAL_BYPASS": "true"])
+        let stage = try await Stage.start(environment: [
+            "CERTCTL_APPROVAL_BYPASS": "true", "CERTCTL_DEMO_MODE_ACK": "true",
+            "CERTCTL_DEMO_MODE_ACK_TS": "\(Int(Date.now.timeIntervalSince1970))",
+        ])
         let held = try Inventory.expect(202, try await stage.requestCSR("mc-api"))
         let approval = try await stage.asker.get("/api/v1/approvals/\(try #require(held.text("approval_id")))")
         #expect(approval.text("state") == "approved" && approval.text("decided_by") == "system-bypass")

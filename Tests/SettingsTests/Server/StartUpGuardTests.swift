@@ -121,6 +121,13 @@ struct StartUpGuardTests {
         }
     }
 
+    @Test("approvals are bypassed in an acknowledged demonstration only")
+    func approvalBypass() {
+        let bypass = ["CERTCTL_APPROVAL_BYPASS": "true"]
+        #expect(Self.subjects(bypass) == ["CERTCTL_APPROVAL_BYPASS"])
+        #expect(Self.subjects(Self.acknowledged(0, bypass)) == [])
+    }
+
     @Test(
         "T8: without one it is refused wherever the server listens",
         arguments: [
@@ -174,6 +181,8 @@ struct StartUpGuardTests {
         }
         let demo = try Self.load(Self.acknowledged(0, ["CERTCTL_AUTH_TYPE": "none"])).get()
         #expect(demo.risks.flags == [.demoMode, .demoAcknowledged])
+        let bypass = try Self.load(Self.acknowledged(0, ["CERTCTL_APPROVAL_BYPASS": "true"])).get()
+        #expect(bypass.risks.flags == [.demoAcknowledged, .approvalBypass])
         let plain = ["CERTCTL_AUDIT_SYSLOG_URL": "tcp://127.0.0.1:601", "CERTCTL_EGRESS_ALLOW_AUDIT": "127.0.0.1"]
         #expect(try Self.load(plain).get().risks.flags == [.egressOpened, .plainSyslog])
         #expect(Set(RiskFlag.allCases.map(\.meaning)).count == RiskFlag.allCases.count)
