@@ -62,7 +62,10 @@ struct SecretCanaryTests {
         let databaseURL = try await engine.makeDatabaseURL()
         let variables = try Self.secretVariables(of: "Server")
         #expect(variables.count >= 7, "\(variables)")
-        var settings = ["CERTCTL_AUDIT_WEBHOOK_URL": "https://127.0.0.1:9/siem", "CERTCTL_LOG_LEVEL": "debug"]
+        var settings = [
+            "CERTCTL_AUDIT_WEBHOOK_URL": "https://127.0.0.1:9/siem", "CERTCTL_EGRESS_ALLOW_AUDIT": "127.0.0.1",
+            "CERTCTL_LOG_LEVEL": "debug",
+        ]
         for variable in variables {
             settings[variable] = Self.value(variable, canaries.make(variable), databaseURL: databaseURL)
         }
