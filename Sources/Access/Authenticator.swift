@@ -207,7 +207,7 @@ package final class Authenticator: Sendable {
             roleIDs: holdings.roleIDs,
             rights: Rights(BuiltInRole.effective(holdings.entitlements)),
             boundAgent: key.boundAgent,
-            userID: try KeyHolderStore().holder(of: key.id, in: tx).ownerID
+            userID: try KeyCustodyStore().custody(of: key.id, in: tx).ownerUserID.map { UserID(stored: $0) }
         )
         return (principal, holdings.firstExpiry)
     }

@@ -34,5 +34,11 @@
 #include "embed_migration.h"
 #define MIGRATION 000014_audit_log
 #include "embed_migration.h"
-#define MIGRATION 000015_local_sign_in
+#define MIGRATION 000015_approval_decisions
+#include "embed_migration.h"
+#define MIGRATION 000016_request_limits
+#include "embed_migration.h"
+#define MIGRATION 000017_sealing_keys
+#include "embed_migration.h"
+#define MIGRATION 000018_local_sign_in
 #include "embed_migration.h"

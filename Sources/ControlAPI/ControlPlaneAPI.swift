@@ -13,6 +13,9 @@ package import Telemetry
 package struct ControlPlaneServices: Sendable {
     package var context: LifecycleContext
     package var sealer: Sealer
+    package var rekey: RekeyFlow
+    /// Where the encryption key comes from.
+    package var keyProvider: String
     package var audit: AuditLoops
     package var registry: IssuerRegistry
     package var issue: IssueFlow
@@ -20,6 +23,7 @@ package struct ControlPlaneServices: Sendable {
     package var authenticator: Authenticator
     package var access: AccessContext
     package var signIn: SignInServices
+    package var approvals: ApprovalFlow
     /// `nil`: keys may live for ever.
     package var longestKeyLifetime: Duration?
     /// `nil` until start-up knows whether an administrator exists.
@@ -33,10 +37,14 @@ package struct ControlPlaneServices: Sendable {
     /// What the answer to each heartbeat asks of agents.
     package var agentConfig: @Sendable () -> AgentRuntimeConfig
     package var onBootstrap: @Sendable () async -> Void
+    /// Every caller is an administrator.
+    package var isDemo = false
 
     package init(
         context: LifecycleContext,
         sealer: Sealer,
+        rekey: RekeyFlow,
+        keyProvider: String,
         audit: AuditLoops,
         registry: IssuerRegistry,
         issue: IssueFlow,
@@ -44,6 +52,7 @@ package struct ControlPlaneServices: Sendable {
         authenticator: Authenticator,
         access: AccessContext,
         signIn: SignInServices,
+        approvals: ApprovalFlow,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -57,6 +66,8 @@ package struct ControlPlaneServices: Sendable {
     ) {
         self.context = context
         self.sealer = sealer
+        self.rekey = rekey
+        self.keyProvider = keyProvider
         self.audit = audit
         self.registry = registry
         self.issue = issue
@@ -64,6 +75,7 @@ package struct ControlPlaneServices: Sendable {
         self.authenticator = authenticator
         self.access = access
         self.signIn = signIn
+        self.approvals = approvals
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -100,6 +112,9 @@ package enum ControlPlaneAPI {
             database: context.database, authenticator: services.authenticator,
             sessions: services.signIn.recogniser, state: services.state, time: context.time
         ).register(in: &table)
+        CryptoHandlers(
+            rekey: services.rekey, provider: services.keyProvider, time: context.time
+        ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
         AuditLogHandlers(
             database: context.database, export: AuditExport(context),
@@ -111,9 +126,8 @@ package enum ControlPlaneAPI {
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
         let database = services.context.database
-        IdentityHandlers(
-            database: database, bootstrap: services.bootstrap, onBootstrap: services.onBootstrap
-        ).register(in: &table)
+        IdentityHandlers(bootstrap: services.bootstrap, isDemo: services.isDemo, onBootstrap: services.onBootstrap)
+            .register(in: &table)
         SessionHandlers(signIn: services.signIn).register(in: &table)
         UserHandlers(signIn: services.signIn).register(in: &table)
         KeyHandlers(
@@ -151,6 +165,7 @@ package enum ControlPlaneAPI {
         JobHandlers(
             lists: lists, time: context.time, flow: JobFlow(context), verification: VerificationFlow(context)
         ).register(in: &table)
+        ApprovalHandlers(lists: lists, flow: services.approvals).register(in: &table)
     }
 
     private static func registerAgents(_ services: ControlPlaneServices, in table: inout HandlerTable) {

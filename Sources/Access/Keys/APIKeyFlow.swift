@@ -20,7 +20,8 @@ package struct APIKeyDraft: Sendable {
     package var expiresAt: Timestamp?
     /// Networks that it may be used from; empty for anywhere.
     package var allowedNetworks: [String] = []
-    package var holder = KeyHolder()
+    /// The person that it belongs to, and whether it may approve what others ask for.
+    package var custody = KeyCustody()
 
     package init(name: String) { self.name = name }
 }
@@ -37,6 +38,7 @@ package struct APIKeyFlow: Sendable {
     private let longestLifetime: Duration?
     private let keys = KeyStore()
     private let grants: GrantFlow
+    private let custody = KeyCustodyStore()
 
     package init(_ context: AccessContext, sealer: Sealer, longestLifetime: Duration? = nil) {
         self.context = context
@@ -73,10 +75,11 @@ package struct APIKeyFlow: Sendable {
                 ),
                 in: tx
             )
-            try insertHolder(draft.holder, of: key.id, in: tx)
-            for grant in draft.grants { try grants.add(grant, to: actor, by: author, in: tx) }
-            let roles = JSONValue(draft.grants.map(\.roleID))
-            try record("auth.key_created", key, ["roles": roles], by: author, in: tx)
+            try requireWelcome(draft.custody.ownerUserID, in: tx)
+            try custody.set(draft.custody, of: key.id, in: tx)
+            try custody.noteHandover(of: key.id, named: key.name, to: author.actor, in: tx)
+            for grant in draft.grants { try grants.addUnguarded(grant, to: actor, by: author, in: tx) }
+            try record("auth.key_created", key, Self.facts(draft), by: author, in: tx)
             return key
         }
         let roles = Set(draft.grants.map(\.roleID)).sorted()
@@ -118,6 +121,7 @@ package struct APIKeyFlow: Sendable {
                 overlapEnd: end,
                 in: tx
             )
+            try custody.noteHandover(of: key.id, named: key.name, to: author.actor, in: tx)
             try record("auth.key_rotated", key, ["previous_valid_until": .string(end.rfc3339)], by: author, in: tx)
             let held = try GrantStore().grants(of: actor, in: tx).map(\.roleID)
             return (key, end, Set(held).sorted())
@@ -191,17 +195,13 @@ package struct APIKeyFlow: Sendable {
         return stored
     }
 
-    private func insertHolder(_ holder: KeyHolder, of key: APIKeyID, in tx: any Transaction) throws {
-        if let owner = holder.ownerID {
-            guard let user = try UserStore().lock(owner, in: tx), user.deactivatedAt == nil else {
-                throw ServiceError(
-                    .unknownReference, "there is no active user \(owner.text)",
-                    problems: [
-                        FieldProblem(pointer: "/owner_user_id", code: "unknown_reference", detail: "does not exist")
-                    ])
-            }
-        }
-        try KeyHolderStore().insert(holder, of: key, in: tx)
+    /// Nobody is given a key who has just been shown the door.
+    private func requireWelcome(_ owner: String?, in tx: any Transaction) throws {
+        guard let owner, let user = try UserStore().lock(UserID(stored: owner), in: tx), user.deactivatedAt != nil
+        else { return }
+        throw ServiceError(
+            .unknownReference, "the user \(owner) is deactivated",
+            problems: [FieldProblem(pointer: "/owner_user_id", code: "unknown_reference", detail: "is deactivated")])
     }
 
     private func requireFree(_ name: String, in tx: any Transaction) throws {
@@ -240,6 +240,14 @@ package struct APIKeyFlow: Sendable {
         var details = details
         details["name"] = .string(key.name)
         try context.recorder.record(action, "api_key", key.id.text, details: details, by: author, in: tx)
+    }
+
+    private static func facts(_ draft: APIKeyDraft) -> JSONObject {
+        var facts: JSONObject = [
+            "roles": JSONValue(draft.grants.map(\.roleID)), "may_approve": .bool(draft.custody.mayApprove),
+        ]
+        if let owner = draft.custody.ownerUserID { facts["owner_user_id"] = .string(owner) }
+        return facts
     }
 
     private static func facts(_ change: KeyChange) -> JSONValue {

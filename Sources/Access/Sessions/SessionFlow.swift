@@ -29,22 +29,24 @@ package struct SessionFlow: Sendable {
     private let keyring: SessionKeyring
     private let policy: SessionPolicy
     private let store = SessionStore()
-    private let exchanges: AttemptLimiter
+    private let limiter: AttemptLimiter
 
-    package init(_ context: AccessContext, keyring: SessionKeyring, policy: SessionPolicy) {
+    /// - `limiter`: Counts sign-ins by address, together with the other replicas.
+    package init(
+        _ context: AccessContext, keyring: SessionKeyring, policy: SessionPolicy,
+        limiter: AttemptLimiter = AttemptLimiter()
+    ) {
         self.context = context
         self.keyring = keyring
         self.policy = policy
-        exchanges = AttemptLimiter(limit: 10, window: .minutes(1))
+        self.limiter = limiter
     }
 
     /// Exchanges the API key that a request came with for a session: same actor, same roles, ended with the key.
     ///
     /// Throws 403 for agents and for keys that are not for people, 409 when the request came with a session.
     package func exchange(_ principal: Principal, at place: SignInPlace) async throws -> OpenedSession {
-        if let wait = exchanges.admit(place.origin.clientAddress, at: context.time.now) {
-            throw ServiceError(.rateLimited, "too many sign-ins from this address; wait", retryAfter: wait)
-        }
+        try await limiter.admitSignIn(.sessionExchange, from: place.origin.clientAddress, at: context.time.now)
         guard principal.signIn == nil else {
             throw ServiceError(.invalidState, "this request came with a session; a session begins with an API key")
         }
@@ -56,7 +58,7 @@ package struct SessionFlow: Sendable {
             guard let stored = try KeyStore().lock(name: principal.actor.id, in: tx), stored.id.text == credential,
                 stored.isUsable(at: tx.now)
             else { throw ServiceError(.invalidAPIKey, "the API key has just ended") }
-            guard try !KeyHolderStore().holder(of: stored.id, in: tx).mayNotLogin else { throw Self.notForPeople }
+            guard try !KeyCustodyStore().custody(of: stored.id, in: tx).mayNotLogin else { throw Self.notForPeople }
             let end = min(tx.now + policy.absoluteTimeout, stored.expiresAt ?? tx.now + policy.absoluteTimeout)
             return try open(
                 principal.actor, .apiKey, credential: stored.id, until: end, signedBy: key, at: place, by: author,

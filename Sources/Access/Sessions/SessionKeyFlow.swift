@@ -74,6 +74,9 @@ package struct SessionKeyFlow: Sendable {
         return count
     }
 
+    /// Somebody changed who may do what, which may have been the keys: the next unknown one is looked up at once.
+    package func noteChange() { keyring.noteChange() }
+
     private func replace(by author: Authorship, in tx: any Transaction) throws -> RotatedSessionKey {
         let retired = try keys.retireCurrent(in: tx)
         let id = try insert(in: tx)

@@ -16,7 +16,8 @@ package final class SessionKeyring: Sendable {
     private struct State {
         var keys: [String: Held] = [:]
         var loadedAt: Timestamp?
-        var triedAt: Timestamp?
+        /// When the keys were last read because of a name that nobody knew.
+        var missedAt: Timestamp?
     }
 
     /// After this long the keys are read again: other replicas rotate too.
@@ -46,7 +47,6 @@ package final class SessionKeyring: Sendable {
     /// - Throws: ``SealingError`` when the current key does not open.
     package func load() async throws {
         let now = time.now
-        state.withLock { $0.triedAt = now }
         let records = try await database.read { try SessionKeyStore().all(in: $0) }
         var keys: [String: Held] = [:]
         for record in records {
@@ -77,11 +77,18 @@ package final class SessionKeyring: Sendable {
         try await refreshIfOld()
         if let held = state.withLock({ $0.keys[id] }) { return held }
         let (now, pause) = (time.now, Self.pause)
-        let mayTry = state.withLock { state in state.triedAt.map { $0 > now || now >= $0 + pause } ?? true }
+        let mayTry = state.withLock { state in
+            guard state.missedAt.map({ $0 > now || now >= $0 + pause }) ?? true else { return false }
+            state.missedAt = now
+            return true
+        }
         guard mayTry else { return nil }
         try await load()
         return state.withLock { $0.keys[id] }
     }
+
+    /// Another replica may have changed the keys: whatever was missed until now may be there.
+    func noteChange() { state.withLock { $0.missedAt = nil } }
 
     private func refreshIfOld() async throws {
         let (now, lifetime) = (time.now, Self.lifetime)

@@ -22,7 +22,6 @@ package struct BreakglassAttempt: Sendable {
 /// Every refusal looks alike and costs one Argon2id hash. An attempt is counted before its password is looked at, under
 /// the lock of the account's row, so that no number of attempts at once gets more guesses than the threshold.
 package struct BreakglassFlow: Sendable {
-    private static let attemptsPerMinute = 5
     /// The server itself, on behalf of whoever could not say who they are.
     private static let gate = Actor(id: "breakglass", type: .system)
 
@@ -34,16 +33,18 @@ package struct BreakglassFlow: Sendable {
     private let policy: @Sendable () -> BreakglassPolicy
     private let sessionPolicy: SessionPolicy
     private let observe: @Sendable (BreakglassOutcome) -> Void
-    private let addresses = AttemptLimiter(limit: attemptsPerMinute, window: .minutes(1))
+    private let limiter: AttemptLimiter
     private let store = BreakglassStore()
 
     /// - `policy`: Asked at each attempt: it changes while the server runs.
+    /// - `limiter`: Counts attempts by address, together with the other replicas.
     /// - `observe`: Told how each attempt ended.
     package init(
         _ context: AccessContext, sessions: SessionFlow, keyring: SessionKeyring, hasher: PasswordHasher,
         sealer: Sealer, sessionPolicy: SessionPolicy, policy: @escaping @Sendable () -> BreakglassPolicy,
-        observe: @escaping @Sendable (BreakglassOutcome) -> Void
+        limiter: AttemptLimiter = AttemptLimiter(), observe: @escaping @Sendable (BreakglassOutcome) -> Void
     ) {
+        self.limiter = limiter
         self.context = context
         self.sessions = sessions
         self.keyring = keyring
@@ -57,9 +58,7 @@ package struct BreakglassFlow: Sendable {
     /// - Throws: 401 for everything that is wrong with account, password or code; 429; 503 when too many passwords are
     ///   being checked.
     package func signIn(_ attempt: BreakglassAttempt, at place: SignInPlace) async throws -> OpenedSession {
-        if let wait = addresses.admit(place.origin.clientAddress, at: context.time.now) {
-            throw ServiceError(.rateLimited, "too many sign-ins from this address; wait", retryAfter: wait)
-        }
+        try await limiter.admitSignIn(.breakglass, from: place.origin.clientAddress, at: context.time.now)
         let id = Self.accountID(attempt.actorID)
         let credential = try await reserve(id)
         let isLocked = credential?.lockedAtReservation ?? false

@@ -31,7 +31,8 @@ package struct LocalAccountSetup: Sendable {
             _ = try UserStore().insert(id, displayName: draft.displayName ?? "", email: draft.email ?? "", in: tx)
             guard let user = try UserStore().lock(id, in: tx) else { throw StoreError.notFound(.user, id: id.text) }
             _ = try UserStore().setDeactivated(false, id, in: tx)
-            _ = try BreakglassStore().set(id, passwordHash: hash, sealedTOTPSecret: nil, in: tx)
+            _ = try BreakglassStore().set(
+                id, passwordHash: hash, sealedTOTPSecret: nil, by: author.actor, in: tx)
             try SessionStore().revokeAll(of: user.actor, cause: .credentialChanged, in: tx)
             for role in draft.roles {
                 try GrantStore().grant(

@@ -92,10 +92,10 @@ package struct LocalUserFlow: Sendable {
             }
             try context.escalation.requireDominance(of: author.actor, over: user.actor, in: tx)
             try UserStore().describe(id, displayName: draft.displayName, email: draft.email, in: tx)
-            let credential = try store.set(id, passwordHash: hash, sealedTOTPSecret: sealed, in: tx)
+            let credential = try store.set(id, passwordHash: hash, sealedTOTPSecret: sealed, by: author.actor, in: tx)
             try SessionStore().revokeAll(of: user.actor, cause: .credentialChanged, in: tx)
             for role in draft.roles {
-                try grants.add(GrantRequest(roleID: role), to: user.actor, by: author, in: tx)
+                try grants.addUnguarded(GrantRequest(roleID: role), to: user.actor, by: author, in: tx)
             }
             try record(
                 "auth.breakglass_password_set", id, ["second_factor": .bool(factor != nil)], by: author, in: tx)

@@ -39,7 +39,7 @@ package struct UserFlow: Sendable {
                 try context.escalation.requireDominance(of: author.actor, over: user.actor, in: tx)
                 guard try users.setDeactivated(true, id, in: tx) else { return }
                 let sessions = try SessionStore().revokeAll(of: user.actor, cause: .userDeactivated, in: tx)
-                let keys = try KeyHolderStore().disableKeys(of: id, in: tx)
+                let keys = try KeyCustodyStore().disableKeys(of: id, in: tx)
                 for key in keys { try SessionStore().revokeAll(of: key.id, cause: .userDeactivated, in: tx) }
                 let details: JSONObject = [
                     "sessions": .integer(Int64(sessions)), "keys": JSONValue(keys.map(\.name)),

@@ -74,6 +74,7 @@ package enum RoleKind: EntityKind { package static let prefix = "r" }
 package enum BatchKind: EntityKind { package static let prefix = "batch" }
 package enum SessionKind: EntityKind { package static let prefix = "ses" }
 package enum UserKind: EntityKind { package static let prefix = "u" }
+package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
 package typealias CertificateID = EntityID<CertificateKind>
 package typealias VersionID = EntityID<VersionKind>
@@ -95,3 +96,4 @@ package typealias RoleID = EntityID<RoleKind>
 package typealias BatchID = EntityID<BatchKind>
 package typealias SessionID = EntityID<SessionKind>
 package typealias UserID = EntityID<UserKind>
+package typealias ApprovalID = EntityID<ApprovalIDKind>

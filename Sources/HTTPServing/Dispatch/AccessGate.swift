@@ -34,18 +34,21 @@ struct AccessGate: Sendable {
         let fields = head.headerFields
         let hasCredential = fields[.authorization] != nil || SessionCookies.session(in: fields) != nil
         let countsLater = limits.countsAddressAfterAuthentication && hasCredential && route.access != .open
-        if !countsLater { try countAddress(route, address, &added) }
+        if !countsLater { try await countAddress(route, address, &added) }
         switch route.access {
         case .open:
             if route.routeClass == .login { try await guardSignIn(head, address) }
             return .nobody
         case .permissionOrEnrolmentToken:
-            if let token = try enrolmentToken(head) { return .token(token) }
+            if let token = try enrolmentToken(head) {
+                try note(try await limits.attempt(.enrolment, from: address, at: environment.time.now), &added)
+                return .token(token)
+            }
         case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr, .selfOr: break
         }
         let principal = try await principal(head, address, &added)
         recognised(principal)
-        try count(principal, route, address, countsLater, &added)
+        try await count(principal, route, address, countsLater, &added)
         return .authorised(Authorisation(principal, try await decide(route, parameters, principal)))
     }
 
@@ -125,9 +128,13 @@ struct AccessGate: Sendable {
         case .refused(let cause)?: refusal = cause
         case nil: break
         }
+        if let anonymous = environment.anonymousPrincipal {
+            // Agents and keys stay who they are; nobody else is refused.
+            guard let credential, let token = Self.bearer(credential) else { return anonymous }
+            return try await environment.authenticator.authenticate(bearer: token, from: address) ?? anonymous
+        }
         guard let credential else {
             if let refusal { throw Problem.endedSession(refusal) }
-            if let anonymous = environment.anonymousPrincipal { return anonymous }
             throw Problem.missingCredential
         }
         guard let token = Self.bearer(credential) else { throw Problem.malformedCredential }
@@ -135,17 +142,18 @@ struct AccessGate: Sendable {
         return principal
     }
 
+    /// The principal of a bearer key; `nil` when nobody knows it, which is counted.
     private func principal(_ token: Secret, _ address: String) async throws -> Principal? {
-        let attempts = environment.rateLimits.authentication(address, at: environment.time.now)
-        guard attempts.verdict.isAllowed else {
-            environment.metrics.limited(by: attempts.name)
-            throw Problem.limited(attempts)
+        let limits = environment.rateLimits
+        if let refusal = limits.authenticationRefusal(address, at: environment.time.now) {
+            throw Problem.limited(refusal)
         }
-        guard let principal = try await environment.authenticator.authenticate(bearer: token, from: address) else {
-            environment.rateLimits.noteFailedAuthentication(address, at: environment.time.now)
-            return nil
+        if let principal = try await environment.authenticator.authenticate(bearer: token, from: address) {
+            return principal
         }
-        return principal
+        let outcome = try await limits.failedAuthentication(address, at: environment.time.now)
+        guard outcome.verdict.isAllowed else { throw Problem.limited(outcome) }
+        return nil
     }
 
     private func session(_ head: HTTPRequest, _ address: String) async throws -> SessionOutcome? {
@@ -195,22 +203,29 @@ struct AccessGate: Sendable {
         return text.hasPrefix("ce_") ? Secret(String(text)) : nil
     }
 
-    private func countAddress(_ route: Route, _ address: String, _ added: inout HTTPFields) throws {
-        switch route.rateClass {
-        case .unlimited: return
-        case .bootstrap: try note(environment.rateLimits.bootstrap(address, at: environment.time.now), &added)
-        case .general:
-            guard let outcome = environment.rateLimits.address(address, at: environment.time.now) else { return }
-            try note(outcome, &added)
+    private func countAddress(_ route: Route, _ address: String, _ added: inout HTTPFields) async throws {
+        let now = environment.time.now
+        if route.rateClass != .unlimited, let outcome = environment.rateLimits.address(address, at: now) {
+            try noteCapacity(outcome, &added)
+        }
+        if route.rateClass == .bootstrap {
+            try note(try await environment.rateLimits.attempt(.bootstrap, from: address, at: now), &added)
         }
     }
 
     private func count(
         _ principal: Principal, _ route: Route, _ address: String, _ countsAddress: Bool, _ added: inout HTTPFields
-    ) throws {
-        guard route.rateClass != .unlimited, !environment.rateLimits.isExempt(principal) else { return }
-        if countsAddress { try countAddress(route, address, &added) }
-        guard let outcome = environment.rateLimits.actor(principal.actor.id, at: environment.time.now) else { return }
+    ) async throws {
+        let (limits, now) = (environment.rateLimits, environment.time.now)
+        if route.rateClass == .export { try note(try await limits.export(by: principal.actor, at: now), &added) }
+        guard route.rateClass != .unlimited, !limits.isExempt(principal) else { return }
+        if countsAddress { try await countAddress(route, address, &added) }
+        guard let outcome = limits.actor(principal.actor, at: now) else { return }
+        try noteCapacity(outcome, &added)
+    }
+
+    private func noteCapacity(_ outcome: LimitOutcome, _ added: inout HTTPFields) throws {
+        if !outcome.verdict.isAllowed { environment.metrics.limited(by: outcome.name) }
         try note(outcome, &added)
     }
 
@@ -218,7 +233,6 @@ struct AccessGate: Sendable {
         added[.rateLimitPolicy] = outcome.policyField
         added[.rateLimit] = outcome.field
         guard !outcome.verdict.isAllowed else { return }
-        environment.metrics.limited(by: outcome.name)
         throw Problem.limited(outcome)
     }
 

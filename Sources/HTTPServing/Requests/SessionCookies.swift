@@ -16,7 +16,8 @@ package struct SessionCookies: Sendable {
 
     /// What gives a browser its cookies, for as long as the session can last.
     package func setting(_ credentials: SessionCredentials, at now: Timestamp) -> [String] {
-        let age = max(0, Int((credentials.endsAt - now).inSeconds))
+        // A started second counts: a browser must not lose the cookie before the session ends.
+        let age = max(0, Int((credentials.endsAt - now).inSeconds.rounded(.up)))
         let session = credentials.token.map { $0.withText { cookie(Self.sessionName, $0, age) + "; HttpOnly" } }
         return [session, credentials.csrfToken.withText { cookie(Self.csrfName, $0, age) }].compactMap { $0 }
     }

@@ -17,6 +17,10 @@ package enum LoopName: String, Sendable, CaseIterable {
     case backfill
     case sessionGC = "session_gc"
     case sessionKeys = "session_keys"
+    case approvalExpiry = "approval_expiry"
+    case approvedIssuance = "approved_issuance"
+    case rateLimitJanitor = "rate_limit_janitor"
+    case replicaCensus = "replica_census"
 }
 
 /// Where a loop runs (specification, domain §8.2).

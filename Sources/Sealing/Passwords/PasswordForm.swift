@@ -34,7 +34,10 @@ package enum PasswordForm {
         return normal.withText { text in
             let small = text.lowercased()
             guard Set(small).count >= 5 else { return "repeats a few characters" }
-            guard !small.contains(actor.lowercased()), !small.contains(actor.lowercased().dropFirst(3)) else {
+            let name = actor.lowercased()
+            let own = name.dropFirst(3)
+            // A name of a few letters is part of many words.
+            guard !small.contains(name), own.count < 4 || !small.contains(own) else {
                 return "contains the name of the account"
             }
             // What is left beside the obvious words has to carry the password.

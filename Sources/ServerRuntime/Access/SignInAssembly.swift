@@ -20,12 +20,12 @@ struct SignInAssembly: Sendable {
 
     init(
         _ context: AccessContext, database: any Database, sealer: Sealer, live: LiveConfiguration,
-        metrics: MetricsRegistry, time: TimeSource, random: RandomSource, log: Logger
+        metrics: MetricsRegistry, limiter: AttemptLimiter, time: TimeSource, random: RandomSource, log: Logger
     ) {
         let configuration = live.read { $0.signIn }
         let policy = Self.policy(configuration)
         let keyring = SessionKeyring(database: database, sealer: sealer, time: time)
-        let sessions = SessionFlow(context, keyring: keyring, policy: policy)
+        let sessions = SessionFlow(context, keyring: keyring, policy: policy, limiter: limiter)
         let keys = SessionKeyFlow(database: database, keyring: keyring, policy: policy, random: random)
         let hasher = PasswordHasher(random: random, time: time)
         let attempts = metrics.counter(
@@ -38,7 +38,7 @@ struct SignInAssembly: Sendable {
             keys: keys,
             breakglass: BreakglassFlow(
                 context, sessions: sessions, keyring: keyring, hasher: hasher, sealer: sealer, sessionPolicy: policy,
-                policy: { live.read { Self.breakglass($0.signIn) } },
+                policy: { live.read { Self.breakglass($0.signIn) } }, limiter: limiter,
                 observe: { outcome in
                     attempts.with(outcome.rawValue).add()
                     let field = LogField("outcome", outcome.rawValue)

@@ -20,7 +20,7 @@ package struct SessionStore: Sendable {
             u.deactivated_at AS user_deactivated_at, h.owner_user_id
         FROM sessions s
         LEFT JOIN api_keys k ON k.id = s.credential_id
-        LEFT JOIN api_key_holders h ON h.key_id = k.id
+        LEFT JOIN api_key_custody h ON h.api_key_id = k.id
         LEFT JOIN users u ON u.id = s.actor_id
         """
 

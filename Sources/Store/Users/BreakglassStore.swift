@@ -11,6 +11,8 @@ package struct BreakglassCredential: Hashable, Sendable {
     package let lastTOTPStep: Int
     package let createdAt: Timestamp
     package let lastPasswordChangeAt: Timestamp
+    /// Who chose the password, and may know it.
+    package let setBy: Actor
     package let failureCount: Int
     package let lockCount: Int
     package let lastFailureAt: Timestamp?
@@ -23,6 +25,7 @@ package struct BreakglassCredential: Hashable, Sendable {
         lastTOTPStep = try row.int("totp_last_step")
         createdAt = try row.time("created_at")
         lastPasswordChangeAt = try row.time("last_password_change_at")
+        setBy = Actor(id: try row.text("set_by"), type: try row.value("set_by_type"))
         failureCount = try row.int("failure_count")
         lockCount = try row.int("lock_count")
         lastFailureAt = try row.optionalTime("last_failure_at")
@@ -40,7 +43,7 @@ package struct BreakglassStore: Sendable {
 
     private static let columns: SQL = """
         actor_id, password_hash, totp_secret_encrypted, totp_last_step, created_at, last_password_change_at,
-        failure_count, lock_count, last_failure_at, locked_until
+        set_by, set_by_type, failure_count, lock_count, last_failure_at, locked_until
         """
 
     package func all(limit: Int, in tx: any Transaction) throws -> [BreakglassCredential] {
@@ -60,12 +63,13 @@ package struct BreakglassStore: Sendable {
 
     /// Sets the password, and the second factor with it; whatever locked the account is over.
     package func set(
-        _ id: UserID, passwordHash: String, sealedTOTPSecret: [UInt8]?, in tx: any Transaction
+        _ id: UserID, passwordHash: String, sealedTOTPSecret: [UInt8]?, by author: Actor, in tx: any Transaction
     ) throws -> BreakglassCredential {
         let changed = try tx.execute(
             """
             UPDATE breakglass_credentials SET password_hash = \(passwordHash),
                 totp_secret_encrypted = \(sealedTOTPSecret), totp_last_step = 0, last_password_change_at = \(tx.now),
+                set_by = \(author.id), set_by_type = \(author.type),
                 failure_count = 0, lock_count = 0, last_failure_at = NULL, locked_until = NULL
             WHERE actor_id = \(id)
             """
@@ -74,8 +78,11 @@ package struct BreakglassStore: Sendable {
             try tx.execute(
                 """
                 INSERT INTO breakglass_credentials (
-                    actor_id, password_hash, totp_secret_encrypted, created_at, last_password_change_at
-                ) VALUES (\(id), \(passwordHash), \(sealedTOTPSecret), \(tx.now), \(tx.now))
+                    actor_id, password_hash, totp_secret_encrypted, created_at, last_password_change_at, set_by,
+                    set_by_type
+                ) VALUES (
+                    \(id), \(passwordHash), \(sealedTOTPSecret), \(tx.now), \(tx.now), \(author.id), \(author.type)
+                )
                 """
             )
         }

@@ -34,6 +34,9 @@ final class Browser: @unchecked Sendable {
         return nil
     }
 
+    /// The session cookie as a header field, for clients that go on to send it when a browser would have dropped it.
+    var sessionField: String { "Cookie: __Host-certctl_session=\(cookie("session") ?? "")" }
+
     /// A request of one of our own pages; `token` and `origin` say otherwise.
     @discardableResult
     func send(
