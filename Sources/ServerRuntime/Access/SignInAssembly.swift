@@ -106,7 +106,7 @@ struct SignInAssembly: Sendable {
     private static func runtimeConfig(_ configuration: ServerConfiguration) -> [String: String] {
         let signIn = configuration.signIn
         return [
-            "CERTCTL_AUTH_TYPE": "api-key",
+            "CERTCTL_AUTH_TYPE": configuration.demo.isActive ? "none" : "api-key",
             "CERTCTL_SESSION_SAMESITE": signIn.sameSite.rawValue,
             "CERTCTL_SESSION_IDLE_TIMEOUT": DurationText.text(signIn.idleTimeout),
             "CERTCTL_SESSION_ABSOLUTE_TIMEOUT": DurationText.text(signIn.absoluteTimeout),
@@ -114,6 +114,7 @@ struct SignInAssembly: Sendable {
             "CERTCTL_BREAKGLASS_LOCKOUT_THRESHOLD": String(signIn.lockoutThreshold),
             "CERTCTL_TRUSTED_PROXIES_COUNT": String(configuration.listener.trustedProxies.count),
             "CERTCTL_BOOTSTRAP_TOKEN_SET": String(configuration.secrets.bootstrapToken != nil),
+            "CERTCTL_RISK_FLAGS": configuration.risks.flags.map(\.rawValue).joined(separator: ","),
         ]
     }
 }

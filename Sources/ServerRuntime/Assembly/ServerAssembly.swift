@@ -104,7 +104,7 @@ struct ServerAssembly: Sendable {
             context: context, sealer: sealer, rekey: rekey, keyProvider: sealing.provider.rawValue, audit: audit,
             registry: registry, issue: issue,
             targetRules: Self.targetRules,
-            authenticator: authenticator, access: access, approvals: approvals, signIn: signIn.services,
+            authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(

@@ -51,7 +51,7 @@ enum PermissionTable {
         "metrics.read": "AOVMC", "scheduler.admin": "A", "crypto.rekey": "A",
         "auth.key.list": "AC", "auth.key.create": "AC", "auth.key.rotate": "AC", "auth.key.delete": "A",
         "auth.role.list": "A", "auth.role.create": "A", "auth.role.edit": "A", "auth.role.delete": "A",
-        "auth.role.assign": "A", "auth.role.revoke": "A", "crypto.rekey": "A", "auth.user.read": "AOU",
+        "auth.role.assign": "A", "auth.role.revoke": "A", "auth.user.read": "AOU",
         "auth.user.deactivate": "A", "auth.breakglass.admin": "A",
     ]
 
