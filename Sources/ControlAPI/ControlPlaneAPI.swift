@@ -127,8 +127,9 @@ package enum ControlPlaneAPI {
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
         let database = services.context.database
         IdentityHandlers(
-            database: database, bootstrap: services.bootstrap, isDemo: services.isDemo, onBootstrap: services.onBootstrap)
-            .register(in: &table)
+            database: database, bootstrap: services.bootstrap, isDemo: services.isDemo,
+            onBootstrap: services.onBootstrap
+        ).register(in: &table)
         SessionHandlers(signIn: services.signIn).register(in: &table)
         UserHandlers(signIn: services.signIn).register(in: &table)
         KeyHandlers(

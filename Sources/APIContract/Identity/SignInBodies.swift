@@ -115,7 +115,7 @@ package struct BreakglassLoginRequest: WireValue {
         [
             .required("actor_id", \.actorID, .text(1...128, example: "bg-ops"), "Name of the account."),
             .required("password", \.password, .text(1...1024, example: "as-chosen"), "Its password."),
-            .defaulted("code", \.code, .text(0...16, example: "123456"), "Code of its authenticator app, if it has one."),
+            .defaulted("code", \.code, .text(0...16, example: "123456"), "Code of its authenticator app, if any."),
         ]
     )
 }
@@ -153,7 +153,8 @@ package struct BreakglassCredentialsAnswer: WireValue {
     package init() {}
 
     package static let contract = Contract<Self>(
-        "BreakglassCredentials", "Local accounts with a password.", [.required("credentials", \.credentials, "By name.")]
+        "BreakglassCredentials", "Local accounts with a password.",
+        [.required("credentials", \.credentials, "By name.")]
     )
 }
 
@@ -171,12 +172,12 @@ package struct SetBreakglassRequest: WireValue {
     package static let contract = Contract<Self>(
         "SetBreakglassCredential", "A local account, and its password.",
         [
-            .required("actor_id", \.actorID, .text(1...128, example: "bg-ops"), "Name of the account: bg- and a name."),
-            .required("password", \.password, .text(1...1024, example: "as-chosen"), "12 to 256 octets; 15 without code."),
+            .required("actor_id", \.actorID, .text(1...128, example: "bg-ops"), "Name of the account, bg-name."),
+            .required("password", \.password, .text(1...1024, example: "as-chosen"), "12 to 256 octets, 15 if alone."),
             .optional("display_name", \.displayName, .text(1...255, example: "Olga Ops"), "Name of the person."),
             .optional("email", \.email, .text(1...320, example: "olga@example.com"), "Address of the person."),
             .defaulted("roles", \.roles, .list(.id, maximum: 16), "Roles to grant everywhere; needs auth.role.assign."),
-            .defaulted("second_factor", \.wantsSecondFactor, "Whether a code of an authenticator app is asked for too."),
+            .defaulted("second_factor", \.wantsSecondFactor, "Whether it needs a code of an authenticator app."),
         ]
     )
 }

@@ -7,8 +7,9 @@ package struct OpenRoute: Sendable {
     /// The class is `.probe`, `.open`, `.login` or `.bootstrap`.
     package init(
         _ id: String, _ method: HTTPMethod, _ path: PathPattern, class routeClass: RouteClass = .open,
-        feature: RouteFeature? = nil, audit: String? = nil, bodyLimit: Int? = nil, _ summary: String, query: [QueryParameter] = [],
-        request: RequestContent? = nil, responses: [ResponseContent], cli: CommandLineExposure
+        feature: RouteFeature? = nil, audit: String? = nil, bodyLimit: Int? = nil, _ summary: String,
+        query: [QueryParameter] = [], request: RequestContent? = nil, responses: [ResponseContent],
+        cli: CommandLineExposure
     ) {
         route = Route(
             id: id, method: method, path: path, routeClass: routeClass, access: .open, auditAction: audit,

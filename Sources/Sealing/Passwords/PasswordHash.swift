@@ -22,7 +22,8 @@ package struct PasswordHash: Hashable, Sendable {
         guard parts.count == 6, parts[0].isEmpty, parts[1] == "argon2id", parts[2] == "v=19" else { return nil }
         let costs = parts[3].split(separator: ",", omittingEmptySubsequences: false)
         guard costs.count == 3, let memory = Self.number("m=", costs[0]), let passes = Self.number("t=", costs[1]),
-            let lanes = Self.number("p=", costs[2]), let salt = Self.octets(parts[4]), let digest = Self.octets(parts[5])
+            let lanes = Self.number("p=", costs[2]), let salt = Self.octets(parts[4]),
+            let digest = Self.octets(parts[5])
         else { return nil }
         cost = Argon2Cost(memoryKiB: memory, passes: passes, lanes: lanes)
         guard cost.isBearable, (8...64).contains(salt.count), digest.count == Self.digestLength else { return nil }

@@ -25,7 +25,7 @@ extension ServerSettings {
         "session.signing_key_retention",
         .duration.within(.seconds(1) ... .days(60)),
         fallback: .hours(24),
-        help: "How long cookies of a signing key are accepted after another took its place; at least the absolute timeout."
+        help: "How long cookies of a signing key are accepted after it was replaced; at least the absolute timeout."
     )
     package static let sessionKeyRotation = Setting<Duration>(
         "session.signing_key_rotation",

@@ -5,7 +5,8 @@ import Testing
 
 @Suite("security §6: local accounts", .tags(.security))
 struct BreakglassTests {
-    @Test("T32: switched off, every route is one that never was", arguments: ["GET", "POST", "OPTIONS", "DELETE", "HEAD"])
+    @Test(
+        "T32: switched off, every route is one that never was", arguments: ["GET", "POST", "OPTIONS", "DELETE", "HEAD"])
     func invisible(method: String) async throws {
         let server = try await ControlPlane.start()
         try await server.becomeAdministrator()
@@ -39,7 +40,9 @@ struct BreakglassTests {
         await server.stop()
     }
 
-    @Test("A-27: a local account signs in while it is active and may, and its session is short", arguments: EngineUnderTest.available)
+    @Test(
+        "A-27: a local account signs in while it is active and may, and its session is short",
+        arguments: EngineUnderTest.available)
     func signIn(engine: EngineUnderTest) async throws {
         let server = try await ControlPlane.startForPeople(engine)
         try await server.becomeAdministrator()
@@ -53,7 +56,8 @@ struct BreakglassTests {
         #expect(me.text("actor_id") == "bg-ops" && me.text("actor_type") == "User", "\(me.body)")
         #expect(me.text("display_name") == "Person bg-ops" && me.json["admin"] as? Bool == true)
         #expect((me.json["session"] as? [String: Any])?["auth_method"] as? String == "breakglass")
-        let events = try await browser.send("GET", "/api/v1/events?since=1970-01-01T00:00:00Z&wait=0", headers: ["Accept: application/json"])
+        let events = try await browser.send(
+            "GET", "/api/v1/events?since=1970-01-01T00:00:00Z&wait=0", headers: ["Accept: application/json"])
         #expect(events.body.contains("user.breakglass_login"), "the alarm: \(events.body)")
         let metrics = try await server.client.get("/api/v1/metrics/prometheus")
         #expect(metrics.body.contains(#"certctl_breakglass_logins_total{outcome="success"} 1"#))
@@ -132,7 +136,9 @@ struct BreakglassTests {
         await server.stop()
     }
 
-    @Test("T31: many wrong passwords at once get no more guesses than one after the other", arguments: EngineUnderTest.available)
+    @Test(
+        "T31: many wrong passwords at once get no more guesses than one after the other",
+        arguments: EngineUnderTest.available)
     func lockoutUnderConcurrency(engine: EngineUnderTest) async throws {
         let server = try await ControlPlane.startForPeople(
             engine, ["CERTCTL_TRUSTED_PROXIES": "127.0.0.1", "CERTCTL_BREAKGLASS_LOCKOUT_THRESHOLD": "3"])
@@ -178,7 +184,8 @@ struct BreakglassTests {
         let code = try await runProgram("/usr/bin/python3", ["-c", python], logs: server.directory.url).output
             .trimmingCharacters(in: .whitespacesAndNewlines)
         #expect(try await Browser(server).signIn("bg-ops", ControlPlane.password, code: code).status == 204)
-        #expect(try await Browser(server).signIn("bg-ops", ControlPlane.password, code: code).status == 401, "no replay")
+        #expect(
+            try await Browser(server).signIn("bg-ops", ControlPlane.password, code: code).status == 401, "no replay")
         let listed = try await server.client.get("/api/v1/auth/breakglass/credentials")
         #expect(!listed.body.contains(secret) && listed.body.contains(#""second_factor":true"#))
         await server.stop()

@@ -47,7 +47,8 @@ struct CrossSiteTests {
         let withSession = changing.filter { $0.access != .open || $0.routeClass == .login }
         var cells: [(Route, Attack)] = []
         for attack in attacks {
-            for route in attack.expected == 415 ? changing : withSession where route.id != "logout" || attack.expected == 403 {
+            let attacked = attack.expected == 415 ? changing : withSession
+            for route in attacked where route.id != "logout" || attack.expected == 403 {
                 cells.append((route, attack))
             }
         }
@@ -58,7 +59,8 @@ struct CrossSiteTests {
         let after = try await server.client.get("/api/v1/audit?per_page=1").json["total"] as? Int
         let refused = try await server.client.get("/api/v1/audit?action=auth.request_refused&per_page=1")
         #expect(
-            (after ?? 0) - (before ?? 0) <= (refused.json["total"] as? Int ?? 0) + 2, "nothing but refusals was audited")
+            (after ?? 0) - (before ?? 0) <= (refused.json["total"] as? Int ?? 0) + 2,
+            "nothing but refusals was audited")
         // The right page may.
         #expect(try await browser.send("POST", "/api/v1/teams", #"{"name":"web"}"#).status == 201)
         let viaFetch = try await browser.send(

@@ -107,14 +107,12 @@ struct SessionFlowTests {
             let stranger = SessionMACKey(
                 id: SessionToken.generateKeyID(random: .system), material: Secret([UInt8](repeating: 1, count: 32)))
             reads = world.database.readCount
-            let began = ContinuousClock.now
             for _ in 0..<1000 {
                 #expect(try await parts.outcome(forged) == "invalid_token")
                 let unknown = SessionToken.generate(signedBy: stranger, random: .system).text
                 #expect(try await parts.outcome(unknown) == "invalid_token")
             }
-            #expect(world.database.readCount - reads <= 1, "whoever guesses has the keys read again at most once a second")
-            #expect(ContinuousClock.now - began < .seconds(2), "2000 cookies, less than a millisecond each")
+            #expect(world.database.readCount - reads <= 1, "guesses have the keys read again at most once a second")
         }
     }
 

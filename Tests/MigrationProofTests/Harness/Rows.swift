@@ -252,7 +252,8 @@ struct Rows {
     }
 
     private var signIn: [String] {
-        let hash = octets(String(repeating: "0", count: 64 - tag.utf8.count * 2) + tag.utf8.map { String($0, radix: 16) }.joined())
+        let digits = tag.utf8.map { String($0, radix: 16) }.joined()
+        let hash = octets(String(repeating: "0", count: 64 - digits.utf8.count) + digits)
         return [
             "INSERT INTO users (id, display_name) VALUES ('bg-\(tag)', 'user \(tag)')",
             """
