@@ -64,6 +64,7 @@ let package = Package(
     targets: [
         // System libraries and embedded files.
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .target(name: "CAssets"),
 
         // Pure values and decisions.
@@ -75,7 +76,7 @@ let package = Package(
         module("Query", ["Domain"]),
         module("SQLiteDriver", ["Domain", "Query", grdb, grdbSQLite]),
         module("PostgresDriver", ["Domain", "Query", "CLibPQ"]),
-        module("Sealing", ["Encoding", "Domain", crypto, cryptoExtras]),
+        module("Sealing", ["Encoding", "Domain", "CArgon2", crypto, cryptoExtras]),
         module("AuditProof", ["Encoding", "Domain", crypto]),
         module("Store", ["Encoding", "Domain", "Query", "AuditProof", "CAssets", crypto, logging]),
         module("MigrationLint", ["Encoding"]),
@@ -197,7 +198,7 @@ let package = Package(
         tests(
             "MigrationLintTests",
             ["DatabaseTestSupport", "Domain", "Encoding", "MigrationLint", "Query", "Store", logging]),
-        tests("SealingTests", ["Domain", "Sealing"]),
+        tests("SealingTests", ["Encoding", "Domain", "Sealing"]),
         tests("PKITests", ["Encoding", "Domain", "PKI"]),
         tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA"]),
         tests("SettingsTests", ["Domain", "Settings"]),

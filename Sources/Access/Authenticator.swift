@@ -29,7 +29,7 @@ package final class Authenticator: Sendable {
     private let sealer: Sealer
     private let time: TimeSource
     private let sharedKeys: SharedKeyRule
-    private let cache = PrincipalCache()
+    let cache = PrincipalCache()
     /// When the use of a key was last noted by this process.
     private let noted = Mutex<[APIKeyID: Timestamp]>([:])
 
@@ -76,7 +76,10 @@ package final class Authenticator: Sendable {
 
     /// The principal as it is now, for what goes on long after its request was admitted; `nil` when the credential
     /// ended.
-    package func refreshed(_ principal: Principal) async throws -> Principal? {
+    package func refreshed(
+        _ principal: Principal, sessions: SessionAuthenticator
+    ) async throws -> Principal? {
+        if let signIn = principal.signIn { return try await sessions.refreshed(signIn) }
         guard principal.actor.type == .apiKey, let id = principal.credentialID else {
             return principal.isAgent ? nil : principal
         }
@@ -203,7 +206,8 @@ package final class Authenticator: Sendable {
             credentialID: key.id.text,
             roleIDs: holdings.roleIDs,
             rights: Rights(BuiltInRole.effective(holdings.entitlements)),
-            boundAgent: key.boundAgent
+            boundAgent: key.boundAgent,
+            userID: try KeyCustodyStore().custody(of: key.id, in: tx).ownerUserID.map { UserID(stored: $0) }
         )
         return (principal, holdings.firstExpiry)
     }

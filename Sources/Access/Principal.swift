@@ -6,7 +6,8 @@ package import Domain
 package struct Principal: Hashable, Sendable {
     package let actor: Actor
 
-    /// The credential that was presented: an `ak-…` row, or an agent's id. `nil` for the control plane itself.
+    /// The credential that was presented: an `ak-…` row, an agent's id, or the session of a user. `nil` for the control
+    /// plane itself.
     package let credentialID: String?
 
     /// Ids of the roles that the actor holds at this moment, sorted.
@@ -21,13 +22,21 @@ package struct Principal: Hashable, Sendable {
     /// The agent that a key which several agents of an earlier fleet share was first used for.
     package let boundAgent: AgentID?
 
+    /// The person behind the credential: a user who signed in, or the owner of an API key.
+    package let userID: UserID?
+
+    /// How and when somebody signed in, of a request that came with a session; `nil` for bearer keys and agents.
+    package let signIn: SignIn?
+
     package init(
         actor: Actor,
         credentialID: String?,
         roleIDs: [String],
         rights: Rights,
         agentID: AgentID? = nil,
-        boundAgent: AgentID? = nil
+        boundAgent: AgentID? = nil,
+        userID: UserID? = nil,
+        signIn: SignIn? = nil
     ) {
         self.actor = actor
         self.credentialID = credentialID
@@ -35,6 +44,8 @@ package struct Principal: Hashable, Sendable {
         self.rights = rights
         self.agentID = agentID
         self.boundAgent = boundAgent
+        self.userID = userID
+        self.signIn = signIn
     }
 
     /// A principal whose permissions all hold everywhere.

@@ -22,6 +22,7 @@ package struct ControlPlaneServices: Sendable {
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
     package var access: AccessContext
+    package var signIn: SignInServices
     package var approvals: ApprovalFlow
     /// `nil`: keys may live for ever.
     package var longestKeyLifetime: Duration?
@@ -50,6 +51,7 @@ package struct ControlPlaneServices: Sendable {
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
         access: AccessContext,
+        signIn: SignInServices,
         approvals: ApprovalFlow,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
@@ -72,6 +74,7 @@ package struct ControlPlaneServices: Sendable {
         self.targetRules = targetRules
         self.authenticator = authenticator
         self.access = access
+        self.signIn = signIn
         self.approvals = approvals
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
@@ -106,8 +109,8 @@ package enum ControlPlaneAPI {
             version: services.version, controlPlaneCA: services.controlPlaneCA
         ).register(in: &table)
         EventHandlers(
-            database: context.database, authenticator: services.authenticator, state: services.state,
-            time: context.time
+            database: context.database, authenticator: services.authenticator,
+            sessions: services.signIn.recogniser, state: services.state, time: context.time
         ).register(in: &table)
         CryptoHandlers(
             rekey: services.rekey, provider: services.keyProvider, time: context.time
@@ -123,8 +126,12 @@ package enum ControlPlaneAPI {
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
         let database = services.context.database
-        IdentityHandlers(bootstrap: services.bootstrap, isDemo: services.isDemo, onBootstrap: services.onBootstrap)
-            .register(in: &table)
+        IdentityHandlers(
+            database: database, bootstrap: services.bootstrap, isDemo: services.isDemo,
+            onBootstrap: services.onBootstrap
+        ).register(in: &table)
+        SessionHandlers(signIn: services.signIn).register(in: &table)
+        UserHandlers(signIn: services.signIn).register(in: &table)
         KeyHandlers(
             database: database,
             keys: APIKeyFlow(

@@ -138,4 +138,6 @@ extension ConfigSource: Bindable {}
 extension TargetType: Bindable {}
 extension AgentStatus: Bindable {}
 extension ActorType: Bindable {}
+extension SignInMethod: Bindable {}
+extension SessionEnd: Bindable {}
 extension KeyAlgorithm: Bindable {}

@@ -20,7 +20,7 @@ enum EffectRegistry {
     }
 
     static let entries: [Entry] =
-        configuration + client + listener + storageAndLifecycle + agent + access + audit
+        configuration + client + listener + storageAndLifecycle + agent + access + signIn + audit
         + hardening
 
     /// Settings whose effect lies in the configuration itself.
@@ -42,6 +42,22 @@ enum EffectRegistry {
         ("webhook_secret", "AuditExportTests", "receivers"), ("webhook_ca_path", "AuditExportTests", "receivers"),
     ].map { key, file, function in Entry("server:audit.\(key)", "EndToEndTests/Audit/\(file).swift", function) }
 
+    static let signIn = [
+        ("session.idle_timeout", "SignInSettingsTests", "timeouts"),
+        ("session.absolute_timeout", "SignInSettingsTests", "timeouts"),
+        ("session.gc_interval", "SignInSettingsTests", "timeouts"),
+        ("session.signing_key_retention", "SignInSettingsTests", "timeouts"),
+        ("session.samesite", "SignInSettingsTests", "timeouts"),
+        ("session.signing_key_rotation", "SessionTests", "rotationAndRevocationAcrossReplicas"),
+        ("session.bind_ip", "SignInSettingsTests", "bindings"),
+        ("session.bind_user_agent", "SignInSettingsTests", "bindings"),
+        ("session.max_per_user", "SignInSettingsTests", "bindings"),
+        ("breakglass.enabled", "BreakglassTests", "invisible"),
+        ("breakglass.lockout_threshold", "SignInSettingsTests", "lockout"),
+        ("breakglass.lockout_duration", "SignInSettingsTests", "lockout"),
+        ("breakglass.lockout_reset_interval", "SignInSettingsTests", "lockout"),
+        ("breakglass.allowed_cidrs", "SignInSettingsTests", "lockout"),
+    ].map { key, file, function in Entry("server:\(key)", "EndToEndTests/SignIn/\(file).swift", function) }
     /// Limits of attempts, start-up guards, the way out.
     static let hardening = [
         Entry("server:rate_limit.backend", "EndToEndTests/Security/SharedLimitTests.swift", "backend"),

@@ -82,6 +82,7 @@ package struct CreateKeyRequest: WireValue {
     package var allowedNetworks: [String] = []
     package var ownerUserID: String?
     package var mayApprove = false
+    package var mayNotLogin = false
 
     package init() {}
 
@@ -96,8 +97,9 @@ package struct CreateKeyRequest: WireValue {
             ),
             .defaulted("allowed_cidrs", \.allowedNetworks, .list(network, maximum: 64), "Where it may be used from."),
             .optional("expires_at", \.expiresAt, "End of life; must lie ahead."),
-            .optional("owner_user_id", \.ownerUserID, owner, "The person that it belongs to."),
+            .optional("owner_user_id", \.ownerUserID, owner, "The person that it belongs to, and ends with."),
             .defaulted("may_approve", \.mayApprove, "Whether it may approve what others ask for."),
+            .defaulted("may_not_login", \.mayNotLogin, "Whether it opens no browser session."),
         ]
     )
 }
@@ -146,6 +148,7 @@ package struct APIKeyBody: WireValue {
     package var previousValidUntil: Timestamp?
     package var ownerUserID: String?
     package var mayApprove = false
+    package var mayNotLogin = false
     package var version = 1
 
     package init() {}
@@ -167,8 +170,9 @@ package struct APIKeyBody: WireValue {
             .defaulted("allowed_cidrs", \.allowedNetworks, .list(network), "Where it may be used from."),
             .optional("bound_agent_id", \.boundAgentID, "The agent that a shared key works for."),
             .optional("previous_valid_until", \.previousValidUntil, "The replaced value works until then."),
-            .optional("owner_user_id", \.ownerUserID, owner, "The person that it belongs to."),
+            .optional("owner_user_id", \.ownerUserID, owner, "The person that it belongs to, and ends with."),
             .defaulted("may_approve", \.mayApprove, "Whether it may approve what others ask for."),
+            .defaulted("may_not_login", \.mayNotLogin, "Whether it opens no browser session."),
             .defaulted("version", \.version, "Row version."),
         ]
     )

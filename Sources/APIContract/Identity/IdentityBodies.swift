@@ -75,6 +75,9 @@ package struct AuthMeBody: WireValue {
     package var isAdmin = false
     package var roles: [String] = []
     package var effectivePermissions: [EffectivePermission] = []
+    package var displayName: String?
+    package var email: String?
+    package var session: OwnSession?
 
     package init() {}
 
@@ -87,6 +90,9 @@ package struct AuthMeBody: WireValue {
             .required("admin", \.isAdmin, "Whether r-admin is among the roles."),
             .required("roles", \.roles, "Roles held."),
             .required("effective_permissions", \.effectivePermissions, "Permissions held."),
+            .optional("display_name", \.displayName, .text(1...255, example: "Olga Ops"), "Name of the person."),
+            .optional("email", \.email, .text(1...320, example: "olga@example.com"), "Address of the person."),
+            .optional("session", \.session, "The session that the request came with."),
         ]
     )
 }

@@ -21,11 +21,14 @@ package struct Route: Sendable {
     /// How a grant that is narrowed to an issuer or a profile counts; `nil` where it counts for nothing.
     package var scope: ScopeMark?
 
+    /// What has to be switched on for the route to exist; `nil` for what always does.
+    package var feature: RouteFeature?
+
     package var rateClass: RateClass {
         switch routeClass {
         case .probe: .unlimited
         case .bootstrap: .bootstrap
-        case .open, .enrolment, .api, .agent: isExport ? .export : .general
+        case .open, .login, .enrolment, .api, .agent: isExport ? .export : .general
         }
     }
 
@@ -56,6 +59,8 @@ package enum RouteClass: String, Sendable, CaseIterable {
     case probe
     /// Needs no credential.
     case open
+    /// Signs in or out, and so looks at a session cookie by itself.
+    case login
     /// Needs the one-time set-up token in its body.
     case bootstrap
     /// Accepts an operator, or an enrolment token in place of a credential.
@@ -63,6 +68,12 @@ package enum RouteClass: String, Sendable, CaseIterable {
     case api
     /// Used by agents for themselves.
     case agent
+}
+
+/// What an operator switches on.
+package enum RouteFeature: String, Sendable, CaseIterable {
+    /// Local accounts with passwords (`CERTCTL_BREAKGLASS_ENABLED`).
+    case breakglass
 }
 
 /// Who may call a route. There is no default: a route without a decision cannot be written down.

@@ -4,15 +4,17 @@ package import Domain
 package struct OpenRoute: Sendable {
     package let route: Route
 
-    /// The class is `.probe`, `.open` or `.bootstrap`.
+    /// The class is `.probe`, `.open`, `.login` or `.bootstrap`.
     package init(
         _ id: String, _ method: HTTPMethod, _ path: PathPattern, class routeClass: RouteClass = .open,
-        audit: String? = nil, bodyLimit: Int? = nil, _ summary: String, query: [QueryParameter] = [],
-        request: RequestContent? = nil, responses: [ResponseContent], cli: CommandLineExposure
+        feature: RouteFeature? = nil, audit: String? = nil, bodyLimit: Int? = nil, _ summary: String,
+        query: [QueryParameter] = [], request: RequestContent? = nil, responses: [ResponseContent],
+        cli: CommandLineExposure
     ) {
         route = Route(
             id: id, method: method, path: path, routeClass: routeClass, access: .open, auditAction: audit,
-            bodyLimit: bodyLimit, summary: summary, query: query, request: request, responses: responses, cli: cli
+            bodyLimit: bodyLimit, summary: summary, query: query, request: request, responses: responses, cli: cli,
+            feature: feature
         )
     }
 }
@@ -23,14 +25,15 @@ package struct ProtectedRoute: Sendable {
 
     package init(
         _ id: String, _ method: HTTPMethod, _ path: PathPattern, _ access: Access, scope: ScopeMark? = nil,
-        class routeClass: RouteClass = .api, audit: String? = nil, bodyLimit: Int? = nil, isLongLived: Bool = false,
-        isExport: Bool = false, _ summary: String, query: [QueryParameter] = [], request: RequestContent? = nil,
+        class routeClass: RouteClass = .api, feature: RouteFeature? = nil, audit: String? = nil, bodyLimit: Int? = nil,
+        isLongLived: Bool = false, isExport: Bool = false, _ summary: String, query: [QueryParameter] = [],
+        request: RequestContent? = nil,
         responses: [ResponseContent], cli: CommandLineExposure
     ) {
         route = Route(
             id: id, method: method, path: path, routeClass: routeClass, access: access, auditAction: audit,
             bodyLimit: bodyLimit, summary: summary, query: query, request: request, responses: responses, cli: cli,
-            scope: scope, isLongLived: isLongLived, isExport: isExport
+            scope: scope, feature: feature, isLongLived: isLongLived, isExport: isExport
         )
     }
 }

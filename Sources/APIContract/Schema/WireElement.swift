@@ -145,6 +145,7 @@ extension JobTrigger: WireEnum {}
 extension JobType: WireEnum {}
 extension KeyAlgorithm: WireEnum {}
 extension RevocationReason: WireEnum {}
+extension SignInMethod: WireEnum {}
 extension TargetType: WireEnum {}
 extension VerificationStatus: WireEnum {}
 

@@ -75,6 +75,7 @@ package struct APIKeyFlow: Sendable {
                 ),
                 in: tx
             )
+            try requireWelcome(draft.custody.ownerUserID, in: tx)
             try custody.set(draft.custody, of: key.id, in: tx)
             try custody.noteHandover(of: key.id, named: key.name, to: author.actor, in: tx)
             for grant in draft.grants { try grants.addUnguarded(grant, to: actor, by: author, in: tx) }
@@ -111,6 +112,8 @@ package struct APIKeyFlow: Sendable {
                 _ = try keys.update(stored.id, change, expecting: nil, in: tx)
             }
             let end = tx.now + overlap
+            // Whoever had the old value may have opened them.
+            try SessionStore().revokeAll(of: stored.id, cause: .credentialChanged, in: tx)
             let key = try keys.rotate(
                 stored.id,
                 tokenID: token.keyID,
@@ -147,6 +150,9 @@ package struct APIKeyFlow: Sendable {
                 }
                 guard change != before else { return stored }
                 let key = try keys.update(stored.id, change, expecting: version, in: tx)
+                if change.isDisabled {
+                    try SessionStore().revokeAll(of: stored.id, cause: .credentialChanged, in: tx)
+                }
                 let details: JSONObject = ["before": Self.facts(before), "after": Self.facts(change)]
                 try record("auth.key_updated", key, details, by: author, in: tx)
                 return key
@@ -161,6 +167,7 @@ package struct APIKeyFlow: Sendable {
             try context.escalation.keepingAnAdministrator(in: tx) {
                 let stored = try changeable(name, by: principal, needing: .authKeyDelete, in: tx)
                 guard try keys.revoke(stored.id, in: tx) != nil else { throw Self.unknown(name) }
+                try SessionStore().revokeAll(of: stored.id, cause: .credentialChanged, in: tx)
                 try record("auth.key_deleted", stored, [:], by: author, in: tx)
             }
         }
@@ -186,6 +193,15 @@ package struct APIKeyFlow: Sendable {
         if permission != .authKeyRotate || principal.actor != actor { try principal.require(permission) }
         try context.escalation.requireDominance(of: principal.actor, over: actor, in: tx)
         return stored
+    }
+
+    /// Nobody is given a key who has just been shown the door.
+    private func requireWelcome(_ owner: String?, in tx: any Transaction) throws {
+        guard let owner, let user = try UserStore().lock(UserID(stored: owner), in: tx), user.deactivatedAt != nil
+        else { return }
+        throw ServiceError(
+            .unknownReference, "the user \(owner) is deactivated",
+            problems: [FieldProblem(pointer: "/owner_user_id", code: "unknown_reference", detail: "is deactivated")])
     }
 
     private func requireFree(_ name: String, in tx: any Transaction) throws {

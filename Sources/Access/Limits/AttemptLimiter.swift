@@ -33,6 +33,17 @@ package final class AttemptLimiter: Sendable {
         return counted.verdict
     }
 
+    /// Counts an attempt to sign in from an address.
+    ///
+    /// - Throws: 429 when there were too many.
+    func admitSignIn(_ policy: LimitPolicy, from address: String, at now: Timestamp) async throws {
+        let verdict = try await take(policy, LimitSubject.address(address), at: now)
+        guard verdict.isAllowed else {
+            throw ServiceError(
+                .rateLimited, "too many sign-ins from this address; wait", retryAfter: verdict.retryAfter)
+        }
+    }
+
     /// A refusal that this process remembers; counts nothing and asks nobody.
     package func refusal(_ policy: LimitPolicy, _ subject: String, at now: Timestamp) -> LimitVerdict? {
         guard let end = refused.paidUntil(Self.key(policy, subject)) else { return nil }

@@ -74,6 +74,11 @@ extension LimitPolicy {
     /// Enrolments by token, for each address.
     package static let enrolment = LimitPolicy("enrolment", allowing: 10, per: .minutes(1))
 
+    /// Sign-ins to local accounts, for each address.
+    package static let breakglass = LimitPolicy("breakglass", allowing: 5, per: .minutes(1))
+    /// Sessions begun with an API key, for each address.
+    package static let sessionExchange = LimitPolicy("session_exchange", allowing: 10, per: .minutes(1))
+
     /// Bearer tokens that nobody knows, for each address.
     package static func authentication(perMinute: Int) -> LimitPolicy {
         LimitPolicy("authentication", allowing: perMinute, per: .minutes(1))

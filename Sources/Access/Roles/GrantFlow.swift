@@ -132,6 +132,7 @@ package struct GrantFlow: Sendable {
                 if scope == nil { return }
                 throw ServiceError(.notFound, "\(actor.id) does not hold \(role) in this scope")
             }
+            try renewSessions(of: actor, in: tx)
             var details: JSONObject = ["role_id": .string(role)]
             if let scope {
                 details["scope_type"] = .string(scope.type)
@@ -159,6 +160,7 @@ package struct GrantFlow: Sendable {
                 for request in wanted where !known.contains(request) {
                     try addUnguarded(request, to: actor, by: author, in: tx)
                 }
+                try renewSessions(of: actor, in: tx)
             }
         }
     }
@@ -210,9 +212,19 @@ package struct GrantFlow: Sendable {
         let given = try context.escalation.entitlements(ofRole: request.roleID, in: request.scope, in: tx)
         try context.escalation.requireSubset(given, of: author.actor, in: tx)
         try context.escalation.requireSplit(of: actor, in: tx)
+        try SessionStore().markForRotation(of: actor, in: tx)
         var details = request.details
         if let approval = permit.approval { details["approval_id"] = .string(approval.text) }
         try record("actor_role.grant", actor, details, by: author, in: tx)
+    }
+
+    /// Whoever may do less or more goes on under another cookie; whoever holds nothing any more is signed out.
+    private func renewSessions(of actor: Actor, in tx: any Transaction) throws {
+        if try grants.grants(of: actor, in: tx).isEmpty {
+            try SessionStore().revokeAll(of: actor, cause: .rolesRemoved, in: tx)
+        } else {
+            try SessionStore().markForRotation(of: actor, in: tx)
+        }
     }
 
     private func record(
@@ -242,7 +254,13 @@ package struct GrantFlow: Sendable {
     /// A grant to a name that nobody has would wait for whoever takes it. What exists is locked: the rules about what
     /// one actor may hold together are checked by one grant at a time.
     private func requireExisting(_ actor: Actor, in tx: any Transaction) throws {
-        guard actor.type == .apiKey, try KeyStore().lock(name: actor.id, in: tx) != nil else {
+        let exists =
+            switch actor.type {
+            case .apiKey: try KeyStore().lock(name: actor.id, in: tx) != nil
+            case .user: try UserStore().lock(UserID(stored: actor.id), in: tx) != nil
+            case .agent, .system, .anonymous: false
+            }
+        guard exists else {
             throw ServiceError(
                 .unknownReference,
                 "there is no \(actor.type == .apiKey ? "API key" : "user") \(actor.id)"

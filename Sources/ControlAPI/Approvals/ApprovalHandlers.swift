@@ -69,8 +69,9 @@ struct ApprovalHandlers: Sendable {
 }
 
 extension Principal {
-    /// What this principal decides approvals by. A session of a person belongs here, once there are sessions.
+    /// What this principal decides approvals by. A session that a key was exchanged for is worth what the key is.
     fileprivate var approver: Approver {
+        if actor.type == .user, let signIn { return Approver(actor, .session(signedInAt: signIn.time)) }
         guard actor.type == .apiKey, let credentialID else { return Approver(actor, .other) }
         return Approver(actor, .apiKey(APIKeyID(stored: credentialID)))
     }

@@ -2,11 +2,25 @@ package import Access
 package import Domain
 import HTTPServing
 
-/// Recognises bearer credentials for the listener.
+/// Recognises bearer credentials and session cookies for the listener.
 package struct BearerAuthenticator: RequestAuthenticator {
     private let authenticator: Authenticator
+    private let sessions: SessionAuthenticator
 
-    package init(_ authenticator: Authenticator) { self.authenticator = authenticator }
+    package init(_ authenticator: Authenticator, sessions: SessionAuthenticator) {
+        self.authenticator = authenticator
+        self.sessions = sessions
+    }
+
+    package func authenticate(
+        session token: Secret, from address: String, userAgent: String
+    ) async throws -> SessionOutcome {
+        try await sessions.authenticate(token, from: address, userAgent: userAgent)
+    }
+
+    package func renew(_ session: RecognisedSession, knowing csrf: Secret?) async throws -> SessionCredentials? {
+        try await sessions.renew(session, knowing: csrf)
+    }
 
     package func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool {
         try await authenticator.mayAct(principal, as: agent)

@@ -2,10 +2,13 @@ import APIContract
 import Access
 import Domain
 import HTTPServing
+import Query
 import Sealing
+import Store
 
 /// Who the caller is, and the first administrator (specification, rest-api §7.24, §7.26).
 struct IdentityHandlers: Sendable {
+    let database: any Database
     let bootstrap: @Sendable () -> BootstrapFlow?
     let isDemo: Bool
     /// Told once the first administrator exists.
@@ -27,8 +30,19 @@ struct IdentityHandlers: Sendable {
         }
         handlers.on(AuthRoutes.bootstrap, consume)
         handlers.on(AuthRoutes.check) { context in .json(AuthCheckBody(context.principal)) }
-        handlers.on(AuthRoutes.me) { context in .json(AuthMeBody(context.principal)) }
+        handlers.on(AuthRoutes.me, me)
         handlers.on(AuthRoutes.permissions) { _ in .json(PermissionsAnswer.catalogue) }
+    }
+
+    private func me(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        var body = AuthMeBody(context.principal)
+        if let id = context.principal.userID,
+            let user = try await database.fetch({ try UserStore().find(id, in: $0) })
+        {
+            body.displayName = user.displayName.isEmpty ? nil : user.displayName
+            body.email = user.email.isEmpty ? nil : user.email
+        }
+        return .json(body)
     }
 
     private func consume(_ context: PublicContext) async throws -> OutgoingResponse {
@@ -71,6 +85,14 @@ extension AuthMeBody {
             $0.isAdmin = principal.isAdministrator
             $0.roles = principal.roleIDs
             $0.effectivePermissions = EffectivePermission.all(of: principal)
+            $0.session = principal.signIn.map { signIn in
+                OwnSession {
+                    $0.id = signIn.session
+                    $0.method = signIn.method
+                    $0.authTime = signIn.time
+                    $0.endsAt = signIn.endsAt
+                }
+            }
         }
     }
 }

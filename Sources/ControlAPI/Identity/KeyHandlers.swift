@@ -54,7 +54,8 @@ struct KeyHandlers: Sendable {
             request.roles.map { GrantRequest(roleID: $0) } + (try request.grants.map { try GrantRequest($0) })
         draft.expiresAt = request.expiresAt
         draft.allowedNetworks = request.allowedNetworks
-        draft.custody = KeyCustody(ownerUserID: request.ownerUserID, mayApprove: request.mayApprove)
+        draft.custody = KeyCustody(
+            ownerUserID: request.ownerUserID, mayApprove: request.mayApprove, mayNotLogin: request.mayNotLogin)
         let issued = try await keys.create(draft, by: context.principal, origin: context.request.origin)
         return .json(CreatedKeyAnswer(issued), status: 201, location: "/api/v1/auth/keys/\(issued.key.id.text)")
     }
@@ -136,6 +137,7 @@ extension APIKeyBody {
             $0.boundAgentID = key.boundAgent
             $0.ownerUserID = custody.ownerUserID
             $0.mayApprove = custody.mayApprove
+            $0.mayNotLogin = custody.mayNotLogin
             if let end = key.previousExpiresAt, end > now { $0.previousValidUntil = end }
             $0.version = key.rowVersion
         }

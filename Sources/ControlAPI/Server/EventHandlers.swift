@@ -17,6 +17,7 @@ struct EventHandlers: Sendable {
 
     let database: any Database
     let authenticator: Authenticator
+    let sessions: SessionAuthenticator
     let state: ServingState
     let time: TimeSource
 
@@ -66,7 +67,7 @@ struct EventHandlers: Sendable {
 
     /// Whether the reader may still see what it may see now: else its stream ends, and it has to be admitted anew.
     private func isUnchanged(_ principal: Principal) async throws -> Bool {
-        try await authenticator.refreshed(principal)?.rights == principal.rights
+        try await authenticator.refreshed(principal, sessions: sessions)?.rights == principal.rights
     }
 
     /// One page of what the caller may see, and the position after everything that was looked at.
@@ -196,6 +197,7 @@ struct EventFilter: Sendable {
         case "renewal_policy": .policyRead
         case "team": .teamRead
         case "owner": .ownerRead
+        case "user": .authUserRead
         default: nil
         }
     }

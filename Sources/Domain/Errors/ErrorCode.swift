@@ -8,6 +8,10 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case validationFailed = "validation_failed"
     case unauthenticated
     case invalidAPIKey = "invalid_api_key"
+    case sessionExpired = "session_expired"
+    case sessionRevoked = "session_revoked"
+    case ambiguousCredentials = "ambiguous_credentials"
+    case csrfFailed = "csrf_failed"
     case insufficientPermissions = "insufficient_permissions"
     case privilegeEscalation = "privilege_escalation"
     case sentinelAgent = "sentinel_agent"
@@ -52,9 +56,9 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     /// The HTTP status of the code.
     package var status: Int {
         switch self {
-        case .malformedJSON, .invalidParameter, .invalidCursor, .validationFailed: 400
-        case .unauthenticated, .invalidAPIKey: 401
-        case .insufficientPermissions, .privilegeEscalation, .sentinelAgent, .agentIdentityMismatch,
+        case .malformedJSON, .invalidParameter, .invalidCursor, .validationFailed, .ambiguousCredentials: 400
+        case .unauthenticated, .invalidAPIKey, .sessionExpired, .sessionRevoked: 401
+        case .insufficientPermissions, .privilegeEscalation, .sentinelAgent, .agentIdentityMismatch, .csrfFailed,
             .selfApprovalForbidden:
             403
         case .notFound, .routeNotFound: 404

@@ -72,6 +72,8 @@ package enum CAKeyKind: EntityKind { package static let prefix = "dbkey" }
 package enum GrantKind: EntityKind { package static let prefix = "ar" }
 package enum RoleKind: EntityKind { package static let prefix = "r" }
 package enum BatchKind: EntityKind { package static let prefix = "batch" }
+package enum SessionKind: EntityKind { package static let prefix = "ses" }
+package enum UserKind: EntityKind { package static let prefix = "u" }
 package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
 package typealias CertificateID = EntityID<CertificateKind>
@@ -92,4 +94,6 @@ package typealias CAKeyID = EntityID<CAKeyKind>
 package typealias GrantID = EntityID<GrantKind>
 package typealias RoleID = EntityID<RoleKind>
 package typealias BatchID = EntityID<BatchKind>
+package typealias SessionID = EntityID<SessionKind>
+package typealias UserID = EntityID<UserKind>
 package typealias ApprovalID = EntityID<ApprovalIDKind>

@@ -30,12 +30,15 @@ struct AccessGate: Sendable {
         _ route: Route, _ parameters: [String], _ head: HTTPRequest, _ address: String, _ added: inout HTTPFields,
         recognised: (Principal) -> Void
     ) async throws -> Caller {
-        let credential = head.headerFields[.authorization]
         let limits = environment.rateLimits
-        let countsLater = limits.countsAddressAfterAuthentication && credential != nil && route.access != .open
+        let fields = head.headerFields
+        let hasCredential = fields[.authorization] != nil || SessionCookies.session(in: fields) != nil
+        let countsLater = limits.countsAddressAfterAuthentication && hasCredential && route.access != .open
         if !countsLater { try await countAddress(route, address, &added) }
         switch route.access {
-        case .open: return .nobody
+        case .open:
+            if route.routeClass == .login { try await guardSignIn(head, address) }
+            return .nobody
         case .permissionOrEnrolmentToken:
             if let token = try enrolmentToken(head) {
                 try note(try await limits.attempt(.enrolment, from: address, at: environment.time.now), &added)
@@ -43,7 +46,7 @@ struct AccessGate: Sendable {
             }
         case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr, .selfOr: break
         }
-        let principal = try await principal(credential, address)
+        let principal = try await principal(head, address, &added)
         recognised(principal)
         try await count(principal, route, address, countsLater, &added)
         return .authorised(Authorisation(principal, try await decide(route, parameters, principal)))
@@ -113,14 +116,34 @@ struct AccessGate: Sendable {
 
     private static let notVisible = ServiceError(.notFound, "there is no such resource")
 
-    private func principal(_ credential: String?, _ address: String) async throws -> Principal {
+    /// The session cookie first, then the bearer key (security §2.1). A cookie that does not count is no refusal, but its
+    /// cause is told when nothing else came.
+    private func principal(
+        _ head: HTTPRequest, _ address: String, _ added: inout HTTPFields
+    ) async throws -> Principal {
+        let credential = head.headerFields[.authorization]
+        var refusal: SessionRefusal?
+        switch try await session(head, address) {
+        case .session(let session)?: return try await admit(session, head, address, &added)
+        case .refused(let cause)?: refusal = cause
+        case nil: break
+        }
         if let anonymous = environment.anonymousPrincipal {
             // Agents and keys stay who they are; nobody else is refused.
             guard let credential, let token = Self.bearer(credential) else { return anonymous }
             return try await environment.authenticator.authenticate(bearer: token, from: address) ?? anonymous
         }
-        guard let credential else { throw Problem.missingCredential }
+        guard let credential else {
+            if let refusal { throw Problem.endedSession(refusal) }
+            throw Problem.missingCredential
+        }
         guard let token = Self.bearer(credential) else { throw Problem.malformedCredential }
+        guard let principal = try await principal(token, address) else { throw Problem.unknownCredential }
+        return principal
+    }
+
+    /// The principal of a bearer key; `nil` when nobody knows it, which is counted.
+    private func principal(_ token: Secret, _ address: String) async throws -> Principal? {
         let limits = environment.rateLimits
         if let refusal = limits.authenticationRefusal(address, at: environment.time.now) {
             throw Problem.limited(refusal)
@@ -129,7 +152,46 @@ struct AccessGate: Sendable {
             return principal
         }
         let outcome = try await limits.failedAuthentication(address, at: environment.time.now)
-        throw outcome.verdict.isAllowed ? Problem.unknownCredential : Problem.limited(outcome)
+        guard outcome.verdict.isAllowed else { throw Problem.limited(outcome) }
+        return nil
+    }
+
+    private func session(_ head: HTTPRequest, _ address: String) async throws -> SessionOutcome? {
+        guard let cookie = SessionCookies.session(in: head.headerFields) else { return nil }
+        return try await environment.authenticator.authenticate(
+            session: cookie, from: address, userAgent: head.headerFields[.userAgent] ?? "")
+    }
+
+    /// The principal of a session. A change needs proof that one of our pages asks for it; a safe request is the occasion
+    /// to hand out other cookies.
+    private func admit(
+        _ session: RecognisedSession, _ head: HTTPRequest, _ address: String, _ added: inout HTTPFields
+    ) async throws -> Principal {
+        if let token = head.headerFields[.authorization].flatMap({ Self.bearer($0) }),
+            let other = try await principal(token, address), other.actor != session.principal.actor
+        {
+            throw Problem.ambiguousCredentials
+        }
+        if CrossSiteGuard.isChange(head.method) {
+            try crossSite.check(session, head, at: environment.time.now)
+        } else if let renewed = try await environment.authenticator.renew(
+            session, knowing: SessionCookies.csrf(in: head.headerFields))
+        {
+            for cookie in environment.cookies.setting(renewed, at: environment.time.now) {
+                added.append(HTTPField(name: .setCookie, value: cookie))
+            }
+        }
+        return session.principal
+    }
+
+    private var crossSite: CrossSiteGuard { CrossSiteGuard(publicOrigin: environment.rules.publicOrigin) }
+
+    /// Sign-in and sign-out recognise nobody, but other pages must not make a browser do either.
+    private func guardSignIn(_ head: HTTPRequest, _ address: String) async throws {
+        guard !crossSite.comesFromElsewhere(head) else { throw Problem.crossSite }
+        if case .session(let session)? = try await session(head, address) {
+            try crossSite.check(session, head, at: environment.time.now)
+        }
     }
 
     /// An enrolment token in its own field, or in place of a bearer key; both kinds of token carry a prefix.

@@ -15,14 +15,18 @@ package struct Dispatcher: Sendable {
     private let matcher: RouteMatcher
     private let gate: AccessGate
 
+    /// - `switchedOff`: Features whose routes do not exist here: nothing tells them from a path that never was.
     /// - Throws: ``RouteTableMismatch`` when a route has no handler or a handler no route.
     package init(
-        _ handlers: HandlerTable, routes: [Route] = RouteTable.all, environment: ServingEnvironment
+        _ handlers: HandlerTable, routes: [Route] = RouteTable.all, switchedOff: Set<RouteFeature> = [],
+        environment: ServingEnvironment
     ) throws(RouteTableMismatch) {
         if let mismatch = handlers.mismatch(with: routes) { throw mismatch }
         self.environment = environment
-        matcher = RouteMatcher(handlers.bound)
-        let misrouted = Self.misrouted(routes, matcher)
+        matcher = RouteMatcher(
+            handlers.bound.filter { bound in bound.route.feature.map { !switchedOff.contains($0) } ?? true })
+        let served = routes.filter { route in route.feature.map { !switchedOff.contains($0) } ?? true }
+        let misrouted = Self.misrouted(served, matcher)
         guard misrouted.isEmpty else {
             throw RouteTableMismatch(
                 withoutHandler: [], withoutRoute: [], handledTwice: [], declaredTwice: [], misrouted: misrouted)
@@ -179,6 +183,14 @@ package struct Dispatcher: Sendable {
                 detail: "the body must be \(request.mediaTypes.joined(separator: " or "))"
             )
         }
+        // What a form on another page can send is never what an operation takes (security §5.5).
+        if CrossSiteGuard.isChange(head.method), let type = head.headerFields[.contentType],
+            MediaType.ofForms.contains(MediaType.essence(type)),
+            route.request?.mediaTypes.contains(MediaType.essence(type)) != true
+        {
+            throw Problem(
+                status: 415, code: "unsupported_media_type", detail: "form and text bodies are not accepted")
+        }
         let produced = route.responses.filter { $0.status < 300 }.compactMap(\.mediaType).map(MediaType.essence)
         let isAcceptable =
             produced.isEmpty || produced.contains { accepted.quality(of: $0) > 0 }
@@ -233,7 +245,8 @@ package struct Dispatcher: Sendable {
             response = OutgoingResponse(status: 304, fields: [.eTag: tag], content: .empty)
         }
         for field in SecurityHeaders.fields { response.fields[field.name] = field.value }
-        for field in added { response.fields[field.name] = field.value }
+        for field in added where field.name != .setCookie { response.fields[field.name] = field.value }
+        for field in added where field.name == .setCookie { response.fields.append(field) }
         if response.fields[.cacheControl] == nil {
             response.fields[.cacheControl] =
                 response.fields[.eTag] == nil || response.status >= 400 ? "no-store" : "no-cache"

@@ -35,6 +35,9 @@ struct MediaRanges: Sendable {
 
 /// `type/subtype` of a `Content-Type`, lower-case, without parameters.
 enum MediaType {
+    /// What a form can send to another origin without asking (Fetch §2.2.2).
+    static let ofForms: Set = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"]
+
     static func essence(_ field: String) -> String {
         String(field.prefix { $0 != ";" && $0 != " " }).lowercased()
     }

@@ -144,6 +144,8 @@ package struct EnrolmentContext: Sendable {
 extension HTTPField.Name {
     package static let requestID = HTTPField.Name(known: "X-Request-ID")
     package static let lastEventID = HTTPField.Name(known: "Last-Event-ID")
+    static let csrfToken = HTTPField.Name(known: "X-CSRF-Token")
+    static let fetchSite = HTTPField.Name(known: "Sec-Fetch-Site")
     static let idempotencyKey = HTTPField.Name(known: "Idempotency-Key")
     static let idempotencyReplayed = HTTPField.Name(known: "Idempotency-Replayed")
     static let prefer = HTTPField.Name(known: "Prefer")

@@ -33,6 +33,7 @@ struct Problem: Error, Sendable {
         case .blockedByDependencies: self.error = error.code.rawValue
         case .insufficientPermissions: self.error = "Insufficient permissions"
         case .unauthenticated, .invalidAPIKey: fields[.wwwAuthenticate] = Self.challenge(error: "invalid_token")
+        case .csrfFailed: self.error = "CSRF token missing or invalid"
         case .transient: self.error = "transient backend error; retry"
         default: break
         }

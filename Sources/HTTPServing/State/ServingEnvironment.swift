@@ -11,6 +11,12 @@ package protocol RequestAuthenticator: Sendable {
 
     /// Whether a principal that is no agent, and is not trusted with agents either, may do the work of one.
     func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool
+
+    /// The session behind a cookie, or why there is none.
+    func authenticate(session token: Secret, from address: String, userAgent: String) async throws -> SessionOutcome
+
+    /// Other cookies for a safe request, when the session is due for them.
+    func renew(_ session: RecognisedSession, knowing csrf: Secret?) async throws -> SessionCredentials?
 }
 
 /// What the pipeline needs beside routes and handlers.
@@ -19,6 +25,7 @@ package struct ServingEnvironment: Sendable {
     package var authenticator: any RequestAuthenticator
     /// Set only when authentication is switched off: every request is then this principal.
     package var anonymousPrincipal: Principal?
+    package var cookies = SessionCookies()
     package var rateLimits: RateLimits
     package var idempotency: (any IdempotencyKeeper)?
     package var time: TimeSource

@@ -6,6 +6,7 @@ package final class ServingRules: Sendable {
         var cors = CORSPolicy(origins: [])
         var proxies = TrustedProxies(ranges: [])
         var limits = ListenerLimits()
+        var publicOrigin: String?
     }
 
     private let state = Mutex(State())
@@ -20,6 +21,12 @@ package final class ServingRules: Sendable {
     package var proxies: TrustedProxies {
         get { state.withLock { $0.proxies } }
         set { state.withLock { $0.proxies = newValue } }
+    }
+
+    /// The origin of our own pages; `nil` when the operator named none, so that it is the one that a client speaks to.
+    package var publicOrigin: String? {
+        get { state.withLock { $0.publicOrigin } }
+        set { state.withLock { $0.publicOrigin = newValue } }
     }
 
     /// Of these the listener keeps the timeouts and the number of connections from its start.

@@ -15,6 +15,8 @@ package enum LoopName: String, Sendable, CaseIterable {
     case auditExport = "audit_export"
     case auditRefusals = "audit_refusals"
     case backfill
+    case sessionGC = "session_gc"
+    case sessionKeys = "session_keys"
     case approvalExpiry = "approval_expiry"
     case approvedIssuance = "approved_issuance"
     case rateLimitJanitor = "rate_limit_janitor"

@@ -6,10 +6,11 @@ import Settings
 package struct AuthCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "auth",
-        abstract: "Who you are, what you may do, roles, API keys.",
+        abstract: "Who you are, what you may do, roles, API keys, people and their sessions.",
         subcommands: [
             MeCommand.self, AuthCheckCommand.self, ExplainCommand.self, PermissionsCommand.self, RolesCommand.self,
-            KeysCommand.self,
+            KeysCommand.self, SessionsCommand.self, SessionKeysCommand.self, UsersCommand.self, BreakglassCommand.self,
+            RuntimeConfigCommand.self,
         ]
     )
 
@@ -99,8 +100,8 @@ package struct KeysCommand: ParsableCommand {
         Column("EXPIRES AT", "expires_at", .time), Column("LAST USED AT", "last_used_at", .time),
         Column("LAST USED FROM", "last_used_ip"), Column("MANAGED BY", "managed_by"),
         Column("DISABLED", "disabled", .yesOrNo), Column("FROM NETWORKS", "allowed_cidrs", .list),
-        Column("OLD VALUE WORKS UNTIL", "previous_valid_until", .time),
-        Column("OWNER", "owner_user_id"), Column("MAY APPROVE", "may_approve", .yesOrNo),
+        Column("OLD VALUE WORKS UNTIL", "previous_valid_until", .time), Column("OWNER", "owner_user_id"),
+        Column("MAY APPROVE", "may_approve", .yesOrNo), Column("NO BROWSER LOGIN", "may_not_login", .yesOrNo),
     ]
 
     package init() {}
@@ -149,8 +150,9 @@ struct CreateKeyCommand: OperatorCommand {
     @OptionGroup var scope: ScopeOptions
     @Option(help: "End of life, as an RFC 3339 time.") var expiresAt: String?
     @Option(help: "Network that it may be used from, such as 10.0.0.0/8; repeat it.") var allowFrom: [String] = []
-    @Option(help: "The person that it belongs to, such as u-alice.") var owner: String?
+    @Option(help: "The person that it belongs to, and ends with, such as u-alice.") var owner: String?
     @Flag(help: "It may approve what others ask for.") var mayApprove = false
+    @Flag(help: "It opens no browser session.") var noLogin = false
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
@@ -169,6 +171,7 @@ struct CreateKeyCommand: OperatorCommand {
         list.add("expires_at", expiresAt)
         list.add("owner_user_id", owner)
         if mayApprove { list.add("may_approve", true) }
+        if noLogin { list.add("may_not_login", true) }
         let answer = try await session.client.call("POST", APIPath(KeysCommand.path), body: .object(list.object)).json()
         session.console.output(try session.renderer.item(answer, details: KeysCommand.created))
     }

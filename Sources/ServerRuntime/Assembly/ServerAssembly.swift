@@ -67,6 +67,11 @@ struct ServerAssembly: Sendable {
             allowsAuditorOverlap: configuration.access.allowsAuditorOverlap,
             grantApprovals: ApprovalWiring.grants(configuration.access, context)
         )
+        let attempts = Self.attempts(configuration.rateLimit, database, metrics)
+        let signIn = SignInAssembly(
+            access, database: database, sealer: sealer, live: live, metrics: metrics, limiter: attempts, time: time,
+            random: random, log: logs.logger("auth")
+        )
         let approvals = ApprovalWiring.flow(context, access)
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
@@ -87,7 +92,6 @@ struct ServerAssembly: Sendable {
             leadership: leadership, sealer: sealer,
             metrics: AuditMetrics(metrics, log: logs.logger("audit")), fileSystem: fileSystem
         )
-        let attempts = Self.attempts(configuration.rateLimit, database, metrics)
         let census = configuration.database.isShared ? ReplicaCensus(database: database, instance: instance) : nil
         let bootFlow = BootFlow(database: database, random: random)
         let risks = RiskMetrics(metrics)
@@ -100,7 +104,7 @@ struct ServerAssembly: Sendable {
             context: context, sealer: sealer, rekey: rekey, keyProvider: sealing.provider.rawValue, audit: audit,
             registry: registry, issue: issue,
             targetRules: Self.targetRules,
-            authenticator: authenticator, access: access, approvals: approvals,
+            authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
@@ -114,12 +118,14 @@ struct ServerAssembly: Sendable {
             onBootstrap: { try? setup.remove() }
         )
         var environment = ServingEnvironment(
-            state: state, authenticator: BearerAuthenticator(authenticator), registry: metrics,
+            state: state,
+            authenticator: BearerAuthenticator(authenticator, sessions: signIn.services.recogniser), registry: metrics,
             logger: logs.logger("http"), time: time, random: random
         )
         let rateLimits = RateLimits(
             settings: Self.rateLimits(configuration.rateLimit), attempts: attempts, replicas: { census?.count ?? 1 })
         environment.rateLimits = rateLimits
+        environment.cookies = signIn.cookies
         if configuration.demo.isActive {
             services.isDemo = true
             environment.anonymousPrincipal = BootFlow.principal
@@ -136,7 +142,8 @@ struct ServerAssembly: Sendable {
             Self.apply(new.listener, to: rules)
         }
         limits = environment.rules.limits
-        dispatcher = try Dispatcher(ControlPlaneAPI.handlers(services), environment: environment)
+        dispatcher = try Dispatcher(
+            ControlPlaneAPI.handlers(services), switchedOff: signIn.switchedOff, environment: environment)
 
         let recovery = OrderRecovery(context, registry: registry)
         let ticks = SchedulerMetrics(metrics)
@@ -144,7 +151,7 @@ struct ServerAssembly: Sendable {
             loops: LoopTable.loops(
                 context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
                 audit: audit, census: census, intervals: live.read { Self.intervals($0) }
-            ),
+            ) + signIn.loops(leadership),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
         )
@@ -165,6 +172,7 @@ struct ServerAssembly: Sendable {
                 keys: configuration.access.declaredKeys, isLegacy: configuration.access.hasLegacyKeys,
                 flow: DeclaredKeyFlow(access), log: logs.logger("auth")
             ),
+            sessionKeys: signIn.services.keys,
             guards: BootGuards(
                 demo: configuration.demo, risks: configuration.risks, instance: instance, flow: bootFlow,
                 log: logs.logger("auth")
@@ -181,7 +189,8 @@ struct ServerAssembly: Sendable {
             ),
             log: logs.logger("server"), tell: tell
         )
-        accessSignals = AccessSignals(database: database, authenticator: authenticator)
+        accessSignals = AccessSignals(
+            database: database, authenticator: authenticator, sessionKeys: signIn.services.keys)
     }
 
     private static func read(_ path: String, secret isSecret: Bool, _ fileSystem: FileSystem) throws -> Secret {

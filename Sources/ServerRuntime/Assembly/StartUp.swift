@@ -64,6 +64,7 @@ struct StartUp: Service {
     let makeBootstrap: @Sendable (SetupToken?) -> BootstrapFlow
     let seed: IssuerSeed
     let declaredKeys: DeclaredKeySetup
+    let sessionKeys: SessionKeyFlow
     let guards: BootGuards
     let registry: IssuerRegistry
     let recovery: OrderRecovery
@@ -113,6 +114,12 @@ struct StartUp: Service {
         try await guards.check()
         state.setStep("declaring API keys")
         try await declaredKeys.declare()
+        state.setStep("preparing session keys")
+        do {
+            try await sessionKeys.prepare()
+        } catch let error as SealingError {
+            throw StartUpFailure(.configuration, "the key that signs sessions cannot be read: \(error)")
+        }
         state.setStep("loading issuers")
         let usesSuppliedCA = try await seed.plant()
         if configuration.subordinateCA != nil, !usesSuppliedCA {

@@ -22,6 +22,12 @@ package struct ServerURL: Hashable, Sendable, CustomStringConvertible {
         self.text = String(trimmed)
     }
 
+    /// As browsers write it (RFC 6454 §6.2).
+    package var origin: String {
+        let name = host.contains(":") ? "[\(host)]" : host.lowercased()
+        return port == 443 ? "https://\(name)" : "https://\(name):\(port)"
+    }
+
     private static func split(_ authority: Substring) -> (host: String, port: Int)? {
         let host: Substring
         let tail: Substring

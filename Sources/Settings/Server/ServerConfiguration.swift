@@ -10,6 +10,7 @@ package struct ServerConfiguration: Configuration {
     package let logging: LoggingConfiguration
     package let secrets: ServerSecrets
     package let access: AccessConfiguration
+    package let signIn: SignInConfiguration
     package let rateLimit: RateLimitConfiguration
     package let schedule: ScheduleConfiguration
     package let deployment: DeploymentDefaults
@@ -50,6 +51,7 @@ package struct ServerConfiguration: Configuration {
             reading: &reader, needsKey: opensSecrets && database.isShared,
             isDemonstration: demo.acknowledgedUntil != nil)
         access = AccessConfiguration(reading: &reader, isDemonstration: demo.acknowledgedUntil != nil)
+        signIn = SignInConfiguration(reading: &reader)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)

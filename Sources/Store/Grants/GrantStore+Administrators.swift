@@ -94,17 +94,25 @@ extension GrantStore {
 }
 
 extension GrantStore {
-    /// How many people or services administer everywhere with a key that may approve.
+    /// How many people or services administer everywhere and may approve: with a key, or signed in to a local account.
     package func approvingAdministrators(in tx: any Transaction) throws -> Int {
         try tx.row(
             """
-            SELECT COUNT(DISTINCT COALESCE('User:' || c.owner_user_id, 'APIKey:' || k.name)) AS n
+            SELECT COUNT(*) AS n FROM (
+            SELECT 'User:' || u.id AS principal FROM actor_roles g
+            JOIN users u ON u.id = g.actor_id AND u.deactivated_at IS NULL
+            JOIN breakglass_credentials b ON b.actor_id = u.id
+            WHERE g.actor_type = 'User' AND g.role_id = 'r-admin' AND g.scope_type = 'global'
+                AND (g.expires_at IS NULL OR g.expires_at > \(tx.now))
+            UNION
+            SELECT COALESCE('User:' || c.owner_user_id, 'APIKey:' || k.name)
             FROM actor_roles g
             JOIN api_keys k ON k.name = g.actor_id AND k.revoked_at IS NULL AND k.disabled_at IS NULL
                 AND (k.expires_at IS NULL OR k.expires_at > \(tx.now))
             JOIN api_key_custody c ON c.api_key_id = k.id AND c.may_approve
             WHERE g.actor_type = 'APIKey' AND g.role_id = 'r-admin' AND g.scope_type = 'global'
                 AND (g.expires_at IS NULL OR g.expires_at > \(tx.now))
+            ) AS principals
             """
         )?.int("n") ?? 0
     }

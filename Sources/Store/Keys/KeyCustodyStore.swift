@@ -1,15 +1,18 @@
 package import Domain
 package import Query
 
-/// Whose a key is, and whether it may approve.
+/// Whose a key is, and what else it may do than call the API.
 package struct KeyCustody: Hashable, Sendable {
     /// The person that the key belongs to; `nil` for a key that stands for itself.
     package var ownerUserID: String?
     package var mayApprove: Bool
+    /// The key opens no browser session.
+    package var mayNotLogin: Bool
 
-    package init(ownerUserID: String? = nil, mayApprove: Bool = false) {
+    package init(ownerUserID: String? = nil, mayApprove: Bool = false, mayNotLogin: Bool = false) {
         self.ownerUserID = ownerUserID
         self.mayApprove = mayApprove
+        self.mayNotLogin = mayNotLogin
     }
 }
 
@@ -20,20 +23,38 @@ package struct KeyCustodyStore: Sendable {
     package func set(_ custody: KeyCustody, of key: APIKeyID, in tx: any Transaction) throws {
         try tx.execute(
             """
-            INSERT INTO api_key_custody (api_key_id, owner_user_id, may_approve)
-            VALUES (\(key), \(custody.ownerUserID), \(custody.mayApprove))
+            INSERT INTO api_key_custody (api_key_id, owner_user_id, may_approve, may_not_login)
+            VALUES (\(key), \(custody.ownerUserID), \(custody.mayApprove), \(custody.mayNotLogin))
             ON CONFLICT (api_key_id) DO UPDATE SET owner_user_id = excluded.owner_user_id,
-                may_approve = excluded.may_approve
+                may_approve = excluded.may_approve, may_not_login = excluded.may_not_login
             """
         )
     }
 
     /// A key that nothing was said about belongs to itself and approves nothing.
     package func custody(of key: APIKeyID, in tx: any Transaction) throws -> KeyCustody {
-        let row = try tx.row("SELECT owner_user_id, may_approve FROM api_key_custody WHERE api_key_id = \(key)")
+        let row = try tx.row(
+            "SELECT owner_user_id, may_approve, may_not_login FROM api_key_custody WHERE api_key_id = \(key)")
         guard let row else { return KeyCustody() }
         return KeyCustody(
-            ownerUserID: try row.optionalText("owner_user_id"), mayApprove: try row.bool("may_approve"))
+            ownerUserID: try row.optionalText("owner_user_id"), mayApprove: try row.bool("may_approve"),
+            mayNotLogin: try row.bool("may_not_login"))
+    }
+
+    /// Switches off every key that a person owns; which went.
+    package func disableKeys(
+        of owner: UserID, in tx: any Transaction
+    ) throws -> [(id: APIKeyID, name: String)] {
+        let keys: [(id: APIKeyID, name: String)] = try tx.rows(
+            """
+            UPDATE api_keys SET disabled_at = \(tx.now), updated_at = \(tx.now), row_version = row_version + 1
+            WHERE disabled_at IS NULL AND revoked_at IS NULL
+                AND id IN (SELECT api_key_id FROM api_key_custody WHERE owner_user_id = \(owner.text))
+            RETURNING id, name
+            """
+        ).map { (try $0.id("id"), try $0.text("name")) }
+        if !keys.isEmpty { try tx.notify(.access, payload: owner.text) }
+        return keys.sorted { $0.name < $1.name }
     }
 
     /// Notes that somebody was shown the value of a key. Whoever rotates its own key learns nothing new.
@@ -62,8 +83,8 @@ package struct KeyCustodyStore: Sendable {
 
     private static func principal(_ actor: Actor) -> String { "\(actor.type.rawValue):\(actor.id)" }
 
-    /// The names of the keys that somebody could use: those that belong to a person, and those whose value came to them
-    /// since `start`, directly or through other such keys.
+    /// The names of the actors that somebody could pass for: keys that belong to a person, keys whose value came to them
+    /// since `start`, local accounts whose password they chose; directly or through other such actors.
     package func keys(
         within reachOf: Actor,
         ownedBy principals: Set<String>,
@@ -90,7 +111,9 @@ package struct KeyCustodyStore: Sendable {
                 WHERE h.handed_to IN \(list: frontier.sorted()) AND h.handed_at > \(start)
                 """
             )
-            frontier = Set(try received.map { try $0.text("name") }).subtracting(known)
+            let chosen = try tx.rows(
+                "SELECT actor_id AS name FROM breakglass_credentials WHERE set_by IN \(list: frontier.sorted())")
+            frontier = Set(try (received + chosen).map { try $0.text("name") }).subtracting(known)
             known.formUnion(frontier)
         }
         return known

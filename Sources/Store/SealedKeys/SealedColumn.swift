@@ -32,6 +32,8 @@ package struct SealedColumn: Sendable, CustomStringConvertible {
         SealedColumn("control_plane_tls", "private_key_encrypted", key: "CAST(id AS TEXT)"),
         SealedColumn("audit_keys", "private_key_encrypted"),
         SealedColumn("code_keys", "key_encrypted", key: "label"),
+        SealedColumn("session_signing_keys", "key_material_encrypted"),
+        SealedColumn("breakglass_credentials", "totp_secret_encrypted", key: "actor_id"),
         SealedColumn(
             "idempotency_keys", "response_body",
             key: "actor_type || '|' || actor_id || '|' || method || '|' || path || '|' || key", isMixed: true

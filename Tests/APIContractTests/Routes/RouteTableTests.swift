@@ -53,6 +53,7 @@ struct RouteTableTests {
                 "GET /health", "GET /livez", "GET /ready", "GET /readyz", "GET /api/v1/version",
                 "GET /api/v1/openapi.json", "GET /api/v1/ca/control-plane", "GET /api/v1/auth/info",
                 "GET /api/v1/auth/bootstrap", "POST /api/v1/auth/bootstrap", "GET /api/v1/audit/keys",
+                "POST /auth/logout", "POST /auth/breakglass/login",
             ]
         )
     }

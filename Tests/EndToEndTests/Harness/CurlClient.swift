@@ -53,6 +53,7 @@ struct CurlClient: Sendable {
         _ path: String,
         body: String?,
         headers: [String] = [],
+        options: [String] = [],
         timeout: Int = 30
     ) async throws -> Reply {
         let scratch = logs.appending(path: "curl-\(UUID().uuidString)")
@@ -65,6 +66,7 @@ struct CurlClient: Sendable {
             "--dump-header", headerFile.path, "--output", bodyFile.path, "--write-out", "%{http_code}",
         ]
         if let key { arguments += ["--header", "Authorization: Bearer \(key)"] }
+        arguments += options
         for header in headers { arguments += ["--header", header] }
         if let body {
             try Data(body.utf8).write(to: sentFile)

@@ -64,7 +64,7 @@ struct SecretCanaryTests {
         #expect(variables.count >= 7, "\(variables)")
         var settings = [
             "CERTCTL_AUDIT_WEBHOOK_URL": "https://127.0.0.1:9/siem", "CERTCTL_EGRESS_ALLOW_AUDIT": "127.0.0.1",
-            "CERTCTL_LOG_LEVEL": "debug",
+            "CERTCTL_LOG_LEVEL": "debug", "CERTCTL_BREAKGLASS_ENABLED": "true",
         ]
         for variable in variables {
             settings[variable] = Self.value(variable, canaries.make(variable), databaseURL: databaseURL)
@@ -122,6 +122,18 @@ struct SecretCanaryTests {
         try await send(
             "POST", "/api/v1/agents", ["name": "web", "hostname": "h"],
             anonymous.with(key: canaries.make("a wrong agent token")))
+        // Passwords of local accounts: chosen, refused, typed wrong, and typed where the name belongs.
+        let password = canaries.make("the password of a local account")
+        let account: [String: Any] = ["actor_id": "bg-canary", "password": password, "roles": ["r-admin"]]
+        try await send("POST", "/api/v1/auth/breakglass/credentials", account, admin)
+        let refused: [String: Any] = ["actor_id": "canary", "password": canaries.make("a refused password")]
+        try await send("POST", "/api/v1/auth/breakglass/credentials", refused, admin)
+        for (name, typed) in [
+            ("bg-canary", password), ("bg-canary", canaries.make("a wrong password")),
+            (canaries.make("a password in the wrong field"), "x"),
+        ] { try await send("POST", "/auth/breakglass/login", ["actor_id": name, "password": typed], anonymous) }
+        let accounts = try await admin.get("/api/v1/auth/breakglass/credentials")
+        #expect(accounts.body.contains("bg-canary"), "\(accounts.body)")
         // Every secret field that a connector declares, and one that nobody declares, in sound and in bad requests.
         for (kind, catalog) in [("targets", "target-types"), ("issuers", "issuer-types")] {
             let types = try await admin.get("/api/v1/\(catalog)").json["data"] as? [[String: Any]] ?? []

@@ -12,7 +12,9 @@ final class PermissionStage: @unchecked Sendable {
     private var csr = ""
 
     init() async throws {
-        server = try await ControlPlane.start(environment: ["CERTCTL_TRUSTED_PROXIES": "127.0.0.1"])
+        server = try await ControlPlane.start(environment: [
+            "CERTCTL_TRUSTED_PROXIES": "127.0.0.1", "CERTCTL_BREAKGLASS_ENABLED": "true",
+        ])
         try await server.becomeAdministrator()
         try await Inventory.create(on: server)
         try await makeObjects()

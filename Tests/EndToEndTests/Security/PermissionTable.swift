@@ -51,11 +51,12 @@ enum PermissionTable {
         "metrics.read": "AOVMC", "scheduler.admin": "A", "crypto.rekey": "A",
         "auth.key.list": "AC", "auth.key.create": "AC", "auth.key.rotate": "AC", "auth.key.delete": "A",
         "auth.role.list": "A", "auth.role.create": "A", "auth.role.edit": "A", "auth.role.delete": "A",
-        "auth.role.assign": "A", "auth.role.revoke": "A",
+        "auth.role.assign": "A", "auth.role.revoke": "A", "auth.user.read": "AOU",
+        "auth.user.deactivate": "A", "auth.breakglass.admin": "A",
     ]
 
     static let rows: [Row] =
-        probes + identity + roles + certificates + connectors + agents + work + ownership + [
+        probes + identity + signIn + roles + certificates + connectors + agents + work + ownership + [
             // Last: it ends the credential that the rows before need.
             Row(route: "rotateAgentKey", rule: .ownAgent("agent.edit"), admitted: 200, path: ["{agent}"])
         ]
@@ -95,6 +96,29 @@ enum PermissionTable {
         Row(route: "updateKey", rule: .everywhere("auth.key.rotate"), admitted: 200, path: ["subject"], body: "{}"),
         Row(route: "rotateKey", rule: .everywhere("auth.key.rotate"), admitted: 200, path: ["subject"], body: "{}"),
         Row(route: "deleteKey", rule: .everywhere("auth.key.delete"), admitted: 404, path: ["no-such-key"]),
+    ]
+
+    private static let signIn: [Row] = [
+        Row(route: "createSession", rule: .oneself, admitted: 201),
+        Row(route: "logout", rule: .open, admitted: 204),
+        Row(route: "breakglassLogin", rule: .open, admitted: 401, body: "{}"),
+        Row(route: "listSessions", rule: .oneself, admitted: 200),
+        Row(route: "revokeSession", rule: .oneself, admitted: 404, path: ["ses-none"]),
+        Row(route: "revokeSessions", rule: .oneself, admitted: 200, query: "except=current"),
+        Row(route: "rotateSessionKey", rule: .everywhere("crypto.rekey"), admitted: 200),
+        Row(route: "listUsers", rule: .everywhere("auth.user.read"), admitted: 200),
+        Row(route: "deactivateUser", rule: .everywhere("auth.user.deactivate"), admitted: 404, path: ["u-none"]),
+        Row(route: "reactivateUser", rule: .everywhere("auth.user.deactivate"), admitted: 404, path: ["u-none"]),
+        Row(route: "listBreakglassCredentials", rule: .everywhere("auth.breakglass.admin"), admitted: 200),
+        Row(
+            route: "setBreakglassCredential", rule: .everywhere("auth.breakglass.admin"), admitted: 400, body: "{}"),
+        Row(
+            route: "unlockBreakglassCredential", rule: .everywhere("auth.breakglass.admin"), admitted: 404,
+            path: ["bg-none"]),
+        Row(
+            route: "removeBreakglassCredential", rule: .everywhere("auth.breakglass.admin"), admitted: 404,
+            path: ["bg-none"]),
+        Row(route: "getRuntimeConfig", rule: .everywhere("auth.role.assign"), admitted: 200),
     ]
 
     private static let roles: [Row] = [

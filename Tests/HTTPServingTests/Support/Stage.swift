@@ -144,6 +144,12 @@ struct StageAuthenticator: RequestAuthenticator {
 
     func mayAct(_ principal: Principal, as agent: AgentID) async throws -> Bool { false }
 
+    func authenticate(session token: Secret, from _: String, userAgent _: String) async throws -> SessionOutcome {
+        .refused(.invalidToken)
+    }
+
+    func renew(_ session: RecognisedSession, knowing csrf: Secret?) async throws -> SessionCredentials? { nil }
+
     private func principal(_ name: String, _ permissions: Set<Permission>) -> Principal {
         Principal(
             actor: Actor(id: name, type: .apiKey), credentialID: "ak-\(name)", roleIDs: [], permissions: permissions

@@ -79,6 +79,51 @@ struct ApproverRuleTests {
         }
     }
 
+    @Test("T33: a local account approves, unless whoever asked chose its password", arguments: Engine.available)
+    func chosenPassword(engine: Engine) async throws {
+        try await ApprovalStage.with(engine) { stage async throws in
+            let world = stage.world
+            try await stage.certificate()
+            let dora = Actor(id: "bg-dora", type: .user)
+            try await world.database.write { tx in
+                _ = try UserStore().insert(UserID(stored: dora.id), displayName: "", email: "", in: tx)
+                try GrantStore().grant(
+                    GrantID(stored: "ar-dora"), role: "r-operator", to: dora, by: "x", in: tx)
+            }
+            func choose(by chooser: Actor) async throws {
+                try await world.database.write { tx in
+                    _ = try BreakglassStore().set(
+                        UserID(stored: dora.id), passwordHash: "$argon2id$v=19$m=8,t=1,p=1$eA$eQ",
+                        sealedTOTPSecret: nil, by: chooser, in: tx)
+                }
+            }
+            func decide(_ id: ApprovalID) async throws -> ErrorCode? {
+                let holdings = try await world.database.read { tx in try GrantStore().holdings(of: dora, in: tx) }
+                let rights = Rights(BuiltInRole.effective(holdings.entitlements))
+                let clearance = try #require(rights.clearance(for: .approvalApprove))
+                let author = Authorship(actor: dora, origin: world.origin, clearance: clearance)
+                return await refusal {
+                    _ = try await world.approvals.decide(
+                        id, .approve, note: nil, by: Approver(dora, .session(signedInAt: world.time.now)), author)
+                }
+            }
+            let approval = try #require(try await stage.renewal().approval)
+            try await choose(by: Actor(id: "alice", type: .apiKey))
+            #expect(try await decide(approval.id) == .selfApprovalForbidden)
+            // Through somebody whose password alice chose.
+            try await choose(by: Actor(id: "bg-eve", type: .user))
+            try await world.database.write { tx in
+                _ = try UserStore().insert(UserID(stored: "bg-eve"), displayName: "", email: "", in: tx)
+                _ = try BreakglassStore().set(
+                    UserID(stored: "bg-eve"), passwordHash: "$argon2id$v=19$m=8,t=1,p=1$eA$eQ", sealedTOTPSecret: nil,
+                    by: Actor(id: "alice", type: .apiKey), in: tx)
+            }
+            #expect(try await decide(approval.id) == .selfApprovalForbidden)
+            try await choose(by: Actor(id: "local-uid-0", type: .system))
+            #expect(try await decide(approval.id) == nil)
+        }
+    }
+
     @Test("the owner of a certificate does not approve it", arguments: Engine.available)
     func certificateOwner(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in

@@ -9,11 +9,18 @@ final class FaultyDatabase: Database {
     private let real: any Database
     private let fatal = Mutex<Int?>(nil)
     private let begun = Mutex(0)
+    private let reads = Mutex((count: 0, areFailing: false))
 
     init(_ real: any Database) { self.real = real }
 
     /// The `number`-th write from now on fails; 1 is the next one.
     func dieAtWrite(_ number: Int) { fatal.withLock { $0 = number } }
+
+    /// From now on no read begins, as if the database did not answer; `false` lets it answer again.
+    func failReads(_ areFailing: Bool) { reads.withLock { $0.areFailing = areFailing } }
+
+    /// Reading transactions that were asked for.
+    var readCount: Int { reads.withLock { $0.count } }
 
     /// Transactions that were begun, reading and writing.
     var transactions: Int { begun.withLock { $0 } }
@@ -24,6 +31,11 @@ final class FaultyDatabase: Database {
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
         begun.withLock { $0 += 1 }
+        let isFailing = reads.withLock { reads in
+            reads.count += 1
+            return reads.areFailing
+        }
+        guard !isFailing else { throw Died() }
         return try await real.read(body)
     }
 

@@ -122,6 +122,8 @@ enum Dump {
         "audit_archives": "SELECT * FROM audit_archives",
         "audit_verifications": "SELECT * FROM audit_verifications",
         "audit_export_cursors": "SELECT * FROM audit_export_cursors",
+        "users": "SELECT * FROM users", "breakglass_credentials": "SELECT * FROM breakglass_credentials",
+        "session_signing_keys": "SELECT * FROM session_signing_keys", "sessions": "SELECT * FROM sessions",
         "api_key_custody": "SELECT * FROM api_key_custody", "api_key_handovers": "SELECT * FROM api_key_handovers",
         "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
         "rate_limit_cells": "SELECT * FROM rate_limit_cells", "server_replicas": "SELECT * FROM server_replicas",

@@ -16,7 +16,7 @@ struct Rows {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
-            requestLimits, sealingKeys,
+            requestLimits, sealingKeys, signIn,
         ]
     }
 
@@ -248,6 +248,29 @@ struct Rows {
             INSERT INTO api_keys (id, name, key_hash, tenant_id, managed_by, disabled_at, allowed_cidrs)
             VALUES ('ak-off-\(tag)', 'off-\(tag)', \(digest(77)), 't-\(tag)', 'env', \(time(2)), '["127.0.0.0/8"]')
             """
+        ]
+    }
+
+    private var signIn: [String] {
+        let digits = tag.utf8.map { String($0, radix: 16) }.joined()
+        let hash = octets(String(repeating: "0", count: 64 - digits.utf8.count) + digits)
+        return [
+            "INSERT INTO users (id, display_name) VALUES ('bg-\(tag)', 'user \(tag)')",
+            """
+            INSERT INTO breakglass_credentials (actor_id, password_hash, set_by, set_by_type)
+            VALUES ('bg-\(tag)', '$argon2id$v=19$m=64,t=1,p=1$x$y', 'local-uid-0', 'System')
+            """,
+            """
+            INSERT INTO session_signing_keys (id, key_material_encrypted, retired_at)
+            VALUES ('sk-\(tag)', \(octets("04")), \(time(1)))
+            """,
+            """
+            INSERT INTO sessions (id, id_hash, actor_id, actor_type, auth_method, auth_time, signing_key_id,
+                csrf_token_hash, csrf_rotated_at, last_seen_at, idle_expires_at, absolute_expires_at)
+            VALUES ('ses-\(tag)', \(hash), 'bg-\(tag)', 'User', 'breakglass', \(time(0)), 'sk-\(tag)', \(hash),
+                \(time(0)), \(time(0)), \(time(1)), \(time(1)))
+            """,
+            "UPDATE api_key_custody SET may_not_login = TRUE WHERE api_key_id = 'ak-\(tag)'",
         ]
     }
 }

@@ -35,7 +35,8 @@ struct GoldenHelpTests {
               owners                  People responsible for certificates.
               teams                   Teams that share responsibility for certificates.
               audit                   The audit trail.
-              auth                    Who you are, what you may do, roles, API keys.
+              auth                    Who you are, what you may do, roles, API keys, people
+                                      and their sessions.
               keys                    API keys and their roles.
               contexts                Servers that you have credentials for.
               admin                   The server's inner workings.
