@@ -18,9 +18,6 @@ package struct BootstrapAnswer: Sendable {
 /// A one-way latch: key, role, latch and audit event commit together or not at all, so a crash leaves the token usable,
 /// and of two attempts at the same time one succeeds. Once closed it never opens again.
 package final class BootstrapFlow: Sendable {
-    private static let attemptsPerMinute = 5
-    private static let attemptsPerHour = 20
-
     private let database: any Database
     private let sealer: Sealer
     private let time: TimeSource
@@ -28,11 +25,11 @@ package final class BootstrapFlow: Sendable {
     /// The tokens that open the latch, each until its end: the generated one, and the operator's.
     private let tokens: [(token: SetupToken, validUntil: Timestamp?)]
     private let recorder: AccessRecorder
-    private let perAddress = AttemptLimiter(limit: attemptsPerMinute, window: .minutes(1))
-    private let overall = AttemptLimiter(limit: attemptsPerHour, window: .hours(1))
+    /// Counts attempts from everywhere; those of one address are counted where requests come in.
+    private let limiter: AttemptLimiter
     /// Too many attempts in an hour: nothing is accepted any more until the server is started again.
     private let isLocked = Mutex(false)
-    /// - Parameters:
+
     /// - `chosen`: `CERTCTL_BOOTSTRAP_TOKEN`, if the operator set one.
     /// - `generated`: The token that this process printed, valid until `generatedUntil`.
     package init(
@@ -42,8 +39,10 @@ package final class BootstrapFlow: Sendable {
         random: RandomSource,
         chosen: SetupToken?,
         generated: SetupToken?,
-        generatedUntil: Timestamp
+        generatedUntil: Timestamp,
+        limiter: AttemptLimiter = AttemptLimiter()
     ) {
+        self.limiter = limiter
         self.database = database
         self.sealer = sealer
         self.time = time
@@ -74,12 +73,11 @@ package final class BootstrapFlow: Sendable {
         actorName: String,
         origin: RequestOrigin
     ) async throws -> BootstrapAnswer {
-        try admitAttempt(perAddress, origin.clientAddress)
         try ActorName.check(actorName, at: "/actor_name")
         let author = Authorship(
             actor: Actor(id: "bootstrap-token", type: .system), origin: origin, clearance: .system)
         guard try await isAvailable() else { throw Self.closed }
-        try admitAttemptOverall()
+        try await admitAttempt()
         guard accepts(token) else {
             try await recordRejection(by: author)
             throw ServiceError(.unauthenticated, "the set-up token is not right")
@@ -171,19 +169,14 @@ package final class BootstrapFlow: Sendable {
         currentTokens.map { $0.matches(presented) }.contains(true)
     }
 
-    private func admitAttempt(_ limiter: AttemptLimiter, _ key: String) throws(ServiceError) {
-        guard let wait = limiter.admit(key, at: time.now) else { return }
-        throw ServiceError(
-            .rateLimited, "too many attempts with the set-up token; wait and try again", retryAfter: wait)
-    }
-
     /// Whoever guesses from many addresses is stopped for good; only a person at the server starts over.
-    private func admitAttemptOverall() throws(ServiceError) {
-        let isRefused = isLocked.withLock { isLocked in
-            if overall.admit("", at: time.now) != nil { isLocked = true }
-            return isLocked
+    private func admitAttempt() async throws {
+        guard !isLocked.withLock({ $0 }) else { throw Self.locked }
+        let verdict = try await limiter.take(.bootstrapOverall, "everybody", at: time.now)
+        guard verdict.isAllowed else {
+            isLocked.withLock { $0 = true }
+            throw Self.locked
         }
-        if isRefused { throw Self.locked }
     }
 
     private func recordRejection(by author: Authorship) async throws {

@@ -34,3 +34,9 @@
 #include "embed_migration.h"
 #define MIGRATION 000014_audit_log
 #include "embed_migration.h"
+#define MIGRATION 000015_approval_decisions
+#include "embed_migration.h"
+#define MIGRATION 000016_request_limits
+#include "embed_migration.h"
+#define MIGRATION 000017_sealing_keys
+#include "embed_migration.h"

@@ -13,12 +13,16 @@ package import Telemetry
 package struct ControlPlaneServices: Sendable {
     package var context: LifecycleContext
     package var sealer: Sealer
+    package var rekey: RekeyFlow
+    /// Where the encryption key comes from.
+    package var keyProvider: String
     package var audit: AuditLoops
     package var registry: IssuerRegistry
     package var issue: IssueFlow
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
     package var access: AccessContext
+    package var approvals: ApprovalFlow
     /// `nil`: keys may live for ever.
     package var longestKeyLifetime: Duration?
     /// `nil` until start-up knows whether an administrator exists.
@@ -32,16 +36,21 @@ package struct ControlPlaneServices: Sendable {
     /// What the answer to each heartbeat asks of agents.
     package var agentConfig: @Sendable () -> AgentRuntimeConfig
     package var onBootstrap: @Sendable () async -> Void
+    /// Every caller is an administrator.
+    package var isDemo = false
 
     package init(
         context: LifecycleContext,
         sealer: Sealer,
+        rekey: RekeyFlow,
+        keyProvider: String,
         audit: AuditLoops,
         registry: IssuerRegistry,
         issue: IssueFlow,
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
         access: AccessContext,
+        approvals: ApprovalFlow,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -55,12 +64,15 @@ package struct ControlPlaneServices: Sendable {
     ) {
         self.context = context
         self.sealer = sealer
+        self.rekey = rekey
+        self.keyProvider = keyProvider
         self.audit = audit
         self.registry = registry
         self.issue = issue
         self.targetRules = targetRules
         self.authenticator = authenticator
         self.access = access
+        self.approvals = approvals
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -97,6 +109,9 @@ package enum ControlPlaneAPI {
             database: context.database, authenticator: services.authenticator, state: services.state,
             time: context.time
         ).register(in: &table)
+        CryptoHandlers(
+            rekey: services.rekey, provider: services.keyProvider, time: context.time
+        ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
         AuditLogHandlers(
             database: context.database, export: AuditExport(context),
@@ -108,7 +123,8 @@ package enum ControlPlaneAPI {
 
     private static func registerIdentity(_ services: ControlPlaneServices, in table: inout HandlerTable) {
         let database = services.context.database
-        IdentityHandlers(bootstrap: services.bootstrap, onBootstrap: services.onBootstrap).register(in: &table)
+        IdentityHandlers(bootstrap: services.bootstrap, isDemo: services.isDemo, onBootstrap: services.onBootstrap)
+            .register(in: &table)
         KeyHandlers(
             database: database,
             keys: APIKeyFlow(
@@ -144,6 +160,7 @@ package enum ControlPlaneAPI {
         JobHandlers(
             lists: lists, time: context.time, flow: JobFlow(context), verification: VerificationFlow(context)
         ).register(in: &table)
+        ApprovalHandlers(lists: lists, flow: services.approvals).register(in: &table)
     }
 
     private static func registerAgents(_ services: ControlPlaneServices, in table: inout HandlerTable) {

@@ -2,6 +2,7 @@ package import ArgumentParser
 import Crypto
 import Domain
 import Encoding
+import ServerRuntime
 package import Settings
 
 /// `certctl config`: what the settings of a program are, and where they come from.
@@ -35,6 +36,8 @@ struct LoadedSettings {
     let effective: [EffectiveSetting]
     let warnings: [String]
     let file: String?
+    /// `nil` for another program.
+    var server: ServerConfiguration?
 
     /// Loads as the program itself would; violations go to standard error and end the process with 78 or 77.
     init(_ subject: ConfigSubject) throws {
@@ -42,7 +45,10 @@ struct LoadedSettings {
         do {
             switch subject.program {
             case .server:
-                self.init(try SettingsLoader.load(ServerConfiguration.self, flags: Self.flags(subject), host: host))
+                let loaded = try SettingsLoader.load(
+                    ServerConfiguration.self, flags: Self.flags(subject), host: host)
+                self.init(loaded)
+                server = loaded.configuration
             case .agent:
                 self.init(try SettingsLoader.load(AgentConfiguration.self, flags: Self.flags(subject), host: host))
             case .cli: self.init(try SettingsLoader.load(CLIConfiguration.self, flags: Self.flags(subject), host: host))
@@ -99,7 +105,21 @@ struct ConfigCheck: ParsableCommand {
     func run() throws {
         let loaded = try LoadedSettings(subject)
         for warning in loaded.warnings { StandardError.write("warning: \(warning)") }
+        if let server = loaded.server { try check(server) }
         StandardOutput.write("configuration of the \(subject.program.rawValue): valid (\(loaded.file ?? "no file"))")
+    }
+}
+
+extension ConfigCheck {
+    /// Everything that a start would refuse before it opens a socket, and what it would report as a risk.
+    private func check(_ server: ServerConfiguration) throws {
+        for flag in server.risks.flags { StandardError.write("risk: \(flag.rawValue): \(flag.meaning)") }
+        let violations = StaticGuards.violations(server)
+        guard violations.isEmpty else {
+            let refusal = InvalidConfiguration(program: .server, violations: violations)
+            StandardError.write(refusal.description)
+            throw ExitCode(refusal.exitCode)
+        }
     }
 }
 

@@ -93,6 +93,8 @@ package enum SignalChannel: String, Sendable, CaseIterable {
     /// Credentials, grants or roles changed: what was remembered about principals is void. Payload: what changed, for
     /// people; empty when signals may have been missed.
     case access = "certctl_access"
+    /// Another key seals from now on. Payload: its id.
+    case sealing = "certctl_sealing"
 }
 
 /// What went wrong in a database, in terms that both engines share.

@@ -126,6 +126,8 @@ extension CertificateStatus: Bindable {}
 extension CertificateSource: Bindable {}
 extension RevocationReason: Bindable {}
 extension JobType: Bindable {}
+extension ApprovalKind: Bindable {}
+extension ApprovalState: Bindable {}
 extension JobStatus: Bindable {}
 extension JobErrorClass: Bindable {}
 extension JobTrigger: Bindable {}

@@ -12,12 +12,23 @@ package struct MasterKey: Sendable, CustomStringConvertible, CustomReflectable {
     /// 32 octets.
     package static let passphraseSalt = Array("certctl/v4/passphrase".utf8)
 
+    /// How the root came about; the raw values are what `sealing_keys` stores.
+    package enum Derivation: String, Sendable, CaseIterable {
+        case generated = "hkdf-sha256"
+        case passphrase = "pbkdf2-sha256"
+    }
+
     private let root: SymmetricKey
+    /// The text itself, for values that formats before v4 sealed under it directly; `nil` for a generated key.
+    let passphrase: Secret?
+
+    package var derivation: Derivation { passphrase == nil ? .generated : .passphrase }
 
     /// A generated key of at least 32 octets; used as it is, through HKDF.
     package init(generated octets: Secret) throws(MasterKeyError) {
         guard octets.count >= Self.minimumLength else { throw .tooShort(octets.count) }
         root = octets.withBytes { SymmetricKey(data: $0) }
+        passphrase = nil
     }
 
     /// A passphrase of at least 32 octets, stretched with PBKDF2-HMAC-SHA-256: about a third of a second, once
@@ -32,6 +43,7 @@ package struct MasterKey: Sendable, CustomStringConvertible, CustomReflectable {
         }
         guard let derived else { throw .derivationFailed }
         root = derived
+        self.passphrase = passphrase
     }
 
     /// 32 octets for ``init(generated:)``.

@@ -28,12 +28,17 @@ package enum SealingError: Error, Hashable, Sendable, CustomStringConvertible {
     case wrongKey(SealedPlace, keyID: String)
     /// Altered, moved from another place, or damaged.
     case notAuthentic(SealedPlace)
+    /// Of a format before v4, which only a passphrase opens.
+    case needsPassphrase(SealedPlace)
 
     package var description: String {
         switch self {
         case .unknownFormat(let place): "\(place) is not a sealed value that this version can read"
         case .wrongKey(let place, let keyID):
-            "\(place) is sealed under key \(keyID), which is not the configured encryption key"
+            "\(place) is sealed under key \(keyID), which is not among the configured encryption keys"
+        case .needsPassphrase(let place):
+            "\(place) is of an earlier release: supply its passphrase in CERTCTL_CONFIG_ENCRYPTION_KEY or "
+                + "CERTCTL_CONFIG_ENCRYPTION_KEY_PREVIOUS"
         case .notAuthentic(let place): "\(place) was altered or belongs to another row: it does not authenticate"
         }
     }
@@ -52,46 +57,41 @@ package enum MACLabel: String, Sendable, CaseIterable {
 package struct Sealer: Sendable {
     private static let version: UInt8 = 0x04
     private static let suite: UInt8 = 0x01
-    private static let keyIDLength = 8
+    private static let keyIDLength = KeyRing.idLength
     private static let wrappedLength = 12 + 32 + 16
     private static let headerLength = 2 + keyIDLength + 2
 
-    private let keyEncryptionKey: SymmetricKey
-    private let keyIDOctets: [UInt8]
-    private let pepper: SymmetricKey
-    private let cursorKey: SymmetricKey
+    /// The keys of the process; every sealer shares it.
+    package let ring: KeyRing
     private let random: RandomSource
 
-    package init(masterKey: MasterKey, random: RandomSource = .system) {
-        keyEncryptionKey = masterKey.derive("certctl/v4/kek")
-        let identity = HMAC<SHA256>.authenticationCode(
-            for: Array("certctl/v4/kek-id".utf8), using: masterKey.derive("certctl/v4/kek-id"))
-        keyIDOctets = Array(identity.prefix(Self.keyIDLength))
-        pepper = masterKey.derive(MACLabel.apiKeyPepper.rawValue)
-        cursorKey = masterKey.derive(MACLabel.cursor.rawValue)
+    package init(ring: KeyRing, random: RandomSource = .system) {
+        self.ring = ring
         self.random = random
     }
 
-    /// Identifies the key-encryption key; stored with every value.
-    package var keyID: String { Hex.encode(keyIDOctets) }
-
-    /// A value that only this key produces: stored at the first start, compared at every later one, so that a
-    /// wrong key is told apart from damaged data before any traffic.
-    package var keyCheckValue: String {
-        let code = HMAC<SHA256>.authenticationCode(for: Array("certctl/v4/key-check".utf8), using: keyEncryptionKey)
-        return Hex.encode(code)
+    /// A sealer with a single key.
+    package init(masterKey: MasterKey, random: RandomSource = .system) {
+        self.init(ring: KeyRing(masterKey), random: random)
     }
 
+    /// Identifies the key-encryption key that seals now; stored with every value.
+    package var keyID: String { ring.active.id }
+
+    package var keyCheckValue: String { ring.active.checkValue }
+
     package func accepts(keyCheckValue stored: String) -> Bool {
-        ConstantTime.equal(Array(keyCheckValue.utf8), Array(stored.utf8))
+        ring.active.accepts(checkValue: Array(stored.utf8))
     }
 
     package func seal(_ plaintext: [UInt8], for place: SealedPlace) -> [UInt8] {
-        let associatedData = place.associatedData(keyID: keyIDOctets)
-        let dataKey = random.bytes(32)
-        let wrapped = encrypt(dataKey, with: keyEncryptionKey, associatedData)
+        let active = ring.active
+        let associatedData = place.associatedData(keyID: active.idOctets)
+        var dataKey = random.bytes(32)
+        defer { Erasure.erase(&dataKey) }
+        let wrapped = encrypt(dataKey, with: active.key, associatedData)
         let body = encrypt(plaintext, with: SymmetricKey(data: dataKey), associatedData)
-        var envelope = [Self.version, Self.suite] + keyIDOctets
+        var envelope = [Self.version, Self.suite] + active.idOctets
         envelope += [UInt8(wrapped.count >> 8), UInt8(wrapped.count & 0xFF)]
         envelope += wrapped
         envelope += body
@@ -107,14 +107,24 @@ package struct Sealer: Sendable {
         guard envelope.count >= bodyStart + 12 + 16, envelope[0] == Self.version, envelope[1] == Self.suite,
             Int(envelope[Self.headerLength - 2]) << 8 | Int(envelope[Self.headerLength - 1]) == Self.wrappedLength
         else { throw .unknownFormat(place) }
-        let keyID = Array(envelope[2..<2 + Self.keyIDLength])
-        guard keyID == keyIDOctets else { throw .wrongKey(place, keyID: Hex.encode(keyID)) }
-        let associatedData = place.associatedData(keyID: keyID)
+        let keyID = Hex.encode(envelope[2..<2 + Self.keyIDLength])
+        guard let wrapping = ring.key(keyID) else { throw .wrongKey(place, keyID: keyID) }
+        let associatedData = place.associatedData(keyID: wrapping.idOctets)
         guard
-            let dataKey = decrypt(envelope[Self.headerLength..<bodyStart], with: keyEncryptionKey, associatedData),
-            let plaintext = decrypt(envelope[bodyStart...], with: SymmetricKey(data: dataKey), associatedData)
+            var dataKey = decrypt(envelope[Self.headerLength..<bodyStart], with: wrapping.key, associatedData)
         else { throw .notAuthentic(place) }
+        defer { Erasure.erase(&dataKey) }
+        guard
+            var plaintext = decrypt(envelope[bodyStart...], with: SymmetricKey(data: dataKey), associatedData)
+        else { throw .notAuthentic(place) }
+        defer { Erasure.erase(&plaintext) }
         return Secret(plaintext)
+    }
+
+    /// The same value under the key that seals now, with a fresh data key; `nil` when it is that already.
+    package func resealed(_ envelope: [UInt8], for place: SealedPlace) throws(SealingError) -> [UInt8]? {
+        guard Self.keyID(of: envelope) != keyID else { return nil }
+        return seal(try open(envelope, for: place), for: place)
     }
 
     /// The key id in the header of a sealed value, for rotation; `nil` when it is not of format v4.
@@ -125,12 +135,7 @@ package struct Sealer: Sendable {
 
     /// HMAC-SHA-256 under the key derived for `label`.
     package func mac(_ label: MACLabel, _ octets: [UInt8]) -> [UInt8] {
-        let key =
-            switch label {
-            case .apiKeyPepper: pepper
-            case .cursor: cursorKey
-            }
-        return Array(HMAC<SHA256>.authenticationCode(for: octets, using: key))
+        Array(HMAC<SHA256>.authenticationCode(for: octets, using: ring.codeKey(label)))
     }
 
     /// Whether `code` is the code of `octets`, compared in constant time.

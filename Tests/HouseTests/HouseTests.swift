@@ -122,6 +122,52 @@ struct HouseTests {
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
     }
 
+    /// Where sockets are opened: the one way out, the listener, and a look at this host's own address that sends nothing.
+    static let socketOwners = [
+        "Sources/Outbound/", "Sources/HTTPServing/Listener/HTTPListener.swift",
+        "Sources/AgentRuntime/Host/HostFacts.swift",
+        "Sources/PostgresDriver/",
+    ]
+    static let socketWords = [
+        "Bootstrap(", "AsyncHTTPClient", "HTTPClient(", "URLSession", "FoundationNetworking", "getaddrinfo(", "socket(",
+        "PQconnect", "CFSocket", "NWConnection",
+    ]
+    static let sockets =
+        #"\b(?:Client|Datagram|Server|NIORawSocket|NIOTSConnection)Bootstrap\(|\bAsyncHTTPClient|\bHTTPClient\(|\bURLSession|\bFoundationNetworking|\bgetaddrinfo\(|(?:^|[^.\w])socket\(|\bPQconnect|\bCFSocket|\bNWConnection"#
+
+    @Test(
+        "A-23: every outgoing connection goes through the egress guard: no other file opens sockets or resolves names")
+    func socketsHaveOneOwner() throws {
+        let files = tree.sources.filter { file in !Self.socketOwners.contains { file.path.hasPrefix($0) } }
+        let offences = try lines(in: files, with: Self.socketWords, matching: Regex(Self.sockets))
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+        for owner in Self.socketOwners {
+            let own = tree.sources.filter { $0.path.hasPrefix(owner) }
+            #expect(try !lines(in: own, with: Self.socketWords, matching: Regex(Self.sockets)).isEmpty, "\(owner)")
+        }
+    }
+
+    @Test("in the way out, connections are made to permits alone")
+    func connectionsNeedPermits() throws {
+        let files = tree.sources.filter { $0.path.hasPrefix("Sources/Outbound/") }
+        let offences = try lines(
+            in: files, with: [".connect("], matching: Regex(#"\.connect\((?!to: permit\.socketAddress\))"#))
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+        let makers = files.filter { $0.lines.contains { $0.contains("EgressPermit(") } }.map(\.path)
+        #expect(makers == ["Sources/Outbound/Policy/EgressGuard.swift"])
+    }
+
+    @Test(
+        "a socket elsewhere is found",
+        arguments: [
+            "try await ClientBootstrap(group: g)", "import AsyncHTTPClient", "let s = socket(AF_INET, 1, 0)",
+            "URLSession.shared.data(from: u)", "getaddrinfo(host, nil, &hints, &list)",
+        ])
+    func foreignSocketIsFound(line: String) throws {
+        let file = SourceTree.File(path: "Sources/X/Y.swift", lines: [line])
+        #expect(try !lines(in: [file], with: Self.socketWords, matching: Regex(Self.sockets)).isEmpty)
+    }
+
     private func lines<Output>(
         in files: [SourceTree.File], with words: [String], matching pattern: Regex<Output>
     ) -> [String] {

@@ -22,7 +22,7 @@ struct SealerTests {
     }
 
     @Test(
-        "a value moved to another place does not open",
+        "A-22: a value moved to another place does not open",
         arguments: [
             SealedPlace(table: "issuers", column: "key_sealed", rowID: "dbkey-1"),
             SealedPlace(table: "ca_keys", column: "other", rowID: "dbkey-1"),

@@ -21,6 +21,7 @@ enum EffectRegistry {
 
     static let entries: [Entry] =
         configuration + client + listener + storageAndLifecycle + agent + access + audit
+        + hardening
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -41,6 +42,25 @@ enum EffectRegistry {
         ("webhook_secret", "AuditExportTests", "receivers"), ("webhook_ca_path", "AuditExportTests", "receivers"),
     ].map { key, file, function in Entry("server:audit.\(key)", "EndToEndTests/Audit/\(file).swift", function) }
 
+    /// Limits of attempts, start-up guards, the way out.
+    static let hardening = [
+        Entry("server:rate_limit.backend", "EndToEndTests/Security/SharedLimitTests.swift", "backend"),
+        Entry(
+            "server:rate_limit.janitor_interval", "EndToEndTests/Security/SharedLimitTests.swift",
+            "exportsAndEnrolments"),
+        Entry("server:auth.failure_limit_per_min", "EndToEndTests/Security/SharedLimitTests.swift", "replicas"),
+        Entry(
+            "server:cert.export_rate_limit_per_actor_hr", "EndToEndTests/Security/SharedLimitTests.swift",
+            "exportsAndEnrolments"),
+        Entry("server:auth.type", "EndToEndTests/Security/StartUpGuardTests.swift", "demonstration"),
+        Entry("server:demo_mode.ack", "EndToEndTests/Security/StartUpGuardTests.swift", "demonstration"),
+        Entry("server:demo_mode.ack_ts", "EndToEndTests/Security/StartUpGuardTests.swift", "deadline"),
+        Entry("server:demo_mode.residual_strict", "EndToEndTests/Security/StartUpGuardTests.swift", "residue"),
+        Entry("server:allow_root", "SettingsTests/Server/StartUpGuardTests.swift", "root"),
+        Entry("server:egress.allow_audit", "EndToEndTests/Security/EgressTests.swift", "allowList"),
+        Entry("server:block_rfc1918_outbound", "EndToEndTests/Security/EgressTests.swift", "privateAddresses"),
+    ]
+
     static let client = [
         Entry("cli:server.url", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),
         Entry("cli:context", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),
@@ -58,6 +78,9 @@ enum EffectRegistry {
         Entry("server:api_keys_named", "EndToEndTests/Security/AccessSettingsTests.swift", "namedKeys"),
         Entry("server:auth.secret", "EndToEndTests/Security/AccessSettingsTests.swift", "legacyKeys"),
         Entry("server:api_key.max_lifetime", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:approval.admin_grants", "EndToEndTests/Security/ApprovalRoutesTests.swift", "adminGrants"),
+        Entry("server:approval.bypass", "EndToEndTests/Security/ApprovalRoutesTests.swift", "bypass"),
+        Entry("server:job.awaiting_approval_timeout", "EndToEndTests/Security/ApprovalRoutesTests.swift", "expiry"),
         Entry("server:rbac.allow_auditor_overlap", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
         Entry("server:agent.shared_key_mode", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
     ]
@@ -100,6 +123,8 @@ enum EffectRegistry {
         Entry("server:database.url", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
         Entry("server:database.sqlite_synchronous", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
         Entry("server:config.encryption_key", "EndToEndTests/Settings/StorageEngineTests.swift", "sqlite"),
+        Entry("server:config.encryption_key_previous", "EndToEndTests/Secrets/RotationTests.swift", "replicas"),
+        Entry("server:kek.provider", "EndToEndTests/Secrets/KeySourceTests.swift", "provider"),
         Entry("server:database.max_conns", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),
         Entry("server:database.statement_timeout", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),
         Entry("server:database.conn_max_lifetime", "EndToEndTests/Settings/StorageConnectionTests.swift", "pool"),

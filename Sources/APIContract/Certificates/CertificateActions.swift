@@ -17,6 +17,7 @@ package struct RenewAnswer: WireValue {
     package var status = "renewal_triggered"
     package var jobID: JobID?
     package var jobStatus: JobStatus?
+    package var approvalID: ApprovalID?
 
     package init() {}
 
@@ -26,6 +27,7 @@ package struct RenewAnswer: WireValue {
             .required("status", \.status, .choice(["renewal_triggered"]), "Always the same."),
             .optional("job_id", \.jobID, "The job to follow."),
             .optional("job_status", \.jobStatus, "Where the job starts."),
+            .optional("approval_id", \.approvalID, "What a second person has to decide about first."),
         ]
     )
 }
@@ -100,6 +102,7 @@ package struct CSRAcceptedAnswer: WireValue {
     package var status = "issuance_pending"
     package var jobID = JobID.unset
     package var jobStatus = JobStatus.pending
+    package var approvalID: ApprovalID?
 
     package init() {}
 
@@ -109,6 +112,7 @@ package struct CSRAcceptedAnswer: WireValue {
             .required("status", \.status, .choice(["issuance_pending"]), "Always the same."),
             .required("job_id", \.jobID, "The job to follow."),
             .required("job_status", \.jobStatus, "Where the job stands."),
+            .optional("approval_id", \.approvalID, "What a second person has to decide about first."),
         ]
     )
 }

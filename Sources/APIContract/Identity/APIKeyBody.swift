@@ -30,6 +30,9 @@ package struct KeyActorBody: WireValue {
     )
 }
 
+/// The person behind a key, such as the id of a user.
+private let owner = Schema.text(1...255, example: "u-alice")
+
 /// A network or an address.
 let network = Schema.text(1...64, example: "10.0.0.0/8")
 
@@ -77,6 +80,8 @@ package struct CreateKeyRequest: WireValue {
     package var grants: [GrantRequestBody] = []
     package var expiresAt: Timestamp?
     package var allowedNetworks: [String] = []
+    package var ownerUserID: String?
+    package var mayApprove = false
 
     package init() {}
 
@@ -91,6 +96,8 @@ package struct CreateKeyRequest: WireValue {
             ),
             .defaulted("allowed_cidrs", \.allowedNetworks, .list(network, maximum: 64), "Where it may be used from."),
             .optional("expires_at", \.expiresAt, "End of life; must lie ahead."),
+            .optional("owner_user_id", \.ownerUserID, owner, "The person that it belongs to."),
+            .defaulted("may_approve", \.mayApprove, "Whether it may approve what others ask for."),
         ]
     )
 }
@@ -137,6 +144,8 @@ package struct APIKeyBody: WireValue {
     package var allowedNetworks: [String] = []
     package var boundAgentID: AgentID?
     package var previousValidUntil: Timestamp?
+    package var ownerUserID: String?
+    package var mayApprove = false
     package var version = 1
 
     package init() {}
@@ -158,6 +167,8 @@ package struct APIKeyBody: WireValue {
             .defaulted("allowed_cidrs", \.allowedNetworks, .list(network), "Where it may be used from."),
             .optional("bound_agent_id", \.boundAgentID, "The agent that a shared key works for."),
             .optional("previous_valid_until", \.previousValidUntil, "The replaced value works until then."),
+            .optional("owner_user_id", \.ownerUserID, owner, "The person that it belongs to."),
+            .defaulted("may_approve", \.mayApprove, "Whether it may approve what others ask for."),
             .defaulted("version", \.version, "Row version."),
         ]
     )

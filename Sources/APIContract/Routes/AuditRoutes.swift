@@ -31,7 +31,7 @@ package enum AuditRoutes {
     )
 
     package static let export = ProtectedRoute(
-        "exportAuditEvents", .get, "/api/v1/audit/export", .permission(.auditExport), isLongLived: true,
+        "exportAuditEvents", .get, "/api/v1/audit/export", .permission(.auditExport), isLongLived: true, isExport: true,
         "Writes out the sealed events of a period, as many as there are, or a bundle that proves itself.",
         query: filters + [
             CommonQuery.time("from", "Not before; required unless the format is bundle."),

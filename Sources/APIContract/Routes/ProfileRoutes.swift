@@ -12,7 +12,7 @@ package enum ProfileRoutes {
         "createProfile", .post, "/api/v1/profiles", .permission(.profileEdit), audit: "create_profile",
         "Adds a profile.",
         request: .body(CreateProfileRequest.self),
-        responses: [.json(201, ProfileBody.self, "As stored."), .invalid, .nameTaken],
+        responses: [.json(201, ProfileBody.self, "As stored."), .pendingApproval, .invalid, .nameTaken],
         cli: .verb("profiles create")
     )
 
@@ -39,7 +39,7 @@ package enum ProfileRoutes {
         "deleteProfile", .delete, "/api/v1/profiles/{id}", .permission(.profileDelete), scope: .profile,
         audit: "delete_profile",
         "Deletes a profile that nothing uses.",
-        responses: [.noContent, .notFound, .stale, .error(.inUse, "Certificates still use it.")],
+        responses: [.noContent, .pendingApproval, .notFound, .stale, .error(.inUse, "Certificates still use it.")],
         cli: .verb("profiles delete")
     )
 
@@ -48,6 +48,6 @@ package enum ProfileRoutes {
     ]
 
     private static let changed: [ResponseContent] = [
-        .json(200, ProfileBody.self, "As stored."), .invalid, .notFound, .nameTaken, .stale,
+        .json(200, ProfileBody.self, "As stored."), .pendingApproval, .invalid, .notFound, .nameTaken, .stale,
     ]
 }

@@ -112,7 +112,7 @@ package enum RoleRoutes {
     )
     private static let lastAdministrator = ResponseContent.error(.lastAdministrator, "Nobody would administer.")
     private static let granted: [ResponseContent] = [
-        .noContent, .invalid, .unknownReference, escalation,
+        .noContent, .pendingApproval, .invalid, .unknownReference, escalation,
         .error(.auditorOverlap, "An auditor would change things, or the actor is reserved."),
     ]
     private static let revoked: [ResponseContent] = [.noContent, .invalid, .notFound, lastAdministrator]

@@ -25,12 +25,15 @@ package struct Route: Sendable {
         switch routeClass {
         case .probe: .unlimited
         case .bootstrap: .bootstrap
-        case .open, .enrolment, .api, .agent: .general
+        case .open, .enrolment, .api, .agent: isExport ? .export : .general
         }
     }
 
     /// Events or long polls: the write timeout does not apply.
     package var isLongLived = false
+
+    /// Hands out a whole stock at once: counted for each actor besides the general limits.
+    package var isExport = false
 
     /// The body of the first success answer.
     package var successStatus: Int { responses.first?.status ?? 200 }
@@ -109,7 +112,7 @@ package enum ScopeMark: String, Sendable, CaseIterable {
 }
 
 /// Which limit counts a request.
-package enum RateClass: String, Sendable, CaseIterable { case unlimited, general, bootstrap }
+package enum RateClass: String, Sendable, CaseIterable { case unlimited, general, bootstrap, export }
 
 /// What a request may carry.
 package struct RequestContent: Sendable {

@@ -2,6 +2,6 @@
 package enum RouteTable {
     package static let all: [Route] =
         ServerRoutes.all + AuthRoutes.all + RoleRoutes.all + CertificateRoutes.all + IssuerRoutes.all + TargetRoutes.all
-        + AgentRoutes.all + JobRoutes.all + ProfileRoutes.all + RenewalPolicyRoutes.all + TeamRoutes.all
-        + OwnerRoutes.all + AuditRoutes.all
+        + AgentRoutes.all + JobRoutes.all + ApprovalRoutes.all + ProfileRoutes.all + RenewalPolicyRoutes.all
+        + TeamRoutes.all + OwnerRoutes.all + AuditRoutes.all + CryptoRoutes.all
 }

@@ -24,13 +24,13 @@ package struct ProtectedRoute: Sendable {
     package init(
         _ id: String, _ method: HTTPMethod, _ path: PathPattern, _ access: Access, scope: ScopeMark? = nil,
         class routeClass: RouteClass = .api, audit: String? = nil, bodyLimit: Int? = nil, isLongLived: Bool = false,
-        _ summary: String, query: [QueryParameter] = [], request: RequestContent? = nil,
+        isExport: Bool = false, _ summary: String, query: [QueryParameter] = [], request: RequestContent? = nil,
         responses: [ResponseContent], cli: CommandLineExposure
     ) {
         route = Route(
             id: id, method: method, path: path, routeClass: routeClass, access: access, auditAction: audit,
             bodyLimit: bodyLimit, summary: summary, query: query, request: request, responses: responses, cli: cli,
-            scope: scope, isLongLived: isLongLived
+            scope: scope, isLongLived: isLongLived, isExport: isExport
         )
     }
 }

@@ -20,6 +20,8 @@ package struct APIKeyDraft: Sendable {
     package var expiresAt: Timestamp?
     /// Networks that it may be used from; empty for anywhere.
     package var allowedNetworks: [String] = []
+    /// The person that it belongs to, and whether it may approve what others ask for.
+    package var custody = KeyCustody()
 
     package init(name: String) { self.name = name }
 }
@@ -36,6 +38,7 @@ package struct APIKeyFlow: Sendable {
     private let longestLifetime: Duration?
     private let keys = KeyStore()
     private let grants: GrantFlow
+    private let custody = KeyCustodyStore()
 
     package init(_ context: AccessContext, sealer: Sealer, longestLifetime: Duration? = nil) {
         self.context = context
@@ -72,9 +75,10 @@ package struct APIKeyFlow: Sendable {
                 ),
                 in: tx
             )
-            for grant in draft.grants { try grants.add(grant, to: actor, by: author, in: tx) }
-            let roles = JSONValue(draft.grants.map(\.roleID))
-            try record("auth.key_created", key, ["roles": roles], by: author, in: tx)
+            try custody.set(draft.custody, of: key.id, in: tx)
+            try custody.noteHandover(of: key.id, named: key.name, to: author.actor, in: tx)
+            for grant in draft.grants { try grants.addUnguarded(grant, to: actor, by: author, in: tx) }
+            try record("auth.key_created", key, Self.facts(draft), by: author, in: tx)
             return key
         }
         let roles = Set(draft.grants.map(\.roleID)).sorted()
@@ -114,6 +118,7 @@ package struct APIKeyFlow: Sendable {
                 overlapEnd: end,
                 in: tx
             )
+            try custody.noteHandover(of: key.id, named: key.name, to: author.actor, in: tx)
             try record("auth.key_rotated", key, ["previous_valid_until": .string(end.rfc3339)], by: author, in: tx)
             let held = try GrantStore().grants(of: actor, in: tx).map(\.roleID)
             return (key, end, Set(held).sorted())
@@ -219,6 +224,14 @@ package struct APIKeyFlow: Sendable {
         var details = details
         details["name"] = .string(key.name)
         try context.recorder.record(action, "api_key", key.id.text, details: details, by: author, in: tx)
+    }
+
+    private static func facts(_ draft: APIKeyDraft) -> JSONObject {
+        var facts: JSONObject = [
+            "roles": JSONValue(draft.grants.map(\.roleID)), "may_approve": .bool(draft.custody.mayApprove),
+        ]
+        if let owner = draft.custody.ownerUserID { facts["owner_user_id"] = .string(owner) }
+        return facts
     }
 
     private static func facts(_ change: KeyChange) -> JSONValue {

@@ -11,14 +11,18 @@ package struct AccessContext: Sendable {
     let random: RandomSource
     let escalation: EscalationGuard
     let recorder: AccessRecorder
+    let grantApprovals: GrantApprovals?
+    let grantGate: GrantGate
 
     /// - `allowsAuditorOverlap`: Whether an auditor may also hold roles that change things.
+    /// - `grantApprovals`: `nil` where no grant waits for an approval.
     package init(
         database: any Database,
         authenticator: Authenticator,
         time: TimeSource,
         random: RandomSource,
-        allowsAuditorOverlap: Bool = false
+        allowsAuditorOverlap: Bool = false,
+        grantApprovals: GrantApprovals? = nil
     ) {
         self.database = database
         self.authenticator = authenticator
@@ -26,6 +30,8 @@ package struct AccessContext: Sendable {
         self.random = random
         escalation = EscalationGuard(allowsAuditorOverlap: allowsAuditorOverlap)
         recorder = AccessRecorder(random: random)
+        self.grantApprovals = grantApprovals
+        grantGate = GrantGate(grantApprovals?.rule ?? .never)
     }
 
     /// Runs a change of who may do what as one transaction, and lets every replica forget what it remembered.

@@ -1,6 +1,6 @@
 package import Domain
 import Encoding
-import Query
+package import Query
 package import Store
 
 /// A role that an actor is to hold.
@@ -23,6 +23,13 @@ package struct GrantRequest: Hashable, Sendable {
     }
 }
 
+/// What asking for a grant led to.
+package enum GrantOutcome: Hashable, Sendable {
+    case granted
+    /// Somebody else has to agree first.
+    case pending(ApprovalID)
+}
+
 /// Grants roles to actors and takes them back (specification, security §3.4, §3.5).
 package struct GrantFlow: Sendable {
     /// The actor of demonstrations, which only the server itself grants anything.
@@ -37,12 +44,74 @@ package struct GrantFlow: Sendable {
     ///
     /// Throws 400 for the expiry, 403 for what the caller lacks, 409 for a reserved actor or an auditor who would
     /// change things, 422 for an actor, role or scope that does not exist.
-    package func grant(_ request: GrantRequest, to actor: Actor, by author: Authorship) async throws {
+    ///
+    /// A role of great power waits until somebody else agrees, once the installation asks for that.
+    @discardableResult
+    package func grant(
+        _ request: GrantRequest, to actor: Actor, by author: Authorship
+    ) async throws -> GrantOutcome {
         try Self.requireGrantable(actor)
-        try await context.change("actor_role.grant", actor.id, by: author) { [self] tx in
+        return try await context.change("actor_role.grant", actor.id, by: author) { [self] tx in
             try requireExisting(actor, in: tx)
-            try add(request, to: actor, by: author, in: tx)
+            let given = try context.escalation.entitlements(ofRole: request.roleID, in: request.scope, in: tx)
+            if let permit = try context.grantGate.permit(request.roleID, opening: given, in: tx) {
+                try add(request, to: actor, under: permit, by: author, in: tx)
+                return .granted
+            }
+            return try ask(for: request, opening: given, to: actor, by: author, in: tx)
         }
+    }
+
+    /// Files a request for approval, once the caller has met every rule of granting.
+    private func ask(
+        for request: GrantRequest, opening given: [Entitlement], to actor: Actor, by author: Authorship,
+        in tx: any Transaction
+    ) throws -> GrantOutcome {
+        guard let approvals = context.grantApprovals else {
+            throw ServiceError(.approvalRequired, "\(request.roleID) needs an approval, which nobody can give here")
+        }
+        guard try !grants.grants(of: actor, in: tx).contains(where: { $0.request == request }) else { return .granted }
+        try requireFuture(request.expiresAt, at: tx.now)
+        try requireOther(actor, author)
+        try context.escalation.requireSubset(given, of: author.actor, in: tx)
+        let terms = RoleGrantTerms(
+            actor: actor, roleID: request.roleID, scope: request.scope, expiresAt: request.expiresAt,
+            entitlements: given)
+        let approval = try approvals.request(terms, author, tx)
+        guard approval.state == .approved, let approved = try ApprovalStore().approved(approval.id, in: tx) else {
+            return .pending(approval.id)
+        }
+        try add(request, to: actor, under: context.grantGate.permit(approved), by: author, in: tx)
+        return .granted
+    }
+
+    /// Gives a role that a second person, the author, agreed to: exactly what was asked for, and as far as whoever
+    /// asked may still give it.
+    package func apply(
+        _ approved: borrowing ApprovedRequest, by author: Authorship, in tx: any Transaction
+    ) throws {
+        guard case .roleGrant(let terms) = approved.subject else {
+            throw ServiceError(.staleApproval, "the approval \(approved.id.text) is about something else; ask again")
+        }
+        try requireOther(terms.actor, author)
+        guard try context.escalation.rights(of: author.actor, in: tx).reach(of: .authRoleAssign).isEverywhere else {
+            throw ServiceError(.insufficientPermissions, "agreeing to a grant needs the permission auth.role.assign")
+        }
+        try requireExisting(terms.actor, in: tx)
+        let given = try context.escalation.entitlements(ofRole: terms.roleID, in: terms.scope, in: tx)
+        let now = RoleGrantTerms(
+            actor: terms.actor, roleID: terms.roleID, scope: terms.scope, expiresAt: terms.expiresAt,
+            entitlements: given)
+        guard now == terms else {
+            throw ServiceError(
+                .staleApproval,
+                "the approval \(approved.id.text) no longer holds: \(terms.roleID) opens something else by now; ask again"
+            )
+        }
+        let request = GrantRequest(roleID: terms.roleID, scope: terms.scope, expiresAt: terms.expiresAt)
+        let requester = Authorship(
+            actor: approved.requestedBy, origin: author.withoutIdempotency.origin, clearance: author.clearance)
+        try add(request, to: terms.actor, under: context.grantGate.permit(approved), by: requester, in: tx)
     }
 
     /// Takes a role away, in one scope or in all of them. The last administrator stays.
@@ -87,20 +156,47 @@ package struct GrantFlow: Sendable {
                     try record("actor_role.revoke", actor, grant.request.details, by: author, in: tx)
                 }
                 let known = Set(kept.map(\.request))
-                for request in wanted where !known.contains(request) { try add(request, to: actor, by: author, in: tx) }
+                for request in wanted where !known.contains(request) {
+                    try addUnguarded(request, to: actor, by: author, in: tx)
+                }
             }
         }
     }
 
-    /// One grant, in the transaction of the caller, with every rule but the existence of the actor.
-    func add(_ request: GrantRequest, to actor: Actor, by author: Authorship, in tx: any Transaction) throws {
-        if let end = request.expiresAt, end <= tx.now {
-            let problem = FieldProblem(pointer: "/expires_at", code: "in_past", detail: "must lie in the future")
-            throw ServiceError(.validationFailed, "expires_at must lie in the future", problems: [problem])
+    /// One of several grants that are made together; 409 for one that needs an approval, which is asked for alone.
+    func addUnguarded(
+        _ request: GrantRequest, to actor: Actor, by author: Authorship, in tx: any Transaction
+    ) throws {
+        let given = try context.escalation.entitlements(ofRole: request.roleID, in: request.scope, in: tx)
+        guard let permit = try context.grantGate.permit(request.roleID, opening: given, in: tx) else {
+            throw ServiceError(
+                .approvalRequired,
+                "\(request.roleID) needs a second person's approval: grant it alone, by "
+                    + "POST /api/v1/auth/keys/\(actor.id)/roles"
+            )
         }
+        try add(request, to: actor, under: permit, by: author, in: tx)
+    }
+
+    private func requireFuture(_ end: Timestamp?, at now: Timestamp) throws(ServiceError) {
+        guard let end, end <= now else { return }
+        let problem = FieldProblem(pointer: "/expires_at", code: "in_past", detail: "must lie in the future")
+        throw ServiceError(.validationFailed, "expires_at must lie in the future", problems: [problem])
+    }
+
+    private func requireOther(_ actor: Actor, _ author: Authorship) throws(ServiceError) {
         guard actor != author.actor else {
             throw ServiceError(.privilegeEscalation, "nobody grants roles to themselves; another administrator can")
         }
+    }
+
+    /// One grant, in the transaction of the caller, with every rule but the existence of the actor.
+    private func add(
+        _ request: GrantRequest, to actor: Actor, under permit: consuming GrantPermit, by author: Authorship,
+        in tx: any Transaction
+    ) throws {
+        try requireFuture(request.expiresAt, at: tx.now)
+        try requireOther(actor, author)
         let isNew = try grants.grant(
             GrantID(generatedAt: tx.now, random: context.random),
             role: request.roleID,
@@ -114,7 +210,9 @@ package struct GrantFlow: Sendable {
         let given = try context.escalation.entitlements(ofRole: request.roleID, in: request.scope, in: tx)
         try context.escalation.requireSubset(given, of: author.actor, in: tx)
         try context.escalation.requireSplit(of: actor, in: tx)
-        try record("actor_role.grant", actor, request.details, by: author, in: tx)
+        var details = request.details
+        if let approval = permit.approval { details["approval_id"] = .string(approval.text) }
+        try record("actor_role.grant", actor, details, by: author, in: tx)
     }
 
     private func record(

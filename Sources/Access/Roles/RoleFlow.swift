@@ -83,11 +83,24 @@ package struct RoleFlow: Sendable {
             try context.escalation.requireNotHeld(id, by: author.actor, in: tx)
             try context.escalation.requireSubset([entitlement], of: author.actor, in: tx)
             guard try roles.add(entitlement, to: id, in: tx) else { return }
+            try requireUnheld(id, gaining: entitlement, in: tx)
             for actor in try GrantStore().holders(of: id.text, in: tx) {
                 try context.escalation.requireSplit(of: actor, in: tx)
             }
             try record("role.permission.add", id, entitlement.permission.rawValue, entitlement.scope, author, tx)
         }
+    }
+
+    /// A permission of great power reaches nobody without a second person: not through a role that is held already.
+    private func requireUnheld(_ id: RoleID, gaining entitlement: Entitlement, in tx: any Transaction) throws {
+        guard try context.grantGate.isGuarded(id.text, opening: [entitlement], in: tx),
+            try !GrantStore().holders(of: id.text, in: tx).isEmpty
+        else { return }
+        throw ServiceError(
+            .approvalRequired,
+            "\(entitlement.permission.rawValue) needs a second person's approval, and \(id.text) is held already: "
+                + "make a role with it and grant that"
+        )
     }
 
     /// Removes a permission in one scope; one that the role does not have is no error.

@@ -1,4 +1,5 @@
 import Domain
+import HostEffects
 package import Settings
 
 /// The agent program: `certctl-agent …`, also mounted as `certctl agent …`.
@@ -40,6 +41,9 @@ package enum AgentProgram {
             for violation in error.violations { console.error("certctl-agent: \(violation)") }
             return error.exitCode
         }
+        // What is configured is read; nobody who looks at the process later finds it there.
+        ProcessSecrets.conceal(variables: Program.secretVariables)
+        ProcessSecrets.preventCoreDumps()
         let assembly = AgentAssembly(loaded: loaded, environment: host.environment, console: console)
         switch invocation.verb {
         case .enroll: return await assembly.enroll(isForced: invocation.isForced)

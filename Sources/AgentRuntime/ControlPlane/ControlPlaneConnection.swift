@@ -124,7 +124,8 @@ final class ControlPlaneConnection: Sendable {
             switch error.kind {
             case .cancelled: throw CancellationError()
             case .tlsVerification: throw ControlPlaneError(.untrusted, message: error.description)
-            case .bodyTooLarge, .invalidRequest: throw ControlPlaneError(.malformed, message: error.description)
+            case .bodyTooLarge, .invalidRequest, .refused:
+                throw ControlPlaneError(.malformed, message: error.description)
             case .nameResolution, .unreachable, .timeout, .tlsHandshake, .connectionLost, .other:
                 throw ControlPlaneError(.unreachable, message: error.description)
             }

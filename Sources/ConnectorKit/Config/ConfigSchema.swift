@@ -27,14 +27,20 @@ package struct ConfigSchema: Sendable {
         _ fields: [ConfigField],
         at base: JSONPointer
     ) -> [FieldProblem] {
-        fields.flatMap { field -> [FieldProblem] in
-            let pointer = base.appending(field.name)
-            guard let value = object[field.name], !value.isNull else {
-                guard field.isRequired else { return [] }
-                return [FieldProblem(pointer: pointer.text, code: "required", detail: "\(field.name) is required")]
-            }
-            return problems(of: value, field, at: pointer)
+        let leftOver = unknown(object, fields).filter { object[$0] == .string(sentinel) }.map { name in
+            FieldProblem(
+                pointer: base.appending(name).text, code: "redacted_value",
+                detail: "\(name) holds the placeholder of a hidden value; there is no stored value to keep")
         }
+        return leftOver
+            + fields.flatMap { field -> [FieldProblem] in
+                let pointer = base.appending(field.name)
+                guard let value = object[field.name], !value.isNull else {
+                    guard field.isRequired else { return [] }
+                    return [FieldProblem(pointer: pointer.text, code: "required", detail: "\(field.name) is required")]
+                }
+                return problems(of: value, field, at: pointer)
+            }
     }
 
     private static func problems(
@@ -57,15 +63,21 @@ package struct ConfigSchema: Sendable {
 
     /// Members at the top that the schema does not declare, for a warning.
     package func unknownMembers(of config: JSONObject) -> [String] {
-        let known = Set(fields.map(\.name))
-        return config.keys.filter { !known.contains($0) }
+        Self.unknown(config, fields)
     }
 
-    /// The configuration as an answer may show it: secrets that are set become the sentinel.
+    private static func unknown(_ object: JSONObject, _ fields: [ConfigField]) -> [String] {
+        let known = Set(fields.map(\.name))
+        return object.keys.filter { !known.contains($0) }
+    }
+
+    /// The configuration as an answer may show it: secrets that are set become the sentinel, and so does whatever the
+    /// schema does not know, which may be a secret under a misspelt name.
     package func redacted(_ config: JSONObject) -> JSONObject { Self.redacted(config, fields) }
 
     private static func redacted(_ object: JSONObject, _ fields: [ConfigField]) -> JSONObject {
         var shown = object
+        for name in unknown(object, fields) where object[name]?.isNull == false { shown[name] = .string(sentinel) }
         for field in fields {
             guard let value = object[field.name] else { continue }
             if field.isSecret, !value.isNull, value != .string("") {
@@ -90,6 +102,9 @@ package struct ConfigSchema: Sendable {
         _ fields: [ConfigField]
     ) -> JSONObject {
         var result = update
+        for name in unknown(update, fields) where update[name] == .string(sentinel) {
+            if let kept = stored[name] { result[name] = kept }
+        }
         for field in fields {
             guard let value = update[field.name] else { continue }
             if field.isSecret, value == .string(sentinel), let kept = stored[field.name] {

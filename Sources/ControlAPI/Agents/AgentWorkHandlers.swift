@@ -117,7 +117,7 @@ struct AgentWorkHandlers: Sendable {
                     $0.fingerprintSHA256 = version.fingerprintSHA256
                     $0.certificatePEM = version.pemChain
                 }, status: 202)
-        case .accepted: return .json(AgentCSRAnswer { $0.status = .accepted }, status: 202)
+        case .accepted, .awaitingApproval: return .json(AgentCSRAnswer { $0.status = .accepted }, status: 202)
         }
     }
 

@@ -30,6 +30,7 @@ struct CertificateActionHandlers: Sendable {
         let answer = RenewAnswer {
             $0.jobID = job?.id
             $0.jobStatus = job?.status
+            $0.approvalID = opened.approval?.id
         }
         return .json(answer, status: 202, location: job.map { "/api/v1/jobs/\($0.id.text)" })
     }
@@ -60,13 +61,20 @@ struct CertificateActionHandlers: Sendable {
                 CertificateVersionBody(version), status: 201,
                 location: "/api/v1/certificates/\(id.text)/versions/\(version.id.text)"
             )
-        case .accepted(let job):
-            let answer = CSRAcceptedAnswer {
-                $0.jobID = job
-                $0.jobStatus = .running
-            }
-            return .json(answer, status: 202, location: "/api/v1/jobs/\(job.text)")
+        case .accepted(let job): return Self.accepted(job, .running)
+        case .awaitingApproval(let approval, let job): return Self.accepted(job, .awaitingApproval, approval)
         }
+    }
+
+    private static func accepted(
+        _ job: JobID, _ status: JobStatus, _ approval: ApprovalID? = nil
+    ) -> OutgoingResponse {
+        let answer = CSRAcceptedAnswer {
+            $0.jobID = job
+            $0.jobStatus = status
+            $0.approvalID = approval
+        }
+        return .json(answer, status: 202, location: "/api/v1/jobs/\(job.text)")
     }
 
     private func versions(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

@@ -7,11 +7,20 @@ import Sealing
 /// Who the caller is, and the first administrator (specification, rest-api §7.24, §7.26).
 struct IdentityHandlers: Sendable {
     let bootstrap: @Sendable () -> BootstrapFlow?
+    let isDemo: Bool
     /// Told once the first administrator exists.
     let onBootstrap: @Sendable () async -> Void
 
     func register(in handlers: inout HandlerTable) {
-        handlers.on(AuthRoutes.info) { _ in .json(AuthInfoBody()) }
+        handlers.on(AuthRoutes.info) { [isDemo] _ in
+            guard isDemo else { return .json(AuthInfoBody()) }
+            return .json(
+                AuthInfoBody {
+                    $0.authType = "none"
+                    $0.isRequired = false
+                    $0.isDemo = true
+                })
+        }
         handlers.on(AuthRoutes.bootstrapStatus) { [bootstrap] _ in
             let isAvailable = try await bootstrap()?.isAvailable() ?? false
             return .json(BootstrapStatusBody { $0.isAvailable = isAvailable })

@@ -54,18 +54,19 @@ struct KeyHandlers: Sendable {
             request.roles.map { GrantRequest(roleID: $0) } + (try request.grants.map { try GrantRequest($0) })
         draft.expiresAt = request.expiresAt
         draft.allowedNetworks = request.allowedNetworks
+        draft.custody = KeyCustody(ownerUserID: request.ownerUserID, mayApprove: request.mayApprove)
         let issued = try await keys.create(draft, by: context.principal, origin: context.request.origin)
         return .json(CreatedKeyAnswer(issued), status: 201, location: "/api/v1/auth/keys/\(issued.key.id.text)")
     }
 
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let (key, roles, now) = try await key(context.request.parameter("id"))
-        return .json(APIKeyBody(key, roles: roles, at: now), version: key.rowVersion)
+        let (key, roles, custody, now) = try await key(context.request.parameter("id"))
+        return .json(APIKeyBody(key, roles: roles, custody, at: now), version: key.rowVersion)
     }
 
     private func update(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: UpdateKeyRequest = try context.request.decode()
-        let (key, roles, now) = try await key(context.request.parameter("id"))
+        let (key, roles, custody, now) = try await key(context.request.parameter("id"))
         let changed = try await keys.update(
             name: key.name, expecting: try context.expectedVersion(), by: context.principal,
             origin: context.request.origin
@@ -78,12 +79,12 @@ struct KeyHandlers: Sendable {
             change.isDisabled = request.isDisabled.resolved(from: change.isDisabled)
             change.allowedNetworks = request.allowedNetworks.resolved(from: change.allowedNetworks, cleared: [])
         }
-        return .json(APIKeyBody(changed, roles: roles, at: now), version: changed.rowVersion)
+        return .json(APIKeyBody(changed, roles: roles, custody, at: now), version: changed.rowVersion)
     }
 
     private func rotate(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: RotateKeyRequest = try context.request.decode()
-        let (key, _, _) = try await key(context.request.parameter("id"))
+        let (key, _, _, _) = try await key(context.request.parameter("id"))
         let issued = try await keys.rotate(
             name: key.name, overlap: .seconds(request.overlapSeconds), expiresAt: request.expiresAt,
             by: context.principal, origin: context.request.origin
@@ -92,20 +93,23 @@ struct KeyHandlers: Sendable {
     }
 
     private func delete(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        let (key, _, _) = try await key(context.request.parameter("id"))
+        let (key, _, _, _) = try await key(context.request.parameter("id"))
         try await keys.revoke(name: key.name, by: context.principal, origin: context.request.origin)
         return .noContent
     }
 
     /// A key by its name, which is what grants and earlier clients call it by, or by its identifier.
-    private func key(_ reference: String) async throws -> (APIKey, roles: [String], now: Timestamp) {
+    private func key(
+        _ reference: String
+    ) async throws -> (APIKey, roles: [String], KeyCustody, now: Timestamp) {
         try await database.fetch { tx in
             let store = KeyStore()
             guard let key = try store.find(name: reference, in: tx) ?? store.find(APIKeyID(stored: reference), in: tx),
                 key.revokedAt == nil
             else { throw StoreError.notFound(.key, id: reference) }
             let grants = try GrantStore().grants(of: Actor(id: key.name, type: .apiKey), in: tx)
-            return (key, Set(grants.map(\.roleID)).sorted(), tx.now)
+            let custody = try KeyCustodyStore().custody(of: key.id, in: tx)
+            return (key, Set(grants.map(\.roleID)).sorted(), custody, tx.now)
         }
     }
 }
@@ -115,7 +119,7 @@ extension APIKey {
 }
 
 extension APIKeyBody {
-    fileprivate init(_ key: APIKey, roles: [String], at now: Timestamp) {
+    fileprivate init(_ key: APIKey, roles: [String], _ custody: KeyCustody, at now: Timestamp) {
         self.init {
             $0.id = key.id
             $0.name = key.name
@@ -130,6 +134,8 @@ extension APIKeyBody {
             $0.isDisabled = key.disabledAt != nil
             $0.allowedNetworks = key.allowedNetworks
             $0.boundAgentID = key.boundAgent
+            $0.ownerUserID = custody.ownerUserID
+            $0.mayApprove = custody.mayApprove
             if let end = key.previousExpiresAt, end > now { $0.previousValidUntil = end }
             $0.version = key.rowVersion
         }

@@ -105,8 +105,10 @@ struct RoleHandlers: Sendable {
     private func grant(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let actor = try Self.actor(context)
         let request: GrantRequestBody = try context.request.decode()
-        try await grants.grant(try GrantRequest(request), to: actor, by: context.authorship)
-        return .noContent
+        switch try await grants.grant(try GrantRequest(request), to: actor, by: context.authorship) {
+        case .granted: return .noContent
+        case .pending(let approval): return .pendingApproval(approval, "the grant of \(request.roleID.text)")
+        }
     }
 
     private func revoke(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

@@ -44,11 +44,20 @@ struct ProfileHandlers: Sendable {
             requiresApproval: request.requiresApproval,
             enabled: request.isEnabled
         )
-        let profile = try await flow.create(id: request.id?.text, fields, by: context.authorship)
-        return .json(
-            Self.body(profile), status: 201, version: profile.rowVersion,
-            location: "/api/v1/profiles/\(profile.id.text)"
-        )
+        return Self.answer(
+            try await flow.create(id: request.id?.text, fields, by: context.authorship), status: 201)
+    }
+
+    private static func answer(_ outcome: ProfileOutcome, status: Int = 200) -> OutgoingResponse {
+        switch outcome {
+        case .deleted: .noContent
+        case .pending(let approval): .pendingApproval(approval.id, "the change of the profile")
+        case .applied(let profile):
+            .json(
+                body(profile), status: status, version: profile.rowVersion,
+                location: status == 201 ? "/api/v1/profiles/\(profile.id.text)" : nil
+            )
+        }
     }
 
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -59,18 +68,18 @@ struct ProfileHandlers: Sendable {
 
     private func update(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: UpdateProfileRequest = try context.request.decode()
-        let profile = try await flow.update(
+        let outcome = try await flow.update(
             try context.request.id(), expecting: try context.expectedVersion(request.expectedVersion),
             by: context.authorship
         ) { Self.apply(request, to: &$0) }
-        return .json(Self.body(profile), version: profile.rowVersion)
+        return Self.answer(outcome)
     }
 
     private func delete(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        try await flow.delete(
-            try context.request.id(), expecting: try context.expectedVersion(), by: context.authorship
-        )
-        return .noContent
+        Self.answer(
+            try await flow.delete(
+                try context.request.id(), expecting: try context.expectedVersion(), by: context.authorship
+            ))
     }
 
     private static func apply(_ request: UpdateProfileRequest, to fields: inout ProfileFields) {

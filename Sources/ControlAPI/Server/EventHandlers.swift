@@ -148,10 +148,14 @@ struct EventFilter: Sendable {
         let jobs = try visible(wanted, "job", .jobRead) { ids, clearance in
             try JobStore().visible(among: ids, within: clearance, in: tx)
         }
+        let approvals = try visible(wanted, "approval", .approvalRead) { ids, clearance in
+            try ApprovalStore().visible(among: ids, within: clearance, in: tx)
+        }
         return wanted.filter { event in
             switch event.resourceType {
             case "certificate": certificates.contains(CertificateID(stored: event.subject))
             case "job": jobs.contains(JobID(stored: event.subject))
+            case "approval": approvals.contains(ApprovalID(stored: event.subject))
             case "issuer": reach(.issuerRead).covers(ObjectScopes(issuer: IssuerID(stored: event.subject)))
             case "profile": reach(.profileRead).covers(ObjectScopes(profile: ProfileID(stored: event.subject)))
             default: Self.permission(event.resourceType).map { reach($0).isEverywhere } ?? false

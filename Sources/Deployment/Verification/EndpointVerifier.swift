@@ -161,7 +161,7 @@ extension OutboundError.Kind {
         switch self {
         case .unreachable, .timeout: true
         case .nameResolution, .tlsVerification, .tlsHandshake, .connectionLost, .bodyTooLarge, .invalidRequest,
-            .cancelled, .other:
+            .cancelled, .refused, .other:
             false
         }
     }

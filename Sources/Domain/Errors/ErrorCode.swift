@@ -12,6 +12,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case privilegeEscalation = "privilege_escalation"
     case sentinelAgent = "sentinel_agent"
     case agentIdentityMismatch = "agent_identity_mismatch"
+    case selfApprovalForbidden = "self_approval_forbidden"
     case notFound = "not_found"
     case routeNotFound = "route_not_found"
     case methodNotAllowed = "method_not_allowed"
@@ -23,6 +24,9 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case lastAdministrator = "last_admin"
     case auditorOverlap = "auditor_overlap"
     case renewalInProgress = "renewal_in_progress"
+    case alreadyDecided = "already_decided"
+    case staleApproval = "stale_approval"
+    case approvalRequired = "approval_required"
     case blockedByDependencies = "blocked_by_dependencies"
     case idempotencyInProgress = "idempotency_in_progress"
     case agentRetired = "agent_retired"
@@ -50,13 +54,16 @@ package enum ErrorCode: String, Sendable, CaseIterable {
         switch self {
         case .malformedJSON, .invalidParameter, .invalidCursor, .validationFailed: 400
         case .unauthenticated, .invalidAPIKey: 401
-        case .insufficientPermissions, .privilegeEscalation, .sentinelAgent, .agentIdentityMismatch: 403
+        case .insufficientPermissions, .privilegeEscalation, .sentinelAgent, .agentIdentityMismatch,
+            .selfApprovalForbidden:
+            403
         case .notFound, .routeNotFound: 404
         case .methodNotAllowed: 405
         case .notAcceptable: 406
         case .requestTimeout: 408
         case .alreadyExists, .inUse, .invalidState, .renewalInProgress, .blockedByDependencies,
-            .idempotencyInProgress, .systemRole, .lastAdministrator, .auditorOverlap:
+            .idempotencyInProgress, .systemRole, .lastAdministrator, .auditorOverlap, .alreadyDecided,
+            .staleApproval, .approvalRequired:
             409
         case .agentRetired, .bootstrapDisabled: 410
         case .preconditionFailed: 412

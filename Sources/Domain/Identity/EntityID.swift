@@ -72,6 +72,7 @@ package enum CAKeyKind: EntityKind { package static let prefix = "dbkey" }
 package enum GrantKind: EntityKind { package static let prefix = "ar" }
 package enum RoleKind: EntityKind { package static let prefix = "r" }
 package enum BatchKind: EntityKind { package static let prefix = "batch" }
+package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
 package typealias CertificateID = EntityID<CertificateKind>
 package typealias VersionID = EntityID<VersionKind>
@@ -91,3 +92,4 @@ package typealias CAKeyID = EntityID<CAKeyKind>
 package typealias GrantID = EntityID<GrantKind>
 package typealias RoleID = EntityID<RoleKind>
 package typealias BatchID = EntityID<BatchKind>
+package typealias ApprovalID = EntityID<ApprovalIDKind>

@@ -14,7 +14,11 @@ package struct AddressRange: Sendable, Hashable {
     }
 
     package func contains(_ address: String) -> Bool {
-        guard let octets = Self.octets(address), octets.count == network.count else { return false }
+        Self.octets(address).map(contains(octets:)) ?? false
+    }
+
+    package func contains(octets: [UInt8]) -> Bool {
+        guard octets.count == network.count else { return false }
         for bit in 0..<prefixLength {
             let mask = UInt8(0x80) >> UInt8(bit % 8)
             if octets[bit / 8] & mask != network[bit / 8] & mask { return false }
@@ -31,10 +35,24 @@ package struct AddressRange: Sendable, Hashable {
         return isMapped ? Array(octets[12...]) : octets
     }
 
+    private static func isHexadecimal(_ octet: UInt8) -> Bool {
+        (0x30...0x39).contains(octet) || (0x41...0x46).contains(octet) || (0x61...0x66).contains(octet)
+    }
+
+    /// One spelling for each peer: IPv4-mapped IPv6 as IPv4, without a zone. What is no address stays as it is.
+    package static func canonical(_ text: String) -> String {
+        guard text.contains(":"), let octets = octets(text) else { return text }
+        return octets.count == 4 ? octets.map(String.init).joined(separator: ".") : String(text.prefix { $0 != "%" })
+    }
+
     private static func ipv4(_ text: Substring) -> [UInt8]? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 4 else { return nil }
-        let octets = parts.compactMap { $0.count <= 3 && $0.allSatisfy(\.isASCII) ? UInt8($0) : nil }
+        // No leading zeros: others read them as octal.
+        let octets = parts.compactMap { part in
+            part.utf8.allSatisfy { (0x30...0x39).contains($0) } && (part.count == 1 || part.first != "0")
+                ? UInt8(part) : nil
+        }
         return octets.count == 4 ? octets : nil
     }
 
@@ -55,7 +73,10 @@ package struct AddressRange: Sendable, Hashable {
                 guard let last = ipv4(part) else { return nil }
                 octets += last
             } else {
-                guard part.count <= 4, let group = UInt16(part, radix: 16) else { return nil }
+                guard part.utf8.count <= 4, part.utf8.allSatisfy(isHexadecimal), let group = UInt16(part, radix: 16)
+                else {
+                    return nil
+                }
                 octets += [UInt8(group >> 8), UInt8(group & 0xFF)]
             }
         }

@@ -33,16 +33,19 @@ struct AccessGate: Sendable {
         let credential = head.headerFields[.authorization]
         let limits = environment.rateLimits
         let countsLater = limits.countsAddressAfterAuthentication && credential != nil && route.access != .open
-        if !countsLater { try countAddress(route, address, &added) }
+        if !countsLater { try await countAddress(route, address, &added) }
         switch route.access {
         case .open: return .nobody
         case .permissionOrEnrolmentToken:
-            if let token = try enrolmentToken(head) { return .token(token) }
+            if let token = try enrolmentToken(head) {
+                try note(try await limits.attempt(.enrolment, from: address, at: environment.time.now), &added)
+                return .token(token)
+            }
         case .authenticated, .permission, .agentSelf, .ownAgentOr, .ownKeyOr, .selfOr: break
         }
         let principal = try await principal(credential, address)
         recognised(principal)
-        try count(principal, route, address, countsLater, &added)
+        try await count(principal, route, address, countsLater, &added)
         return .authorised(Authorisation(principal, try await decide(route, parameters, principal)))
     }
 
@@ -111,21 +114,22 @@ struct AccessGate: Sendable {
     private static let notVisible = ServiceError(.notFound, "there is no such resource")
 
     private func principal(_ credential: String?, _ address: String) async throws -> Principal {
-        guard let credential else {
-            if let anonymous = environment.anonymousPrincipal { return anonymous }
-            throw Problem.missingCredential
+        if let anonymous = environment.anonymousPrincipal {
+            // Agents and keys stay who they are; nobody else is refused.
+            guard let credential, let token = Self.bearer(credential) else { return anonymous }
+            return try await environment.authenticator.authenticate(bearer: token, from: address) ?? anonymous
         }
+        guard let credential else { throw Problem.missingCredential }
         guard let token = Self.bearer(credential) else { throw Problem.malformedCredential }
-        let attempts = environment.rateLimits.authentication(address, at: environment.time.now)
-        guard attempts.verdict.isAllowed else {
-            environment.metrics.limited(by: attempts.name)
-            throw Problem.limited(attempts)
+        let limits = environment.rateLimits
+        if let refusal = limits.authenticationRefusal(address, at: environment.time.now) {
+            throw Problem.limited(refusal)
         }
-        guard let principal = try await environment.authenticator.authenticate(bearer: token, from: address) else {
-            environment.rateLimits.noteFailedAuthentication(address, at: environment.time.now)
-            throw Problem.unknownCredential
+        if let principal = try await environment.authenticator.authenticate(bearer: token, from: address) {
+            return principal
         }
-        return principal
+        let outcome = try await limits.failedAuthentication(address, at: environment.time.now)
+        throw outcome.verdict.isAllowed ? Problem.unknownCredential : Problem.limited(outcome)
     }
 
     /// An enrolment token in its own field, or in place of a bearer key; both kinds of token carry a prefix.
@@ -137,22 +141,29 @@ struct AccessGate: Sendable {
         return text.hasPrefix("ce_") ? Secret(String(text)) : nil
     }
 
-    private func countAddress(_ route: Route, _ address: String, _ added: inout HTTPFields) throws {
-        switch route.rateClass {
-        case .unlimited: return
-        case .bootstrap: try note(environment.rateLimits.bootstrap(address, at: environment.time.now), &added)
-        case .general:
-            guard let outcome = environment.rateLimits.address(address, at: environment.time.now) else { return }
-            try note(outcome, &added)
+    private func countAddress(_ route: Route, _ address: String, _ added: inout HTTPFields) async throws {
+        let now = environment.time.now
+        if route.rateClass != .unlimited, let outcome = environment.rateLimits.address(address, at: now) {
+            try noteCapacity(outcome, &added)
+        }
+        if route.rateClass == .bootstrap {
+            try note(try await environment.rateLimits.attempt(.bootstrap, from: address, at: now), &added)
         }
     }
 
     private func count(
         _ principal: Principal, _ route: Route, _ address: String, _ countsAddress: Bool, _ added: inout HTTPFields
-    ) throws {
-        guard route.rateClass != .unlimited, !environment.rateLimits.isExempt(principal) else { return }
-        if countsAddress { try countAddress(route, address, &added) }
-        guard let outcome = environment.rateLimits.actor(principal.actor.id, at: environment.time.now) else { return }
+    ) async throws {
+        let (limits, now) = (environment.rateLimits, environment.time.now)
+        if route.rateClass == .export { try note(try await limits.export(by: principal.actor, at: now), &added) }
+        guard route.rateClass != .unlimited, !limits.isExempt(principal) else { return }
+        if countsAddress { try await countAddress(route, address, &added) }
+        guard let outcome = limits.actor(principal.actor, at: now) else { return }
+        try noteCapacity(outcome, &added)
+    }
+
+    private func noteCapacity(_ outcome: LimitOutcome, _ added: inout HTTPFields) throws {
+        if !outcome.verdict.isAllowed { environment.metrics.limited(by: outcome.name) }
         try note(outcome, &added)
     }
 
@@ -160,7 +171,6 @@ struct AccessGate: Sendable {
         added[.rateLimitPolicy] = outcome.policyField
         added[.rateLimit] = outcome.field
         guard !outcome.verdict.isAllowed else { return }
-        environment.metrics.limited(by: outcome.name)
         throw Problem.limited(outcome)
     }
 

@@ -22,7 +22,20 @@ package struct Dispatcher: Sendable {
         if let mismatch = handlers.mismatch(with: routes) { throw mismatch }
         self.environment = environment
         matcher = RouteMatcher(handlers.bound)
+        let misrouted = Self.misrouted(routes, matcher)
+        guard misrouted.isEmpty else {
+            throw RouteTableMismatch(
+                withoutHandler: [], withoutRoute: [], handledTwice: [], declaredTwice: [], misrouted: misrouted)
+        }
         gate = AccessGate(environment: environment)
+    }
+
+    /// Asks for every route by its own path, so that no route is decided by the access of another.
+    private static func misrouted(_ routes: [Route], _ matcher: RouteMatcher) -> [String] {
+        routes.filter { route in
+            guard case .found(let methods, _) = matcher.match(route.pathExample[...]) else { return true }
+            return methods[route.method]?.route.id != route.id
+        }.map(\.id)
     }
 
     func respond(to head: HTTPRequest, body: RequestBody, connection: ConnectionInfo) async -> OutgoingResponse {

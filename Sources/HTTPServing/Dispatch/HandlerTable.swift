@@ -61,13 +61,16 @@ package struct RouteTableMismatch: Error, Sendable, Hashable, CustomStringConver
     package let withoutRoute: [String]
     package let handledTwice: [String]
     package let declaredTwice: [String]
+    /// Routes whose path leads to another one.
+    package var misrouted: [String] = []
 
     var isEmpty: Bool {
         withoutHandler.isEmpty && withoutRoute.isEmpty && handledTwice.isEmpty && declaredTwice.isEmpty
+            && misrouted.isEmpty
     }
 
     package var description: String {
         "route table: without handler \(withoutHandler), handlers without route \(withoutRoute), "
-            + "handled twice \(handledTwice), declared twice \(declaredTwice)"
+            + "handled twice \(handledTwice), declared twice \(declaredTwice), misrouted \(misrouted)"
     }
 }

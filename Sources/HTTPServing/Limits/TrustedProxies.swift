@@ -6,18 +6,22 @@ package struct TrustedProxies: Sendable {
 
     package init(ranges: [AddressRange]) { self.ranges = ranges }
 
-    /// The client behind trusted proxies: the right-most hop that is not one of them.
+    /// The client behind trusted proxies: the right-most hop that is not one of them, in one spelling.
+    ///
+    /// Only `X-Forwarded-For` counts: a proxy that writes it passes on whatever `Forwarded` a client made up.
     package func client(peer: String, forwardedFor: String?) -> String {
-        guard let forwardedFor, !ranges.isEmpty, isTrusted(peer) else { return peer }
-        var client = peer
-        for hop in forwardedFor.split(separator: ",").reversed() {
-            let address = String(hop.drop { $0 == " " }.prefix { $0 != " " })
+        var client = AddressRange.canonical(peer)
+        guard let forwardedFor, !ranges.isEmpty, isTrusted(peer) else { return client }
+        for hop in forwardedFor.split(separator: ",").suffix(Self.mostHops).reversed() {
+            let address = String(hop.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" })
             guard AddressRange.octets(address) != nil else { return client }
-            client = address
+            client = AddressRange.canonical(address)
             if !isTrusted(address) { break }
         }
         return client
     }
+
+    private static let mostHops = 64
 
     package func isTrusted(_ address: String) -> Bool { ranges.contains { $0.contains(address) } }
 }

@@ -1,6 +1,8 @@
+import Access
 import NIOCore
 
-/// Stops accepting while the limit is reached, and closes what exceeds the limit of one address.
+/// Stops accepting while the limit is reached, and closes what exceeds the limit of one address; IPv6 counts by the
+/// network of a customer, and a trusted proxy, which speaks for many, has no such limit.
 ///
 /// Sits on the listening channel; all calls come on its event loop.
 final class ConnectionGate: ChannelDuplexHandler {
@@ -12,11 +14,13 @@ final class ConnectionGate: ChannelDuplexHandler {
     private let maximum: Int
     private let maximumPerAddress: Int
     private let metrics: HTTPMetrics
+    private let rules: ServingRules
     private var open = 0
     private var openByAddress: [String: Int] = [:]
     private var hasHeldRead = false
 
-    init(limits: ListenerLimits, metrics: HTTPMetrics) {
+    init(limits: ListenerLimits, metrics: HTTPMetrics, rules: ServingRules) {
+        self.rules = rules
         maximum = limits.maximumConnections
         maximumPerAddress = limits.maximumConnectionsPerAddress
         self.metrics = metrics
@@ -24,8 +28,9 @@ final class ConnectionGate: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let child = unwrapInboundIn(data)
-        let address = child.remoteAddress?.ipAddress ?? ""
-        guard openByAddress[address, default: 0] < maximumPerAddress else {
+        let peer = child.remoteAddress?.ipAddress ?? ""
+        let address = LimitSubject.address(peer)
+        guard openByAddress[address, default: 0] < maximumPerAddress || rules.proxies.isTrusted(peer) else {
             metrics.connectionRefused()
             child.close(promise: nil)
             return

@@ -64,7 +64,8 @@ package struct HTTPListener: Service {
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let gate = ConnectionGate(limits: limits, metrics: environment.metrics)
+                    let gate = ConnectionGate(
+                        limits: limits, metrics: environment.metrics, rules: environment.rules)
                     try channel.pipeline.syncOperations.addHandler(gate)
                 }
             }

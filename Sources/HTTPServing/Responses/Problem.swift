@@ -96,6 +96,7 @@ struct Problem: Error, Sendable {
             status: 429, code: "rate_limited", error: "Rate limit exceeded",
             detail: "too many requests; wait \(max(1, outcome.retrySeconds)) s"
         )
+        if outcome.name == "export" { problem.error = "rate_limit_exceeded" }
         problem.fields[.retryAfter] = String(max(1, outcome.retrySeconds))
         return problem
     }

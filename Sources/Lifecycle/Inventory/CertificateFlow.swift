@@ -179,6 +179,7 @@ package struct CertificateFlow: Sendable {
             }
             guard stored.status != .archived else { return }
             try JobStore().cancelOpen(.certificate(id), reason: "the certificate was archived", in: tx)
+            try ApprovalDesk(context).expireAbandoned(of: id, in: tx)
             let status = try stored.status.after(.archived)
             let witness = try StateChange(of: .certificates, id.text, in: tx)
             try certificates.transition(

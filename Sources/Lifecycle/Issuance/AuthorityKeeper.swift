@@ -43,7 +43,7 @@ package struct AuthorityKeeper: Sendable {
             let (issuer, sealed) = try await database.read { tx in
                 (try IssuerStore().get(issuerID, in: tx), try IssuerStore().encryptedConfig(of: issuerID, in: tx))
             }
-            let config = try ConfigVault(sealer).openObject(sealed, shown: issuer.config, for: .issuer(issuerID))
+            let config = try Self.opened(sealed, of: issuer, by: sealer)
             let connector = try await IssuerCatalog.makeConnector(
                 issuerID,
                 type: issuer.type,
@@ -52,6 +52,19 @@ package struct AuthorityKeeper: Sendable {
                 time: time
             )
             return (issuer.configRevision, connector)
+        }
+    }
+
+    /// An issuer whose configuration does not open is unavailable, and no other one with it.
+    private static func opened(_ sealed: [UInt8]?, of issuer: Issuer, by sealer: Sealer) throws -> JSONObject {
+        do {
+            return try ConfigVault(sealer).openObject(sealed, shown: issuer.config, for: .issuer(issuer.id))
+        } catch let error as ServiceError {
+            throw IssuerError(
+                .validation,
+                "issuer \(issuer.id.text) is unavailable: \(error.detail)",
+                help: "start the server with the key that it was sealed under, or enter its configuration again"
+            )
         }
     }
 

@@ -5,10 +5,14 @@ import Store
 /// Statements of the issuance path that several tables share.
 enum IssuanceRecords {
     static func subject(_ id: CertificateID, in tx: any Transaction) throws -> IssuanceInputs {
-        guard let inputs = try IssuanceInputs.read(id, in: tx) else {
-            throw StoreError.notFound(.certificate, id: id.text)
+        do {
+            if let inputs = try IssuanceInputs.read(id, in: tx) { return inputs }
+        } catch let error as DatabaseError where error.kind == .corrupt {
+            throw ServiceError(
+                .unavailable, "what decides about \(id.text) can't be read, so nothing is issued: \(error.message)",
+                retryAfter: .seconds(60))
         }
-        return inputs
+        throw StoreError.notFound(.certificate, id: id.text)
     }
 
     /// Takes a job back from waiting for a CA: `Pending` → `Running`, one attempt, no lease because the same

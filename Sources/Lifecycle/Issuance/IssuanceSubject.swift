@@ -30,6 +30,34 @@ struct IssuanceIntent: Sendable {
     let serialNumber: SerialNumber?
     let author: Authorship
     let startedAt: Timestamp
+    /// The approval that it rests on; `nil` where the profile asks for none.
+    let approval: ApprovalID?
+
+    /// - `permit`: Proof that the gate below every entry point let this certificate through.
+    init(
+        subject: IssuanceInputs,
+        order: OrderID,
+        job: IssuanceJob,
+        csr: VerifiedCertificationRequest,
+        names: [SubjectAltName],
+        rules: ProfileRules,
+        serialNumber: SerialNumber?,
+        author: Authorship,
+        startedAt: Timestamp,
+        under permit: consuming ApprovalPermit
+    ) {
+        precondition(permit.certificate == subject.certificate.id, "the permit is for another certificate")
+        self.subject = subject
+        self.order = order
+        self.job = job
+        self.csr = csr
+        self.names = names
+        self.rules = rules
+        self.serialNumber = serialNumber
+        self.author = author
+        self.startedAt = startedAt
+        approval = permit.approval
+    }
 
     /// The agent whose key gets certified; `nil` when a client holds it.
     var slot: AgentID? { job.agentID }
@@ -62,9 +90,8 @@ struct IssuanceJob: Sendable {
         self.isParked = isParked
     }
 
-    /// The job of a CSR that a client made, which is opened here and therefore needs a permit of its own. It is tried
-    /// once: the client learns of a failure at once.
-    init(id: JobID, type: JobType, openedUnder permit: consuming ApprovalPermit) {
+    /// The job of a CSR that a client made. It is tried once: the client learns of a failure at once.
+    init(id: JobID, type: JobType) {
         self.id = id
         self.type = type
         agentID = nil

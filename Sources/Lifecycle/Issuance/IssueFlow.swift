@@ -12,6 +12,8 @@ package enum IssuanceAnswer: Sendable {
     case issued(IssuedVersion, job: JobID)
     /// The CA works on it; the job tells when it is done.
     case accepted(job: JobID)
+    /// Somebody has to agree first; the job then goes on by itself.
+    case awaitingApproval(ApprovalID, job: JobID)
 }
 
 /// The one path by which anything is issued (specification, issuers §2.4, §2.8).
@@ -29,12 +31,15 @@ package struct IssueFlow: Sendable {
     /// Names this process in leases.
     private let instance: String
     private let jobs = JobStore()
+    private let gate = ApprovalGate()
+    private let clientApprovals: ClientApprovals
 
     package init(_ context: LifecycleContext, registry: IssuerRegistry, instance: String) {
         self.context = context
         self.registry = registry
         self.instance = "server:" + instance
         completion = IssuanceCompletion(context)
+        clientApprovals = ClientApprovals(context)
     }
 
     /// Issues for a CSR that a client made, for a certificate without targets. Every call issues anew: a client renews
@@ -45,7 +50,7 @@ package struct IssueFlow: Sendable {
         by author: Authorship
     ) async throws -> IssuanceAnswer {
         let csr = try Preflight.request(pem: csrPEM)
-        let intent = try await recordingSerial { [self] in
+        let step = try await recordingSerial { [self] in
             try await context.writeTogether(about: id.text) { tx in
                 let subject = try IssuanceRecords.subject(id, in: tx)
                 guard author.clearance.covers(subject.certificate.scopes) else {
@@ -58,19 +63,62 @@ package struct IssueFlow: Sendable {
                     )
                 }
                 try subject.requireIssuable()
-                let permit = try ApprovalGate().admit(
-                    id,
-                    requiresApproval: subject.profile?.requiresApproval ?? false
-                )
+                if let terms = try gate.demand(on: subject, keys: ClientApprovals.keys(of: csr)) {
+                    if let refusal = try refusal(of: csr.request, for: subject) { throw refusal }
+                    return Step.answered(try clientApprovals.request(terms, subject, by: author, in: tx))
+                }
                 let job = IssuanceJob(
                     id: context.newID(),
-                    type: subject.certificate.currentVersionID == nil ? .issuance : .renewal,
-                    openedUnder: permit
+                    type: subject.certificate.currentVersionID == nil ? .issuance : .renewal
                 )
-                return try intend(csr, subject: subject, job: job, by: author, in: tx)
+                return Step.ask(try intend(csr, subject: subject, job: job, by: author, in: tx))
             }
         }
-        return try await ask(intent)
+        return try await finish(step)
+    }
+
+    /// Issues for the requests of clients that were approved in the meantime; how many.
+    package func issueApproved() async throws -> Int {
+        let ready = try await context.read { tx in try clientApprovals.ready(in: tx) }
+        for id in ready {
+            let step = try await recordingSerial { [self] in
+                try await context.write { tx in try admitApproved(id, in: tx) }
+            }
+            guard let step else { continue }
+            do {
+                _ = try await finish(step)
+            } catch is ServiceError {
+                // On record with the job, whose requester reads it there.
+            }
+        }
+        return ready.count
+    }
+
+    private func admitApproved(_ id: JobID, in tx: any Transaction) throws -> Step? {
+        guard let claimed = try clientApprovals.claim(id, in: tx) else { return nil }
+        let job = claimed.job
+        let author = Authorship(actor: job.requestedBy, origin: nil, clearance: .system)
+        do {
+            let csr = try Preflight.request(pem: claimed.csrPEM)
+            let subject = try IssuanceRecords.subject(claimed.certificate, in: tx)
+            try subject.requireIssuable()
+            guard !subject.hasTargets else {
+                throw ServiceError(.invalidState, "\(claimed.certificate.text) has targets by now")
+            }
+            let parked = IssuanceJob(job, attempts: job.attempts + 1, holder: nil, isParked: true)
+            return .ask(try intend(csr, subject: subject, job: parked, by: author, in: tx))
+        } catch let error as ServiceError where error.code != .transient && error.code != .unavailable {
+            try clientApprovals.fail(job, error, by: author, in: tx)
+            return .refused(error)
+        }
+    }
+
+    private func finish(_ step: Step) async throws -> IssuanceAnswer {
+        switch step {
+        case .ask(let intent): return try await ask(intent)
+        case .answered(let answer): return answer
+        case .refused(let error): throw error
+        }
     }
 
     /// Issues for the CSR by which an agent answers one of its jobs.
@@ -91,14 +139,10 @@ package struct IssueFlow: Sendable {
                 try admit(csr, of: agent, job: job, certificate: certificate, by: author, in: tx)
             }
         }
-        switch step {
-        case .ask(let intent): return try await ask(intent)
-        case .answered(let answer): return answer
-        case .refused(let error): throw error
-        }
+        return try await finish(step)
     }
 
-    private enum AgentStep: Sendable {
+    private enum Step: Sendable {
         case ask(IssuanceIntent)
         case answered(IssuanceAnswer)
         /// The refusal is on record: the job has failed.
@@ -112,7 +156,7 @@ package struct IssueFlow: Sendable {
         certificate: CertificateID?,
         by author: Authorship,
         in tx: any Transaction
-    ) throws -> AgentStep {
+    ) throws -> Step {
         let job = try findJob(jobID, of: agent, certificate: certificate, in: tx)
         guard let certificateID = job.certificateID else {
             throw ServiceError(.invalidState, "job \(job.id.text) belongs to no certificate any more")
@@ -121,6 +165,10 @@ package struct IssueFlow: Sendable {
         let subject = try IssuanceRecords.subject(certificateID, in: tx)
         try subject.requireIssuable()
         if let refusal = try refusal(of: csr.request, for: subject) {
+            try completion.refuse(job, certificate: certificateID, refusal, by: author, in: tx)
+            return .refused(refusal)
+        }
+        if let refusal = try gateRefusal(of: job, subject, in: tx) {
             try completion.refuse(job, certificate: certificateID, refusal, by: author, in: tx)
             return .refused(refusal)
         }
@@ -138,6 +186,20 @@ package struct IssueFlow: Sendable {
                 in: tx
             )
         )
+    }
+
+    /// Why the gate stays shut for the job of an agent: it was opened before its profile asked for approvals, or
+    /// something else was approved. The job ends, and the schedule opens another, which waits for an approval.
+    private func gateRefusal(
+        of job: Job, _ subject: IssuanceInputs, in tx: any Transaction
+    ) throws -> ServiceError? {
+        guard let agent = job.agentID else { return nil }
+        do {
+            _ = try gate.permit(for: subject, slot: .agent(agent), job: job.id, batch: job.batchID, in: tx)
+            return nil
+        } catch let error as ServiceError where error.code == .approvalRequired || error.code == .staleApproval {
+            return error
+        }
     }
 
     /// The job that a CSR belongs to. A job of another agent is as unknown as one that does not exist.
@@ -196,6 +258,8 @@ package struct IssueFlow: Sendable {
         in tx: any Transaction
     ) throws -> IssuanceIntent {
         if let refusal = try refusal(of: csr.request, for: subject) { throw refusal }
+        let slot = job.agentID.map { IssuanceSlot.agent($0) } ?? ClientApprovals.slot(of: csr)
+        let permit = try gate.permit(for: subject, slot: slot, job: job.id, batch: job.batchID, in: tx)
         let capabilities = try IssuerCatalog.capabilities(of: subject.issuerType)
         let serial = capabilities.serialAllocation == .caller ? SerialNumber.random(context.random) : nil
         let intent = IssuanceIntent(
@@ -207,7 +271,8 @@ package struct IssueFlow: Sendable {
             rules: try Preflight.rules(of: subject.profile),
             serialNumber: serial,
             author: author,
-            startedAt: tx.now
+            startedAt: tx.now,
+            under: permit
         )
         try OrderStore().record(
             NewOrder(

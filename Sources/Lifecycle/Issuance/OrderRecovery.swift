@@ -157,6 +157,7 @@ package struct OrderRecovery: Sendable {
                 )
                 return nil
             }
+            guard let permit = try permit(for: subject, csr, job: job, order: order, in: tx) else { return nil }
             return IssuanceIntent(
                 subject: subject,
                 order: order.id,
@@ -166,8 +167,30 @@ package struct OrderRecovery: Sendable {
                 rules: try Preflight.rules(of: subject.profile),
                 serialNumber: try order.serialNumber.map { try SerialNumber(hex: $0) },
                 author: Authorship(actor: job.requestedBy, origin: nil, clearance: .system),
-                startedAt: order.createdAt
+                startedAt: order.createdAt,
+                under: permit
             )
+        }
+    }
+
+    /// What the CA was asked for must still be what was approved; else order and job end here.
+    private func permit(
+        for subject: IssuanceInputs, _ csr: VerifiedCertificationRequest, job: Job, order: IssuerOrder,
+        in tx: any Transaction
+    ) throws -> ApprovalPermit? {
+        let slot = job.agentID.map { IssuanceSlot.agent($0) } ?? ClientApprovals.slot(of: csr)
+        do {
+            return try ApprovalGate().permit(for: subject, slot: slot, job: job.id, batch: job.batchID, in: tx)
+        } catch let error as ServiceError where error.code == .approvalRequired || error.code == .staleApproval {
+            try orders.fail(
+                order.id, error: error.detail, errorClass: IssuerError.Class.validation.rawValue, in: tx)
+            try IssuanceRecords.claimParked(job.id, in: tx)
+            let failure = JobFailure(errorClass: .permanent, message: error.detail, retryAt: nil)
+            if try jobs.fail(job.id, holder: nil, failure, in: tx) != nil, job.agentID != nil {
+                try renewals.recordFailure(
+                    of: subject.certificate.id, reason: error.detail, by: .system, in: tx)
+            }
+            return nil
         }
     }
 }

@@ -8,9 +8,11 @@ package struct JobFlow: Sendable {
     private let context: LifecycleContext
     private let jobs = JobStore()
     private let renewals: RenewalOutcome
+    private let desk: ApprovalDesk
 
     package init(_ context: LifecycleContext) {
         self.context = context
+        desk = ApprovalDesk(context)
         renewals = RenewalOutcome(context)
     }
 
@@ -29,6 +31,7 @@ package struct JobFlow: Sendable {
                 try renewals.recordCancellation(of: certificate, in: tx)
                 try RenewalPlanner().postpone(certificate, in: tx)
             }
+            if let certificate = job.certificateID { try desk.expireAbandoned(of: certificate, in: tx) }
             return cancelled
         }
     }

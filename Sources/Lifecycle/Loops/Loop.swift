@@ -15,6 +15,10 @@ package enum LoopName: String, Sendable, CaseIterable {
     case auditExport = "audit_export"
     case auditRefusals = "audit_refusals"
     case backfill
+    case approvalExpiry = "approval_expiry"
+    case approvedIssuance = "approved_issuance"
+    case rateLimitJanitor = "rate_limit_janitor"
+    case replicaCensus = "replica_census"
 }
 
 /// Where a loop runs (specification, domain §8.2).

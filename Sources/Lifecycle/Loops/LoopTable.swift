@@ -14,6 +14,8 @@ package struct LoopIntervals: Sendable {
     package var expiry = Duration.seconds(30)
     /// `CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL`.
     package var orders = Duration.seconds(30)
+    /// `CERTCTL_RATE_LIMIT_JANITOR_INTERVAL`.
+    package var rateLimitJanitor = Duration.minutes(5)
 
     package init() {}
 }
@@ -86,12 +88,16 @@ package struct AuditLoops: Sendable {
 
 /// The loop table: every timer of the control plane has its row here and nowhere else.
 package enum LoopTable {
+    /// - `census`: Counts the replicas of a shared database; `nil` where there can be no other.
     /// - `intervals`: Asked each time, because the settings change while the server runs.
     package static func loops(
         _ context: LifecycleContext,
         leadership: Leadership,
         recovery: OrderRecovery,
+        issue: IssueFlow,
+        approvals: ApprovalFlow,
         audit: AuditLoops,
+        census: ReplicaCensus? = nil,
         intervals: @autoclosure @escaping @Sendable () -> LoopIntervals = LoopIntervals()
     ) -> [Loop] {
         let renewal = RenewalLoop(context, leadership: leadership)
@@ -147,6 +153,29 @@ package enum LoopTable {
                 }
             ),
             Loop(
+                name: .approvalExpiry,
+                interval: .minutes(1),
+                budget: .seconds(30),
+                placement: .leader,
+                tick: { _ in
+                    var rows = 0
+                    while true {
+                        try Task.checkCancellation()
+                        let fence = try leadership.fence()
+                        let count = try await approvals.expireDue { tx in try fence.check(in: tx) }
+                        rows += count
+                        if count < ApprovalFlow.sweepBatch { return LoopOutcome(rows: rows) }
+                    }
+                }
+            ),
+            Loop(
+                name: .approvedIssuance,
+                interval: .seconds(5),
+                budget: .minutes(1),
+                placement: .everyReplica,
+                tick: { _ in LoopOutcome(rows: try await issue.issueApproved()) }
+            ),
+            Loop(
                 name: .housekeeping,
                 interval: .hours(1),
                 budget: .minutes(5),
@@ -161,6 +190,13 @@ package enum LoopTable {
                 tick: backfill.tick,
                 nextWork: backfill.nextWork
             ),
-        ] + audit.loops
+            Loop(
+                name: .rateLimitJanitor,
+                interval: intervals().rateLimitJanitor,
+                budget: .minutes(1),
+                placement: .leader,
+                tick: upkeep.sweepLimits
+            ),
+        ] + audit.loops + (census.map { [$0.loop] } ?? [])
     }
 }

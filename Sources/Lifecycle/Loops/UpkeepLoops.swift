@@ -143,4 +143,11 @@ struct UpkeepLoops: Sendable {
         }
         return LoopOutcome(rows: answers + events)
     }
+
+    /// Forgets attempts that nobody repeated for a day: every limit of them is earned anew by then.
+    func sweepLimits(_ now: Timestamp) async throws -> LoopOutcome {
+        let idle = Duration.hours(24)
+        return LoopOutcome(
+            rows: try await drain { tx in try RateCellStore().purge(before: tx.now - idle, limit: Self.batch, in: tx) })
+    }
 }

@@ -9,6 +9,8 @@ package struct OpenedRenewal: Sendable {
     package let type: JobType
     /// One job for each agent that has to make a key.
     package let jobs: [Job]
+    /// What they wait for, when the profile asks for an approval.
+    package let approval: Approval?
 }
 
 /// Opens issuances and renewals: the one function behind schedule, API and protocols (specification, domain §5.5).
@@ -18,8 +20,12 @@ package struct RenewFlow: Sendable {
     private let certificates = CertificateStore()
     private let jobs = JobStore()
     private let planner = RenewalPlanner()
+    private let desk: ApprovalDesk
 
-    package init(_ context: LifecycleContext) { self.context = context }
+    package init(_ context: LifecycleContext) {
+        self.context = context
+        desk = ApprovalDesk(context)
+    }
 
     /// Opens a renewal because somebody asked for it.
     ///
@@ -63,20 +69,21 @@ package struct RenewFlow: Sendable {
                 )
             }
             try jobs.cancelOpen(.issuances(of: certificate.id), reason: "superseded by a forced renewal", in: tx)
+            try desk.expireAbandoned(of: certificate.id, in: tx)
         }
-        let inputs = try requireIssuable(certificate, in: tx)
+        let profile = try gate.profile(of: certificate, in: tx)
+        let inputs = try requireIssuable(certificate, profile, in: tx)
         let policy = try PolicyStore().get(certificate.fields.renewalPolicyID, in: tx)
-        let profile = try certificate.fields.profileID.map { try ProfileStore().get($0, in: tx) }
-        let permit = try gate.admit(certificate.id, requiresApproval: profile?.fields.requiresApproval ?? false)
+        let waits = profile?.fields.requiresApproval ?? false
         let type: JobType = inputs.versions.isEmpty ? .issuance : .renewal
         let batch: BatchID = context.newID()
         let new = inputs.agents.sorted().map { agent in
             NewJob(
                 id: context.newID(),
                 type: type,
-                certificateID: permit.certificate,
+                certificateID: certificate.id,
                 agentID: agent,
-                status: JobQueue.agent.status,
+                status: waits ? .awaitingApproval : JobQueue.agent.status,
                 maxAttempts: policy.maxAttempts,
                 batchID: batch,
                 trigger: trigger,
@@ -84,13 +91,23 @@ package struct RenewFlow: Sendable {
                 dedupeKey: NewJob.issuanceKey(certificate.id, slot: agent)
             )
         }
-        let opened = try open(new, by: author, in: tx)
+        var opened = try open(new, by: author, in: tx)
         try moveToInProgress(certificate, in: tx)
-        return OpenedRenewal(type: type, jobs: opened)
+        guard waits, let profile, let first = opened.first else {
+            return OpenedRenewal(type: type, jobs: opened, approval: nil)
+        }
+        let terms = IssuanceTerms(
+            certificate.fields, of: certificate.id, under: profile.id, version: profile.rowVersion,
+            keys: .agents(inputs.agents.sorted()))
+        let approval = try desk.requestIssuance(terms, job: first.id, resume: first.queue, by: author, in: tx)
+        if approval.state == .approved { opened = try desk.resumeJobs(of: approval, in: tx) }
+        return OpenedRenewal(type: type, jobs: opened, approval: approval)
     }
 
     /// The agents and versions of a certificate that may be renewed now.
-    private func requireIssuable(_ certificate: Certificate, in tx: any Transaction) throws -> RenewalInputs {
+    private func requireIssuable(
+        _ certificate: Certificate, _ profile: Profile?, in tx: any Transaction
+    ) throws -> RenewalInputs {
         switch certificate.status {
         case .pending, .active, .expiring, .expired, .failed, .renewalInProgress: break
         case .revoked:
@@ -102,13 +119,8 @@ package struct RenewFlow: Sendable {
         guard issuer.enabled else {
             throw ServiceError(.invalidState, "the issuer \(issuer.id.text) is disabled; enable it to issue")
         }
-        if let profileID = certificate.fields.profileID {
-            guard let profile = try ProfileStore().find(profileID, in: tx) else {
-                throw ServiceError(.unprocessable, "the profile \(profileID.text) cannot be read, so nothing is issued")
-            }
-            guard profile.fields.enabled else {
-                throw ServiceError(.policyViolation, "the profile \(profileID.text) is disabled; enable it to issue")
-            }
+        if let profile, !profile.fields.enabled {
+            throw ServiceError(.policyViolation, "the profile \(profile.id.text) is disabled; enable it to issue")
         }
         guard let inputs = try planner.inputs(of: [certificate.id], in: tx).first, !inputs.agents.isEmpty else {
             throw ServiceError(
@@ -134,7 +146,7 @@ package struct RenewFlow: Sendable {
         }
         for job in new {
             try context.recorder.record(
-                .renewalAwaitingCSR,
+                job.status == .awaitingApproval ? .renewalJobCreated : .renewalAwaitingCSR,
                 job.id.text,
                 details: [
                     "certificate_id": .string(job.certificateID?.text ?? ""),

@@ -112,6 +112,10 @@ package struct LifecycleTiming: Sendable {
     package var runningLease = Duration.minutes(5)
     /// `CERTCTL_JOB_AWAITING_CSR_TIMEOUT`.
     package var awaitingCSRTimeout = Duration.hours(24)
+    /// `CERTCTL_JOB_AWAITING_APPROVAL_TIMEOUT`.
+    package var awaitingApprovalTimeout = Duration.hours(168)
+    /// `CERTCTL_APPROVAL_BYPASS`.
+    package var bypassesApprovals = false
     /// `CERTCTL_AGENT_OFFLINE_AFTER`.
     package var agentOfflineAfter = Duration.minutes(5)
     /// `CERTCTL_AGENT_OFFLINE_JOB_TTL`.

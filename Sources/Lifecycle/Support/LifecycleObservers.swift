@@ -22,6 +22,15 @@ package struct LifecycleObservers: Sendable {
         package let wasUnchanged: Bool
     }
 
+    /// A request for approval that was decided, or that nobody decided in time.
+    package struct ApprovalEnd: Sendable {
+        package let outcome: ApprovalOutcome
+        package let profile: ProfileID?
+        /// From the request to the decision.
+        package let age: Duration
+    }
+
+    package var approvalEnded: @Sendable (ApprovalEnd) -> Void = { _ in }
     package var issuanceEnded: @Sendable (IssuanceEnd) -> Void = { _ in }
     package var deploymentEnded: @Sendable (DeploymentEnd) -> Void = { _ in }
     /// A batch of a backfill was committed.

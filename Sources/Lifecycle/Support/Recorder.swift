@@ -110,6 +110,7 @@ struct RecordedAction: Sendable {
     static let orderAbandoned = certificate("issuance_order_abandoned", nil)
     static let deploymentTriggered = certificate("deployment_triggered", nil)
 
+    static let renewalJobCreated = job("renewal_job_created")
     static let renewalAwaitingCSR = job("renewal_awaiting_csr")
     static let renewalJobFailed = job("renewal_job_failed")
     static let deploymentJobCreated = job("deployment_jobs_created")
@@ -127,6 +128,22 @@ struct RecordedAction: Sendable {
     static let agentRetirementCascaded = agent("agent_retirement_cascaded", nil)
     static let agentStatusChanged = agent("agent_status_changed", "agent.status_changed")
 
+    private static func approval(_ name: String, _ event: String? = nil) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "approval", category: .auth, event: event)
+    }
+
+    static let approvalRequested = approval("approval_requested", "approval.requested")
+    static let profileEditRequested = approval("approval_profile_edit_requested", "approval.requested")
+    static let approvalApproved = approval("approval_approved", "approval.decided")
+    static let approvalRejected = approval("approval_rejected", "approval.decided")
+    static let approvalBypassed = approval("approval_bypassed", "approval.decided")
+    static let approvalExpired = approval("approval_expired", "approval.expired")
+    static let profileApplyFailed = approval("approval_profile_apply_failed")
+    static let profileEditRequest = RecordedAction(
+        name: "profile.edit_request", resourceType: "profile", category: .config)
+    static let profileEditApplied = RecordedAction(
+        name: "profile.edit_applied", resourceType: "profile", category: .config)
+
     private static func audit(_ name: String) -> RecordedAction {
         RecordedAction(name: name, resourceType: "audit_log", category: .config)
     }
@@ -136,6 +153,15 @@ struct RecordedAction: Sendable {
     static let auditArchived = audit(AuditLeaf.archivedAction)
     static let auditExported = audit("audit.export")
     static let auditVerified = audit("audit.verified")
+
+    private static func sealing(_ name: String) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "sealing_key", category: .config)
+    }
+
+    static let rekeyStarted = sealing("crypto.rekey_started")
+    static let rekeyFinished = sealing("crypto.rekey_finished")
+    static let resealed = sealing("crypto.resealed")
+    static let legacyValueSealed = sealing("crypto.legacy_value_sealed")
 
     static let grantRemoved = RecordedAction(name: "actor_role.revoke", resourceType: "actor", category: .auth)
 

@@ -7,7 +7,9 @@ package struct AdminCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "admin",
         abstract: "The server's inner workings.",
-        subcommands: [SchedulerCommand.self]
+        subcommands: [
+            SchedulerCommand.self, RotateEncryptionKeyCommand.self, ResealCommand.self, CryptoStatusCommand.self,
+        ]
     )
 
     package init() {}

@@ -100,6 +100,7 @@ package struct KeysCommand: ParsableCommand {
         Column("LAST USED FROM", "last_used_ip"), Column("MANAGED BY", "managed_by"),
         Column("DISABLED", "disabled", .yesOrNo), Column("FROM NETWORKS", "allowed_cidrs", .list),
         Column("OLD VALUE WORKS UNTIL", "previous_valid_until", .time),
+        Column("OWNER", "owner_user_id"), Column("MAY APPROVE", "may_approve", .yesOrNo),
     ]
 
     package init() {}
@@ -148,6 +149,8 @@ struct CreateKeyCommand: OperatorCommand {
     @OptionGroup var scope: ScopeOptions
     @Option(help: "End of life, as an RFC 3339 time.") var expiresAt: String?
     @Option(help: "Network that it may be used from, such as 10.0.0.0/8; repeat it.") var allowFrom: [String] = []
+    @Option(help: "The person that it belongs to, such as u-alice.") var owner: String?
+    @Flag(help: "It may approve what others ask for.") var mayApprove = false
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
@@ -164,6 +167,8 @@ struct CreateKeyCommand: OperatorCommand {
         }
         list.add("allowed_cidrs", list: allowFrom)
         list.add("expires_at", expiresAt)
+        list.add("owner_user_id", owner)
+        if mayApprove { list.add("may_approve", true) }
         let answer = try await session.client.call("POST", APIPath(KeysCommand.path), body: .object(list.object)).json()
         session.console.output(try session.renderer.item(answer, details: KeysCommand.created))
     }

@@ -31,7 +31,7 @@ struct AssignRoleCommand: OperatorCommand {
         list.add("expires_at", expiresAt)
         let answer = try await session.client.call(
             "POST", APIPath(try actor.path([])), body: .object(list.object))
-        try session.confirm("granted \(role) to \(actor.actor)", try answer.json())
+        try session.confirm(try PendingApproval.text(answer) ?? "granted \(role) to \(actor.actor)", try answer.json())
     }
 }
 

@@ -5,10 +5,10 @@ import Encoding
 package struct JobsCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "jobs",
-        abstract: "Jobs: list, watch, cancel, retry.",
+        abstract: "Jobs: list, watch, cancel, retry, approve, reject.",
         subcommands: [
             ListCommand<Jobs>.self, GetJobCommand.self, WatchCommand.self, CancelCommand.self, RetryCommand.self,
-            VerificationCommand.self,
+            VerificationCommand.self, ApproveJobCommand.self, RejectJobCommand.self,
         ]
     )
 

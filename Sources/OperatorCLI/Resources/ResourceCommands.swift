@@ -85,6 +85,7 @@ struct CreateCommand<R: Resource>: OperatorCommand {
             throw CLIFailure.usage("\(R.oneOfThem) needs \(options)")
         }
         let answer = try await session.client.call("POST", APIPath([R.command]), body: .object(body))
+        if let waits = try PendingApproval.text(answer) { return try session.confirm(waits, try answer.json()) }
         session.console.output(try session.renderer.item(try answer.json(), details: R.details))
     }
 }
@@ -109,6 +110,7 @@ struct UpdateCommand<R: Resource>: OperatorCommand {
         if let ifMatch { headers.append((name: "If-Match", value: ifMatch)) }
         let path = APIPath([R.command, try APIPath.checked(id)])
         let answer = try await session.client.call("PATCH", path, body: .object(body), headers: headers)
+        if let waits = try PendingApproval.text(answer) { return try session.confirm(waits, try answer.json()) }
         session.console.output(try session.renderer.item(try answer.json(), details: R.details))
     }
 }
@@ -127,7 +129,17 @@ struct DeleteCommand<R: Resource>: OperatorCommand {
         let id = try APIPath.checked(id)
         try session.ask("\(R.consequence) the \(R.noun) \(id)?", unless: yes)
         let answer = try await session.client.call("DELETE", APIPath([R.command, id]))
-        try session.confirm("deleted \(id)", try answer.json())
+        try session.confirm(try PendingApproval.text(answer) ?? "deleted \(id)", try answer.json())
+    }
+}
+
+/// The answer to a change that a second person has to agree to first.
+enum PendingApproval {
+    /// What to tell; `nil` when the change is done.
+    static func text(_ answer: APIAnswer) throws -> String? {
+        let body = try answer.json()
+        guard body["status"]?.stringValue == "pending_approval" else { return nil }
+        return body["message"]?.stringValue ?? "waits for the approval of a second person"
     }
 }
 

@@ -77,7 +77,8 @@ package enum CLIFailure: Error, Sendable {
             "\(error)\n  give the server's CA with --ca-bundle FILE or CERTCTL_SERVER_CA_BUNDLE_PATH"
         case .unreachable, .nameResolution:
             "\(error)\n  is the server running, and is --server right?"
-        case .timeout, .tlsHandshake, .connectionLost, .bodyTooLarge, .invalidRequest, .cancelled, .other: "\(error)"
+        case .timeout, .tlsHandshake, .connectionLost, .bodyTooLarge, .invalidRequest, .cancelled, .refused, .other:
+            "\(error)"
         }
     }
 

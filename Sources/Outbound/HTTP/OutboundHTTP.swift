@@ -1,18 +1,16 @@
 import AsyncHTTPClient
-import Domain
+package import Domain
 import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
 
-/// The HTTP client of a process: verified TLS, no redirects, a cap on bodies, a deadline on every request.
+/// The HTTP client of a process: checked and pinned addresses, verified TLS, no redirects, a cap on bodies, a deadline on
+/// every request.
 ///
 /// One instance is shared by everything that talks to the same server, and ``shutdown()`` ends it.
 package final class OutboundHTTP: Sendable {
-    /// What an answer may weigh: 8 MiB (specification, targets §1.3).
-    package static let bodyLimit = 8 << 20
-
-    private let client: HTTPClient
+    private let clients: PinnedClients
     private let userAgent: String
     private let purpose: EgressPurpose
 
@@ -23,7 +21,8 @@ package final class OutboundHTTP: Sendable {
         purpose: EgressPurpose,
         trust: TrustAnchors,
         userAgent: String,
-        proxy: OutboundProxy? = nil
+        proxy: OutboundProxy? = nil,
+        through egress: EgressGuard = EgressGuard()
     ) throws {
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: try trust.configuration(for: purpose),
@@ -36,7 +35,8 @@ package final class OutboundHTTP: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 10
         // A refused connection is an answer: the caller has its own schedule for trying again.
         configuration.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroup: MultiThreadedEventLoopGroup.singleton, configuration: configuration)
+        clients = PinnedClients(
+            configuration: configuration, isProxied: proxy != nil, egress: egress, purpose: purpose)
         self.userAgent = userAgent
         self.purpose = purpose
     }
@@ -61,7 +61,7 @@ package final class OutboundHTTP: Sendable {
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         let deadline = NIODeadline.now() + .microseconds(timeout.wholeMicroseconds)
         do {
-            let response = try await client.execute(request, deadline: deadline)
+            let response = try await clients.execute(request, to: url, deadline: deadline)
             let octets = try await collect(response.body, endpoint: url.authority)
             return HTTPReply(
                 status: Int(response.status.code),
@@ -94,7 +94,9 @@ package final class OutboundHTTP: Sendable {
             OutboundError(classifying: error, endpoint: url.authority, timeout: timeout)
         }
         let response: HTTPClientResponse
-        do { response = try await client.execute(request, deadline: deadline) } catch { throw classified(error) }
+        do { response = try await clients.execute(request, to: url, deadline: deadline) } catch {
+            throw classified(error)
+        }
         let status = Int(response.status.code)
         let fields = response.headers.map { (name: $0.name, value: $0.value) }
         guard (200..<300).contains(status) else {
@@ -116,11 +118,11 @@ package final class OutboundHTTP: Sendable {
         var octets: [UInt8] = []
         for try await part in body {
             octets.append(contentsOf: part.readableBytesView)
-            guard octets.count <= Self.bodyLimit else {
+            guard octets.count <= purpose.bodyLimit else {
                 throw OutboundError(
                     .bodyTooLarge,
                     endpoint: endpoint,
-                    message: "the answer is larger than \(Self.bodyLimit) octets"
+                    message: "the answer is larger than \(purpose.bodyLimit) octets"
                 )
             }
         }
@@ -128,5 +130,5 @@ package final class OutboundHTTP: Sendable {
     }
 
     /// Closes all connections. Requests under way fail.
-    package func shutdown() async throws { try await client.shutdown() }
+    package func shutdown() async throws { try await clients.shutdown() }
 }

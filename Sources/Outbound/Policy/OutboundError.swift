@@ -13,13 +13,15 @@ package struct OutboundError: Error, Hashable, Sendable, CustomStringConvertible
         case bodyTooLarge = "body_too_large"
         case invalidRequest = "invalid_request"
         case cancelled
+        /// The egress policy does not let the connection out.
+        case refused
         case other
 
         /// Whether the same request may succeed later without a change of configuration.
         package var isTransient: Bool {
             switch self {
             case .nameResolution, .unreachable, .timeout, .connectionLost, .other: true
-            case .tlsVerification, .tlsHandshake, .bodyTooLarge, .invalidRequest, .cancelled: false
+            case .tlsVerification, .tlsHandshake, .bodyTooLarge, .invalidRequest, .cancelled, .refused: false
             }
         }
     }

@@ -1,5 +1,3 @@
-import NIOCore
-
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -11,7 +9,7 @@ import NIOCore
 /// `getaddrinfo(3)`, which blocks and is called on a thread pool.
 enum AddressLookup {
     /// Every stream address of the host, each once, in the resolver's order; empty when there is none.
-    static func addresses(of host: String, port: Int) -> [SocketAddress] {
+    static func addresses(of host: String) -> [String] {
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         #if canImport(Glibc)
@@ -22,23 +20,23 @@ enum AddressLookup {
         var list: UnsafeMutablePointer<addrinfo>?
         guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
         defer { freeaddrinfo(list) }
-        var addresses: [SocketAddress] = []
+        var addresses: [String] = []
         var next = list
         while let entry = next {
             next = entry.pointee.ai_next
-            if let address = numeric(entry.pointee, port: port), !addresses.contains(address) {
+            if let address = numeric(entry.pointee), !addresses.contains(address) {
                 addresses.append(address)
             }
         }
         return addresses
     }
 
-    private static func numeric(_ entry: addrinfo, port: Int) -> SocketAddress? {
+    private static func numeric(_ entry: addrinfo) -> String? {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
             guard let start = buffer.baseAddress,
                 getnameinfo(entry.ai_addr, entry.ai_addrlen, start, 128, nil, 0, NI_NUMERICHOST) == 0
             else { return nil }
-            return try? SocketAddress(ipAddress: String(cString: start), port: port)
+            return String(cString: start)
         }
     }
 }

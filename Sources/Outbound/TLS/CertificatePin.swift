@@ -1,3 +1,4 @@
+import Domain
 import Encoding
 package import PKI
 

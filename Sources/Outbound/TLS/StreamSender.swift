@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -12,13 +12,18 @@ package struct StreamSender: Sendable {
     private let purpose: EgressPurpose
     private let trust: TrustAnchors?
     private let timeout: Duration
+    private let egress: EgressGuard
 
     /// Without `trust`, octets go in the clear; `timeout` is for the whole exchange.
-    package init(to endpoint: TLSEndpoint, purpose: EgressPurpose, trust: TrustAnchors?, timeout: Duration) {
+    package init(
+        to endpoint: TLSEndpoint, purpose: EgressPurpose, trust: TrustAnchors?, timeout: Duration,
+        through egress: EgressGuard = EgressGuard()
+    ) {
         self.endpoint = endpoint
         self.purpose = purpose
         self.trust = trust
         self.timeout = timeout
+        self.egress = egress
     }
 
     /// Returns when the octets are sent and the peer has seen their end.
@@ -44,7 +49,17 @@ package struct StreamSender: Sendable {
         }
     }
 
+    /// The first permitted address that answers.
     private func connect(_ listener: SendListener) async throws -> any Channel {
+        let permits = try await egress.permits(host: endpoint.host, port: endpoint.port, for: purpose)
+        var last: (any Error)?
+        for permit in permits.prefix(EgressGuard.attempts) {
+            do { return try await connect(permit, listener) } catch { last = error }
+        }
+        throw last ?? OutboundError(.unreachable, endpoint: "\(endpoint)", message: "no address answers")
+    }
+
+    private func connect(_ permit: EgressPermit, _ listener: SendListener) async throws -> any Channel {
         let context = try trust.map { try NIOSSLContext(configuration: $0.configuration(for: purpose)) }
         let isLiteral = (try? SocketAddress(ipAddress: endpoint.host, port: 0)) != nil
         let name = endpoint.serverName ?? (isLiteral ? nil : endpoint.host)
@@ -59,7 +74,7 @@ package struct StreamSender: Sendable {
                     try channel.pipeline.syncOperations.addHandler(listener)
                 }
             }
-            .connect(host: endpoint.host, port: endpoint.port).get()
+            .connect(to: permit.socketAddress).get()
     }
 }
 

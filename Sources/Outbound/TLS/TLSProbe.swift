@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -34,23 +34,21 @@ package struct ProbedAddress: Sendable {
 /// Trust is not evaluated: the observed certificate is the point. Possession of its key is, because only a
 /// completed handshake counts. Each probe uses a fresh session.
 package enum TLSProbe {
-    /// At most this many addresses of one name are looked at.
-    package static let addressLimit = 16
-
     /// Probes every address of the host at once; the timeout is for each, connecting included.
     ///
-    /// - Throws: ``OutboundError`` when the name has no address.
+    /// - Throws: ``OutboundError`` when the name has no address, or one that must not be connected to.
     package static func probe(
         _ endpoint: TLSEndpoint,
         purpose: EgressPurpose,
-        timeout: Duration
+        timeout: Duration,
+        through egress: EgressGuard = EgressGuard()
     ) async throws(OutboundError) -> [ProbedAddress] {
-        let addresses = try await resolve(endpoint)
+        let permits = try await egress.permits(host: endpoint.host, port: endpoint.port, for: purpose)
         return await withTaskGroup(of: (Int, ProbedAddress).self) { group in
-            for (index, address) in addresses.prefix(addressLimit).enumerated() {
+            for (index, permit) in permits.enumerated() {
                 group.addTask {
-                    let outcome = await handshake(address, endpoint, purpose, timeout: timeout)
-                    return (index, ProbedAddress(address: address.ipAddress ?? endpoint.host, outcome: outcome))
+                    let outcome = await handshake(permit, endpoint, purpose, timeout: timeout)
+                    return (index, ProbedAddress(address: permit.address, outcome: outcome))
                 }
             }
             var results: [(Int, ProbedAddress)] = []
@@ -59,35 +57,15 @@ package enum TLSProbe {
         }
     }
 
-    private static func resolve(_ endpoint: TLSEndpoint) async throws(OutboundError) -> [SocketAddress] {
-        if let literal = try? SocketAddress(ipAddress: endpoint.host, port: endpoint.port) { return [literal] }
-        let found: [SocketAddress]
-        do {
-            found = try await NIOThreadPool.singleton.runIfActive {
-                AddressLookup.addresses(of: endpoint.host, port: endpoint.port)
-            }
-        } catch {
-            throw OutboundError(.cancelled, endpoint: "\(endpoint)", message: "the name look-up was cancelled")
-        }
-        guard !found.isEmpty else {
-            throw OutboundError(
-                .nameResolution,
-                endpoint: "\(endpoint)",
-                message: "the name \(endpoint.host) cannot be resolved"
-            )
-        }
-        return found
-    }
-
     private static func handshake(
-        _ address: SocketAddress,
+        _ permit: EgressPermit,
         _ endpoint: TLSEndpoint,
         _ purpose: EgressPurpose,
         timeout: Duration
     ) async -> Result<ServedChain, OutboundError> {
         let observation = Observation()
         do {
-            let channel = try await connect(address, endpoint, purpose, timeout: timeout, observation).get()
+            let channel = try await connect(permit, endpoint, purpose, timeout: timeout, observation).get()
             let timer = channel.eventLoop.scheduleTask(in: .microseconds(timeout.wholeMicroseconds)) {
                 observation.markTimedOut()
                 channel.close(promise: nil)
@@ -117,7 +95,7 @@ package enum TLSProbe {
     }
 
     private static func connect(
-        _ address: SocketAddress,
+        _ permit: EgressPermit,
         _ endpoint: TLSEndpoint,
         _ purpose: EgressPurpose,
         timeout: Duration,
@@ -145,7 +123,7 @@ package enum TLSProbe {
                     try channel.pipeline.syncOperations.addHandlers(handler, FailureListener(observation))
                 }
             }
-            .connect(to: address)
+            .connect(to: permit.socketAddress)
     }
 
     private static func name(of version: TLSVersion?) -> String {

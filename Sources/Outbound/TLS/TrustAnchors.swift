@@ -1,3 +1,4 @@
+import Domain
 import Encoding
 import NIOSSL
 package import PKI

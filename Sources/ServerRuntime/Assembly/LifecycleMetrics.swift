@@ -14,6 +14,8 @@ struct LifecycleMetrics: Sendable {
     private let reloadFailures: MetricFamily<Counter>
     private let verifyFailures: MetricFamily<Counter>
     private let rollbacks: MetricFamily<Counter>
+    private let decisions: MetricFamily<Counter>
+    private let pendingAges: MetricFamily<Histogram>
 
     init(_ registry: MetricsRegistry) {
         issuances = registry.counter(
@@ -39,6 +41,13 @@ struct LifecycleMetrics: Sendable {
         rollbacks = registry.counter(
             "certctl_deploy_rollback_total", "Deployments that were rolled back.", labels: ["target_type", "outcome"]
         )
+        decisions = registry.counter(
+            "certctl_approval_decisions_total", "Approvals that ended.", labels: ["outcome", "profile_id"]
+        )
+        pendingAges = registry.histogram(
+            "certctl_approval_pending_age_seconds", "How long approvals waited until they ended.", labels: [],
+            bounds: [60, 300, 1800, 3600, 21_600, 86_400]
+        )
     }
 
     var observers: LifecycleObservers {
@@ -53,6 +62,10 @@ struct LifecycleMetrics: Sendable {
             }
         }
         observers.deploymentEnded = observe
+        observers.approvalEnded = { end in
+            decisions.with(end.outcome.rawValue, end.profile?.text ?? "").add()
+            pendingAges.with().observe(end.age.inSeconds)
+        }
         return observers
     }
 

@@ -9,6 +9,7 @@ import HostEffects
 import IssuerConnectors
 import Lifecycle
 import Logging
+import Outbound
 import PKI
 import Query
 import Sealing
@@ -63,8 +64,10 @@ struct ServerAssembly: Sendable {
         )
         let access = AccessContext(
             database: database, authenticator: authenticator, time: time, random: random,
-            allowsAuditorOverlap: configuration.access.allowsAuditorOverlap
+            allowsAuditorOverlap: configuration.access.allowsAuditorOverlap,
+            grantApprovals: ApprovalWiring.grants(configuration.access, context)
         )
+        let approvals = ApprovalWiring.flow(context, access)
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
@@ -80,13 +83,24 @@ struct ServerAssembly: Sendable {
         )
         LeadershipMetrics.register(leadership, in: metrics)
         let audit = try Self.auditLoops(
-            configuration.audit, context: context, leadership: leadership, sealer: sealer,
+            configuration.audit, through: EgressGuard(policy: configuration.egress.policy), context: context,
+            leadership: leadership, sealer: sealer,
             metrics: AuditMetrics(metrics, log: logs.logger("audit")), fileSystem: fileSystem
         )
-        let services = ControlPlaneServices(
-            context: context, sealer: sealer, audit: audit, registry: registry, issue: issue,
+        let attempts = Self.attempts(configuration.rateLimit, database, metrics)
+        let census = configuration.database.isShared ? ReplicaCensus(database: database, instance: instance) : nil
+        let bootFlow = BootFlow(database: database, random: random)
+        let risks = RiskMetrics(metrics)
+        risks.show(configuration.risks)
+        let keeper = KeyKeeper(
+            database: database, sealer: sealer, instance: instance, isAlone: !configuration.database.isShared)
+        let rekey = RekeyFlow(
+            context, sealer: sealer, keeper: keeper, makeKey: Self.keyMaker(sealing.files))
+        var services = ControlPlaneServices(
+            context: context, sealer: sealer, rekey: rekey, keyProvider: sealing.provider.rawValue, audit: audit,
+            registry: registry, issue: issue,
             targetRules: Self.targetRules,
-            authenticator: authenticator, access: access,
+            authenticator: authenticator, access: access, approvals: approvals,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
@@ -103,8 +117,13 @@ struct ServerAssembly: Sendable {
             state: state, authenticator: BearerAuthenticator(authenticator), registry: metrics,
             logger: logs.logger("http"), time: time, random: random
         )
-        let rateLimits = RateLimits(settings: Self.rateLimits(configuration.rateLimit))
+        let rateLimits = RateLimits(
+            settings: Self.rateLimits(configuration.rateLimit), attempts: attempts, replicas: { census?.count ?? 1 })
         environment.rateLimits = rateLimits
+        if configuration.demo.isActive {
+            services.isDemo = true
+            environment.anonymousPrincipal = BootFlow.principal
+        }
         environment.idempotency = DatabaseIdempotencyKeeper(
             database: database, sealer: sealer, ttl: { live.read { $0.idempotencyTTL } }
         )
@@ -113,6 +132,7 @@ struct ServerAssembly: Sendable {
         Self.apply(configuration.listener, to: environment.rules)
         live.follow { [rules = environment.rules] new in
             rateLimits.update(Self.rateLimits(new.rateLimit))
+            risks.show(new.risks)
             Self.apply(new.listener, to: rules)
         }
         limits = environment.rules.limits
@@ -122,8 +142,8 @@ struct ServerAssembly: Sendable {
         let ticks = SchedulerMetrics(metrics)
         let runner = LoopRunner(
             loops: LoopTable.loops(
-                context, leadership: leadership, recovery: recovery, audit: audit,
-                intervals: live.read { Self.intervals($0.schedule) }
+                context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
+                audit: audit, census: census, intervals: live.read { Self.intervals($0) }
             ),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
@@ -134,7 +154,7 @@ struct ServerAssembly: Sendable {
             makeBootstrap: { generated in
                 BootstrapFlow(
                     database: database, sealer: sealer, time: time, random: random, chosen: chosen,
-                    generated: generated, generatedUntil: startedAt + SetupTokenFile.lifetime
+                    generated: generated, generatedUntil: startedAt + SetupTokenFile.lifetime, limiter: attempts
                 )
             },
             seed: IssuerSeed(
@@ -145,7 +165,17 @@ struct ServerAssembly: Sendable {
                 keys: configuration.access.declaredKeys, isLegacy: configuration.access.hasLegacyKeys,
                 flow: DeclaredKeyFlow(access), log: logs.logger("auth")
             ),
+            guards: BootGuards(
+                demo: configuration.demo, risks: configuration.risks, instance: instance, flow: bootFlow,
+                log: logs.logger("auth")
+            ),
             registry: registry, recovery: recovery,
+            keeper: keeper,
+            sealingWatch: SealingWatch(
+                keeper: keeper, flow: rekey, database: database, leadership: leadership, time: time,
+                metrics: SealingMetrics(metrics), settle: { try sealing.files?.promote($0) },
+                log: logs.logger("sealing")
+            ),
             scheduler: SchedulerService(
                 leadership: leadership, runner: runner, refusals: audit.refusals, log: logs.logger("scheduler")
             ),
@@ -164,6 +194,12 @@ struct ServerAssembly: Sendable {
                 .validation, "\(path) does not exist", help: "correct the path in the issuer's configuration")
         }
         return Secret(octets)
+    }
+
+    /// Makes keys where they are generated; `nil` where the operator supplies them.
+    private static func keyMaker(_ files: KeyFiles?) -> (@Sendable () throws -> KeyEncryptionKey)? {
+        guard let files else { return nil }
+        return { try files.make() }
     }
 
     private static func chosenToken(_ secret: Secret?) throws -> SetupToken? {
@@ -213,25 +249,17 @@ struct ServerAssembly: Sendable {
         var timing = LifecycleTiming()
         timing.runningLease = schedule.runningLease
         timing.awaitingCSRTimeout = schedule.awaitingCSRTimeout
+        timing.awaitingApprovalTimeout = schedule.awaitingApprovalTimeout
+        timing.bypassesApprovals = configuration.access.bypassesApprovals
         timing.agentOfflineAfter = schedule.agentOfflineAfter
         timing.agentOfflineJobTTL = schedule.agentOfflineJobTTL
         timing.eventsRetention = configuration.eventsRetention
         return timing
     }
 
-    private static func intervals(_ schedule: ScheduleConfiguration) -> LoopIntervals {
-        var intervals = LoopIntervals()
-        intervals.renewalCheck = schedule.renewalCheck
-        intervals.jobRetry = schedule.retry
-        intervals.jobTimeout = schedule.jobTimeout
-        intervals.agentHealth = schedule.agentHealthCheck
-        intervals.expiry = schedule.shortLivedExpiryCheck
-        intervals.orders = schedule.jobProcessor
-        return intervals
-    }
-
     private static func auditLoops(
         _ configuration: AuditConfiguration,
+        through egress: EgressGuard,
         context: LifecycleContext,
         leadership: Leadership,
         sealer: Sealer,
@@ -255,7 +283,7 @@ struct ServerAssembly: Sendable {
             ),
             exporter: AuditExporter(
                 context, leadership: leadership,
-                sinks: try AuditSinks.make(configuration, fileSystem: fileSystem, time: context.time),
+                sinks: try AuditSinks.make(configuration, through: egress, fileSystem: fileSystem, time: context.time),
                 observe: metrics.delivered
             ),
             refusals: RefusalAudit(context)
@@ -268,33 +296,5 @@ struct ServerAssembly: Sendable {
         case .allow: .allow
         case .deny: .deny
         }
-    }
-
-    private static func rateLimits(_ configuration: RateLimitConfiguration) -> RateLimitSettings {
-        var settings = RateLimitSettings()
-        settings.isEnabled = configuration.isEnabled
-        settings.requestsPerSecond = configuration.rate
-        settings.burst = configuration.burst
-        settings.actorRequestsPerSecond = configuration.userRate
-        settings.actorBurst = configuration.userBurst
-        settings.bucketTTL = configuration.bucketTTL
-        return settings
-    }
-
-    private static func apply(_ configuration: ListenerConfiguration, to rules: ServingRules) {
-        rules.cors = CORSPolicy(origins: configuration.corsOrigins)
-        rules.proxies = TrustedProxies(ranges: configuration.trustedProxies.compactMap { AddressRange($0) })
-        rules.limits = limits(configuration)
-    }
-
-    private static func limits(_ configuration: ListenerConfiguration) -> ListenerLimits {
-        var limits = ListenerLimits()
-        limits.headerTimeout = configuration.readHeaderTimeout
-        limits.requestTimeout = configuration.readTimeout
-        limits.responseTimeout = configuration.writeTimeout
-        limits.idleTimeout = configuration.idleTimeout
-        limits.maximumConnections = configuration.maxConnections
-        limits.bodyBytes = configuration.maxBodySize
-        return limits
     }
 }

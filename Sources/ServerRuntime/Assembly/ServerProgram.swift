@@ -55,6 +55,8 @@ package struct ServerProgram: Sendable {
     }
 
     private func start() async throws {
+        ProcessSecrets.conceal(variables: Program.secretVariables)
+        ProcessSecrets.preventCoreDumps()
         // Everything that this process creates is its own alone, SQLite's side files included.
         _ = umask(0o077)
         let instance = Self.instanceName(random)
@@ -67,6 +69,8 @@ package struct ServerProgram: Sendable {
             LogField("config_file", started.file ?? "")
         )
 
+        let violations = StaticGuards.violations(configuration, fileSystem: fileSystem, time: time)
+        guard violations.isEmpty else { throw InvalidConfiguration(program: .server, violations: violations) }
         let directory = try DataDirectory(preparing: configuration.dataDirectory, fileSystem: fileSystem)
         let sealing = try SealingKey.load(
             configuration, directory: directory, fileSystem: fileSystem, time: time, random: random
@@ -121,11 +125,14 @@ package struct ServerProgram: Sendable {
         } catch let error as BindFailure {
             throw StartUpFailure(.failure, error.description)
         }
-        let services: [any Service] = [
+        var services: [any Service] = [
             server.startUp, server.accessSignals, listener,
             TLSMaintenance(tls: tls, interval: { live.read { $0.tls.reloadInterval } }, time: time),
             ReloadService(configuration: live, tls: tls, log: log),
         ]
+        if configuration.demo.isActive, let end = configuration.demo.acknowledgedUntil {
+            services.append(DemoDeadline(end: end, time: time, log: log))
+        }
         var quiet = logs.logger("services")
         quiet.logLevel = .error
         var plan = ServiceGroupConfiguration(

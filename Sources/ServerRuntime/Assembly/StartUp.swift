@@ -47,6 +47,8 @@ final class SchemaVersion: Sendable {
 /// Probes are answered meanwhile; everything else is 503 with the step in progress.
 struct StartUp: Service {
     static var processID: Int32 { getpid() }
+    /// Days after which a root secret should be replaced (SP 800-57 Part 1 §5.3.6).
+    private static let keyLifetime = 365
 
     let configuration: ServerConfiguration
     let directory: DataDirectory
@@ -62,8 +64,11 @@ struct StartUp: Service {
     let makeBootstrap: @Sendable (SetupToken?) -> BootstrapFlow
     let seed: IssuerSeed
     let declaredKeys: DeclaredKeySetup
+    let guards: BootGuards
     let registry: IssuerRegistry
     let recovery: OrderRecovery
+    let keeper: KeyKeeper
+    let sealingWatch: SealingWatch
     let scheduler: SchedulerService
     let log: Logger
     let tell: @Sendable (String) -> Void
@@ -76,7 +81,11 @@ struct StartUp: Service {
         }
         state.markReady()
         log.notice("ready")
-        try await scheduler.run()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await scheduler.run() }
+            group.addTask { try await sealingWatch.run() }
+            try await group.waitForAll()
+        }
     }
 
     private func prepare() async throws {
@@ -95,11 +104,13 @@ struct StartUp: Service {
             }
         }
         state.setStep("checking the encryption key")
-        try await sealing.verify(in: database)
+        try await admitKeys()
         if configuration.database.isShared {
             state.setStep("sharing the TLS certificate")
             try await tls.share(through: SharedServerIdentity(database: database, sealer: sealing.sealer))
         }
+        state.setStep("checking who administers")
+        try await guards.check()
         state.setStep("declaring API keys")
         try await declaredKeys.declare()
         state.setStep("loading issuers")
@@ -117,12 +128,37 @@ struct StartUp: Service {
         }
         state.setStep("preparing set-up")
         // An operator's token takes the place of a generated one.
-        let generated = chosenToken == nil ? try await setup.prepare(database) : nil
+        let generated = chosenToken == nil && !configuration.demo.isActive ? try await setup.prepare(database) : nil
         bootstrap.set(makeBootstrap(generated))
         if chosenToken != nil, try await !BootstrapFlow.isOpen(database) {
             log.warning("CERTCTL_BOOTSTRAP_TOKEN is set although an administrator exists; remove it")
         }
         tell(banner(generated).text)
+    }
+
+    /// Proves that this server has the keys that the database is sealed with, before it opens anything.
+    private func admitKeys() async throws {
+        let admission: KeyKeeper.Admission
+        do {
+            admission = try await keeper.admit()
+        } catch let error as KeyFailure {
+            throw StartUpFailure(.configuration, error.description)
+        }
+        try sealing.files?.promote(admission.activeID)
+        let key = LogField("kek_id", admission.activeID)
+        if admission.isWaiting, sealing.files == nil {
+            log.warn(
+                "the configured encryption key does not seal yet: when every server has it, run certctl admin rotate-key",
+                key
+            )
+        }
+        let age = Int((sealingWatch.time.now - admission.activeSince) / .days(1))
+        if age > Self.keyLifetime {
+            log.warn("the encryption key is over a year old; replace it: certctl admin rotate-key", key)
+        }
+        let old = try await sealingWatch.flow.resealer.sealLegacy()
+        if old.resealed > 0 { log.info("values of an earlier program were sealed", LogField("values", old.resealed)) }
+        for failure in old.failures { log.error("a sealed value does not open", LogField("error", failure)) }
     }
 
     /// Builds every issuer once. One that does not load is logged and does not keep the others from working; the

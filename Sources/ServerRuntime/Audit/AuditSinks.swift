@@ -9,16 +9,16 @@ enum AuditSinks {
     private static let timeout = Duration.seconds(20)
 
     static func make(
-        _ configuration: AuditConfiguration, fileSystem: FileSystem, time: TimeSource
+        _ configuration: AuditConfiguration, through egress: EgressGuard, fileSystem: FileSystem, time: TimeSource
     ) throws -> [AuditSink] {
         var sinks: [AuditSink] = []
-        if let syslog = configuration.syslog { sinks.append(try make(syslog, fileSystem)) }
-        if let webhook = configuration.webhook { sinks.append(try make(webhook, fileSystem, time)) }
+        if let syslog = configuration.syslog { sinks.append(try make(syslog, egress, fileSystem)) }
+        if let webhook = configuration.webhook { sinks.append(try make(webhook, egress, fileSystem, time)) }
         return sinks
     }
 
     private static func make(
-        _ syslog: AuditConfiguration.Syslog, _ fileSystem: FileSystem
+        _ syslog: AuditConfiguration.Syslog, _ egress: EgressGuard, _ fileSystem: FileSystem
     ) throws -> AuditSink {
         let content: SyslogText.Content =
             switch syslog.format {
@@ -30,7 +30,8 @@ enum AuditSinks {
             to: TLSEndpoint(host: syslog.location.host, port: syslog.location.port),
             purpose: .audit,
             trust: syslog.location.isEncrypted ? try trust(syslog.caBundle, fileSystem) : nil,
-            timeout: timeout
+            timeout: timeout,
+            through: egress
         )
         return AuditSink(name: "syslog \(syslog.location.text)", batch: 200) { items in
             try await sender.send(text.frames(items))
@@ -38,7 +39,7 @@ enum AuditSinks {
     }
 
     private static func make(
-        _ webhook: AuditConfiguration.Webhook, _ fileSystem: FileSystem, _ time: TimeSource
+        _ webhook: AuditConfiguration.Webhook, _ egress: EgressGuard, _ fileSystem: FileSystem, _ time: TimeSource
     ) throws -> AuditSink {
         let url: HTTPSURL
         do {
@@ -48,7 +49,7 @@ enum AuditSinks {
         }
         let http = try OutboundHTTP(
             purpose: .audit, trust: try trust(webhook.caBundle, fileSystem),
-            userAgent: "certctl-audit/\(Version.number)")
+            userAgent: "certctl-audit/\(Version.number)", through: egress)
         let secret = webhook.secret
         return AuditSink(name: "webhook \(url)", batch: 100) { items in
             let delivery = WebhookDelivery(items, at: time.now, secret: secret)

@@ -182,6 +182,14 @@ final class ServerTLS: Sendable {
         }
     }
 
+    /// Whether supplied files can be served now.
+    static func check(_ paths: KeyPairPaths, fileSystem: FileSystem, now: Timestamp) throws {
+        let (material, _) = try read(paths, fileSystem: fileSystem)
+        _ = try source(material)
+        let quiet = Logger(label: "tls", factory: { _ in SwiftLogNoOpLogHandler() })
+        try refuseExpired(material, path: paths.certificate, now: now, log: quiet)
+    }
+
     private static func read(
         _ paths: KeyPairPaths,
         fileSystem: FileSystem

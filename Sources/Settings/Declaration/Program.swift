@@ -11,6 +11,11 @@ package enum Program: String, Sendable, CaseIterable {
         }
     }
 
+    /// The environment variables that carry secrets of any of the programs.
+    package static var secretVariables: Set<String> {
+        Set(allCases.flatMap(\.settings).filter(\.isSecret).flatMap(\.environmentNames))
+    }
+
     /// The setting that names the configuration file.
     var fileSetting: SettingDeclaration {
         switch self {

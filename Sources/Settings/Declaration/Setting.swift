@@ -140,6 +140,8 @@ package struct SettingDeclaration: Sendable {
     var environmentNames: [String] { [environmentName] + names.environmentAliases }
     /// Every accepted long flag without its hyphens.
     package var flagNames: [String] { names.onlyFlags ?? [flagName] + names.flagAliases }
+    /// The file of `$CREDENTIALS_DIRECTORY` that may carry the value: every secret has one.
+    package var credentialName: String? { names.credential ?? (isSecret ? "certctl-\(flagName)" : nil) }
     /// A setting that locates the configuration file has no `_FILE` variant: the name would be taken twice.
     var hasFileVariant: Bool { names.inFile }
 }

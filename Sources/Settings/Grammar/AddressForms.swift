@@ -60,10 +60,17 @@ extension ValueGrammar where Value == [String] {
     )
 
     /// Web origins (RFC 6454): scheme, host, optional port, nothing after it.
-    package static let origins = Self.items(of: "a comma-separated list of web origins such as https://ops.example.com")
-    {
+    package static let origins = Self.items(
+        of:
+            "a comma-separated list of exact web origins such as https://ops.example.com (http for loopback alone; no *)"
+    ) {
         text in
-        guard let url = ServerURL(text) else { return text.hasPrefix("http://") && !text.dropFirst(7).contains("/") }
+        // In the clear for this machine alone.
+        if text.hasPrefix("http://") {
+            guard let url = ServerURL("https://\(text.dropFirst(7))"), url.isLoopback else { return false }
+            return !text.dropFirst(7).contains("/")
+        }
+        guard let url = ServerURL(text) else { return false }
         return url.text == text && !text.dropFirst(8).contains("/")
     }
 }

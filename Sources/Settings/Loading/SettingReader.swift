@@ -51,6 +51,9 @@ package struct SettingReader: Sendable {
     /// Whether any source but the default named the setting.
     package func isGiven<Value>(_ setting: Setting<Value>) -> Bool { values[setting.declaration.key] != nil }
 
+    /// Where the value came from; `nil` when it is the default.
+    package func origin<Value>(of setting: Setting<Value>) -> Origin? { values[setting.declaration.key]?.origin }
+
     /// Whether the value of the setting has been found wrong.
     package func isRejected<Value>(_ setting: Setting<Value>) -> Bool { rejected.contains(setting.declaration.key) }
 

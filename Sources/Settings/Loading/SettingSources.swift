@@ -53,7 +53,7 @@ struct SettingSources {
 
     /// The systemd credential that carries the setting, if this service was given one.
     private mutating func credential(of setting: SettingDeclaration) -> RawSetting? {
-        guard let name = setting.names.credential, let directory = variable("CREDENTIALS_DIRECTORY") else { return nil }
+        guard let name = setting.credentialName, let directory = variable("CREDENTIALS_DIRECTORY") else { return nil }
         let path = "\(directory)/\(name)"
         if case .failure(.missing) = host.files.contents(path) { return nil }
         guard let text = text(of: path, for: setting, subject: setting.environmentName) else { return nil }

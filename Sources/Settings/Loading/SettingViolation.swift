@@ -30,7 +30,7 @@ package struct InvalidConfiguration: Error, Sendable, CustomStringConvertible {
     package let program: Program
     package let violations: [SettingViolation]
 
-    init(program: Program, violations: [SettingViolation]) {
+    package init(program: Program, violations: [SettingViolation]) {
         self.program = program
         self.violations = Set(violations).sorted()
     }

@@ -23,8 +23,11 @@ package struct AccessConfiguration: Sendable {
     package let longestKeyLifetime: Duration?
     package let sharedAgentKeys: SharedAgentKeys
     package let allowsAuditorOverlap: Bool
+    package let adminGrantApproval: AdminGrantApproval
+    package let bypassesApprovals: Bool
 
-    init(reading reader: inout SettingReader) {
+    /// - `isDemonstration`: The end of four-eyes control is acknowledged.
+    init(reading reader: inout SettingReader, isDemonstration: Bool) {
         let named = reader.read(ServerSettings.namedKeys)
         let legacy = reader.read(ServerSettings.legacyKeys)
         var keys = DeclaredKeyList()
@@ -41,6 +44,15 @@ package struct AccessConfiguration: Sendable {
         longestKeyLifetime = longest == .zero ? nil : longest
         sharedAgentKeys = reader.read(ServerSettings.sharedAgentKeys)
         allowsAuditorOverlap = reader.read(ServerSettings.auditorOverlap)
+        adminGrantApproval = reader.read(ServerSettings.adminGrantApproval)
+        bypassesApprovals = reader.read(ServerSettings.approvalBypass)
+        if bypassesApprovals, !isDemonstration {
+            reader.reject(
+                ServerSettings.approvalBypass,
+                because:
+                    "true ends four-eyes control, which only a demonstration may; remove it, or acknowledge one with "
+                    + "CERTCTL_DEMO_MODE_ACK=true and CERTCTL_DEMO_MODE_ACK_TS=$(date +%s)")
+        }
     }
 }
 
@@ -112,7 +124,7 @@ struct DeclaredKeyList {
             note("the key of \(name) has fewer than \(Self.shortestKey) characters; make one: openssl rand -hex 32")
             return nil
         }
-        guard Set(key.utf8).count >= 8, !ServerSecrets.isPublished(key) else {
+        guard !ServerSecrets.isTrivial(key) else {
             note("the key of \(name) is a sample or trivial value; make one: openssl rand -hex 32")
             return nil
         }

@@ -1,4 +1,4 @@
-package import Domain
+import Domain
 
 /// The storage engine and how it is used.
 package struct DatabaseConfiguration: Sendable {
@@ -13,6 +13,8 @@ package struct DatabaseConfiguration: Sendable {
     package let migrations: MigrationMode
     /// Migration files to read instead of the embedded ones.
     package let migrationsPath: String?
+    /// A server on another host is reached without proof that it is the right one, as the operator acknowledged.
+    package let isUnverified: Bool
 
     /// Whether several servers can use the database at once.
     package var isShared: Bool {
@@ -38,6 +40,7 @@ package struct DatabaseConfiguration: Sendable {
         reader.derive(ServerSettings.migrations, migrations.rawValue)
         let location = Self.location(&reader, dataDirectory: dataDirectory)
         self.location = location
+        isUnverified = Self.isUnverified(location, reader.host.environment)
         let connections = reader.read(ServerSettings.databaseMaxConnections)
         if case .postgres = location { maxConnections = connections } else { maxConnections = min(connections, 16) }
         reader.derive(ServerSettings.databaseMaxConnections, String(maxConnections))
@@ -72,6 +75,14 @@ package struct DatabaseConfiguration: Sendable {
         return protected(text, acknowledged: acknowledged, &reader) ?? embedded
     }
 
+    private static func isUnverified(_ location: DatabaseLocation, _ environment: [String: String]) -> Bool {
+        guard case .postgres(let url) = location else { return false }
+        return url.withText { text in
+            let url = PostgresURL(text)
+            return !url.remoteHosts.isEmpty && ["disable", "allow", "prefer"].contains(url.sslMode(environment) ?? "")
+        }
+    }
+
     /// Applies the transport rule: a server on another host is verified unless the operator says otherwise.
     private static func protected(
         _ text: String,
@@ -104,45 +115,6 @@ package struct LoggingConfiguration: Sendable {
     package let format: LogFormat
 }
 
-/// Secrets that the operator supplied.
-package struct ServerSecrets: Sendable {
-    /// `nil`: generated while no administrator exists.
-    package let bootstrapToken: Secret?
-    /// `nil`: agents enrol with one-time tokens only.
-    package let agentBootstrapToken: Secret?
-    /// `nil`: generated in the data directory.
-    package let encryptionKey: Secret?
-
-    /// Values that documents and examples have published.
-    private static let published = ["change-me", "changeme", "change_me", "replace-with-", "test-key-", "password123"]
-
-    init(reading reader: inout SettingReader, needsKey: Bool) {
-        bootstrapToken = Self.read(ServerSettings.bootstrapToken, &reader)
-        agentBootstrapToken = Self.read(ServerSettings.agentBootstrapToken, &reader)
-        encryptionKey = Self.read(ServerSettings.configEncryptionKey, &reader)
-        if needsKey, encryptionKey == nil, !reader.isRejected(ServerSettings.configEncryptionKey) {
-            reader.reject(
-                ServerSettings.configEncryptionKey,
-                because: "must be set with PostgreSQL, because every replica has to read what another one sealed; "
-                    + "create one with: openssl rand -base64 32"
-            )
-        }
-    }
-
-    static func isPublished(_ text: String) -> Bool {
-        published.contains { text.lowercased().hasPrefix($0) }
-    }
-
-    private static func read(_ setting: Setting<Secret?>, _ reader: inout SettingReader) -> Secret? {
-        guard let secret = reader.read(setting) else { return nil }
-        if secret.withText(isPublished) {
-            reader.reject(
-                setting, because: "is a sample value that everybody knows; create one: openssl rand -base64 32")
-        }
-        return secret
-    }
-}
-
 /// Token buckets of the API.
 package struct RateLimitConfiguration: Sendable {
     package let isEnabled: Bool
@@ -153,6 +125,12 @@ package struct RateLimitConfiguration: Sendable {
     package let userRate: Double
     package let userBurst: Int
     package let bucketTTL: Duration
+    package let backend: RateLimitBackend
+    package let janitorInterval: Duration
+    /// Unknown bearer tokens of an address in a minute.
+    package let failuresPerMinute: Int
+    /// Exports of an actor in an hour.
+    package let exportsPerHour: Int
 
     init(reading reader: inout SettingReader) {
         isEnabled = reader.read(ServerSettings.rateLimitEnabled)
@@ -163,6 +141,10 @@ package struct RateLimitConfiguration: Sendable {
         userRate = givenRate > 0 ? givenRate : rate
         userBurst = givenBurst > 0 ? givenBurst : max(burst, Int(userRate.rounded(.up)))
         bucketTTL = max(reader.read(ServerSettings.rateLimitBucketTTL), .minutes(1))
+        backend = reader.read(ServerSettings.rateLimitBackend)
+        janitorInterval = reader.read(ServerSettings.rateLimitJanitorInterval)
+        failuresPerMinute = reader.read(ServerSettings.authFailureLimit)
+        exportsPerHour = reader.read(ServerSettings.exportLimit)
         if Double(burst) < rate {
             reader.reject(ServerSettings.rateLimitBurst, because: "\(burst) is less than CERTCTL_RATE_LIMIT_RPS")
         }
@@ -185,6 +167,7 @@ package struct ScheduleConfiguration: Sendable {
     package let jobTimeout: Duration
     package let shortLivedExpiryCheck: Duration
     package let awaitingCSRTimeout: Duration
+    package let awaitingApprovalTimeout: Duration
     package let runningLease: Duration
     package let agentOfflineJobTTL: Duration
     package let agentOfflineAfter: Duration
@@ -197,6 +180,7 @@ package struct ScheduleConfiguration: Sendable {
         jobTimeout = reader.read(ServerSettings.jobTimeoutInterval)
         shortLivedExpiryCheck = reader.read(ServerSettings.shortLivedExpiryCheckInterval)
         awaitingCSRTimeout = reader.read(ServerSettings.awaitingCSRTimeout)
+        awaitingApprovalTimeout = reader.read(ServerSettings.awaitingApprovalTimeout)
         runningLease = reader.read(ServerSettings.runningLease)
         agentOfflineJobTTL = reader.read(ServerSettings.agentOfflineJobTTL)
         agentOfflineAfter = reader.read(ServerSettings.agentOfflineAfter)

@@ -14,6 +14,10 @@ package struct ServerConfiguration: Configuration {
     package let schedule: ScheduleConfiguration
     package let deployment: DeploymentDefaults
     package let audit: AuditConfiguration
+    package let egress: EgressConfiguration
+    package let demo: DemoConfiguration
+    /// Whether the program has all rights of its host.
+    package let runsAsRoot: Bool
     /// Certificate and key of a subordinate CA; `nil` lets the server create a root.
     package let subordinateCA: KeyPairPaths?
     /// Absolute or relative to the working directory; created with mode 0700.
@@ -31,6 +35,8 @@ package struct ServerConfiguration: Configuration {
     fileprivate init(reading reader: inout SettingReader, opensSecrets: Bool) {
         _ = reader.read(ServerSettings.configFile)
         _ = reader.read(ServerSettings.strictEnvironment)
+        runsAsRoot = Self.checkUser(&reader)
+        demo = DemoConfiguration(reading: &reader)
         let dataDirectory = DataDirectory.resolve(ServerSettings.dataDirectory, &reader)
         self.dataDirectory = dataDirectory
         listener = ListenerConfiguration(reading: &reader)
@@ -40,12 +46,15 @@ package struct ServerConfiguration: Configuration {
             thresholds: reader.read(ServerSettings.logLevel),
             format: reader.read(ServerSettings.logFormat)
         )
-        secrets = ServerSecrets(reading: &reader, needsKey: opensSecrets && database.isShared)
-        access = AccessConfiguration(reading: &reader)
+        secrets = ServerSecrets(
+            reading: &reader, needsKey: opensSecrets && database.isShared,
+            isDemonstration: demo.acknowledgedUntil != nil)
+        access = AccessConfiguration(reading: &reader, isDemonstration: demo.acknowledgedUntil != nil)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)
-        audit = AuditConfiguration(reading: &reader, dataDirectory: dataDirectory)
+        egress = EgressConfiguration(reading: &reader)
+        audit = AuditConfiguration(reading: &reader, dataDirectory: dataDirectory, egress: egress)
         subordinateCA = KeyPairPaths(
             certificate: ServerSettings.caCertificatePath,
             key: ServerSettings.caKeyPath,

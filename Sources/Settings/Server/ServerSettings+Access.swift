@@ -9,6 +9,14 @@ package enum SharedAgentKeys: String, Sendable, CaseIterable {
     case deny
 }
 
+/// When a grant of great power needs a second person.
+package enum AdminGrantApproval: String, Sendable, CaseIterable {
+    /// As soon as two administrators exist who may approve.
+    case auto
+    case `true`
+    case `false`
+}
+
 /// Who may do what: keys that the environment declares, and limits of all keys (specification, security §2.2, §15.2).
 extension ServerSettings {
     package static let namedKeys = Setting<Secret?>(
@@ -42,9 +50,22 @@ extension ServerSettings {
         fallback: false,
         help: "Let an actor hold the auditor role beside roles that change things."
     )
+    package static let adminGrantApproval = Setting<AdminGrantApproval>(
+        "approval.admin_grants",
+        .choice,
+        fallback: .auto,
+        help: "Grants of great power wait for a second person: true, false, or auto as soon as two administrators "
+            + "exist whose keys may approve."
+    )
+    package static let approvalBypass = Setting<Bool>(
+        "approval.bypass",
+        .bool,
+        fallback: false,
+        help: "Approve every request at once, as system-bypass. Refused without CERTCTL_DEMO_MODE_ACK."
+    )
 
     static let accessSettings: [SettingDeclaration] = [
         namedKeys.declaration, legacyKeys.declaration, longestKeyLifetime.declaration, sharedAgentKeys.declaration,
-        auditorOverlap.declaration,
+        auditorOverlap.declaration, adminGrantApproval.declaration, approvalBypass.declaration,
     ]
 }

@@ -95,7 +95,7 @@ package struct AuditConfiguration: Sendable {
     package let syslog: Syslog?
     package let webhook: Webhook?
 
-    init(reading reader: inout SettingReader, dataDirectory: String) {
+    init(reading reader: inout SettingReader, dataDirectory: String, egress: EgressConfiguration) {
         verifyInterval = reader.read(ServerSettings.auditVerifyInterval)
         checkpointInterval = reader.read(ServerSettings.auditCheckpointInterval)
         retention = reader.read(ServerSettings.auditRetention)
@@ -104,6 +104,8 @@ package struct AuditConfiguration: Sendable {
         archiveDirectory = directory
         syslog = Self.syslog(&reader)
         webhook = Self.webhook(&reader)
+        if let syslog { egress.check(syslog.location.host, for: .audit, of: ServerSettings.auditSyslogURL, &reader) }
+        if let webhook { egress.check(webhook.url.host, for: .audit, of: ServerSettings.auditWebhookURL, &reader) }
     }
 
     private static func syslog(_ reader: inout SettingReader) -> Syslog? {

@@ -44,6 +44,13 @@ extension ServerSettings {
         reload: .hot,
         help: "How long a job waits for the certificate request of an agent."
     )
+    package static let awaitingApprovalTimeout = Setting<Duration>(
+        "job.awaiting_approval_timeout",
+        .duration.within(.seconds(1) ... .days(365)),
+        fallback: .hours(168),
+        reload: .hot,
+        help: "How long a request waits for the approval of a second person before it expires."
+    )
     package static let runningLease = Setting<Duration>(
         "job.running_lease",
         .duration.within(.seconds(1) ... .hours(24)),
@@ -115,6 +122,7 @@ extension ServerSettings {
     static let lifecycleSettings: [SettingDeclaration] = [
         renewalCheckInterval.declaration, jobProcessorInterval.declaration, agentHealthCheckInterval.declaration,
         retryInterval.declaration, jobTimeoutInterval.declaration, awaitingCSRTimeout.declaration,
+        awaitingApprovalTimeout.declaration,
         runningLease.declaration, agentOfflineJobTTL.declaration, agentOfflineAfter.declaration,
         shortLivedExpiryCheckInterval.declaration, backupRetention.declaration, verifyDeployment.declaration,
         verifyTimeout.declaration, verifyDelay.declaration, caCertificatePath.declaration, caKeyPath.declaration,

@@ -34,6 +34,18 @@ extension ServerSettings {
         derived: "generated in the data directory (SQLite only)",
         help: "Key that seals CA keys and credentials in the database. Losing it loses them."
     )
+    package static let previousEncryptionKeys = Setting<Secret?>(
+        "config.encryption_key_previous",
+        .secret,
+        derived: "none",
+        help: "Further keys that values may be sealed under, separated by commas or lines: those of before a rotation."
+    )
+    package static let kekProvider = Setting<KEKProvider?>(
+        "kek.provider",
+        .choice,
+        derived: "whichever source has the key",
+        help: "The only source that the encryption key may come from: env, file, or systemd-creds."
+    )
     package static let rateLimitEnabled = Setting<Bool>(
         "rate_limit.enabled",
         .bool,
@@ -76,6 +88,35 @@ extension ServerSettings {
         reload: .hot,
         help: "Time after which the account of an idle client is dropped; less than 1m means 1m."
     )
+    package static let rateLimitBackend = Setting<RateLimitBackend>(
+        "rate_limit.backend",
+        .rateLimitBackend,
+        fallback: .database,
+        help:
+            "Where attempts at credentials, set-up, enrolment and exports are counted. database (or postgres): shared by "
+            + "replicas and kept over restarts. memory: by this process alone."
+    )
+    package static let rateLimitJanitorInterval = Setting<Duration>(
+        "rate_limit.janitor_interval",
+        .duration.within(.minutes(1) ... .hours(24)),
+        fallback: .minutes(5),
+        reload: .hot,
+        help: "How often counts of attempts are removed that nobody repeated for a day."
+    )
+    package static let authFailureLimit = Setting<Int>(
+        "auth.failure_limit_per_min",
+        .int.within(1...100_000),
+        fallback: 20,
+        reload: .hot,
+        help: "Unknown bearer tokens that an address may present in a minute. Further ones are answered 429."
+    )
+    package static let exportLimit = Setting<Int>(
+        "cert.export_rate_limit_per_actor_hr",
+        .int.within(1...1_000_000),
+        fallback: 50,
+        reload: .hot,
+        help: "Exports that one actor may make in an hour."
+    )
     package static let idempotencyTTL = Setting<Duration>(
         "idempotency_ttl",
         .duration.within(.minutes(1) ... .days(30)),
@@ -93,8 +134,10 @@ extension ServerSettings {
 
     static let operationSettings: [SettingDeclaration] = [
         logLevel.declaration, logFormat.declaration, bootstrapToken.declaration, agentBootstrapToken.declaration,
-        configEncryptionKey.declaration, rateLimitEnabled.declaration, rateLimitRate.declaration,
+        configEncryptionKey.declaration, previousEncryptionKeys.declaration, kekProvider.declaration,
+        rateLimitEnabled.declaration, rateLimitRate.declaration,
         rateLimitBurst.declaration, rateLimitUserRate.declaration, rateLimitUserBurst.declaration,
-        rateLimitBucketTTL.declaration, idempotencyTTL.declaration, eventsRetention.declaration,
+        rateLimitBucketTTL.declaration, rateLimitBackend.declaration, rateLimitJanitorInterval.declaration,
+        authFailureLimit.declaration, exportLimit.declaration, idempotencyTTL.declaration, eventsRetention.declaration,
     ]
 }

@@ -146,4 +146,5 @@ package enum ServerSettings {
             tlsCertificatePath.declaration, tlsKeyPath.declaration, tlsMode.declaration, tlsNames.declaration,
             tlsReloadInterval.declaration,
         ] + databaseSettings + operationSettings + accessSettings + lifecycleSettings + auditSettings
+        + egressSettings + guardSettings
 }

@@ -1,3 +1,5 @@
+package import Domain
+
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Musl)
@@ -6,24 +8,28 @@
     import Darwin
 #endif
 
-/// Everything outside the arguments that decides a configuration: environment, files, and who runs the program.
+/// Everything outside the arguments that decides a configuration: environment, files, who runs the program, and when.
 package struct SettingHost: Sendable {
     package let environment: [String: String]
     let files: FileAccess
     let effectiveUserID: UInt32
     /// Effective and supplementary groups of the process.
     let groups: Set<UInt32>
+    /// When the program was started.
+    let now: Timestamp
 
     package init(
         environment: [String: String],
         files: FileAccess,
         effectiveUserID: UInt32 = 0,
-        groups: Set<UInt32> = [0]
+        groups: Set<UInt32> = [0],
+        now: Timestamp = TimeSource.system.now
     ) {
         self.environment = environment
         self.files = files
         self.effectiveUserID = effectiveUserID
         self.groups = groups
+        self.now = now
     }
 
     /// The process as it runs now.

@@ -228,7 +228,8 @@ package enum SemanticChecks {
             remedy: "Cancel it: certctl jobs cancel ID.",
             rows: """
                 SELECT j.id AS row_id FROM jobs j WHERE j.status = 'AwaitingApproval' AND NOT EXISTS (
-                    SELECT 1 FROM issuance_approval_requests r WHERE r.job_id = j.id AND r.state = 'pending'
+                    SELECT 1 FROM issuance_approval_requests r JOIN jobs f ON f.id = r.job_id
+                    WHERE r.state = 'pending' AND (f.id = j.id OR f.batch_id = j.batch_id)
                 )
                 """
         ),

@@ -92,3 +92,20 @@ extension GrantStore {
         return entitlements
     }
 }
+
+extension GrantStore {
+    /// How many people or services administer everywhere with a key that may approve.
+    package func approvingAdministrators(in tx: any Transaction) throws -> Int {
+        try tx.row(
+            """
+            SELECT COUNT(DISTINCT COALESCE('User:' || c.owner_user_id, 'APIKey:' || k.name)) AS n
+            FROM actor_roles g
+            JOIN api_keys k ON k.name = g.actor_id AND k.revoked_at IS NULL AND k.disabled_at IS NULL
+                AND (k.expires_at IS NULL OR k.expires_at > \(tx.now))
+            JOIN api_key_custody c ON c.api_key_id = k.id AND c.may_approve
+            WHERE g.actor_type = 'APIKey' AND g.role_id = 'r-admin' AND g.scope_type = 'global'
+                AND (g.expires_at IS NULL OR g.expires_at > \(tx.now))
+            """
+        )?.int("n") ?? 0
+    }
+}

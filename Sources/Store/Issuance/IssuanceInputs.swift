@@ -6,6 +6,8 @@ package struct IssuanceInputs: Hashable, Sendable {
     package let certificate: Certificate
     package let policy: RenewalPolicyFields
     package let profile: ProfileFields?
+    /// The row version of the profile, which an approval is bound to.
+    package let profileVersion: Int?
     package let issuerType: IssuerType
     package let issuerEnabled: Bool
     package let configRevision: Int
@@ -33,6 +35,7 @@ package struct IssuanceInputs: Hashable, Sendable {
         certificate = try Certificate(row)
         policy = try RenewalPolicyFields(row, prefix: "r_")
         profile = try row.optionalText("p_name") == nil ? nil : ProfileFields(row, prefix: "p_")
+        profileVersion = try row.optionalInt("p_row_version")
         issuerType = try row.value("i_type")
         issuerEnabled = try row.bool("i_enabled")
         configRevision = try row.int("i_config_revision")
@@ -52,6 +55,7 @@ package struct IssuanceInputs: Hashable, Sendable {
         p.required_san_patterns AS p_required_san_patterns, p.spiffe_uri_pattern AS p_spiffe_uri_pattern,
         p.allow_short_lived AS p_allow_short_lived, p.must_staple AS p_must_staple,
         p.required_csr_attributes AS p_required_csr_attributes, p.acme_auth_mode AS p_acme_auth_mode,
-        p.requires_approval AS p_requires_approval, p.enabled AS p_enabled
+        p.requires_approval AS p_requires_approval, p.enabled AS p_enabled,
+        p.row_version AS p_row_version
         """
 }

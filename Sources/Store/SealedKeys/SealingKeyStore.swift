@@ -53,8 +53,7 @@ package struct SealingKeyStore: Sendable {
     /// - Returns: Whether this call recorded it.
     @discardableResult
     package func recordFirst(_ key: SealingKeyRecord, in tx: any Transaction) throws -> Bool {
-        // The leader row is the one that every replica can lock before any key exists.
-        _ = try tx.row("SELECT id FROM scheduler_leader WHERE id = 1\(lock: .forUpdate)")
+        try lock(in: tx)
         guard try active(in: tx) == nil else { return false }
         return try tx.execute(
             """
@@ -63,6 +62,42 @@ package struct SealingKeyStore: Sendable {
             ON CONFLICT DO NOTHING
             """
         ) == 1
+    }
+
+    /// One transaction at a time decides about keys, on whichever replica.
+    package func lock(in tx: any Transaction) throws {
+        // The leader row is the one that every replica can lock before any key exists.
+        _ = try tx.row("SELECT id FROM scheduler_leader WHERE id = 1\(lock: .forUpdate)")
+    }
+
+    /// Makes a key the one that seals. It may be one of before.
+    package func activate(_ key: SealingKeyRecord, in tx: any Transaction) throws {
+        let newest = try tx.row("SELECT MAX(created_at) AS newest FROM sealing_keys")?.optionalTime("newest")
+        // Later than every other one, whatever the clock did.
+        let time = newest.map { max(tx.now, $0 + .microseconds(1)) } ?? tx.now
+        try tx.execute(
+            """
+            INSERT INTO sealing_keys (kek_id, derivation, salt, check_value, created_at)
+            VALUES (\(key.kekID), \(key.derivation), \(key.salt), \(key.checkValue), \(time))
+            ON CONFLICT (kek_id) DO UPDATE SET created_at = excluded.created_at, retired_at = NULL
+            """
+        )
+    }
+
+    /// Nothing is sealed under any key but `active` any more; how many were given up.
+    @discardableResult
+    package func retireOthers(than active: String, in tx: any Transaction) throws -> [String] {
+        try tx.rows(
+            """
+            UPDATE sealing_keys SET retired_at = \(tx.now) WHERE kek_id <> \(active) AND retired_at IS NULL
+            RETURNING kek_id
+            """
+        ).map { try $0.text("kek_id") }
+    }
+
+    /// The keys that values may be sealed under.
+    package func inUse(in tx: any Transaction) throws -> [SealingKeyRecord] {
+        try all(in: tx).filter { $0.retiredAt == nil }
     }
 
     /// The key that new values are sealed with.

@@ -61,6 +61,19 @@ struct ConfigSchemaTests {
         #expect(Self.schema.redacted(["token": ""])["token"] == "")
     }
 
+    @Test("a member that the schema does not know may be a misspelt secret: hidden, kept, and no value by itself")
+    func unknownIsClosed() {
+        let stored: JSONObject = ["url": "a", "tokn": "t0ps3cret", "proxy": ["host": "h", "passwd": "pw"]]
+        #expect(
+            JSONValue.object(Self.schema.redacted(stored)).text
+                == #"{"url":"a","tokn":"********","proxy":{"host":"h","passwd":"********"}}"#)
+        let update: JSONObject = ["url": "b", "tokn": "********", "proxy": ["passwd": "********"]]
+        #expect(
+            JSONValue.object(Self.schema.merged(update, keeping: stored)).text
+                == #"{"url":"b","tokn":"t0ps3cret","proxy":{"passwd":"pw"}}"#)
+        #expect(problems(.object(update)) == ["/config/tokn redacted_value", "/config/proxy/passwd redacted_value"])
+    }
+
     @Test("a placeholder keeps the stored secret; one without a stored secret is refused")
     func sentinel() {
         let stored: JSONObject = ["url": "a", "token": "old", "proxy": ["password": "pw"]]

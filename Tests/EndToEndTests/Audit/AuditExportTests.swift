@@ -46,6 +46,7 @@ struct AuditExportTests {
         let trust = try TemporaryDirectory("trust")
         try authority.root.write(toFile: trust.path("root.pem"), atomically: true, encoding: .utf8)
         var environment = engine.environment
+        environment["CERTCTL_EGRESS_ALLOW_AUDIT"] = "127.0.0.1"
         environment["CERTCTL_AUDIT_SYSLOG_URL"] = "tls://127.0.0.1:\(syslog.port)"
         environment["CERTCTL_AUDIT_SYSLOG_CA_PATH"] = trust.path("root.pem")
         environment["CERTCTL_AUDIT_WEBHOOK_URL"] = "https://127.0.0.1:\(webhook.port)/hook"
@@ -91,6 +92,7 @@ struct AuditExportTests {
         let syslog = try await AuditReceiver(.syslog, certificate: nil)
         let server = try await ControlPlane.start(environment: [
             "CERTCTL_AUDIT_SYSLOG_URL": "tcp://127.0.0.1:\(syslog.port)", "CERTCTL_AUDIT_SYSLOG_FORMAT": "cef",
+            "CERTCTL_EGRESS_ALLOW_AUDIT": "127.0.0.0/8",
         ])
         try await server.becomeAdministrator()
         try Inventory.expect(201, try await server.client.post("/api/v1/teams", ["id": "t-cef", "name": "a=b|c\\d"]))
@@ -108,7 +110,7 @@ struct AuditExportTests {
         let issued = try await OpenSSLAuthority().issue("IP:127.0.0.1")
         let syslog = try await AuditReceiver(.syslog, certificate: issued)
         let server = try await ControlPlane.start(environment: [
-            "CERTCTL_AUDIT_SYSLOG_URL": "tls://127.0.0.1:\(syslog.port)"
+            "CERTCTL_AUDIT_SYSLOG_URL": "tls://127.0.0.1:\(syslog.port)", "CERTCTL_EGRESS_ALLOW_AUDIT": "127.0.0.1",
         ])
         try await server.becomeAdministrator()
         let complained = await eventually(within: .seconds(30), every: .milliseconds(300)) {

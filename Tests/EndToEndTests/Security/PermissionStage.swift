@@ -16,6 +16,7 @@ final class PermissionStage: @unchecked Sendable {
         try await server.becomeAdministrator()
         try await Inventory.create(on: server)
         try await makeObjects()
+        try await makeApproval()
         try await makeKeys()
     }
 
@@ -65,6 +66,28 @@ final class PermissionStage: @unchecked Sendable {
         try Inventory.expect(200, try await client.post("/api/v1/jobs/\(job)/cancel"))
     }
 
+    /// An approval that was decided, and its job; the profile is as it was afterwards.
+    private func makeApproval() async throws {
+        let admin: [[String: Any]] = [["role_id": "r-admin"]]
+        let asker = server.client.with(key: try await makeKey("asker", grants: admin, endsSoon: false))
+        let decider = server.client.with(
+            key: try await makeKey("decider", grants: admin, endsSoon: false, mayApprove: true))
+        func gate(_ isOn: Bool) async throws {
+            let edit = try await asker.put("/api/v1/profiles/\(Inventory.profile)", ["requires_approval": isOn])
+            let id = try #require(try Inventory.expect(202, edit).text("pending_approval_id"))
+            try Inventory.expect(200, try await decider.post("/api/v1/approvals/\(id)/approve"))
+        }
+        try await gate(true)
+        let renewal = try await asker.post("/api/v1/certificates/mc-here/renew", ["force": true])
+        let (approval, job): (String, String) = (
+            try #require(try Inventory.expect(202, renewal).text("approval_id")), try #require(renewal.text("job_id"))
+        )
+        try Inventory.expect(200, try await decider.post("/api/v1/approvals/\(approval)/reject"))
+        try await gate(false)
+        names["{approval}"] = approval
+        names["{decided}"] = job
+    }
+
     private func makeKeys() async throws {
         for caller in PermissionCaller.allCases {
             let grant: [String: Any]
@@ -82,8 +105,10 @@ final class PermissionStage: @unchecked Sendable {
         try await Task.sleep(for: .milliseconds(2100))
     }
 
-    private func makeKey(_ name: String, grants: [[String: Any]], endsSoon: Bool) async throws -> String {
-        var body: [String: Any] = ["name": name, "grants": grants]
+    private func makeKey(
+        _ name: String, grants: [[String: Any]], endsSoon: Bool, mayApprove: Bool = false
+    ) async throws -> String {
+        var body: [String: Any] = ["name": name, "grants": grants, "may_approve": mayApprove]
         if endsSoon { body["expires_at"] = Date.now.addingTimeInterval(2).formatted(.iso8601) }
         let made = try await server.client.post("/api/v1/auth/keys", body)
         return try #require(try Inventory.expect(201, made).text("key_value"))

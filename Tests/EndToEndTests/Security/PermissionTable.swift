@@ -42,12 +42,13 @@ enum PermissionTable {
         "agent.read": "AOVMC", "agent.edit": "AOC", "agent.retire": "A", "agent.heartbeat": "AG",
         "agent.job.poll": "AG", "agent.job.complete": "AG",
         "job.read": "AOVMC", "job.cancel": "AOMC", "job.retry": "AOC",
+        "approval.read": "AOVMC", "approval.approve": "AOC", "approval.reject": "AOMC",
         "verification.read": "AOVMC", "verification.run": "AOGMC",
         "policy.read": "AOVMC", "policy.edit": "AOC", "policy.delete": "AOC",
         "team.read": "AOVMC", "team.edit": "AOC", "team.delete": "AO",
         "owner.read": "AOVMC", "owner.edit": "AOC", "owner.delete": "AO",
         "audit.read": "AOVMCU", "audit.export": "AU", "audit.verify": "AU", "audit.checkpoint": "A",
-        "metrics.read": "AOVMC", "scheduler.admin": "A",
+        "metrics.read": "AOVMC", "scheduler.admin": "A", "crypto.rekey": "A",
         "auth.key.list": "AC", "auth.key.create": "AC", "auth.key.rotate": "AC", "auth.key.delete": "A",
         "auth.role.list": "A", "auth.role.create": "A", "auth.role.edit": "A", "auth.role.delete": "A",
         "auth.role.assign": "A", "auth.role.revoke": "A",
@@ -80,6 +81,8 @@ enum PermissionTable {
         Row(route: "verifyAuditLog", rule: .everywhere("audit.verify"), admitted: 200),
         Row(route: "sealAuditPeriod", rule: .everywhere("audit.checkpoint"), admitted: 400, body: "{}"),
         Row(route: "listAuditKeys", rule: .open, admitted: 200),
+        Row(route: "getCryptoStatus", rule: .everywhere("crypto.rekey"), admitted: 200),
+        Row(route: "rekey", rule: .everywhere("crypto.rekey"), admitted: 200, body: #"{"dry_run":true}"#),
     ]
 
     private static let identity: [Row] = [
@@ -200,6 +203,13 @@ enum PermissionTable {
         Row(
             route: "verifyJob", rule: .object("verification.run"), admitted: 422, path: ["{job}"],
             body: #"{"target_id":"tgt-one","expected_fingerprint":"","actual_fingerprint":"","verified":false}"#),
+        Row(route: "listApprovals", rule: .list("approval.read"), admitted: 200),
+        Row(route: "getApproval", rule: .object("approval.read"), admitted: 200, path: ["{approval}"]),
+        // Decided before: a second decision is 409, whoever makes it.
+        Row(route: "approve", rule: .object("approval.approve"), admitted: 409, path: ["{approval}"], body: "{}"),
+        Row(route: "reject", rule: .object("approval.reject"), admitted: 409, path: ["{approval}"], body: "{}"),
+        Row(route: "approveJob", rule: .object("approval.approve"), admitted: 409, path: ["{decided}"]),
+        Row(route: "rejectJob", rule: .object("approval.reject"), admitted: 409, path: ["{decided}"], body: "{}"),
         Row(route: "getVerification", rule: .object("verification.read"), admitted: 200, path: ["{job}"]),
     ]
 

@@ -23,7 +23,7 @@ struct ChildProcessTests {
         #expect(FileManager.default.fileExists(atPath: canary) == false)
     }
 
-    @Test("the environment holds PATH, LANG and HOME only")
+    @Test("A-24: the environment holds PATH, LANG and HOME only")
     func environment() async throws {
         setenv("CERTCTL_TEST_SECRET", "leak", 1)
         defer { unsetenv("CERTCTL_TEST_SECRET") }

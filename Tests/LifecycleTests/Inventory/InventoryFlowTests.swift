@@ -112,7 +112,7 @@ struct InventoryFlowTests {
     }
 
     @Test(
-        "profiles refuse what could never be kept", arguments: ["rsa", "eku", "ttl", "pattern", "approval", "spiffe"])
+        "profiles refuse what could never be kept", arguments: ["rsa", "eku", "ttl", "pattern", "spiffe"])
     func badProfiles(kind: String) async throws {
         try await World.with(.sqlite) { world async throws in
             var fields = ProfileFields(name: "p")
@@ -130,9 +130,6 @@ struct InventoryFlowTests {
             case "pattern":
                 fields.requiredSANPatterns = ["ok\\.example\\.com", "(unclosed"]
                 pointer = "/required_san_patterns/1"
-            case "approval":
-                fields.requiresApproval = true
-                pointer = "/requires_approval"
             default:
                 fields.spiffeURIPattern = "https://example.com/*"
                 pointer = "/spiffe_uri_pattern"

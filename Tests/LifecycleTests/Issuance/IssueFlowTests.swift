@@ -116,7 +116,8 @@ struct IssueFlowTests {
         try await World.with(.sqlite) { world async throws in
             var fields = ProfileFields(name: "rsa only")
             fields.allowedKeys = [KeyRule(algorithm: .rsa, minSize: 3072)]
-            let profile = try await world.profiles.create(id: "prof-rsa", fields, by: world.author)
+            _ = try await world.profiles.create(id: "prof-rsa", fields, by: world.author)
+            let profile = ProfileID(stored: "prof-rsa")
             var draft = world.draft("api")
             draft.profileID = "prof-rsa"
             _ = try await world.certificates.create(draft, by: world.author)
@@ -127,12 +128,12 @@ struct IssueFlowTests {
                 }
             }
             #expect(await submit() == .policyViolation)
-            _ = try await world.profiles.update(profile.id, expecting: nil, by: world.author) { fields in
+            _ = try await world.profiles.update(profile, expecting: nil, by: world.author) { fields in
                 fields.allowedKeys = KeyRule.defaults
                 fields.enabled = false
             }
             #expect(await submit() == .policyViolation)
-            _ = try await world.profiles.update(profile.id, expecting: nil, by: world.author) { $0.enabled = true }
+            _ = try await world.profiles.update(profile, expecting: nil, by: world.author) { $0.enabled = true }
             var change = IssuerChange()
             change.enabled = .set(false)
             _ = try await world.issuers.update(World.issuer, change, expecting: nil, by: world.author)

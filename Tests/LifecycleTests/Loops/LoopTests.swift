@@ -182,7 +182,8 @@ struct LoopTests {
                 try await world.database.write { tx in try fence.check(in: tx) }
             }
             let loops = LoopTable.loops(
-                world.context, leadership: paused, recovery: world.recovery, audit: world.auditLoops(paused))
+                world.context, leadership: paused, recovery: world.recovery, issue: world.issuance,
+                approvals: world.approvals, audit: world.auditLoops(paused))
             for loop in loops where loop.placement == .leader {
                 await #expect(throws: StoreError.leadershipLost(epoch: fence.epoch)) {
                     _ = try await loop.tick(world.time.now)

@@ -168,18 +168,30 @@ struct World: Sendable {
         let leadership = leadership ?? self.leadership()
         try await leadership.attempt()
         let loops = LoopTable.loops(
-            context, leadership: leadership, recovery: recovery, audit: auditLoops(leadership))
+            context, leadership: leadership, recovery: recovery, issue: issuance, approvals: approvals,
+            audit: auditLoops(leadership), census: ReplicaCensus(database: database, instance: "one"))
         guard let loop = loops.first(where: { $0.name == name }) else {
             throw ServiceError(.internalError, "no loop \(name)")
         }
         return try await loop.tick(time.now)
     }
 
-    func access(_ authenticator: Authenticator, allowsAuditorOverlap: Bool = false) -> AccessContext {
-        AccessContext(
+    func access(
+        _ authenticator: Authenticator, allowsAuditorOverlap: Bool = false, grants: GrantApprovalRule? = nil
+    ) -> AccessContext {
+        let desk = ApprovalDesk(context)
+        return AccessContext(
             database: database, authenticator: authenticator, time: time, random: .system,
-            allowsAuditorOverlap: allowsAuditorOverlap
+            allowsAuditorOverlap: allowsAuditorOverlap,
+            grantApprovals: grants.map { rule in
+                GrantApprovals(rule: rule) { terms, author, tx in try desk.requestGrant(terms, by: author, in: tx) }
+            }
         )
+    }
+
+    var approvals: ApprovalFlow {
+        let grants = GrantFlow(access(authenticator))
+        return ApprovalFlow(context) { request, author, tx in try grants.apply(request, by: author, in: tx) }
     }
 
     func keys(_ authenticator: Authenticator, longestLifetime: Duration? = nil) -> APIKeyFlow {

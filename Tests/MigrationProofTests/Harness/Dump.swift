@@ -113,6 +113,8 @@ enum Dump {
         "audit_leaves": "SELECT * FROM audit_leaves", "events": "SELECT * FROM events",
         "idempotency_keys": "SELECT * FROM idempotency_keys", "scheduler_leader": "SELECT * FROM scheduler_leader",
         "scheduler_state": "SELECT * FROM scheduler_state", "sealing_keys": "SELECT * FROM sealing_keys",
+        "sealing_key_holders": "SELECT * FROM sealing_key_holders", "code_keys": "SELECT * FROM code_keys",
+        "legacy_seals": "SELECT * FROM legacy_seals",
         "control_plane_tls": "SELECT * FROM control_plane_tls",
         "issuance_approval_requests": "SELECT * FROM issuance_approval_requests",
         "audit_intake": "SELECT * FROM audit_intake", "audit_subtrees": "SELECT * FROM audit_subtrees",
@@ -120,6 +122,8 @@ enum Dump {
         "audit_archives": "SELECT * FROM audit_archives",
         "audit_verifications": "SELECT * FROM audit_verifications",
         "audit_export_cursors": "SELECT * FROM audit_export_cursors",
+        "api_key_custody": "SELECT * FROM api_key_custody", "api_key_handovers": "SELECT * FROM api_key_handovers",
         "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
+        "rate_limit_cells": "SELECT * FROM rate_limit_cells", "server_replicas": "SELECT * FROM server_replicas",
     ]
 }

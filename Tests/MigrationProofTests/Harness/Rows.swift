@@ -15,7 +15,8 @@ struct Rows {
     private var byMigration: [[String]] {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
-            requesters, [], keyLifecycle, backfills, auditLog,
+            requesters, [], keyLifecycle, backfills, auditLog, decisions,
+            requestLimits, sealingKeys,
         ]
     }
 
@@ -32,6 +33,20 @@ struct Rows {
     private func digest(_ number: Int) -> String {
         let own = "\(number)" + tag.utf8.map { String($0, radix: 16) }.joined()
         return "'" + String(repeating: "0", count: 64 - own.count) + own + "'"
+    }
+
+    private var sealingKeys: [String] {
+        [
+            """
+            INSERT INTO sealing_key_holders (instance, kek_ids, active_kek_id, active_since, seen_at)
+            VALUES ('host-\(tag)', '0123456789abcdef', '0123456789abcdef', \(time(0)), \(time(1)))
+            """,
+            "INSERT INTO code_keys (label, key_encrypted, created_at) VALUES ('l-\(tag)', \(octets("0401")), \(time(0)))",
+            """
+            INSERT INTO legacy_seals (table_name, column_name, row_id, crypto_version)
+            VALUES ('issuers', 'encrypted_config', 'iss-\(tag)', 3)
+            """,
+        ]
     }
 
     private var identity: [String] {
@@ -187,6 +202,22 @@ struct Rows {
         ]
     }
 
+    private var decisions: [String] {
+        [
+            "INSERT INTO api_key_custody (api_key_id, owner_user_id) VALUES ('ak-\(tag)', 'u-\(tag)')",
+            """
+            INSERT INTO api_key_handovers (api_key_id, handed_to, handed_to_type, handed_at)
+            VALUES ('ak-\(tag)', 'alice', 'APIKey', \(time(0)))
+            """,
+            """
+            INSERT INTO issuance_approval_requests (id, approval_kind, requested_by, payload, payload_digest,
+                requested_by_principal, expires_at)
+            VALUES ('apr-grant-\(tag)', 'role_grant', 'alice', '{"role_id":"r-admin"}', \(digest(9)), 'u-\(tag)',
+                \(time(7)))
+            """,
+        ]
+    }
+
     private var auditLog: [String] {
         let hash = octets(String(repeating: "ab", count: 32))
         return [
@@ -198,6 +229,16 @@ struct Rows {
             """
             INSERT INTO audit_export_cursors (sink, next_seq) VALUES ('sink-\(tag)', 1)
             """,
+        ]
+    }
+
+    private var requestLimits: [String] {
+        [
+            """
+            INSERT INTO rate_limit_cells (bucket_key, paid_until, updated_at)
+            VALUES ('address:t-default:\(tag)', 1800000000000000, \(time(0)))
+            """,
+            "INSERT INTO server_replicas (instance, seen_at) VALUES ('replica-\(tag)', \(time(0)))",
         ]
     }
 

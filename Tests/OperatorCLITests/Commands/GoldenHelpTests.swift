@@ -22,7 +22,9 @@ struct GoldenHelpTests {
               status                  Health, readiness and figures of the server; exit 1
                                       when it is not ready.
               certs                   Certificates: list, issue, renew, deploy, archive.
-              jobs                    Jobs: list, watch, cancel, retry.
+              jobs                    Jobs: list, watch, cancel, retry, approve, reject.
+              approvals               Requests that wait for a second person: list, show,
+                                      approve, reject.
               agents                  Agents: list, retire, credentials.
               enrollment-tokens, tokens
                                       Tokens with which agents enrol themselves.

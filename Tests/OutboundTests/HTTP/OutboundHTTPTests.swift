@@ -97,7 +97,7 @@ struct OutboundHTTPTests {
 
     @Test("an answer beyond the limit is dropped, with and without a declared length", arguments: [true, false])
     func bodyLimit(_ isDeclared: Bool) async throws {
-        let size = OutboundHTTP.bodyLimit + 1
+        let size = (8 << 20) + 1
         let length = isDeclared ? "Content-Length: \(size)\r\n" : "Connection: close\r\n"
         let head = "HTTP/1.1 200 OK\r\n\(length)\r\n"
         try await expectFailure(.bodyTooLarge, .answerBytes(head: head, bodySize: size), timeout: .seconds(20))

@@ -72,7 +72,7 @@ struct ServerConfigurationTests {
         ])
     func transport(url: String, effective: String) throws {
         let environment = [
-            "CERTCTL_DATABASE_URL": url, "CERTCTL_CONFIG_ENCRYPTION_KEY": String(repeating: "k", count: 32),
+            "CERTCTL_DATABASE_URL": url, "CERTCTL_CONFIG_ENCRYPTION_KEY": "0123456789abcdef-0123456789abcdef",
         ]
         guard case .postgres(let secret) = try server(environment).database.location else {
             Issue.record("not PostgreSQL")
@@ -86,7 +86,7 @@ struct ServerConfigurationTests {
     func insecureTransport(mode: String) throws {
         var environment = [
             "CERTCTL_DATABASE_URL": "postgres://u:pw@db.example.com/c?sslmode=\(mode)",
-            "CERTCTL_CONFIG_ENCRYPTION_KEY": String(repeating: "k", count: 32),
+            "CERTCTL_CONFIG_ENCRYPTION_KEY": "0123456789abcdef-0123456789abcdef",
         ]
         #expect(refusal(environment).count == 1)
         environment["CERTCTL_DATABASE_INSECURE_ACK"] = "true"
@@ -97,7 +97,7 @@ struct ServerConfigurationTests {
     func password() throws {
         var environment = [
             "CERTCTL_DATABASE_URL": "postgres://u:$(POSTGRES_PASSWORD)@localhost/c",
-            "CERTCTL_CONFIG_ENCRYPTION_KEY": String(repeating: "k", count: 32),
+            "CERTCTL_CONFIG_ENCRYPTION_KEY": "0123456789abcdef-0123456789abcdef",
         ]
         #expect(refusal(environment).count == 1)
         environment["POSTGRES_PASSWORD"] = "p@ss/wörd"

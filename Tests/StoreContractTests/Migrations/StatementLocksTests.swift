@@ -23,6 +23,12 @@ struct StatementLocksTests {
                     continue
                 }
                 for (relation, mode) in try await Self.locks(of: statement, on: database) {
+                    // Dropping a foreign key also locks the table that it refers to, which the statement does not name.
+                    if claimed[relation] == nil, statement.text.contains("DROP CONSTRAINT"),
+                        statement.text.contains("_fkey")
+                    {
+                        continue
+                    }
                     #expect(claimed[relation] == mode, "\(relation): \(statement.excerpt)")
                     compared += 1
                 }

@@ -40,7 +40,9 @@ struct ApprovalRulesTests {
             (insert("a-7", place, kind: "profile_edit", job: job, payload: edit), "\(prefix)_kind_shape"),
             (insert("a-8", place, kind: "profile_edit", payload: edit), nil),
             (insert("a-9", place, kind: "profile_edit", payload: edit), "\(prefix)_pending_edit_key"),
-            (insert("a-10", place, kind: "role_grant", payload: edit), "\(prefix)_kind_enum"),
+            (insert("a-10", place, kind: "ca_operation", payload: edit), "\(prefix)_kind_enum"),
+            (insert("a-16", place, kind: "role_grant", payload: edit), "\(prefix)_kind_shape"),
+            (insert("a-17", place, kind: "bulk_revoke", payload: edit), "\(prefix)_kind_shape"),
             (
                 insert("a-11", place, kind: "profile_edit", payload: edit, state: "bypassed", decidedAt: place.time),
                 "\(prefix)_state_enum"
@@ -106,7 +108,30 @@ struct ApprovalRulesTests {
         }
     }
 
-    @Test("an approval goes with its job or certificate, and holds its profile", arguments: Engine.available)
+    @Test("what was asked for stays what was asked for", arguments: Engine.available)
+    func subjectsAreFinal(engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let place = try await Self.place(in: database)
+            let payload = #"{"op":"update"}"#
+            try await database.write {
+                try $0.execute(Self.insert("a-1", place, kind: "profile_edit", payload: payload))
+            }
+            for change: SQL in [
+                "UPDATE issuance_approval_requests SET payload = \(Value.json(#"{"op":"delete"}"#)) WHERE id = 'a-1'",
+                "UPDATE issuance_approval_requests SET requested_by = 'carol' WHERE id = 'a-1'",
+                "UPDATE issuance_approval_requests SET profile_id = 'other' WHERE id = 'a-1'",
+            ] {
+                let error = await #expect(throws: DatabaseError.self) {
+                    try await database.write { _ = try $0.execute(change) }
+                }
+                #expect(
+                    error?.message.contains("the subject of an approval never changes") == true,
+                    "\(String(describing: error))")
+            }
+        }
+    }
+
+    @Test("an approval goes with its job or certificate, and outlives its profile", arguments: Engine.available)
     func references(engine: Engine) async throws {
         try await TestDatabase.with(engine) { database in
             let place = try await Self.place(in: database)
@@ -114,18 +139,20 @@ struct ApprovalRulesTests {
                 try $0.execute(Self.insert("a-1", place, certificate: place.certificate, job: place.job))
                 try $0.execute(Self.insert("a-2", place, certificate: place.certificate, job: place.otherJob))
             }
-            await #expect(throws: DatabaseError.self) {
-                try await database.write {
-                    _ = try $0.execute("DELETE FROM certificate_profiles WHERE id = \(place.profile)")
-                }
+            try await database.write {
+                try $0.execute(Self.insert("a-3", place, kind: "profile_edit", payload: "{}"))
             }
             let left: @Sendable () async throws -> Int = {
                 try await database.read { try $0.rows("SELECT id FROM issuance_approval_requests").count }
             }
             try await database.write { _ = try $0.execute("DELETE FROM jobs WHERE id = \(place.job)") }
-            #expect(try await left() == 1)
+            #expect(try await left() == 2)
             try await database.write { _ = try $0.execute("DELETE FROM managed_certificates") }
-            #expect(try await left() == 0)
+            #expect(try await left() == 1)
+            try await database.write {
+                _ = try $0.execute("DELETE FROM certificate_profiles WHERE id = \(place.profile)")
+            }
+            #expect(try await left() == 1)
         }
     }
 

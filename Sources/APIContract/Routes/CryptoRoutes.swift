@@ -1,0 +1,24 @@
+import Domain
+
+/// Encryption at rest (specification, security §10.3).
+package enum CryptoRoutes {
+    package static let status = ProtectedRoute(
+        "getCryptoStatus", .get, "/api/v1/auth/crypto/status", .permission(.cryptoRekey),
+        "What is sealed, with which keys, and how far a rotation is.",
+        responses: [.json(200, CryptoStatusBody.self, "The state.")], cli: .verb("admin crypto-status")
+    )
+
+    package static let rekey = ProtectedRoute(
+        "rekey", .post, "/api/v1/auth/crypto/rekey", .permission(.cryptoRekey), audit: "crypto.rekey_started",
+        isLongLived: true, "Rotates the encryption key while everybody works, or seals again what is left over.",
+        request: .body(RekeyRequest.self),
+        responses: [
+            .json(200, CryptoStatusBody.self, "Nothing goes on: a rehearsal, or values were sealed again."),
+            .json(202, CryptoStatusBody.self, "The new key seals; the leader seals everything again."),
+            .error(.invalidState, "There is no other key, or a running server does not have it yet."),
+        ],
+        cli: .verb("admin rotate-key")
+    )
+
+    package static let all: [Route] = [status.route, rekey.route]
+}

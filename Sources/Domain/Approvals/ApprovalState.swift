@@ -1,0 +1,19 @@
+/// What an approval is about (specification, security §8).
+package enum ApprovalKind: String, Sendable, CaseIterable {
+    case issuance = "cert_issuance"
+    case profileEdit = "profile_edit"
+    case roleGrant = "role_grant"
+    case bulkRevocation = "bulk_revoke"
+}
+
+/// Where an approval stands. Every state but the first is final.
+package enum ApprovalState: String, Sendable, CaseIterable {
+    case pending, approved, rejected, expired
+}
+
+/// How an approval ended, as metrics and audit count it.
+package enum ApprovalOutcome: String, Sendable, CaseIterable {
+    case approved, rejected, expired
+    /// Approved by the setting that switches approvals off.
+    case bypassed
+}

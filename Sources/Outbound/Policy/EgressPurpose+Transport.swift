@@ -1,0 +1,19 @@
+import Domain
+
+extension EgressPurpose {
+    /// The control plane speaks nothing older; an observed endpoint may.
+    var requiresTLS13: Bool {
+        switch self {
+        case .controlPlane: true
+        case .target, .audit: false
+        }
+    }
+
+    /// What an answer may weigh: 8 MiB from a control plane (specification, targets §1.3), 64 KiB from a receiver.
+    var bodyLimit: Int {
+        switch self {
+        case .controlPlane, .target: 8 << 20
+        case .audit: 64 << 10
+        }
+    }
+}
