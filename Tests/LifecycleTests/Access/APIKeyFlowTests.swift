@@ -117,6 +117,30 @@ struct APIKeyFlowTests {
         }
     }
 
+    @Test("A-7: a key ends at the very instant that was set, for a process that remembers it too")
+    func end() async throws {
+        try await World.with(.sqlite) { world async throws in
+            let admin = try await world.administrator()
+            let (flow, authenticator) = (world.keys(world.authenticator), world.authenticator)
+            let key = try await Self.create(world, "ci-bot", by: admin)
+            let end = world.clock.now + .seconds(3)
+            _ = try await flow.update(name: "ci-bot", expecting: nil, by: admin, origin: world.origin) {
+                $0.expiresAt = end
+            }
+            func isAdmitted() async throws -> Bool {
+                let outcome = try await authenticator.authenticate(bearer: key.value, from: "192.0.2.9")
+                guard case .principal = outcome else { return false }
+                return true
+            }
+            #expect(try await isAdmitted())
+            world.clock.advance(by: .milliseconds(2999))
+            #expect(try await isAdmitted())
+            world.clock.advance(by: .milliseconds(1))
+            #expect(try await !isAdmitted())
+            #expect(try await Self.outcome(world, key.value) == "refused")
+        }
+    }
+
     @Test("networks are compared for a remembered key too")
     func cachedNetworks() async throws {
         try await World.with(.sqlite) { world async throws in
