@@ -38,7 +38,7 @@ let network = Schema.text(1...64, example: "10.0.0.0/8")
 
 /// One value of an API key: when it was made and whether it works, never the value.
 package struct KeySecretBody: WireValue, Hashable {
-    package var id = APIKeyID.unset
+    package var id = ""
     package var prefix = ""
     package var createdAt = Timestamp.epoch
     package var expiresAt: Timestamp?
@@ -51,7 +51,7 @@ package struct KeySecretBody: WireValue, Hashable {
     package static let contract = Contract<Self>(
         "KeySecret", "A value of an API key.",
         [
-            .required("id", \.id, "Identifier of the key."),
+            .required("id", \.id, .text(0...128, example: "ak-9f2cA7xQ41Zk"), "Identifier of the value."),
             .required("prefix", \.prefix, .text(0...32, example: "ctk_9f2c"), "Beginning of the value."),
             .required("created_at", \.createdAt, "Creation of the key."),
             .optional("expires_at", \.expiresAt, "End of life."),

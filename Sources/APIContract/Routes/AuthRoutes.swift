@@ -86,8 +86,18 @@ package enum AuthRoutes {
         cli: .verb("keys delete")
     )
 
+    package static let deleteKeySecret = ProtectedRoute(
+        "deleteKeySecret", .delete, "/api/v1/auth/keys/{id}/secrets/{secret}", .permission(.authKeyDelete),
+        audit: "auth.key_secret_revoked", "Ends one of the two values of an API key that is being rotated.",
+        responses: [
+            .noContent, .notFound, .error(.invalidState, "It is the only value, or the environment declares it."),
+        ],
+        cli: .verb("keys revoke-secret")
+    )
+
     package static let all: [Route] = [
         info.route, bootstrapStatus.route, bootstrap.route, check.route, me.route, permissions.route, listKeys.route,
         createKey.route, getKey.route, updateKey.route, rotateKey.route, deleteKey.route,
+        deleteKeySecret.route,
     ]
 }

@@ -173,6 +173,39 @@ package struct APIKeyFlow: Sendable {
         }
     }
 
+    /// Ends one of the two values of a key that is being rotated; the other one goes on working.
+    ///
+    /// Without the new value the old one is the key's only value again, and ends when the overlap was to end.
+    ///
+    /// - `secret`: As the list of keys names it.
+    package func revokeSecret(
+        _ secret: String, of name: String, by principal: Principal, origin: RequestOrigin
+    ) async throws {
+        let author = principal.authorship(from: origin, clearance: .withoutPermission)
+        try await context.change("auth.key_secret_revoked", name, by: author) { [self] tx in
+            try context.escalation.keepingAnAdministrator(in: tx) {
+                let stored = try changeable(name, by: principal, needing: .authKeyDelete, in: tx)
+                let overlapEnd = stored.previousExpiresAt.flatMap { $0 > tx.now ? $0 : nil }
+                let key: APIKey
+                switch (secret, overlapEnd) {
+                case (stored.previousSecretID, _?): key = try keys.dropPrevious(of: stored.id, in: tx)
+                case (stored.secretID, let end?):
+                    let last = stored.expiresAt.map { min($0, end) } ?? end
+                    key = try keys.restorePrevious(of: stored.id, until: last, in: tx)
+                case (stored.secretID, nil):
+                    throw ServiceError(
+                        .invalidState,
+                        "\(secret) is the only value of \(name): rotate the key without overlap, or delete it")
+                default: throw ServiceError(.notFound, "the API key \(name) has no value \(secret)")
+                }
+                let details: JSONObject = [
+                    "secret_id": .string(secret), "expires_at": key.expiresAt.map { .string($0.rfc3339) } ?? .null,
+                ]
+                try record("auth.key_secret_revoked", key, details, by: author, in: tx)
+            }
+        }
+    }
+
     // MARK: Rules
 
     /// The key, locked, if the caller may act on it: its own, or one that opens nothing which the caller lacks.

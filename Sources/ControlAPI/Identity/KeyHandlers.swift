@@ -19,6 +19,7 @@ struct KeyHandlers: Sendable {
         handlers.on(AuthRoutes.updateKey, update)
         handlers.on(AuthRoutes.rotateKey, rotate)
         handlers.on(AuthRoutes.deleteKey, delete)
+        handlers.on(AuthRoutes.deleteKeySecret, deleteSecret)
     }
 
     /// Every actor with a current grant; with credentials also the keys that have none.
@@ -99,6 +100,13 @@ struct KeyHandlers: Sendable {
         return .noContent
     }
 
+    private func deleteSecret(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let (key, _, _, _) = try await key(context.request.parameter("id"))
+        try await keys.revokeSecret(
+            context.request.parameter("secret"), of: key.name, by: context.principal, origin: context.request.origin)
+        return .noContent
+    }
+
     /// A key by its name, which is what grants and earlier clients call it by, or by its identifier.
     private func key(
         _ reference: String
@@ -159,19 +167,25 @@ extension KeyActorBody {
         isDisabled = key.disabledAt != nil
         allowedNetworks = key.allowedNetworks
         let state = key.disabledAt != nil ? "disabled" : key.isUsable(at: now) ? "active" : "expired"
-        var values = [KeySecretBody(key, prefix: key.prefix, expiresAt: key.expiresAt, state: state)]
+        // A value that the environment declares has no public part; the key names it.
+        var values = [
+            KeySecretBody(
+                key, id: key.secretID ?? key.id.text, prefix: key.prefix, expiresAt: key.expiresAt, state: state)
+        ]
         if let end = key.previousExpiresAt, end > now {
             let prefix = key.previousTokenID.map { "ctk_\($0)" } ?? ""
-            values.append(KeySecretBody(key, prefix: prefix, expiresAt: end, state: "replaced"))
+            values.append(
+                KeySecretBody(
+                    key, id: key.previousSecretID ?? key.id.text, prefix: prefix, expiresAt: end, state: "replaced"))
         }
         secrets = values
     }
 }
 
 extension KeySecretBody {
-    fileprivate init(_ key: APIKey, prefix: String, expiresAt: Timestamp?, state: String) {
+    fileprivate init(_ key: APIKey, id: String, prefix: String, expiresAt: Timestamp?, state: String) {
         self.init {
-            $0.id = key.id
+            $0.id = id
             $0.prefix = prefix
             $0.createdAt = key.createdAt
             $0.expiresAt = expiresAt

@@ -83,7 +83,8 @@ package struct KeysCommand: ParsableCommand {
         abstract: "API keys and their roles.",
         subcommands: [
             ListKeysCommand.self, GetKeyCommand.self, CreateKeyCommand.self, UpdateKeyCommand.self,
-            RotateKeyCommand.self, DeleteKeyCommand.self, AssignRoleCommand.self, RevokeRoleCommand.self,
+            RotateKeyCommand.self, RevokeSecretCommand.self, DeleteKeyCommand.self, AssignRoleCommand.self,
+            RevokeRoleCommand.self,
             SetRolesCommand.self,
         ]
     )
@@ -119,10 +120,23 @@ struct ListKeysCommand: OperatorCommand {
         let answer = try await session.client.call("GET", APIPath(KeysCommand.path, query: query)).json()
         var columns = [Column("ACTOR", "actor_id"), Column("TYPE", "actor_type"), Column("ROLES", "role_ids", .list)]
         if details {
-            columns += [Column("MANAGED BY", "managed_by"), Column("DISABLED", "disabled", .yesOrNo)]
+            columns += [
+                Column("MANAGED BY", "managed_by"), Column("DISABLED", "disabled", .yesOrNo),
+                Column("VALUES", "values", .list),
+            ]
         }
-        let rows = answer["keys"]?.arrayValue ?? []
+        let rows = (answer["keys"]?.arrayValue ?? []).map(Self.naming)
         session.console.output(try session.renderer.list(answer, rows: rows, columns: columns))
+    }
+}
+
+extension ListKeysCommand {
+    /// The row of a key with its values in one cell: which they are, and whether they work.
+    private static func naming(_ row: JSONValue) -> JSONValue {
+        guard var object = row.objectValue, let secrets = row["secrets"]?.arrayValue else { return row }
+        object["values"] = .array(
+            secrets.map { .string("\($0["id"]?.stringValue ?? "") (\($0["state"]?.stringValue ?? ""))") })
+        return .object(object)
     }
 }
 
@@ -249,5 +263,25 @@ struct DeleteKeyCommand: OperatorCommand {
         try session.ask("end the API key \(id)? Whoever uses it is locked out at once.", unless: yes)
         let answer = try await session.client.call("DELETE", APIPath(KeysCommand.path + [id]))
         try session.confirm("deleted \(id)", try answer.json())
+    }
+}
+
+/// `keys revoke-secret ID SECRET`.
+struct RevokeSecretCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "revoke-secret",
+        abstract: "End one of the two values of an API key that is being rotated."
+    )
+
+    @Argument(help: "Identifier or name.") var id: String
+    @Argument(help: "Identifier of the value, as keys list --details shows it.") var secret: String
+    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let (id, secret) = (try APIPath.checked(id), try APIPath.checked(secret))
+        try session.ask("end the value \(secret) of \(id)? Whoever still uses it is locked out at once.", unless: yes)
+        let answer = try await session.client.call("DELETE", APIPath(KeysCommand.path + [id, "secrets", secret]))
+        try session.confirm("ended \(secret)", try answer.json())
     }
 }

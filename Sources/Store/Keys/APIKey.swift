@@ -74,6 +74,13 @@ package struct APIKey: Hashable, Sendable {
         rowVersion = try row.int("row_version")
     }
 
+    /// Names the value of now; `nil` for a value without a public part.
+    package var secretID: String? { tokenID.map(Self.secretID) }
+    /// Names the value that a rotation replaced, while there is one.
+    package var previousSecretID: String? { previousTokenID.map(Self.secretID) }
+
+    private static func secretID(_ tokenID: String) -> String { "ak-\(tokenID)" }
+
     package func isUsable(at now: Timestamp) -> Bool {
         revokedAt == nil && disabledAt == nil && (expiresAt.map { $0 > now } ?? true)
     }

@@ -173,6 +173,34 @@ struct AccessRoutesTests {
         await server.stop()
     }
 
+    @Test("of a key that is being rotated one value is ended from the command line, and the other one works on")
+    func oneOfTwoValues() async throws {
+        let server = try await ControlPlane.start()
+        try await server.becomeAdministrator()
+        let made = try await server.client.post("/api/v1/auth/keys", ["name": "robot", "roles": ["r-viewer"]])
+        let old = server.anonymous.with(key: try Inventory.expect(201, made).text("key_value"))
+        let rotated = try await server.client.post("/api/v1/auth/keys/robot/rotate", ["overlap_seconds": 3600])
+        let new = server.anonymous.with(key: try Inventory.expect(200, rotated).text("key_value"))
+        let list = try await server.client.get("/api/v1/auth/keys?include=credentials")
+        let rows = list.json["keys"] as? [[String: Any]] ?? []
+        let secrets = rows.first { $0["actor_id"] as? String == "robot" }?["secrets"] as? [[String: Any]] ?? []
+        #expect(secrets.compactMap { $0["state"] as? String } == ["active", "replaced"], "\(list.body)")
+        let replaced = try #require(secrets.last?["id"] as? String)
+        #expect(try await old.get("/api/v1/certificates").status == 200)
+        let shown = try await server.cli(["keys", "list", "--details"])
+        #expect(shown.output.contains("\(replaced) (replaced)"), "\(shown.output)")
+        let ended = try await server.cli(["keys", "revoke-secret", "robot", replaced, "--yes"])
+        #expect(ended.status == 0, "\(ended.errors)")
+        #expect(try await old.get("/api/v1/certificates").status == 401)
+        #expect(try await new.get("/api/v1/certificates").status == 200)
+        let again = try await server.cli(["keys", "revoke-secret", "robot", replaced, "--yes"])
+        #expect(again.status != 0)
+        let only = try #require(secrets.first?["id"] as? String)
+        let last = try await server.client.delete("/api/v1/auth/keys/robot/secrets/\(only)")
+        #expect(last.status == 409 && last.text("code") == "invalid_state", "\(last.body)")
+        await server.stop()
+    }
+
     @Test(
         "A-7: a revoked key and a new grant take effect on the other replica by signal, well within a second or two",
         .enabled(if: EngineUnderTest.available.contains(.postgres)))

@@ -96,6 +96,9 @@ enum PermissionTable {
         Row(route: "updateKey", rule: .everywhere("auth.key.rotate"), admitted: 200, path: ["subject"], body: "{}"),
         Row(route: "rotateKey", rule: .everywhere("auth.key.rotate"), admitted: 200, path: ["subject"], body: "{}"),
         Row(route: "deleteKey", rule: .everywhere("auth.key.delete"), admitted: 404, path: ["no-such-key"]),
+        Row(
+            route: "deleteKeySecret", rule: .everywhere("auth.key.delete"), admitted: 404,
+            path: ["subject", "ak-none"]),
     ]
 
     private static let signIn: [Row] = [

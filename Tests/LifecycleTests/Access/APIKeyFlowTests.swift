@@ -117,6 +117,30 @@ struct APIKeyFlowTests {
         }
     }
 
+    @Test("A-7: a key ends at the very instant that was set, for a process that remembers it too")
+    func end() async throws {
+        try await World.with(.sqlite) { world async throws in
+            let admin = try await world.administrator()
+            let (flow, authenticator) = (world.keys(world.authenticator), world.authenticator)
+            let key = try await Self.create(world, "ci-bot", by: admin)
+            let end = world.clock.now + .seconds(3)
+            _ = try await flow.update(name: "ci-bot", expecting: nil, by: admin, origin: world.origin) {
+                $0.expiresAt = end
+            }
+            func isAdmitted() async throws -> Bool {
+                let outcome = try await authenticator.authenticate(bearer: key.value, from: "192.0.2.9")
+                guard case .principal = outcome else { return false }
+                return true
+            }
+            #expect(try await isAdmitted())
+            world.clock.advance(by: .milliseconds(2999))
+            #expect(try await isAdmitted())
+            world.clock.advance(by: .milliseconds(1))
+            #expect(try await !isAdmitted())
+            #expect(try await Self.outcome(world, key.value) == "refused")
+        }
+    }
+
     @Test("networks are compared for a remembered key too")
     func cachedNetworks() async throws {
         try await World.with(.sqlite) { world async throws in
@@ -147,6 +171,56 @@ struct APIKeyFlowTests {
             }
             _ = try await authenticator.authenticate(bearer: key.value, from: "192.0.2.9")
             #expect(try await lastUse() == first + .seconds(60))
+        }
+    }
+
+    @Test("of two values that overlap either may be ended, and the other one goes on", arguments: Engine.available)
+    func secrets(engine: Engine) async throws {
+        try await World.with(engine) { world async throws in
+            let admin = try await world.administrator()
+            let flow = world.keys(world.authenticator)
+            func revoke(_ secret: String?, of name: String = "ci-bot", by principal: Principal) async -> ErrorCode? {
+                await refusal {
+                    try await flow.revokeSecret(secret ?? "", of: name, by: principal, origin: world.origin)
+                }
+            }
+            let first = try await Self.create(world, "ci-bot", by: admin)
+            #expect(await revoke(first.key.secretID, by: admin) == .invalidState, "it is the only one")
+            let second = try await flow.rotate(
+                name: "ci-bot", overlap: .hours(1), by: admin, origin: world.origin)
+            #expect(second.key.previousSecretID == first.key.secretID)
+            #expect(await revoke("ak-none", by: admin) == .notFound)
+            #expect(
+                await revoke(first.key.secretID, by: try await world.principal("ci-bot")) == .insufficientPermissions)
+            #expect(await revoke(first.key.secretID, by: admin) == nil)
+            #expect(try await Self.outcome(world, first.value) == "refused")
+            #expect(try await Self.outcome(world, second.value) == "ci-bot")
+            #expect(await revoke(first.key.secretID, by: admin) == .notFound)
+            // The new value leaked before anybody used it: the old one is back, until the overlap ends.
+            let third = try await flow.rotate(name: "ci-bot", overlap: .hours(1), by: admin, origin: world.origin)
+            #expect(await revoke(third.key.secretID, by: admin) == nil)
+            #expect(try await Self.outcome(world, third.value) == "refused")
+            #expect(try await Self.outcome(world, second.value) == "ci-bot")
+            let stored = try await world.database.read { tx in try KeyStore().find(name: "ci-bot", in: tx) }
+            #expect(stored?.expiresAt == third.previousValidUntil && stored?.previousTokenID == nil)
+            #expect(
+                try await world.actions(on: first.key.id.text).filter { $0 == "auth.key_secret_revoked" }.count == 2)
+        }
+    }
+
+    @Test("the value of now is not ended once the one before has ended by itself")
+    func lastAdministratorsValue() async throws {
+        try await World.with(.sqlite) { world async throws in
+            let admin = try await world.administrator()
+            let flow = world.keys(world.authenticator)
+            let rotated = try await flow.rotate(name: "alice", overlap: .hours(1), by: admin, origin: world.origin)
+            world.clock.advance(by: .hours(1))
+            let ended = await refusal {
+                try await flow.revokeSecret(
+                    rotated.key.secretID ?? "", of: "alice", by: admin, origin: world.origin)
+            }
+            #expect(ended == .invalidState, "the old value is no value any more")
+            #expect(try await Self.outcome(world, rotated.value) == "alice")
         }
     }
 
