@@ -92,6 +92,47 @@ struct HouseTests {
         #expect(try !lines(in: [file], with: words, matching: Regex(Self.decisions)).isEmpty)
     }
 
+    /// Where values are compared that somebody must not learn by measuring.
+    static let secretTargets = ["Sources/Sealing/", "Sources/Access/", "Sources/HTTPServing/", "Sources/ControlAPI/"]
+    static let secretWords = ["==", "!=", "elementsEqual", "hasPrefix", "starts(with"]
+    static let secretComparison =
+        #"(?i)\b\w*(?:secret|token|hash|hmac|mac|sha256|hex|password|digest|checkValue|keyValue|signature)\)?\s*[!=]=(?!\s*(?:nil|\.))|[!=]=\s*(?:\w+[.?!]+)*\w*(?:secret|token|hash|hmac|mac|sha256|hex|password|digest|checkValue|keyValue|signature)\b(?!\.(?:count|isEmpty))|\w*(?:secret|token|hash|mac|sha256|password)\w*\.(?:elementsEqual|starts)\("#
+    /// Comparisons of what everybody may know.
+    static let publicComparisons = [
+        "Sources/Sealing/Tokens.swift: guard token.count == Self.length, token.starts(with: Array(Self.prefix.utf8)),",
+        "Sources/Sealing/Tokens.swift: && token.starts(with: Array(prefix.utf8)) "
+            + "&& TokenText.isBase62(token.dropFirst(prefix.utf8.count))",
+    ]
+
+    @Test("T3: secrets are compared in constant time alone")
+    func secretsAreComparedInConstantTime() throws {
+        let files = tree.sources.filter { file in Self.secretTargets.contains { file.path.hasPrefix($0) } }
+        #expect(files.count > 60)
+        let offences = try lines(in: files, with: Self.secretWords, matching: Regex(Self.secretComparison))
+        let unexplained = offences.filter { offence in
+            !Self.publicComparisons.contains(offence.replacing(#/:\d+: /#, with: ": "))
+        }
+        #expect(unexplained.isEmpty, "\(unexplained.joined(separator: "\n"))")
+        // A secret itself has no operator: `==` on two of them does not compile.
+        let conformances = try lines(
+            in: tree.sources, with: ["Secret"],
+            matching: Regex(#"(?:struct|extension) Secret\s*:[^{]*\b(?:Equatable|Hashable)\b"#))
+        #expect(conformances.isEmpty, "\(conformances.joined(separator: "\n"))")
+        let users = tree.sources.filter { $0.lines.contains { $0.contains("ConstantTime.equal(") } }.map(\.path)
+        #expect(users.count >= 6, "\(users)")
+    }
+
+    @Test(
+        "a secret that is compared octet by octet until one differs is found",
+        arguments: [
+            "guard stored.hash == presented.hash else {", "if mac(label, octets) != code, hmac == expected {",
+            "return presented == stored.secret", "token.elementsEqual(other)", "if key.sha256 == digest {",
+        ])
+    func hastyComparisonIsFound(line: String) throws {
+        let file = SourceTree.File(path: "Sources/Access/X.swift", lines: [line])
+        #expect(try !lines(in: [file], with: Self.secretWords, matching: Regex(Self.secretComparison)).isEmpty)
+    }
+
     @Test("@unchecked Sendable and nonisolated(unsafe) carry a proof in the comment above")
     func uncheckedSendableIsProved() {
         var offences: [String] = []

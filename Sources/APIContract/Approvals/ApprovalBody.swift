@@ -17,7 +17,9 @@ package struct ApprovalBody: WireValue {
     package var metadata: [String: String] = [:]
     package var payload: String?
     package var payloadJSON: JSONObject?
+    package var diff: [PatchOperationBody]?
     package var payloadDigest: String?
+    package var isWithdrawn = false
     package var expiresAt: Timestamp?
     package var createdAt = Timestamp.epoch
     package var updatedAt = Timestamp.epoch
@@ -38,10 +40,15 @@ package struct ApprovalBody: WireValue {
             .required("state", \.state, "Where it stands; every state but pending is final."),
             .optional("decided_by", \.decidedBy, .text(1...255, example: "bob"), "Who decided."),
             .optional("decided_at", \.decidedAt, "When."),
+            .defaulted("withdrawn", \.isWithdrawn, "Whether whoever asked took it back."),
             .optional("decision_note", \.note, .longText, "Why."),
             .defaulted("metadata", \.metadata, "The request in short."),
             .optional("payload", \.payload, .text(0...200_000, example: "e30="), "The exact request, in base64."),
             .optional("payload_json", \.payloadJSON, "The exact request, decoded."),
+            .optional(
+                "diff", \.diff,
+                "What a pending edit of a profile would change, as a JSON patch (RFC 6902); each old value is tested first."
+            ),
             .optional(
                 "payload_digest", \.payloadDigest, .text(64...64, example: String(repeating: "0", count: 64)),
                 "SHA-256 of the canonical request, to which the decision is bound."),
@@ -49,6 +56,24 @@ package struct ApprovalBody: WireValue {
             .required("created_at", \.createdAt, "When it was asked for."),
             .required("updated_at", \.updatedAt, "Last change."),
             .defaulted("version", \.version, "Row version; also the ETag."),
+        ]
+    )
+}
+
+/// One operation of a JSON patch.
+package struct PatchOperationBody: WireValue {
+    package var operation = "replace"
+    package var path = ""
+    package var value: JSONValue?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "PatchOperation", "One operation of a JSON patch (RFC 6902).",
+        [
+            .required("op", \.operation, .choice(["add", "remove", "replace", "test"]), "What is done."),
+            .required("path", \.path, .text(0...255, example: "/max_ttl_seconds"), "To which member."),
+            .optional("value", \.value, "The new value; of a test, the old one."),
         ]
     )
 }
@@ -77,7 +102,7 @@ package struct DecisionAnswer: WireValue {
         [
             .required("id", \.id, "The approval."),
             .required("decided_by", \.decidedBy, .text(1...255, example: "bob"), "Who decided."),
-            .required("action", \.action, .choice(["approved", "rejected"]), "What was decided."),
+            .required("action", \.action, .choice(["approved", "rejected", "withdrawn"]), "What was decided."),
         ]
     )
 }

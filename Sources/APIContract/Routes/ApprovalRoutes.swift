@@ -32,6 +32,16 @@ package enum ApprovalRoutes {
         request: .optionalBody(DecisionRequest.self), responses: decided, cli: .verb("approvals reject")
     )
 
+    package static let withdraw = ProtectedRoute(
+        "withdraw", .post, "/api/v1/approvals/{id}/withdraw", .authenticated, audit: "approval_withdrawn",
+        "Takes back what the caller asked for.", request: .optionalBody(DecisionRequest.self),
+        responses: [
+            .json(200, DecisionAnswer.self, "Withdrawn."), .invalid, .notFound,
+            .error(.alreadyDecided, "It is decided already."),
+        ],
+        cli: .verb("approvals withdraw")
+    )
+
     package static let approveJob = ProtectedRoute(
         "approveJob", .post, "/api/v1/jobs/{id}/approve", .permission(.approvalApprove), scope: .object,
         audit: "approval_approved", "Decides about the approval that the job waits for.",
@@ -48,7 +58,7 @@ package enum ApprovalRoutes {
     )
 
     package static let all: [Route] = [
-        list.route, get.route, approve.route, reject.route, approveJob.route, rejectJob.route,
+        list.route, get.route, approve.route, reject.route, withdraw.route, approveJob.route, rejectJob.route,
     ]
 
     private static let decided: [ResponseContent] =

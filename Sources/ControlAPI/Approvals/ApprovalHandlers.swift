@@ -16,6 +16,7 @@ struct ApprovalHandlers: Sendable {
         handlers.on(ApprovalRoutes.get, get)
         handlers.on(ApprovalRoutes.approve) { try await decide($0, .approve) }
         handlers.on(ApprovalRoutes.reject) { try await decide($0, .reject) }
+        handlers.on(ApprovalRoutes.withdraw, withdraw)
         handlers.on(ApprovalRoutes.approveJob, approveJob)
         handlers.on(ApprovalRoutes.rejectJob, rejectJob)
     }
@@ -35,8 +36,14 @@ struct ApprovalHandlers: Sendable {
 
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let (id, clearance) = (try context.request.id(as: ApprovalID.self), context.clearance)
-        let approval = try await lists.database.fetch { try ApprovalStore().get(id, within: clearance, in: $0) }
-        return .json(ApprovalBody(approval), version: approval.rowVersion)
+        let (approval, changes) = try await lists.database.fetch { tx in
+            let approval = try ApprovalStore().get(id, within: clearance, in: tx)
+            let profile = try approval.profileID.flatMap { try ProfileStore().find($0, in: tx) }
+            return (approval, approval.changes(of: profile))
+        }
+        var body = ApprovalBody(approval)
+        body.diff = changes?.map { PatchOperationBody($0) }
+        return .json(body, version: approval.rowVersion)
     }
 
     private func decide(
@@ -49,6 +56,17 @@ struct ApprovalHandlers: Sendable {
             $0.id = decided.id
             $0.decidedBy = decided.decidedBy ?? ""
             $0.action = decided.state.rawValue
+        }
+        return .json(answer)
+    }
+
+    private func withdraw(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: DecisionRequest = try context.request.decode()
+        let ended = try await flow.withdraw(try context.request.id(), note: request.note, by: context.authorship)
+        let answer = DecisionAnswer {
+            $0.id = ended.id
+            $0.decidedBy = ended.decidedBy ?? ""
+            $0.action = "withdrawn"
         }
         return .json(answer)
     }
@@ -93,6 +111,16 @@ extension OutgoingResponse {
     }
 }
 
+extension PatchOperationBody {
+    fileprivate init(_ operation: JSONPatch.Operation) {
+        self.init {
+            $0.operation = operation.kind.rawValue
+            $0.path = operation.path.text
+            $0.value = operation.value
+        }
+    }
+}
+
 extension ApprovalBody {
     init(_ approval: Approval) {
         self.init {
@@ -113,6 +141,7 @@ extension ApprovalBody {
                 $0.payloadJSON = payload
             }
             $0.payloadDigest = approval.payloadDigest
+            $0.isWithdrawn = approval.isWithdrawn
             $0.expiresAt = approval.expiresAt
             $0.createdAt = approval.createdAt
             $0.updatedAt = approval.updatedAt

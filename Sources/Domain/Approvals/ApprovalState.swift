@@ -16,4 +16,6 @@ package enum ApprovalOutcome: String, Sendable, CaseIterable {
     case approved, rejected, expired
     /// Approved by the setting that switches approvals off.
     case bypassed
+    /// Taken back by whoever asked; its state is `rejected`.
+    case withdrawn
 }

@@ -41,6 +41,9 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     private var latestResponse: EventLoopFuture<Void>?
     /// The exchange after which the connection ends; requests may be read ahead of it (RFC 9112 §9.3.2).
     private var lastExchange: Int?
+    /// Of the body that is being read.
+    private var bodyBegan = NIODeadline.now()
+    private var bodyOctets = 0
     private var deadline = NIODeadline.distantFuture
     private var armedFor = NIODeadline.distantFuture
     private var timer: Scheduled<Void>?
@@ -85,9 +88,10 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
             isReadingRequest = true
             requestsBegun += 1
             if isConnection, request.headerFields[.connection]?.lowercased() == "close" { lastExchange = requestsBegun }
-            if requestsBegun == responsesEnded + 1 { enter(.readingBody, limits.requestTimeout, context) }
-        case .body:
+            if requestsBegun == responsesEnded + 1 { expectBody(context) }
+        case .body(let octets):
             guard isReadingRequest else { return }
+            bodyOctets += octets.readableBytes
         case .end:
             guard isReadingRequest else { return }
             isReadingRequest = false
@@ -177,7 +181,7 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
         if isConnection, lastExchange == responsesEnded {
             closeWhenWritten(context)
         } else if isReadingRequest {
-            enter(.readingBody, limits.requestTimeout, context)
+            expectBody(context)
         } else if isResponding {
             enter(.responding, limits.responseTimeout, context)
         } else {
@@ -206,6 +210,22 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
     }
 
+    private func expectBody(_ context: ChannelHandlerContext) {
+        (bodyBegan, bodyOctets) = (.now(), 0)
+        enter(.readingBody, min(limits.bodyGrace, limits.requestTimeout), context)
+    }
+
+    /// Goes on reading for a second when the body has come fast enough so far and still has time; false when not.
+    private func awaitBody(_ context: ChannelHandlerContext) -> Bool {
+        let (now, end) = (NIODeadline.now(), bodyBegan + TimeAmount(limits.requestTimeout))
+        guard now < end else { return false }
+        let milliseconds = Int((now - bodyBegan).nanoseconds / 1_000_000)
+        guard bodyOctets >= limits.bodyRate * milliseconds / 1000 else { return false }
+        deadline = min(end, now + .seconds(1))
+        arm(context)
+        return true
+    }
+
     private func enter(_ phase: Phase, _ allowance: Duration, _ context: ChannelHandlerContext) {
         self.phase = phase
         deadline = .now() + TimeAmount(allowance)
@@ -230,6 +250,7 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
         }
         switch phase {
         case .idle where !isConnection: break
+        case .readingBody where awaitBody(context): break
         case .readingHead where !isConnection, .readingBody where !isConnection: context.close(promise: nil)
         case .readingHead, .readingBody: refuse(.timedOut, context)
         case .idle, .responding, .streaming, .discarding, .closing: context.close(promise: nil)

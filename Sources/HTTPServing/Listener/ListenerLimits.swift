@@ -4,6 +4,9 @@ package struct ListenerLimits: Sendable {
     package var headerTimeout = Duration.seconds(5)
     /// From the end of the header block to the end of the body.
     package var requestTimeout = Duration.seconds(30)
+    /// The least rate of a body, in octets per second, once it had ``bodyGrace``.
+    package var bodyRate = 512
+    package var bodyGrace = Duration.seconds(5)
     /// From the end of the request to the end of the response; of a long-lived one, for each piece until it is taken.
     package var responseTimeout = Duration.seconds(120)
     /// Between requests.

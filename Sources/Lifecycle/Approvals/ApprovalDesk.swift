@@ -147,7 +147,7 @@ package struct ApprovalDesk: Sendable {
         let outcome: ApprovalOutcome
         switch approval.state {
         case .approved: outcome = approval.decidedBy == Self.bypass.id ? .bypassed : .approved
-        case .rejected: outcome = .rejected
+        case .rejected: outcome = approval.isWithdrawn ? .withdrawn : .rejected
         case .expired: outcome = .expired
         case .pending: return
         }

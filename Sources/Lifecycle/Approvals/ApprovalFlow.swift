@@ -109,6 +109,27 @@ package struct ApprovalFlow: Sendable {
         }
     }
 
+    /// Takes a request back. For everybody but the one who asked there is no such request.
+    ///
+    /// Throws 404, and 409 when it is decided or over.
+    package func withdraw(_ id: ApprovalID, note: String?, by author: Authorship) async throws -> Approval {
+        let ended = try await context.write { tx in
+            let approval = try approvals.lock(id, within: .system, in: tx)
+            guard approval.requestedBy == author.actor else { throw StoreError.notFound(.approval, id: id.text) }
+            guard approval.state == .pending else { throw ApprovalDesk.decidedAlready(id) }
+            if isOver(approval, at: tx.now) { return try desk.expire(approval, note: "nobody decided in time", in: tx) }
+            let decision = ApprovalDecision(.rejected, by: author.actor, note: note?.trimmingBlanks)
+            let withdrawn = try desk.conclude(approval, decision, .approvalWithdrawn, by: author, in: tx)
+            try desk.cancelJobs(of: withdrawn, reason: "withdrawn by \(author.actor.id)", by: author, in: tx)
+            return withdrawn
+        }
+        desk.observe(ended)
+        guard ended.state != .expired else {
+            throw ServiceError(.alreadyDecided, "the approval \(id.text) expired before it was withdrawn")
+        }
+        return ended
+    }
+
     private func isOver(_ approval: Approval, at now: Timestamp) -> Bool {
         now >= approval.expiresAt ?? (approval.createdAt + context.timing.awaitingApprovalTimeout)
     }

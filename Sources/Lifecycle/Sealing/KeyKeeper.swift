@@ -72,8 +72,8 @@ package struct KeyKeeper: Sendable {
             let missing = inUse.map(\.kekID).filter { ring.key($0) == nil }
             guard missing.isEmpty else { throw KeyFailure.missingPrevious(missing) }
             // Whoever else ran on an embedded database has ended, however it did.
-            if isAlone { try KeyHolderStore().removeAll(in: tx) }
-            try KeyHolderStore().note(instance, keyIDs: ring.ids, activeID: active.kekID, in: tx)
+            if isAlone { try SealingKeyHolderStore().removeAll(in: tx) }
+            try SealingKeyHolderStore().note(instance, keyIDs: ring.ids, activeID: active.kekID, in: tx)
             return active
         }
         _ = ring.activate(active.kekID)
@@ -113,14 +113,14 @@ package struct KeyKeeper: Sendable {
         let isNew = active.kekID != ring.active.id
         guard ring.activate(active.kekID) else { throw KeyFailure.lostKey(activeID: active.kekID) }
         try await database.write { [self] tx in
-            try KeyHolderStore().note(instance, keyIDs: ring.ids, activeID: active.kekID, in: tx)
+            try SealingKeyHolderStore().note(instance, keyIDs: ring.ids, activeID: active.kekID, in: tx)
         }
         return isNew
     }
 
     /// The server stops: nobody waits for it.
     package func leave() async throws {
-        try await database.write { [instance] tx in try KeyHolderStore().remove(instance, in: tx) }
+        try await database.write { [instance] tx in try SealingKeyHolderStore().remove(instance, in: tx) }
     }
 }
 

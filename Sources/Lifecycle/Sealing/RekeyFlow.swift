@@ -76,7 +76,7 @@ package struct RekeyFlow: Sendable {
     }
 
     private static func servers(without id: String, in tx: any Transaction) throws -> [String] {
-        try KeyHolderStore().live(in: tx).filter { !$0.keyIDs.contains(id) }.map(\.instance)
+        try SealingKeyHolderStore().live(in: tx).filter { !$0.keyIDs.contains(id) }.map(\.instance)
     }
 
     private static func count(into status: inout SealingStatus, in tx: any Transaction) throws {
@@ -191,12 +191,12 @@ package struct RekeyFlow: Sendable {
         try SealingKeyStore().lock(in: tx)
         let status = try state(in: tx)
         guard !status.previousIDs.isEmpty, status.remaining == 0, status.activeID == sealer.keyID else { return [] }
-        let isSettled = try KeyHolderStore().live(in: tx).allSatisfy { holder in
+        let isSettled = try SealingKeyHolderStore().live(in: tx).allSatisfy { holder in
             holder.activeID == status.activeID && holder.activeSince <= tx.now - settling
         }
         guard isSettled else { return [] }
         let retired = try SealingKeyStore().retireOthers(than: status.activeID, in: tx)
-        try KeyHolderStore().purge(in: tx)
+        try SealingKeyHolderStore().purge(in: tx)
         try context.recorder.record(
             .rekeyFinished, status.activeID, details: ["retired_kek_ids": JSONValue(retired)], by: .system, in: tx)
         return retired

@@ -136,6 +136,7 @@ struct RecordedAction: Sendable {
     static let profileEditRequested = approval("approval_profile_edit_requested", "approval.requested")
     static let approvalApproved = approval("approval_approved", "approval.decided")
     static let approvalRejected = approval("approval_rejected", "approval.decided")
+    static let approvalWithdrawn = approval("approval_withdrawn", "approval.decided")
     static let approvalBypassed = approval("approval_bypassed", "approval.decided")
     static let approvalExpired = approval("approval_expired", "approval.expired")
     static let profileApplyFailed = approval("approval_profile_apply_failed")

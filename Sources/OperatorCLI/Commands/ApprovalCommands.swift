@@ -5,9 +5,10 @@ import Encoding
 package struct ApprovalsCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "approvals",
-        abstract: "Requests that wait for a second person: list, show, approve, reject.",
+        abstract: "Requests that wait for a second person: list, show, approve, reject, withdraw.",
         subcommands: [
             ListCommand<Approvals>.self, GetCommand<Approvals>.self, ApproveCommand.self, RejectCommand.self,
+            WithdrawCommand.self,
         ]
     )
 
@@ -41,6 +42,20 @@ struct RejectCommand: OperatorCommand {
 
     func run(_ session: Session) async throws {
         try await Decision.send(id, "reject", note: note, session)
+    }
+}
+
+/// `approvals withdraw ID`.
+struct WithdrawCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "withdraw", abstract: "Take back what you asked for.")
+
+    @Argument(help: "Identifier.") var id: String
+    @Option(help: "Why, for the record.") var note: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        try await Decision.send(id, "withdraw", note: note, session)
     }
 }
 

@@ -11,6 +11,8 @@ package struct Column: Sendable {
         case instant
         case list
         case yesOrNo
+        /// A JSON patch, as what becomes of each member.
+        case changes
     }
 
     /// Capitals in lists; `COMMON NAME`.
@@ -41,10 +43,29 @@ package struct Column: Sendable {
         case (.time, .string(let text)): return Self.time(text, isDetail: isDetail)
         case (.instant, .string(let text)): return Self.time(text, isDetail: true)
         case (.list, .array(let items)): return items.map { $0.stringValue ?? $0.text }.joined(separator: ", ")
+        case (.changes, .array(let operations)): return Self.changes(operations)
         case (.yesOrNo, .bool(let flag)): return flag ? "yes" : "no"
         case (_, .string(let text)): return text
         default: return value.text
         }
+    }
+
+    /// `/max_ttl_seconds: 86400 → 3600`; a test says what there was.
+    static func changes(_ operations: [JSONValue]) -> String {
+        var old: [String: String] = [:]
+        var texts: [String] = []
+        for operation in operations {
+            let path = operation["path"]?.stringValue ?? ""
+            let value = operation["value"]?.text ?? ""
+            let place = path.isEmpty ? "the whole" : path
+            switch operation["op"]?.stringValue {
+            case "test": old[path] = value
+            case "add": texts.append("\(place): + \(value)")
+            case "remove": texts.append("\(place): - \(old[path] ?? "")")
+            default: texts.append("\(place): \(old[path] ?? "") → \(value)")
+            }
+        }
+        return texts.joined(separator: "; ")
     }
 
     /// An RFC 3339 time in UTC as people read it; the time that stands for "never" is empty.

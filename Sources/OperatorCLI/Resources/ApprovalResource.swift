@@ -14,9 +14,11 @@ package enum Approvals: Resource {
     package static let details = [
         Column("ID", "id"), Column("KIND", "kind"), Column("STATE", "state"), Column("REQUESTED BY", "requested_by"),
         Column("CERTIFICATE ID", "certificate_id"), Column("PROFILE ID", "profile_id"), Column("JOB ID", "job_id"),
+        Column("CHANGES", "diff", .changes),
         Column("REQUEST", "payload_json"), Column("DIGEST", "payload_digest"),
         Column("CREATED AT", "created_at", .time), Column("EXPIRES AT", "expires_at", .time),
         Column("DECIDED BY", "decided_by"), Column("DECIDED AT", "decided_at", .time), Column("NOTE", "decision_note"),
+        Column("WITHDRAWN", "withdrawn", .yesOrNo),
     ]
 
     package struct Filters: ParsableArguments, QueryParameters {

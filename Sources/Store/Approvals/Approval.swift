@@ -14,6 +14,7 @@ package struct Approval: Hashable, Sendable {
     package let requesterPrincipal: String?
     package let state: ApprovalState
     package let decidedBy: String?
+    package let decidedByType: ActorType?
     package let decidedAt: Timestamp?
     package let note: String?
     package let metadata: [String: String]
@@ -37,6 +38,7 @@ package struct Approval: Hashable, Sendable {
         requesterPrincipal = try row.optionalText("requested_by_principal")
         state = try row.value("state")
         decidedBy = try row.optionalText("decided_by")
+        decidedByType = try row.optionalValue("decided_by_type")
         decidedAt = try row.optionalTime("decided_at")
         note = try row.optionalText("decision_note")
         metadata = try row.textMap("metadata")
@@ -47,6 +49,11 @@ package struct Approval: Hashable, Sendable {
         rowVersion = try row.int("row_version")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
+    }
+
+    /// Whether whoever asked took it back: nobody else may decide about the own request.
+    package var isWithdrawn: Bool {
+        state == .rejected && decidedBy == requestedBy.id && decidedByType == requestedBy.type
     }
 
     /// What it is about; `nil` when the payload is not the one that the digest was made of, or is from an earlier

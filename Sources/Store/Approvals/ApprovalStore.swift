@@ -24,7 +24,7 @@ package struct ApprovalStore: Sendable {
 
     static let columns: SQL = """
         id, approval_kind, certificate_id, job_id, profile_id, requested_by, requested_by_type,
-        requested_by_principal, state, decided_by, decided_at, decision_note, metadata, payload, payload_digest,
+        requested_by_principal, state, decided_by, decided_by_type, decided_at, decision_note, metadata, payload, payload_digest,
         resume_status, expires_at, row_version, created_at, updated_at
         """
     private static let rules = [

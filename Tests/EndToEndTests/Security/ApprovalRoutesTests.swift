@@ -58,6 +58,40 @@ struct ApprovalRoutesTests {
         }
     }
 
+    @Test("an edit is read as a difference, and taken back on the command line by whoever asked")
+    func withdrawal() async throws {
+        let stage = try await Stage.start()
+        let server = stage.server
+        let edit = try await stage.asker.put(
+            "/api/v1/profiles/\(Inventory.profile)", ["requires_approval": false, "description": "open"])
+        let id = try #require(try Inventory.expect(202, edit).text("pending_approval_id"))
+        let shown = try await stage.decider.get("/api/v1/approvals/\(id)")
+        let diff = shown.json["diff"] as? [[String: Any]] ?? []
+        let last = diff.last { $0["path"] as? String == "/requires_approval" }
+        #expect(last?["op"] as? String == "replace" && last?["value"] as? Bool == false, "\(shown.body)")
+        let listed = try await server.cli(["approvals", "get", id])
+        #expect(listed.output.contains("/requires_approval: true → false"), "\(listed.output)")
+
+        // The administrator did not ask; for it there is nothing to take back.
+        let foreign = try await server.cli(["approvals", "withdraw", id])
+        #expect(foreign.status != 0 && foreign.errors.contains(id), "\(foreign.errors)")
+        #expect(try await stage.decider.post("/api/v1/approvals/\(id)/withdraw").status == 404)
+        let withdrawn = try await stage.asker.post("/api/v1/approvals/\(id)/withdraw", ["note": "a mistake"])
+        #expect(try Inventory.expect(200, withdrawn).text("action") == "withdrawn")
+        let late = try await stage.decider.post("/api/v1/approvals/\(id)/approve")
+        #expect(late.status == 409 && late.text("code") == "already_decided", "\(late.body)")
+        let ended = try await stage.decider.get("/api/v1/approvals/\(id)")
+        #expect(ended.text("state") == "rejected" && ended.json["withdrawn"] as? Bool == true)
+        #expect(ended.json["diff"] == nil && ended.text("decision_note") == "a mistake")
+        let metrics = try await server.client.get("/api/v1/metrics/prometheus")
+        #expect(metrics.body.contains("certctl_approval_decisions_total{outcome=\"withdrawn\""))
+        let own = try await server.client.put("/api/v1/profiles/\(Inventory.profile)", ["description": "mine"])
+        let second = try #require(try Inventory.expect(202, own).text("pending_approval_id"))
+        let done = try await server.cli(["approvals", "withdraw", second, "--note", "on the command line"])
+        #expect(done.status == 0 && done.output.contains("withdrawn"), "\(done.errors)")
+        await server.stop()
+    }
+
     @Test(
         "A-17: from the request by API to the certificate, decided on the command line",
         arguments: EngineUnderTest.available)

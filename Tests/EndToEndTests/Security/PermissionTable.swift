@@ -235,6 +235,7 @@ enum PermissionTable {
         // Decided before: a second decision is 409, whoever makes it.
         Row(route: "approve", rule: .object("approval.approve"), admitted: 409, path: ["{approval}"], body: "{}"),
         Row(route: "reject", rule: .object("approval.reject"), admitted: 409, path: ["{approval}"], body: "{}"),
+        Row(route: "withdraw", rule: .anyone, admitted: 404, path: ["apr-none"], body: "{}"),
         Row(route: "approveJob", rule: .object("approval.approve"), admitted: 409, path: ["{decided}"]),
         Row(route: "rejectJob", rule: .object("approval.reject"), admitted: 409, path: ["{decided}"], body: "{}"),
         Row(route: "getVerification", rule: .object("verification.read"), admitted: 200, path: ["{job}"]),

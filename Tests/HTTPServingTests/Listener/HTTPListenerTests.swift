@@ -108,6 +108,30 @@ struct HTTPListenerTests {
         }
     }
 
+    @Test("a body that comes slower than the least rate is cut off long before its time is over; a steady one is read")
+    func slowBody() async throws {
+        try await Stage.run(configure: {
+            $0.rules.limits.bodyGrace = .milliseconds(600)
+            $0.rules.limits.requestTimeout = .seconds(25)
+        }) { stage in
+            func send(pieces: Int, of octets: Int) async throws -> CurlReply {
+                let head =
+                    "POST /api/v1/teams HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                    + "Authorization: Bearer \(Stage.operatorKey)\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: \(pieces * octets)\r\n\r\n"
+                let piece = String(repeating: " ", count: octets)
+                return try await RawTLS.exchange(
+                    port: stage.port, [.init(head)] + (0..<pieces).map { _ in .init(piece, after: 0.2) })
+            }
+            let began = ContinuousClock.now
+            #expect(try await send(pieces: 20, of: 8).status == 408)
+            #expect(ContinuousClock.now - began < .seconds(15))
+            // Blanks are no JSON: the whole body was read and judged.
+            let steady = try await send(pieces: 12, of: 256)
+            #expect(steady.status == 400, "\(steady.status)")
+        }
+    }
+
     @Test("new handshakes get the new certificate; a pair that does not match is refused and changes nothing")
     func hotReload() async throws {
         try await Stage.run { stage in

@@ -37,6 +37,48 @@ struct ApprovalEndTests {
         }
     }
 
+    @Test("whoever asked takes it back, and nobody else; then nobody decides", arguments: Engine.available)
+    func withdrawal(engine: Engine) async throws {
+        try await ApprovalStage.with(engine) { stage async throws in
+            let world = stage.world
+            try await stage.certificate()
+            let approval = try #require(try await stage.renewal().approval)
+            func withdraw(_ name: String) async throws -> ErrorCode? {
+                let author = try await world.author(name, using: .approvalRead)
+                return await refusal { _ = try await world.approvals.withdraw(approval.id, note: "no", by: author) }
+            }
+            let asked = approval.requestedBy.id
+            #expect(try await withdraw(asked == "bob" ? "carol" : "bob") == .notFound)
+            #expect(try await stage.approval(approval.id).state == .pending)
+            #expect(try await withdraw(asked) == nil)
+            let ended = try await stage.approval(approval.id)
+            #expect(ended.state == .rejected && ended.isWithdrawn && ended.note == "no")
+            #expect(try await world.statuses(of: "api") == [.cancelled])
+            #expect(try await withdraw(asked) == .alreadyDecided)
+            #expect(await stage.refusalOf(approval.id, by: "bob") == .alreadyDecided)
+            #expect(try await world.actions(on: approval.id.text).contains("approval_withdrawn"))
+            #expect(try await stage.orders() == 0)
+        }
+    }
+
+    @Test("withdrawn and approved at the same moment, it ends one way", arguments: Engine.available)
+    func withdrawOrApprove(engine: Engine) async throws {
+        try await ApprovalStage.with(engine) { stage async throws in
+            let world = stage.world
+            try await stage.certificate()
+            let approval = try #require(try await stage.renewal().approval)
+            let author = try await world.author(approval.requestedBy.id, using: .approvalRead)
+            async let decided = stage.refusalOf(approval.id, by: "bob")
+            async let withdrawn = refusal {
+                _ = try await world.approvals.withdraw(approval.id, note: nil, by: author)
+            }
+            let codes = await [decided, withdrawn]
+            #expect(codes.filter { $0 == nil }.count == 1 && codes.contains(.alreadyDecided), "\(codes)")
+            let ended = try await stage.approval(approval.id)
+            #expect(try await world.statuses(of: "api") == [ended.isWithdrawn ? .cancelled : .awaitingCSR])
+        }
+    }
+
     @Test("of many decisions at once one counts", arguments: Engine.available)
     func doubleApprove(engine: Engine) async throws {
         try await ApprovalStage.with(engine) { stage async throws in

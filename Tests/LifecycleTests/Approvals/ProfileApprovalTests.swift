@@ -1,5 +1,6 @@
 import DatabaseTestSupport
 import Domain
+import Encoding
 import Lifecycle
 import Query
 import Store
@@ -39,6 +40,28 @@ struct ProfileApprovalTests {
             #expect(!profile.fields.requiresApproval && profile.rowVersion == version + 1)
             let actions = try await stage.world.actions(on: ApprovalStage.profile.text)
             #expect(actions == ["profile.edit_applied", "profile.edit_request", "update_profile"])
+        }
+    }
+
+    @Test("an approver sees what would change, from what to what, while the profile is the one it was asked for")
+    func changes() async throws {
+        try await ApprovalStage.with(.sqlite) { stage async throws in
+            let (id, _) = try await stage.pendingEdit { fields in
+                fields.requiresApproval = false
+                fields.allowedEKUs = ["clientAuth"]
+            }
+            let profile = try #require(try await stage.stored())
+            let approval = try await stage.approval(id)
+            let changes = try #require(approval.changes(of: profile))
+            #expect(
+                changes.map(\.path.text) == [
+                    "/allowed_ekus", "/allowed_ekus", "/requires_approval", "/requires_approval",
+                ])
+            #expect(changes.map(\.kind) == [.test, .replace, .test, .replace])
+            #expect(changes.map(\.value).suffix(2) == [true, false])
+            #expect(approval.changes(of: nil) == nil, "what is gone does not change")
+            try await stage.decide(id, by: "bob")
+            #expect(try await stage.approval(id).changes(of: try await stage.stored()) == nil)
         }
     }
 

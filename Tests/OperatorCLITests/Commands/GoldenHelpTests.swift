@@ -24,7 +24,7 @@ struct GoldenHelpTests {
               certs                   Certificates: list, issue, renew, deploy, archive.
               jobs                    Jobs: list, watch, cancel, retry, approve, reject.
               approvals               Requests that wait for a second person: list, show,
-                                      approve, reject.
+                                      approve, reject, withdraw.
               agents                  Agents: list, retire, credentials.
               enrollment-tokens, tokens
                                       Tokens with which agents enrol themselves.

@@ -2,7 +2,7 @@ package import Domain
 package import Query
 
 /// A running server and the keys that it holds.
-package struct KeyHolder: Hashable, Sendable {
+package struct SealingKeyHolder: Hashable, Sendable {
     package let instance: String
     package let keyIDs: [String]
     /// What it seals with.
@@ -11,7 +11,7 @@ package struct KeyHolder: Hashable, Sendable {
 }
 
 /// Which servers run, with which keys: a key is not activated before each of them holds it.
-package struct KeyHolderStore: Sendable {
+package struct SealingKeyHolderStore: Sendable {
     /// How long a server counts as running after it was last heard of.
     package static let silence = Duration.seconds(60)
 
@@ -37,14 +37,14 @@ package struct KeyHolderStore: Sendable {
     }
 
     /// The servers that run, by all that is known.
-    package func live(in tx: any Transaction) throws -> [KeyHolder] {
+    package func live(in tx: any Transaction) throws -> [SealingKeyHolder] {
         try tx.rows(
             """
             SELECT instance, kek_ids, active_kek_id, active_since FROM sealing_key_holders
             WHERE seen_at > \(tx.now - Self.silence) ORDER BY instance
             """
         ).map { row in
-            KeyHolder(
+            SealingKeyHolder(
                 instance: try row.text("instance"),
                 keyIDs: try row.text("kek_ids").split(separator: ",").map(String.init),
                 activeID: try row.text("active_kek_id"),
