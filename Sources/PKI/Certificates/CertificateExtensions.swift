@@ -1,5 +1,3 @@
-import SwiftASN1
-
 /// One extension as received.
 package struct CertificateExtension: Hashable, Sendable {
     package let oid: OID

@@ -1,7 +1,6 @@
 import Crypto
 package import Domain
 import Encoding
-import SwiftASN1
 
 /// A certificate (RFC 5280 §4.1), parsed strictly and kept as the octets it came in.
 ///

@@ -1,5 +1,4 @@
 import Domain
-import SwiftASN1
 
 /// `Time` of RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on.
 enum DERTime {

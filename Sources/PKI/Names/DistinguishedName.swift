@@ -1,5 +1,4 @@
 import Encoding
-import SwiftASN1
 
 /// A distinguished name (RFC 5280 §4.1.2.4), kept with the octets it came in.
 package struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {

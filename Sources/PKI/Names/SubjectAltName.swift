@@ -1,5 +1,3 @@
-import SwiftASN1
-
 /// A subject alternative name of one of the kinds that certctl issues (RFC 5280 §4.2.1.6).
 package enum SubjectAltName: Hashable, Sendable, CustomStringConvertible {
     case dns(DNSName)
