@@ -133,8 +133,14 @@ struct DERNode {
     }
 
     func boolean(_ what: StaticString) throws(DERError) -> Bool {
+        guard has(.boolean) else { throw DERError("\(what) must be a BOOLEAN") }
+        return try booleanContent(what)
+    }
+
+    /// Same as ``boolean(_:)`` for an IMPLICIT tag that the caller has checked.
+    func booleanContent(_ what: StaticString) throws(DERError) -> Bool {
         let content = try primitive(what)
-        guard has(.boolean), content.count == 1, let value = content.first, value == 0 || value == 0xFF else {
+        guard content.count == 1, let value = content.first, value == 0 || value == 0xFF else {
             throw DERError("\(what) must be a DER BOOLEAN")
         }
         return value == 0xFF
@@ -155,6 +161,11 @@ struct DERNode {
     /// Unused-bit count and octets of a BIT STRING; unused bits are zero as DER demands.
     func namedBits(_ what: StaticString) throws(DERError) -> (unused: UInt8, octets: ArraySlice<UInt8>) {
         guard has(.bitString) else { throw DERError("\(what) must be a BIT STRING") }
+        return try namedBitsContent(what)
+    }
+
+    /// Same as ``namedBits(_:)`` for an IMPLICIT tag that the caller has checked.
+    func namedBitsContent(_ what: StaticString) throws(DERError) -> (unused: UInt8, octets: ArraySlice<UInt8>) {
         let content = try primitive(what)
         guard let unused = content.first, unused < 8 else { throw DERError("\(what) is a malformed BIT STRING") }
         let octets = content.dropFirst()
