@@ -18,7 +18,8 @@ struct GeneralName: Hashable, Sendable {
     let value: Value
     /// Content of a form that is written as text or octets; empty for the others.
     let octets: [UInt8]
-    private let der: [UInt8]
+    /// The element as received or built.
+    let der: [UInt8]
 
     init(_ node: DERNode) throws(DERError) {
         guard let form = node.contextTag.flatMap(GeneralNameForm.init(rawValue:)) else {
@@ -49,6 +50,13 @@ struct GeneralName: Hashable, Sendable {
         value = .directory(name)
         octets = []
         der = DERWriter.explicit(4, name.der)
+    }
+
+    init(_ uri: URIName) {
+        form = .uniformResourceIdentifier
+        value = .name(.uri(uri))
+        octets = Array(uri.text.utf8)
+        der = DERWriter.implicit(6, octets)
     }
 
     var directoryName: DistinguishedName? { if case .directory(let name) = value { name } else { nil } }

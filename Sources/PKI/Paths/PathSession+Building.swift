@@ -1,7 +1,7 @@
 import Domain
 
 extension PathSession {
-    /// Up to `limit` valid paths from `leaf` to a certificate that `isTrusted`, in the order in which they are found.
+    /// Up to `limit` valid paths from `leaf` to a certificate that `isTrusted`, shorter ones before longer ones.
     ///
     /// Throws the most telling refusal when there is none.
     func paths(
@@ -11,7 +11,12 @@ extension PathSession {
         if isTrusted(leaf) { return [try validate(leaf, above: [], purpose: purpose)] }
         var search = Search(leaf: leaf, purpose: purpose, limit: limit)
         do {
-            try extend(&search, isTrusted)
+            // Iterative deepening: a short path is found however large a maze the other certificates make.
+            repeat {
+                search.height += 1
+                search.isCut = false
+                try extend(&search, isTrusted)
+            } while search.isCut && search.height + 1 < parameters.limits.depth && search.found.count < limit
         } catch {
             // Paths that were found before the budget ended are as good as ever.
             if search.found.isEmpty { throw error }
@@ -20,12 +25,16 @@ extension PathSession {
         throw search.failure?.error ?? ChainError(.untrusted, leaf, missingIssuer(of: leaf))
     }
 
-    /// A depth-first search upward that remembers why it turned back.
+    /// A search upward, depth-first within a height, that remembers why it turned back.
     private struct Search {
         let leaf: X509Certificate
         let purpose: OID?
         let limit: Int
         var above: [X509Certificate] = []
+        /// Certificates above the leaf in the paths that are looked for now.
+        var height = 0
+        /// Whether a path was left that might have gone on above ``height``.
+        var isCut = false
         var found: [ValidatedPath] = []
         private(set) var failure: (rank: Rank, error: ChainError)?
 
@@ -47,7 +56,6 @@ extension PathSession {
     }
 
     private func extend(_ search: inout Search, _ isTrusted: (X509Certificate) -> Bool) throws(ChainError) {
-        guard search.above.count + 1 < parameters.limits.depth else { return }
         let top = search.top
         for candidate in candidates(above: top, in: search, isTrusted) where search.found.count < search.limit {
             try spendStep(top)
@@ -65,7 +73,13 @@ extension PathSession {
                 continue
             }
             search.above.append(candidate)
-            if isRoot { try complete(&search) } else { try extend(&search, isTrusted) }
+            if search.above.count < search.height {
+                if !isRoot { try extend(&search, isTrusted) }
+            } else if isRoot {
+                try complete(&search)
+            } else {
+                search.isCut = true
+            }
             search.above.removeLast()
         }
     }

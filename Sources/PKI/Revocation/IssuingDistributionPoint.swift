@@ -1,5 +1,10 @@
 /// What a list covers (RFC 5280 §5.2.5).
-struct IssuingDistributionPoint: Hashable, Sendable {
+package struct IssuingDistributionPoint: Hashable, Sendable {
+    /// The kinds of certificates that a list of ours covers.
+    package enum Coverage: String, Sendable, CaseIterable {
+        case all, userCertificates, authorities
+    }
+
     let name: DistributionPoint.Name?
     let onlyUserCertificates: Bool
     let onlyAuthorities: Bool
@@ -8,6 +13,16 @@ struct IssuingDistributionPoint: Hashable, Sendable {
     /// Whether entries may be for certificates of other issuers.
     let isIndirect: Bool
     let onlyAttributeCertificates: Bool
+
+    /// The point of one of several lists of an issuer: published at `urls`, which its certificates name too.
+    package init(urls: [URIName], coverage: Coverage) {
+        name = urls.isEmpty ? nil : .full(urls.map { GeneralName($0) })
+        onlyUserCertificates = coverage == .userCertificates
+        onlyAuthorities = coverage == .authorities
+        onlySomeReasons = nil
+        isIndirect = false
+        onlyAttributeCertificates = false
+    }
 
     init(_ node: DERNode) throws(DERError) {
         var fields = try node.sequence("issuingDistributionPoint", limit: 6)
@@ -22,6 +37,15 @@ struct IssuingDistributionPoint: Hashable, Sendable {
         guard scopes.count(where: \.self) <= 1 else {
             throw DERError("issuingDistributionPoint limits the list to two kinds of certificates")
         }
+    }
+
+    /// What ``init(urls:coverage:)`` can say.
+    var der: [UInt8] {
+        let names: [[UInt8]] = if case .full(let names) = name { names.map(\.der) } else { [] }
+        return DERWriter.sequence(
+            names.isEmpty ? [] : DERWriter.explicit(0, DERWriter.element(0xA0, parts: names)),
+            onlyUserCertificates ? DERWriter.implicit(1, [0xFF]) : [],
+            onlyAuthorities ? DERWriter.implicit(2, [0xFF]) : [])
     }
 
     private static func flag(_ node: DERNode?) throws(DERError) -> Bool {

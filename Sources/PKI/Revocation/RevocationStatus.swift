@@ -52,7 +52,15 @@ extension PathSession {
     private func completeLists(for point: DistributionPoint, of certificate: X509Certificate) -> [Int] {
         let issuers = point.crlIssuer.isEmpty ? [certificate.issuer] : point.crlIssuer.compactMap(\.directoryName)
         let found = issuers.flatMap { listsByIssuer[$0.matchingKey] ?? [] }.filter { !lists[$0].isDelta }
-        return found.sorted { lists[$0].thisUpdate > lists[$1].thisUpdate }
+        return newestFirst(found)
+    }
+
+    private func newestFirst(_ positions: [Int]) -> [Int] {
+        positions.sorted { left, right in
+            let (left, right) = (lists[left], lists[right])
+            guard left.thisUpdate == right.thisUpdate else { return left.thisUpdate > right.thisUpdate }
+            return (left.number ?? CRLNumber(0)) > (right.number ?? CRLNumber(0))
+        }
     }
 
     private func unusable(_ list: CertificateRevocationList) -> String? {
@@ -99,7 +107,7 @@ extension PathSession {
             return base <= number && number < own && delta.scopeDER == complete.scopeDER
                 && delta.authorityKeyIdentifier == complete.authorityKeyIdentifier && unusable(delta) == nil
         }
-        for position in deltas.sorted(by: { lists[$0].thisUpdate > lists[$1].thisUpdate })
+        for position in newestFirst(deltas)
         where try isListSigned(position, by: signer, for: inquiry.certificate) {
             return lists[position]
         }

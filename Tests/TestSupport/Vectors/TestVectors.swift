@@ -19,6 +19,12 @@ package enum TestVectors {
         return files
     }
 
+    /// The octets of one file, such as `wycheproof/ecdsa_secp256r1_sha256_test.json`.
+    package static func file(_ path: String) throws -> [UInt8] {
+        guard let octets = try? Data(contentsOf: root.appending(path: path)) else { throw Missing(folder: path) }
+        return [UInt8](octets)
+    }
+
     /// The vectors are not there.
     package struct Missing: Error, CustomStringConvertible {
         let folder: String
