@@ -22,6 +22,9 @@ struct DERTag: Hashable, Sendable {
     /// Whether DER demands the constructed form (`true`) or the primitive one (`false`) of a universal type.
     var mustBeConstructed: Bool { number == 8 || number == 11 || number == 16 || number == 17 || number == 29 }
 
+    /// Whether a universal type is a string, which BER may split.
+    var isString: Bool { number == 3 || number == 4 || number == 12 || (18...30).contains(number) && number != 29 }
+
     static let boolean = DERTag(0x01)
     static let integer = DERTag(0x02)
     static let bitString = DERTag(0x03)

@@ -61,13 +61,13 @@ package struct CertificateRevocationList: Sendable {
             }
             try fields.end()
             entries = revoked.entries
-            certificateIssuers = revoked.issuers
+            certificateIssuers = revoked.context.issuers
             number = extensions.number
             baseNumber = extensions.baseNumber
             authorityKeyIdentifier = extensions.authorityKeyIdentifier
             issuingDistributionPoint = extensions.issuingDistributionPoint
             scopeDER = extensions.scopeDER
-            unknownCritical = extensions.unknownCritical + revoked.unknownCritical
+            unknownCritical = extensions.unknownCritical + revoked.context.unknownCritical
         } catch {
             throw CRLError(error.reason)
         }
@@ -93,17 +93,13 @@ package struct CertificateRevocationList: Sendable {
 
     private static func entries(
         _ node: DERNode?
-    ) throws(DERError) -> (entries: [RevokedCertificate], issuers: [[GeneralName]], unknownCritical: [OID]) {
+    ) throws(DERError) -> (entries: [RevokedCertificate], context: RevocationEntryContext) {
         var entries: [RevokedCertificate] = []
-        var issuers: [[GeneralName]] = []
-        var unknownCritical: [OID] = []
-        var current: Int?
+        var context = RevocationEntryContext()
         try node?.forEachElement("revokedCertificates") { element throws(DERError) in
-            entries.append(
-                try RevokedCertificate(
-                    element, issuers: &issuers, current: &current, unknownCritical: &unknownCritical))
+            entries.append(try RevokedCertificate(element, &context))
         }
-        return (entries, issuers, unknownCritical)
+        return (entries, context)
     }
 }
 

@@ -16,10 +16,7 @@ package struct RevokedCertificate: Sendable {
         return try? SerialNumber(serial)
     }
 
-    /// Reads an entry; `issuers` and `current` carry the certificate issuer from entry to entry (§5.3.3).
-    init(
-        _ node: DERNode, issuers: inout [[GeneralName]], current: inout Int?, unknownCritical: inout [OID]
-    ) throws(DERError) {
+    init(_ node: DERNode, _ context: inout RevocationEntryContext) throws(DERError) {
         var fields = try node.sequence("revoked certificate", limit: 3)
         serial = try fields.next().integer("userCertificate")
         revocationDate = try DERTime.parse(fields.next())
@@ -34,18 +31,46 @@ package struct RevokedCertificate: Sendable {
                 switch item.oid {
                 case .reasonCode: reason = try RevocationReason(DERNode(parsing: value))
                 case .invalidityDate: invalidityDate = try DERTime.parse(DERNode(parsing: value))
-                case .certificateIssuer:
-                    let sequence = try DERNode(parsing: value)
-                    guard sequence.has(.sequence) else { throw DERError("certificateIssuer must be a SEQUENCE") }
-                    issuers.append(try GeneralName.list(sequence, "certificateIssuer", limit: 32))
-                    current = issuers.count - 1
-                default: if item.isCritical, !unknownCritical.contains(item.oid) { unknownCritical.append(item.oid) }
+                case .certificateIssuer: try context.turn(to: item.value)
+                default: if item.isCritical { context.note(unknownCritical: item.oid) }
                 }
             }
         }
         try fields.end()
         self.reason = reason
         self.invalidityDate = invalidityDate
-        issuer = current
+        issuer = context.current
+    }
+}
+
+/// What the entries of one list share: the certificate issuer holds from entry to entry (RFC 5280 §5.3.3).
+struct RevocationEntryContext {
+    /// Most different certificate issuers of one list.
+    static let maximumIssuers = 1000
+
+    /// The names of each certificate issuer, once however often the list changes between them.
+    private(set) var issuers: [[GeneralName]] = []
+    private(set) var current: Int?
+    /// A few are enough to refuse the list and to say why.
+    private(set) var unknownCritical: [OID] = []
+    private var positions: [[UInt8]: Int] = [:]
+
+    mutating func turn(to value: [UInt8]) throws(DERError) {
+        if let known = positions[value] {
+            current = known
+            return
+        }
+        guard issuers.count < Self.maximumIssuers else {
+            throw DERError("more than \(Self.maximumIssuers) certificate issuers")
+        }
+        let sequence = try DERNode(parsing: value[...])
+        guard sequence.has(.sequence) else { throw DERError("certificateIssuer must be a SEQUENCE") }
+        issuers.append(try GeneralName.list(sequence, "certificateIssuer", limit: 32))
+        positions[value] = issuers.count - 1
+        current = issuers.count - 1
+    }
+
+    mutating func note(unknownCritical oid: OID) {
+        if unknownCritical.count < 16, !unknownCritical.contains(oid) { unknownCritical.append(oid) }
     }
 }

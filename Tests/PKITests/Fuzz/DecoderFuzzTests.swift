@@ -1,11 +1,12 @@
 import Domain
 import Foundation
-import PKI
 import TestSupport
 import Testing
 
+@testable import PKI
+
 /// A trap on hostile input stops the whole process, this test run included: surviving is the claim.
-@Suite("protocol-servers §9.1: decoders survive 28 000 mutated encodings")
+@Suite("protocol-servers §9.1: decoders survive 32 000 mutated encodings")
 struct DecoderFuzzTests {
     /// Executions for each decoder. `CERTCTL_FUZZ_EXECUTIONS` asks for more, all from the same seeds.
     static let executions =
@@ -117,5 +118,22 @@ struct DecoderFuzzTests {
             try PrivateKey.generate(spec).pkcs8DER.withBytes { Array($0) }
         }
         try Self.fuzz(keys, seed: 4) { (try? PrivateKey(pkcs8DER: $0)) != nil }
+    }
+
+    @Test("BER, which comes out as DER or not at all")
+    func ber() throws {
+        let nested = DERStructureTests.nested(30)
+        let pieces: [UInt8] = [
+            0x30, 0x80, 0x24, 0x80, 0x04, 0x02, 1, 2, 0x04, 0x01, 3, 0, 0, 0x23, 4, 3, 2, 0, 7, 0, 0,
+        ]
+        try Self.fuzz([pieces, nested] + Self.certificates().map(\.der), seed: 8) { octets in
+            guard let der = try? BER.der(from: octets[...]) else { return false }
+            guard der.count <= octets.count + 8 else {
+                Issue.record("\(octets.count) octets of BER became \(der.count) of DER")
+                return false
+            }
+            _ = try? DERNode(parsing: der[...])
+            return true
+        }
     }
 }
