@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import PKI
 import TestSupport
 import Testing
@@ -184,5 +185,43 @@ struct RevocationListTests {
         let list = try CertificateRevocationList(der: octets)
         #expect(started.duration(to: .now) < .seconds(15))
         #expect(list.entries.count == entries.count)
+    }
+
+    /// certtool knows no time but the present.
+    @Test("certtool reads our lists and verifies them under the authority, and no other")
+    func gnutls() async throws {
+        let now = Timestamp(secondsSinceEpoch: Int64(Date().timeIntervalSince1970))
+        let key = try PrivateKey.generate(.ecdsaP384)
+        let template = try TestAuthority.template(
+            "Root", key: key, issuer: nil, isCA: true, from: now - .days(1), to: now + .days(1))
+        let root = TestAuthority(certificate: try TestAuthority.sign(template, key: key), key: key)
+        var list = RevocationListTemplate(
+            issuer: root.certificate.subject, updates: (now - .hours(1), now + .hours(1)), number: CRLNumber(300),
+            signatureAlgorithm: key.publicKey.signatureAlgorithm, authorityKeyIdentifier: key.publicKey.keyIdentifier)
+        list.entries = try RevocationReason.allCases.filter { $0 != .removeFromCRL }.map { reason in
+            RevocationListEntry(
+                serialNumber: try SerialNumber([0x80, reason.code]), revocationDate: now - .hours(2), reason: reason,
+                invalidityDate: now - .days(2))
+        }
+        list.issuingDistributionPoint = IssuingDistributionPoint(
+            urls: [try URIName(Self.url)], coverage: .userCertificates)
+        let tbs = try list.tbsCertList()
+        let signed = try CertificateRevocationList(der: tbs.listDER(signature: key.sign(tbs.der)))
+
+        let openssl = try OpenSSL()
+        let file = try openssl.file("list", signed.pem)
+        func certtool(_ arguments: String...) async throws -> ProgramOutcome {
+            try await runProgram("/usr/bin/certtool", arguments, logs: openssl.directory.url)
+        }
+        let info = try await certtool("--crl-info", "--infile", file)
+        #expect(info.status == 0, "\(info.errors)")
+        #expect(info.output.contains("Revoked certificates (9)") && info.output.contains("CRL Number"))
+        let own = try await certtool(
+            "--verify-crl", "--load-ca-certificate", openssl.file("own", root.certificate.pem), "--infile", file)
+        #expect(own.output.contains("Verification output: Verified"), "\(own.output)")
+        let other = try await certtool(
+            "--verify-crl", "--load-ca-certificate", openssl.file("other", TestAuthority.root().certificate.pem),
+            "--infile", file)
+        #expect(other.output.contains("Verification output: Not verified"), "\(other.output)")
     }
 }
