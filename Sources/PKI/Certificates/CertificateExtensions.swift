@@ -1,49 +1,32 @@
-import SwiftASN1
-
-/// One extension as received.
-package struct CertificateExtension: Hashable, Sendable {
-    package let oid: OID
-    package let isCritical: Bool
-    /// Content of the OCTET STRING.
-    package let value: [UInt8]
-
-    package init(oid: OID, isCritical: Bool, value: [UInt8]) {
-        self.oid = oid
-        self.isCritical = isCritical
-        self.value = value
-    }
-
-    var der: [UInt8] {
-        DERWriter.sequence(
-            DERWriter.oid(oid), isCritical ? DERWriter.boolean(true) : [], DERWriter.octetString(value))
-    }
-}
-
-/// The basicConstraints extension (RFC 5280 §4.2.1.9).
-package struct BasicConstraints: Hashable, Sendable {
-    package let isCA: Bool
-    package let pathLenConstraint: Int?
-}
-
 /// The extensions of a certificate or of an extension request, decoded where certctl understands them.
 package struct CertificateExtensions: Hashable, Sendable {
     /// Most extensions accepted in one certificate or request.
     static let maximumCount = 64
 
     package private(set) var all: [CertificateExtension] = []
+    /// The subjectAltName extension as received.
+    private(set) var generalNames: [GeneralName] = []
     package private(set) var subjectAltNames: [SubjectAltName] = []
     /// Alternative names that are not of a kind or form that certctl issues, described.
-    package private(set) var unsupportedNames: [String] = []
+    package var unsupportedNames: [String] { generalNames.compactMap(\.unsupported) }
     package private(set) var basicConstraints: BasicConstraints?
     package private(set) var keyUsage: KeyUsage?
     package private(set) var extendedKeyUsages: [OID] = []
     package private(set) var subjectKeyIdentifier: [UInt8]?
     package private(set) var authorityKeyIdentifier: [UInt8]?
     package private(set) var nameConstraints: NameConstraints?
-    package private(set) var crlDistributionPoints: [String] = []
+    /// Addresses among ``distributionPoints``.
+    package var crlDistributionPoints: [String] { distributionPoints.flatMap(\.urls) }
+    private(set) var distributionPoints: [DistributionPoint] = []
+    /// Where delta lists are published (RFC 5280 §4.2.1.15).
+    private(set) var freshestCRL: [DistributionPoint] = []
     package private(set) var ocspURLs: [String] = []
     package private(set) var caIssuersURLs: [String] = []
     package private(set) var policies: [OID] = []
+    package private(set) var policyMappings: [PolicyMapping] = []
+    package private(set) var policyConstraints: PolicyConstraints?
+    /// SkipCerts of the inhibitAnyPolicy extension (RFC 5280 §4.2.1.14).
+    package private(set) var inhibitAnyPolicy: Int?
     /// TLS feature `status_request` (RFC 7633).
     package private(set) var mustStaple = false
     /// Critical extensions that certctl does not understand. A certificate with any must not be relied upon.
@@ -59,7 +42,7 @@ package struct CertificateExtensions: Hashable, Sendable {
         guard !elements.isEmpty else { throw DERError("extensions is empty") }
         var seen: Set<OID> = []
         for element in elements {
-            let parsed = try Self.parse(element)
+            let parsed = try CertificateExtension(element)
             guard seen.insert(parsed.oid).inserted else { throw DERError("extension \(parsed.oid) occurs twice") }
             all.append(parsed)
             try decode(parsed, nameLimit: nameLimit)
@@ -69,25 +52,13 @@ package struct CertificateExtensions: Hashable, Sendable {
     package func contains(_ oid: OID) -> Bool { all.contains { $0.oid == oid } }
     package subscript(oid: OID) -> CertificateExtension? { all.first { $0.oid == oid } }
 
-    private static func parse(_ node: DERNode) throws(DERError) -> CertificateExtension {
-        var fields = try node.sequence("extension", limit: 3)
-        let oid = try fields.next().oid("extension identifier")
-        let critical = try fields.next(if: .boolean)?.boolean("critical") ?? false
-        let value = try fields.next().octetString("extension value")
-        try fields.end()
-        return CertificateExtension(oid: oid, isCritical: critical, value: Array(value))
-    }
-
     private mutating func decode(_ item: CertificateExtension, nameLimit: Int) throws(DERError) {
         let value = item.value[...]
         switch item.oid {
         case .subjectAltName:
-            for name in try GeneralName.list(value, limit: nameLimit) {
-                switch name {
-                case .name(let name): subjectAltNames.append(name)
-                case .unsupported(let description): unsupportedNames.append(description)
-                }
-            }
+            generalNames = try GeneralName.list(
+                Self.sequence(value, "subjectAltName"), "subjectAltName", limit: nameLimit)
+            subjectAltNames = generalNames.compactMap { if case .name(let name) = $0.value { name } else { nil } }
         case .basicConstraints: basicConstraints = try Self.basicConstraints(DERNode(parsing: value))
         case .keyUsage: keyUsage = try KeyUsage(DERNode(parsing: value))
         case .extendedKeyUsage:
@@ -97,18 +68,15 @@ package struct CertificateExtensions: Hashable, Sendable {
         case .subjectKeyIdentifier:
             subjectKeyIdentifier = Array(try DERNode(parsing: value).octetString("subjectKeyIdentifier"))
         case .authorityKeyIdentifier:
-            var fields = try DERNode(parsing: value).sequence("authorityKeyIdentifier", limit: 3)
-            authorityKeyIdentifier = try fields.next(ifContextTag: 0).map { node throws(DERError) in
-                Array(try node.primitive("keyIdentifier"))
-            }
+            authorityKeyIdentifier = try AuthorityKeyIdentifier.keyIdentifier(DERNode(parsing: value))
         case .nameConstraints: nameConstraints = try NameConstraints(DERNode(parsing: value))
-        case .crlDistributionPoints: crlDistributionPoints = try Self.distributionPoints(DERNode(parsing: value))
+        case .crlDistributionPoints: distributionPoints = try DistributionPoint.list(DERNode(parsing: value))
+        case .freshestCRL: freshestCRL = try DistributionPoint.list(DERNode(parsing: value))
         case .authorityInfoAccess: try decodeInfoAccess(DERNode(parsing: value))
-        case .certificatePolicies:
-            for node in try DERNode(parsing: value).sequence("certificatePolicies", limit: 64).remaining {
-                var fields = try node.sequence("policy", limit: 2)
-                policies.append(try fields.next().oid("policy identifier"))
-            }
+        case .certificatePolicies: policies = try CertificatePolicies.parse(DERNode(parsing: value))
+        case .policyMappings: policyMappings = try PolicyMapping.list(DERNode(parsing: value))
+        case .policyConstraints: policyConstraints = try PolicyConstraints(DERNode(parsing: value))
+        case .inhibitAnyPolicy: inhibitAnyPolicy = try DERNode(parsing: value).smallInteger("inhibitAnyPolicy")
         case .tlsFeature:
             for node in try DERNode(parsing: value).sequence("TLS feature", limit: 16).remaining
             where try node.smallInteger("TLS feature") == 5 {
@@ -116,6 +84,12 @@ package struct CertificateExtensions: Hashable, Sendable {
             }
         default: if item.isCritical { unknownCritical.append(item.oid) }
         }
+    }
+
+    private static func sequence(_ value: ArraySlice<UInt8>, _ what: StaticString) throws(DERError) -> DERNode {
+        let node = try DERNode(parsing: value)
+        guard node.has(.sequence) else { throw DERError("\(what) must be a SEQUENCE") }
+        return node
     }
 
     private static func basicConstraints(_ node: DERNode) throws(DERError) -> BasicConstraints {
@@ -135,20 +109,6 @@ package struct CertificateExtensions: Hashable, Sendable {
             if method == .ocsp { ocspURLs.append(url) }
             if method == .caIssuers { caIssuersURLs.append(url) }
         }
-    }
-
-    private static func distributionPoints(_ node: DERNode) throws(DERError) -> [String] {
-        var urls: [String] = []
-        for point in try node.sequence("cRLDistributionPoints", limit: 32).remaining {
-            var fields = try point.sequence("distribution point", limit: 3)
-            guard let name = fields.next(ifContextTag: 0) else { continue }
-            let choice = try name.explicit("distribution point name")
-            guard choice.hasContextTag(0) else { continue }
-            for general in try choice.elements("full name", limit: 32) {
-                if let url = try url(general) { urls.append(url) }
-            }
-        }
-        return urls
     }
 
     /// The text of a URI general name.

@@ -1,7 +1,6 @@
 import Crypto
 package import Domain
 import Encoding
-import SwiftASN1
 
 /// A certificate (RFC 5280 §4.1), parsed strictly and kept as the octets it came in.
 ///
@@ -20,7 +19,12 @@ package struct X509Certificate: Sendable {
     package let notAfter: Timestamp
     package let subjectPublicKey: SubjectPublicKey
     package let extensions: CertificateExtensions
-    package let signatureAlgorithm: SignatureAlgorithm
+    /// `nil` for an algorithm that certctl does not accept; such a signature never verifies.
+    ///
+    /// The certificate is still readable, since nobody evaluates the signature of a root on itself.
+    package let signatureAlgorithm: SignatureAlgorithm?
+    /// Why ``signatureAlgorithm`` is `nil`.
+    package let refusedAlgorithm: String?
     /// 1, 2 or 3.
     package let version: Int
     let tbs: ArraySlice<UInt8>
@@ -55,6 +59,7 @@ package struct X509Certificate: Sendable {
         notAfter = parts.notAfter
         extensions = parts.extensions
         signatureAlgorithm = parts.algorithm
+        refusedAlgorithm = parts.refusedAlgorithm
         version = parts.version
         tbs = parts.tbs
         validityDER = parts.validityDER
@@ -115,7 +120,8 @@ extension X509Certificate {
     }
 
     package func verifySignature(with key: SubjectPublicKey) -> Bool {
-        key.isValid(signature: signature, over: tbs, algorithm: signatureAlgorithm)
+        guard let signatureAlgorithm else { return false }
+        return key.isValid(signature: signature, over: tbs, algorithm: signatureAlgorithm)
     }
 }
 
@@ -143,7 +149,8 @@ private struct CertificateParts {
     let tbs: ArraySlice<UInt8>
     let validityDER: ArraySlice<UInt8>
     let signature: ArraySlice<UInt8>
-    let algorithm: SignatureAlgorithm
+    let algorithm: SignatureAlgorithm?
+    let refusedAlgorithm: String?
     let version: Int
     let serial: ArraySlice<UInt8>
     let issuer: DistinguishedName
@@ -160,7 +167,7 @@ private struct CertificateParts {
         signature = try outer.next().bitString("signature")
         try outer.end()
         tbs = tbsNode.encoded
-        algorithm = try SignatureAlgorithm(outerAlgorithm)
+        (algorithm, refusedAlgorithm) = SignatureAlgorithm.accepted(outerAlgorithm)
 
         var fields = try tbsNode.sequence("tbsCertificate", limit: 10)
         if let tag = fields.next(ifContextTag: 0) {

@@ -1,70 +1,79 @@
-import SwiftASN1
-
 /// Why octets are not the DER structure that was expected.
 package struct DERError: Error, Hashable, Sendable, CustomStringConvertible {
     package let reason: String
 
     init(_ reason: String) { self.reason = reason }
 
+    /// A fault in the encoding itself; `offset` counts from the start of the octets that were parsed.
+    init(_ reason: String, at offset: Int) { self.reason = "not strict DER: \(reason), at octet \(offset)" }
+
     package var description: String { reason }
 }
 
 /// One element of a strictly parsed DER structure.
 ///
-/// SwiftASN1 does the octets (minimal lengths, definite form, nesting at most 50); this adds the limit of the
-/// specification on nesting and typed errors.
+/// The whole structure is checked once, when its outermost element is parsed; parts are read when they are asked for.
 struct DERNode {
-    /// Deepest nesting accepted (protocol-servers §9.1).
-    static let maximumDepth = 32
-    /// Longest INTEGER accepted, in octets.
+    /// Longest INTEGER accepted, in octets (protocol-servers §9.1).
     static let maximumIntegerLength = 2048
 
-    private let node: ASN1Node
-    private let depth: Int
+    let tag: DERTag
+    /// Tag, length and content as received.
+    let encoded: ArraySlice<UInt8>
+    private let content: ArraySlice<UInt8>
 
     /// Parses exactly one element; octets after it are an error.
-    init(parsing octets: ArraySlice<UInt8>) throws(DERError) {
-        do {
-            node = try DER.parse(octets)
-        } catch {
-            throw DERError("not strict DER")
-        }
-        depth = 1
+    init(parsing octets: ArraySlice<UInt8>, limits: DERLimits = .standard) throws(DERError) {
+        try DERStructure.check(octets, limits: limits)
+        try self.init(octets, at: octets.startIndex, limit: octets.endIndex)
     }
 
-    private init(_ node: ASN1Node, depth: Int) {
-        self.node = node
-        self.depth = depth
+    /// The element at `start` of octets whose structure was checked.
+    private init(_ octets: ArraySlice<UInt8>, at start: Int, limit: Int) throws(DERError) {
+        let header = try DERHeader(octets, at: start, limit: limit)
+        tag = header.tag
+        content = octets[header.content]
+        encoded = octets[start..<header.content.upperBound]
     }
 
-    /// Tag, length and content as received.
-    var encoded: ArraySlice<UInt8> { node.encodedBytes }
-
-    func has(_ identifier: ASN1Identifier) -> Bool { node.identifier == identifier }
+    func has(_ tag: DERTag) -> Bool { self.tag == tag }
 
     /// Whether the context-specific tag is `number`.
-    func hasContextTag(_ number: UInt) -> Bool {
-        node.identifier.tagClass == .contextSpecific && node.identifier.tagNumber == number
-    }
+    func hasContextTag(_ number: UInt32) -> Bool { tag.isContextSpecific && tag.number == number }
 
-    var contextTag: UInt? { node.identifier.tagClass == .contextSpecific ? node.identifier.tagNumber : nil }
+    var contextTag: UInt32? { tag.isContextSpecific ? tag.number : nil }
 
     /// Content octets of a primitive element.
     func primitive(_ what: StaticString) throws(DERError) -> ArraySlice<UInt8> {
-        guard case .primitive(let content) = node.content else { throw DERError("\(what) must be primitive") }
+        guard !tag.isConstructed else { throw DERError("\(what) must be primitive") }
         return content
     }
 
     /// Elements of a constructed element whatever its tag, at most `limit`.
     func elements(_ what: StaticString, limit: Int = 1000) throws(DERError) -> [DERNode] {
-        guard case .constructed(let nodes) = node.content else { throw DERError("\(what) must be constructed") }
-        guard depth < Self.maximumDepth else { throw DERError("nested deeper than \(Self.maximumDepth)") }
+        guard tag.isConstructed else { throw DERError("\(what) must be constructed") }
         var elements: [DERNode] = []
-        for node in nodes {
+        var index = content.startIndex
+        while index < content.endIndex {
             guard elements.count < limit else { throw DERError("\(what) has more than \(limit) elements") }
-            elements.append(DERNode(node, depth: depth + 1))
+            let element = try DERNode(content, at: index, limit: content.endIndex)
+            elements.append(element)
+            index = element.encoded.endIndex
         }
         return elements
+    }
+
+    /// Calls `body` with each element of a constructed element in turn, keeping none.
+    func forEachElement(
+        _ what: StaticString, _ body: (DERNode) throws(DERError) -> Void
+    ) throws(DERError) {
+        guard tag.isConstructed else { throw DERError("\(what) must be constructed") }
+        var index = content.startIndex
+        while index < content.endIndex {
+            let element = try DERNode(content, at: index, limit: content.endIndex)
+            try body(element)
+            index = element.encoded.endIndex
+        }
     }
 
     func sequence(_ what: StaticString, limit: Int = 1000) throws(DERError) -> DERFields {
@@ -124,8 +133,14 @@ struct DERNode {
     }
 
     func boolean(_ what: StaticString) throws(DERError) -> Bool {
+        guard has(.boolean) else { throw DERError("\(what) must be a BOOLEAN") }
+        return try booleanContent(what)
+    }
+
+    /// Same as ``boolean(_:)`` for an IMPLICIT tag that the caller has checked.
+    func booleanContent(_ what: StaticString) throws(DERError) -> Bool {
         let content = try primitive(what)
-        guard has(.boolean), content.count == 1, let value = content.first, value == 0 || value == 0xFF else {
+        guard content.count == 1, let value = content.first, value == 0 || value == 0xFF else {
             throw DERError("\(what) must be a DER BOOLEAN")
         }
         return value == 0xFF
@@ -146,6 +161,11 @@ struct DERNode {
     /// Unused-bit count and octets of a BIT STRING; unused bits are zero as DER demands.
     func namedBits(_ what: StaticString) throws(DERError) -> (unused: UInt8, octets: ArraySlice<UInt8>) {
         guard has(.bitString) else { throw DERError("\(what) must be a BIT STRING") }
+        return try namedBitsContent(what)
+    }
+
+    /// Same as ``namedBits(_:)`` for an IMPLICIT tag that the caller has checked.
+    func namedBitsContent(_ what: StaticString) throws(DERError) -> (unused: UInt8, octets: ArraySlice<UInt8>) {
         let content = try primitive(what)
         guard let unused = content.first, unused < 8 else { throw DERError("\(what) is a malformed BIT STRING") }
         let octets = content.dropFirst()
@@ -157,9 +177,7 @@ struct DERNode {
         return (unused, octets)
     }
 
-    var isNull: Bool {
-        if case .primitive(let content) = node.content { has(.null) && content.isEmpty } else { false }
-    }
+    var isNull: Bool { has(.null) && content.isEmpty }
 }
 
 /// The elements of a SEQUENCE, taken in order.
@@ -181,15 +199,15 @@ struct DERFields {
         return node
     }
 
-    /// The next element when it has `identifier`.
-    mutating func next(if identifier: ASN1Identifier) -> DERNode? {
-        guard let node = rest.first, node.has(identifier) else { return nil }
+    /// The next element when it has `tag`.
+    mutating func next(if tag: DERTag) -> DERNode? {
+        guard let node = rest.first, node.has(tag) else { return nil }
         rest.removeFirst()
         return node
     }
 
     /// The next element when it has context tag `number`.
-    mutating func next(ifContextTag number: UInt) -> DERNode? {
+    mutating func next(ifContextTag number: UInt32) -> DERNode? {
         guard let node = rest.first, node.hasContextTag(number) else { return nil }
         rest.removeFirst()
         return node

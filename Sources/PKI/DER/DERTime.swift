@@ -1,5 +1,4 @@
 import Domain
-import SwiftASN1
 
 /// `Time` of RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on.
 enum DERTime {
@@ -30,12 +29,19 @@ enum DERTime {
     /// The element that RFC 5280 prescribes for the year of `time`.
     static func encode(_ time: Timestamp) -> [UInt8] {
         let civil = CivilTime(secondsSinceEpoch: time.secondsSinceEpoch)
-        var rest: [UInt8] = []
-        for field in [civil.month, civil.day, civil.hour, civil.minute, civil.second] { rest += digits(field, 2) }
-        rest.append(0x5A)
-        return (1950..<2050).contains(civil.year)
-            ? DERWriter.element(0x17, digits(civil.year % 100, 2) + rest)
-            : DERWriter.element(0x18, digits(civil.year, 4) + rest)
+        guard (1950..<2050).contains(civil.year) else { return encodeGeneralized(time) }
+        return DERWriter.element(0x17, digits(civil.year % 100, 2) + afterYear(civil))
+    }
+
+    /// GeneralizedTime whatever the year, as in invalidityDate (RFC 5280 §5.3.2).
+    static func encodeGeneralized(_ time: Timestamp) -> [UInt8] {
+        let civil = CivilTime(secondsSinceEpoch: time.secondsSinceEpoch)
+        return DERWriter.element(0x18, digits(civil.year, 4) + afterYear(civil))
+    }
+
+    private static func afterYear(_ civil: CivilTime) -> [UInt8] {
+        let fields = [civil.month, civil.day, civil.hour, civil.minute, civil.second]
+        return fields.flatMap { digits($0, 2) } + [0x5A]
     }
 
     private static func take(_ count: Int, from digits: inout ArraySlice<UInt8>) -> Int {

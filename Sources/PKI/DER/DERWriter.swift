@@ -4,9 +4,14 @@
 /// can fail.
 enum DERWriter {
     static func element(_ tag: UInt8, _ content: some Collection<UInt8>) -> [UInt8] {
+        element(identifier: [tag], content)
+    }
+
+    /// An element whose tag may take several octets.
+    static func element(identifier: [UInt8], _ content: some Collection<UInt8>) -> [UInt8] {
         var out: [UInt8] = []
-        out.reserveCapacity(content.count + 6)
-        out.append(tag)
+        out.reserveCapacity(content.count + identifier.count + 5)
+        out.append(contentsOf: identifier)
         appendLength(content.count, to: &out)
         out.append(contentsOf: content)
         return out

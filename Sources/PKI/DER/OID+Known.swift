@@ -20,12 +20,25 @@ extension OID {
     package static let subjectAltName = OID(2, 5, 29, 17)
     package static let basicConstraints = OID(2, 5, 29, 19)
     package static let nameConstraints = OID(2, 5, 29, 30)
+    package static let policyMappings = OID(2, 5, 29, 33)
+    package static let policyConstraints = OID(2, 5, 29, 36)
+    package static let inhibitAnyPolicy = OID(2, 5, 29, 54)
+    package static let freshestCRL = OID(2, 5, 29, 46)
+    package static let anyPolicy = OID(2, 5, 29, 32, 0)
     package static let crlDistributionPoints = OID(2, 5, 29, 31)
     package static let certificatePolicies = OID(2, 5, 29, 32)
     package static let authorityKeyIdentifier = OID(2, 5, 29, 35)
     package static let extendedKeyUsage = OID(2, 5, 29, 37)
     package static let authorityInfoAccess = OID(1, 3, 6, 1, 5, 5, 7, 1, 1)
     package static let tlsFeature = OID(1, 3, 6, 1, 5, 5, 7, 1, 24)
+
+    // Extensions of certificate revocation lists and of their entries (RFC 5280 §5.2, §5.3).
+    package static let cRLNumber = OID(2, 5, 29, 20)
+    package static let reasonCode = OID(2, 5, 29, 21)
+    package static let invalidityDate = OID(2, 5, 29, 24)
+    package static let deltaCRLIndicator = OID(2, 5, 29, 27)
+    package static let issuingDistributionPoint = OID(2, 5, 29, 28)
+    package static let certificateIssuer = OID(2, 5, 29, 29)
 
     // Access methods.
     package static let ocsp = OID(1, 3, 6, 1, 5, 5, 7, 48, 1)

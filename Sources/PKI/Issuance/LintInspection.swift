@@ -53,7 +53,7 @@ struct LintInspection {
     private var signatureAlgorithm: String? {
         let expected = issuer.subjectPublicKey.signatureAlgorithm
         return certificate.signatureAlgorithm == expected
-            ? nil : "is \(certificate.signatureAlgorithm), the issuing key makes \(expected)"
+            ? nil : "is \(certificate.signatureAlgorithm?.description ?? "unknown"), the issuing key makes \(expected)"
     }
 
     private var validityEncoding: String? {

@@ -60,6 +60,15 @@ package enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The algorithm, or the reason why it is not accepted.
+    static func accepted(_ node: DERNode) -> (algorithm: SignatureAlgorithm?, refusal: String?) {
+        do throws(DERError) {
+            return (try SignatureAlgorithm(node), nil)
+        } catch {
+            return (nil, error.reason)
+        }
+    }
+
     /// `AlgorithmIdentifier`.
     var der: [UInt8] {
         switch self {

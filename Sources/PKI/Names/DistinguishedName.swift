@@ -1,5 +1,4 @@
 import Encoding
-import SwiftASN1
 
 /// A distinguished name (RFC 5280 §4.1.2.4), kept with the octets it came in.
 package struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
@@ -14,12 +13,15 @@ package struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
     package let relativeNames: [[Attribute]]
     /// The encoding as received or built. Two names are equal when these octets are.
     package let der: [UInt8]
+    /// Equal exactly for names that match (RFC 5280 §7.1), so that names can be looked up and compared quickly.
+    let matchingKey: [Set<String>]
 
     package static let empty = DistinguishedName(relativeNames: [], der: [0x30, 0x00])
 
     private init(relativeNames: [[Attribute]], der: [UInt8]) {
         self.relativeNames = relativeNames
         self.der = der
+        matchingKey = Self.matchingKey(relativeNames)
     }
 
     /// A name of one attribute per relative name, in the given order.
@@ -32,7 +34,12 @@ package struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
             names.append([Attribute(type: type, value: value, valueDER: Self.encode(value, of: type))])
         }
         relativeNames = names
-        der = DERWriter.sequence(
+        der = Self.encode(names)
+        matchingKey = Self.matchingKey(names)
+    }
+
+    private static func encode(_ names: [[Attribute]]) -> [UInt8] {
+        DERWriter.sequence(
             of: names.map { name in
                 DERWriter.set(of: name.map { DERWriter.sequence(DERWriter.oid($0.type), $0.valueDER) })
             })
@@ -45,20 +52,32 @@ package struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
     init(_ node: DERNode) throws(DERError) {
         var names: [[Attribute]] = []
         for set in try node.sequence("distinguished name", limit: 64).remaining {
-            var attributes: [Attribute] = []
-            for element in try set.set("relative distinguished name", limit: 16) {
-                var fields = try element.sequence("name attribute", limit: 2)
-                let type = try fields.next().oid("attribute type")
-                let value = try fields.next()
-                try fields.end()
-                attributes.append(
-                    Attribute(type: type, value: try DirectoryString.text(of: value), valueDER: Array(value.encoded)))
-            }
-            guard !attributes.isEmpty else { throw DERError("relative distinguished name is empty") }
-            names.append(attributes)
+            names.append(try Self.attributes(set.set("relative distinguished name", limit: 16)))
         }
         relativeNames = names
         der = Array(node.encoded)
+        matchingKey = Self.matchingKey(names)
+    }
+
+    /// The attributes of one relative name.
+    static func attributes(_ elements: [DERNode]) throws(DERError) -> [Attribute] {
+        var attributes: [Attribute] = []
+        for element in elements {
+            var fields = try element.sequence("name attribute", limit: 2)
+            let type = try fields.next().oid("attribute type")
+            let value = try fields.next()
+            try fields.end()
+            attributes.append(
+                Attribute(type: type, value: try DirectoryString.text(of: value), valueDER: Array(value.encoded)))
+        }
+        guard !attributes.isEmpty else { throw DERError("relative distinguished name is empty") }
+        return attributes
+    }
+
+    /// This name with one more relative name below it.
+    func appending(_ attributes: [Attribute]) -> DistinguishedName {
+        let names = relativeNames + [attributes]
+        return DistinguishedName(relativeNames: names, der: Self.encode(names))
     }
 
     package var isEmpty: Bool { relativeNames.isEmpty }
@@ -72,16 +91,9 @@ package struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// RFC 5280 §7.1: case and the amount of white space do not matter, nor does the string type.
-    package func matches(_ other: DistinguishedName) -> Bool {
-        if der == other.der { return true }
-        guard relativeNames.count == other.relativeNames.count else { return false }
-        return zip(relativeNames, other.relativeNames).allSatisfy { Self.equal($0, $1) }
-    }
+    package func matches(_ other: DistinguishedName) -> Bool { matchingKey == other.matchingKey }
 
-    /// Comparison of two relative names under the rule of ``matches(_:)``.
-    static func equal(_ left: [Attribute], _ right: [Attribute]) -> Bool {
-        left.count == right.count && Set(left.map(folded)) == Set(right.map(folded))
-    }
+    private static func matchingKey(_ names: [[Attribute]]) -> [Set<String>] { names.map { Set($0.map(folded)) } }
 
     private static func folded(_ attribute: Attribute) -> String {
         guard let value = attribute.value else { return "\(attribute.type)#\(Hex.encode(attribute.valueDER))" }

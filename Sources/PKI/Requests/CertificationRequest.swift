@@ -1,6 +1,5 @@
 import Domain
 import Encoding
-import SwiftASN1
 
 /// A PKCS#10 certification request (RFC 2986), parsed strictly. Its signature is checked by a call of its own.
 ///

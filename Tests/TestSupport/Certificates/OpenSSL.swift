@@ -28,7 +28,8 @@ package struct OpenSSL: Sendable {
         return outcome.output
     }
 
-    private func run(_ arguments: [String]) async throws -> ProgramOutcome {
+    /// Same for arguments that are computed.
+    package func run(_ arguments: [String]) async throws -> ProgramOutcome {
         try await runProgram("/usr/bin/openssl", arguments, logs: directory.url, timeout: .seconds(30))
     }
 

@@ -1,0 +1,139 @@
+import Domain
+import Foundation
+import TestSupport
+import Testing
+
+@testable import PKI
+
+/// A trap on hostile input stops the whole process, this test run included: surviving is the claim.
+@Suite("protocol-servers §9.1: decoders survive 32 000 mutated encodings")
+struct DecoderFuzzTests {
+    /// Executions for each decoder. `CERTCTL_FUZZ_EXECUTIONS` asks for more, all from the same seeds.
+    static let executions =
+        ProcessInfo.processInfo.environment["CERTCTL_FUZZ_EXECUTIONS"].flatMap { Int($0) } ?? 4000
+
+    static func fuzz(_ corpus: [[UInt8]], seed: UInt64, _ decode: ([UInt8]) -> Bool) throws {
+        for original in corpus { try #require(decode(original), "the corpus itself must be readable") }
+        var mutator = Mutator(seed: seed)
+        var accepted = 0
+        let started = ContinuousClock.now
+        for index in 0..<executions {
+            if decode(mutator.mutate(corpus[index % corpus.count], donors: corpus)) { accepted += 1 }
+        }
+        let duration = started.duration(to: .now)
+        #expect(accepted > executions / 200, "mutations that never get past the structure check prove little")
+        #expect(accepted < executions, "a decoder that accepts everything checks nothing")
+        #expect(duration < .milliseconds(10 * executions), "no input may take the decoder long")
+    }
+
+    /// Certificates that use every extension certctl decodes.
+    static func certificates() throws -> [X509Certificate] {
+        let root = try TestAuthority.root("Root", .ecdsaP384)
+        let rsa = try TestAuthority.root("RSA", .rsa2048)
+        let leaf = try rsa.leaf("www.example.com") { template in
+            template.subjectAltNames = [
+                try? SubjectAltName(classifying: "*.example.com"), try? SubjectAltName(classifying: "192.0.2.1"),
+                try? SubjectAltName(classifying: "2001:db8::1"), try? SubjectAltName(classifying: "a@example.com"),
+                try? SubjectAltName(classifying: "spiffe://example.com/x"),
+            ].compactMap(\.self)
+            template.crlDistributionPoints = ["http://crl.example/1", "http://crl.example/2"]
+            template.ocspURLs = ["http://ocsp.example"]
+            template.caIssuersURLs = ["http://ca.example/ca.cer"]
+            template.policies = [OID(2, 5, 29, 32, 0), OID(1, 3, 6, 1, 4, 1, 99_999, 1)]
+            template.mustStaple = true
+        }
+        return [root.certificate, try root.subordinate("Sub") { $0.pathLenConstraint = 1 }.certificate, leaf]
+    }
+
+    @Test("certificates")
+    func certificate() throws {
+        try Self.fuzz(Self.certificates().map(\.der), seed: 1) { octets in
+            guard let certificate = try? X509Certificate(der: octets) else { return false }
+            // What is derived lazily must survive as well.
+            _ = certificate.subject.description + certificate.extensions.all.map(\.oid.description).joined()
+            _ = certificate.subject.matches(certificate.issuer)
+            return true
+        }
+    }
+
+    /// PKITS has every extension of RFC 5280 in forms that certctl does not write.
+    @Test("certificates and lists of NIST PKITS")
+    func published() throws {
+        let certificates = try TestVectors.files(in: "pkits/certs", extension: "crt").sorted { $0.key < $1.key }
+        let readable = certificates.map(\.value).filter { (try? X509Certificate(der: $0)) != nil }
+        try Self.fuzz(readable, seed: 5) { (try? X509Certificate(der: $0)) != nil }
+        let published = try TestVectors.files(in: "pkits/crls", extension: "crl").sorted { $0.key < $1.key }
+        let lists = published.map(\.value).filter { (try? CertificateRevocationList(der: $0)) != nil }
+        let leaf = try TestAuthority.root().leaf()
+        try Self.fuzz(lists, seed: 6) { octets in
+            guard let list = try? CertificateRevocationList(der: octets) else { return false }
+            _ = list.entry(for: leaf)
+            return true
+        }
+    }
+
+    @Test("revocation lists of ours")
+    func list() throws {
+        let root = try TestAuthority.root()
+        let entries = try RevocationReason.allCases.map { reason in
+            RevocationListEntry(
+                serialNumber: try SerialNumber([0x80, reason.code]), revocationDate: TestAuthority.now, reason: reason,
+                invalidityDate: TestAuthority.now)
+        }
+        let list = try root.list(number: 9, entries) {
+            $0.baseNumber = CRLNumber(8)
+            $0.issuingDistributionPoint = IssuingDistributionPoint(
+                urls: [try? URIName("http://crl.example/1")].compactMap(\.self), coverage: .authorities)
+        }
+        try Self.fuzz([list.der], seed: 7) { (try? CertificateRevocationList(der: $0)) != nil }
+    }
+
+    @Test("certification requests")
+    func request() throws {
+        let key = try PrivateKey.generate(.ecdsaP256)
+        let request = try CertificationRequestBuilder.makeCSR(
+            commonName: "www.example.com",
+            subjectAltNames: [
+                SubjectAltName(classifying: "www.example.com"), SubjectAltName(classifying: "192.0.2.1"),
+            ],
+            key: key, mustStaple: true, extendedKeyUsages: [.serverAuth])
+        try Self.fuzz([request.der], seed: 2) { octets in
+            guard let request = try? CertificationRequest(der: octets) else { return false }
+            _ = try? request.names()
+            return true
+        }
+    }
+
+    @Test("public keys")
+    func publicKey() throws {
+        let keys = try [KeySpec.ecdsaP256, .ecdsaP384, .ecdsaP521, .ed25519, .rsa2048].map { spec in
+            try PrivateKey.generate(spec).publicKey.spkiDER
+        }
+        try Self.fuzz(keys, seed: 3) { (try? SubjectPublicKey(spkiDER: $0)) != nil }
+    }
+
+    @Test("private keys")
+    func privateKey() throws {
+        let keys = try [KeySpec.ecdsaP256, .ecdsaP384, .ecdsaP521, .ed25519].map { spec in
+            try PrivateKey.generate(spec).pkcs8DER.withBytes { Array($0) }
+        }
+        try Self.fuzz(keys, seed: 4) { (try? PrivateKey(pkcs8DER: $0)) != nil }
+    }
+
+    @Test("BER, which comes out as DER or not at all")
+    func ber() throws {
+        let nested = DERStructureTests.nested(30)
+        let pieces: [UInt8] = [
+            0x30, 0x80, 0x24, 0x80, 0x04, 0x02, 1, 2, 0x04, 0x01, 3, 0, 0, 0x23, 4, 3, 2, 0, 7, 0, 0,
+        ]
+        try Self.fuzz([pieces, nested] + Self.certificates().map(\.der), seed: 8) { octets in
+            guard let der = try? BER.der(from: octets[...]) else { return false }
+            guard der.count <= octets.count + 8 else {
+                Issue.record("\(octets.count) octets of BER became \(der.count) of DER")
+                return false
+            }
+            _ = try? DERNode(parsing: der[...])
+            return true
+        }
+    }
+}
