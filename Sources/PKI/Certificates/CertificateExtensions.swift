@@ -18,8 +18,6 @@ package struct CertificateExtensions: Hashable, Sendable {
     /// Addresses among ``distributionPoints``.
     package var crlDistributionPoints: [String] { distributionPoints.flatMap(\.urls) }
     private(set) var distributionPoints: [DistributionPoint] = []
-    /// Where delta lists are published (RFC 5280 §4.2.1.15).
-    private(set) var freshestCRL: [DistributionPoint] = []
     package private(set) var ocspURLs: [String] = []
     package private(set) var caIssuersURLs: [String] = []
     package private(set) var policies: [OID] = []
@@ -71,7 +69,8 @@ package struct CertificateExtensions: Hashable, Sendable {
             authorityKeyIdentifier = try AuthorityKeyIdentifier.keyIdentifier(DERNode(parsing: value))
         case .nameConstraints: nameConstraints = try NameConstraints(DERNode(parsing: value))
         case .crlDistributionPoints: distributionPoints = try DistributionPoint.list(DERNode(parsing: value))
-        case .freshestCRL: freshestCRL = try DistributionPoint.list(DERNode(parsing: value))
+        // Delta lists are found by their numbers, wherever they were published (RFC 5280 §5.2.4).
+        case .freshestCRL: _ = try DistributionPoint.list(DERNode(parsing: value))
         case .authorityInfoAccess: try decodeInfoAccess(DERNode(parsing: value))
         case .certificatePolicies: policies = try CertificatePolicies.parse(DERNode(parsing: value))
         case .policyMappings: policyMappings = try PolicyMapping.list(DERNode(parsing: value))

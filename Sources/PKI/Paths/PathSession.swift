@@ -18,8 +18,8 @@ final class PathSession {
     private var paths: Int
     private var verified: [X509Certificate: [SubjectPublicKey: Bool]] = [:]
     private var verifiedLists: [Int: [SubjectPublicKey: Bool]] = [:]
-    /// Certificates whose revocation is known; the hint against asking twice.
-    var statuses: [X509Certificate: RevocationStatus] = [:]
+    /// What was found out of the revocation of a certificate, under the root that its lists have to share.
+    var statuses: [X509Certificate: [X509Certificate: RevocationStatus]] = [:]
     /// Certificates whose revocation is being found out, against going round in circles.
     var statusesInProgress: Set<X509Certificate> = []
 

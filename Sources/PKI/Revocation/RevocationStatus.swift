@@ -16,7 +16,8 @@ extension PathSession {
     func revocationStatus(
         of certificate: X509Certificate, in path: [X509Certificate], at index: Int
     ) throws(ChainError) -> RevocationStatus {
-        if let known = statuses[certificate] { return known }
+        guard let root = path.last else { return .unrevoked }
+        if let known = statuses[certificate]?[root] { return known }
         guard statusesInProgress.count < Self.maximumNesting, statusesInProgress.insert(certificate).inserted else {
             return .undetermined("its lists are signed by a certificate that depends on it")
         }
@@ -25,7 +26,10 @@ extension PathSession {
         for point in certificate.extensions.distributionPoints + [inquiry.ownPoint] where inquiry.isOpen {
             try consult(point, &inquiry)
         }
-        statuses[certificate] = inquiry.status
+        // What stayed open inside another question may have stayed so because of it.
+        if !inquiry.isOpen || statusesInProgress.count == 1 {
+            statuses[certificate, default: [:]][root] = inquiry.status
+        }
         return inquiry.status
     }
 

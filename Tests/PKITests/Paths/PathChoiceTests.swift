@@ -149,4 +149,64 @@ struct PathChoiceTests {
         }
         #expect(error?.reason == .weakAlgorithm)
     }
+
+    @Test("constraints of the caller and of a trusted root hold like those of any authority")
+    func initialConstraints() throws {
+        let keys = try PathLimitTests.keys.get()
+        let trees = RawCertificate.constraints(permitted: [RawCertificate.dns("example.com")], excluded: [])
+        func reason(
+            _ host: String, root change: (inout RawCertificate) -> Void = { _ in }, caller: NameConstraints? = nil,
+            below: Bool = false
+        ) throws -> ChainError.Reason? {
+            var root = try RawCertificate("Root", isCA: true)
+            change(&root)
+            let anchor = try root.signed(for: keys[0], by: keys[0], issuer: root.subject)
+            let middle = try RawCertificate("CA", isCA: true)
+            let authority = try middle.signed(for: keys[1], by: keys[0], issuer: root.subject)
+            var leaf = try RawCertificate("Leaf")
+            leaf.names = [RawCertificate.dns(host)]
+            let bottom = try leaf.signed(
+                for: keys[2], by: below ? keys[1] : keys[0], issuer: below ? middle.subject : root.subject)
+            return PathLimitTests.outcome(bottom, [authority], root: anchor) { $0.nameConstraints = caller }.reason
+        }
+        let caller = try NameConstraints(der: trees)
+        #expect(try reason("www.example.com", caller: caller) == nil)
+        #expect(try reason("www.example.org", caller: caller) == .nameConstraint)
+        #expect(try reason("www.example.com", root: { $0.extensions = [(.nameConstraints, trees)] }) == nil)
+        #expect(
+            try reason("www.example.org", root: { $0.extensions = [(.nameConstraints, trees)] }) == .nameConstraint)
+        #expect(try reason("www.example.com", root: { $0.pathLength = 0 }) == nil)
+        #expect(try reason("www.example.com", root: { $0.pathLength = 0 }, below: true) == .pathLength)
+    }
+
+    /// What certctl refuses and openssl does not (ADR-0014 item 6).
+    @Test(
+        "names that could lead around name constraints are refused",
+        arguments: [
+            // A wildcard, one of whose names is excluded; and one that a permitted tree covers whole.
+            ([RawCertificate.dns("*.example.com")], [], ["www.example.com"], true),
+            ([RawCertificate.dns("*.example.com")], [".example.com"], [], false),
+            ([RawCertificate.dns("*.example.com")], ["www.example.com"], [], true),
+            // Names that cannot be judged: a host with a space, a URI without a host, one with an address.
+            ([RawCertificate.dns("www example.com")], ["example.com"], [], true),
+            ([RawCertificate.dns("www.example.com"), RawCertificate.uri("urn:x:y")], ["example.com"], [], false),
+        ] as [([[UInt8]], [String], [String], Bool)])
+    func strict(names: [[UInt8]], permitted: [String], excluded: [String], isRefused: Bool) throws {
+        let keys = try PathLimitTests.keys.get()
+        var root = try RawCertificate("Root", isCA: true)
+        let trees = RawCertificate.constraints(
+            permitted: permitted.map { RawCertificate.dns($0) }, excluded: excluded.map { RawCertificate.dns($0) })
+        root.extensions = [(.nameConstraints, trees)]
+        let anchor = try root.signed(for: keys[0], by: keys[0], issuer: root.subject)
+        var leaf = try RawCertificate("Leaf")
+        leaf.names = names
+        let certificate = try leaf.signed(for: keys[1], by: keys[0], issuer: root.subject)
+        let reason = PathLimitTests.outcome(certificate, [], root: anchor).reason
+        #expect(reason == (isRefused ? .nameConstraint : nil))
+        // The common name is held to what hosts are held to.
+        leaf.subject = try DistinguishedName(commonName: "www.evil.example")
+        let disguised = try leaf.signed(for: keys[1], by: keys[0], issuer: root.subject)
+        let expected: ChainError.Reason? = isRefused || !permitted.isEmpty ? .nameConstraint : nil
+        #expect(PathLimitTests.outcome(disguised, [], root: anchor).reason == expected)
+    }
 }
