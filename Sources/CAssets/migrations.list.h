@@ -40,3 +40,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000017_sealing_keys
 #include "embed_migration.h"
+#define MIGRATION 000018_audit_lookup
+#include "embed_migration.h"

@@ -16,7 +16,7 @@ struct Rows {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
-            requestLimits, sealingKeys,
+            requestLimits, sealingKeys, auditLookup,
         ]
     }
 
@@ -229,6 +229,22 @@ struct Rows {
             """
             INSERT INTO audit_export_cursors (sink, next_seq) VALUES ('sink-\(tag)', 1)
             """,
+        ]
+    }
+
+    /// The database itself fills the table.
+    private var auditLookup: [String] {
+        let hash = octets(String(repeating: "cd", count: 32))
+        return [
+            """
+            INSERT INTO audit_events (id, actor, actor_type, action, resource_type, resource_id)
+            VALUES ('audit-found-\(tag)', 'ops', 'APIKey', 'certificate_created', 'certificate', 'mc-\(tag)')
+            """,
+            """
+            INSERT INTO audit_leaves (seq, event_id, leaf_hash, row_hash)
+            SELECT COALESCE(max(seq) + 1, 0), 'audit-found-\(tag)', \(hash), \(hash) FROM audit_leaves
+            """,
+            "DELETE FROM audit_intake WHERE event_id = 'audit-found-\(tag)'",
         ]
     }
 
