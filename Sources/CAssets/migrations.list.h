@@ -42,3 +42,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000018_audit_lookup
 #include "embed_migration.h"
+#define MIGRATION 000019_audit_holds
+#include "embed_migration.h"

@@ -72,6 +72,7 @@ package enum CAKeyKind: EntityKind { package static let prefix = "dbkey" }
 package enum GrantKind: EntityKind { package static let prefix = "ar" }
 package enum RoleKind: EntityKind { package static let prefix = "r" }
 package enum BatchKind: EntityKind { package static let prefix = "batch" }
+package enum AuditHoldKind: EntityKind { package static let prefix = "hold" }
 package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
 package typealias CertificateID = EntityID<CertificateKind>
@@ -86,6 +87,7 @@ package typealias ProfileID = EntityID<ProfileKind>
 package typealias OwnerID = EntityID<OwnerKind>
 package typealias TeamID = EntityID<TeamKind>
 package typealias AuditEventID = EntityID<AuditKind>
+package typealias AuditHoldID = EntityID<AuditHoldKind>
 package typealias APIKeyID = EntityID<APIKeyKind>
 package typealias EnrollmentTokenID = EntityID<EnrollmentTokenKind>
 package typealias CAKeyID = EntityID<CAKeyKind>

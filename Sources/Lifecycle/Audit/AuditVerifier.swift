@@ -61,6 +61,7 @@ package struct AuditVerifier: Sendable {
                     in: tx)
             }
             if let divergence = outcome.divergence {
+                try AuditBreakStore().note(divergence, in: tx)
                 guard before?.divergence != divergence else { return }
                 try context.recorder.record(
                     .auditBreakDetected, found.logID.isEmpty ? "audit" : found.logID,

@@ -119,6 +119,7 @@ enum Dump {
         "issuance_approval_requests": "SELECT * FROM issuance_approval_requests",
         "audit_intake": "SELECT * FROM audit_intake", "audit_subtrees": "SELECT * FROM audit_subtrees",
         "audit_keys": "SELECT * FROM audit_keys", "audit_checkpoints": "SELECT * FROM audit_checkpoints",
+        "audit_holds": "SELECT * FROM audit_holds", "audit_breaks": "SELECT * FROM audit_breaks",
         "audit_lookup": "SELECT * FROM audit_lookup", "audit_archives": "SELECT * FROM audit_archives",
         "audit_verifications": "SELECT * FROM audit_verifications",
         "audit_export_cursors": "SELECT * FROM audit_export_cursors",

@@ -16,7 +16,7 @@ struct Rows {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
-            requestLimits, sealingKeys, auditLookup,
+            requestLimits, sealingKeys, auditLookup, auditHolds,
         ]
     }
 
@@ -228,6 +228,19 @@ struct Rows {
             "DELETE FROM audit_intake WHERE event_id = 'audit-\(tag)'",
             """
             INSERT INTO audit_export_cursors (sink, next_seq) VALUES ('sink-\(tag)', 1)
+            """,
+        ]
+    }
+
+    private var auditHolds: [String] {
+        [
+            """
+            INSERT INTO audit_holds (id, until, reason, placed_by, placed_at)
+            VALUES ('hold-\(tag)', \(time(1)), 'case', 'ops', \(time(2)))
+            """,
+            """
+            INSERT INTO audit_breaks (number, divergence, detected_at)
+            SELECT COALESCE(max(number) + 1, 0), 'change of \(tag)', \(time(1)) FROM audit_breaks
             """,
         ]
     }
