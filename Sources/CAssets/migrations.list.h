@@ -42,3 +42,7 @@
 #include "embed_migration.h"
 #define MIGRATION 000018_local_sign_in
 #include "embed_migration.h"
+#define MIGRATION 000019_audit_lookup
+#include "embed_migration.h"
+#define MIGRATION 000020_audit_holds
+#include "embed_migration.h"

@@ -120,7 +120,8 @@ package enum ControlPlaneAPI {
             database: context.database, export: AuditExport(context),
             bundle: AuditBundle(context, sealer: services.sealer), verifier: services.audit.verifier,
             retention: services.audit.retention,
-            keeper: CheckpointKeeper(sealer: services.sealer, random: context.random)
+            keeper: CheckpointKeeper(sealer: services.sealer, random: context.random),
+            custody: AuditCustody(context)
         ).register(in: &table)
     }
 

@@ -14,7 +14,7 @@ struct LedgerTests {
             let installation = try await Self.loaded(engine)
             let schema = try await Dump.schema(installation)
             let rows = try await installation.with { try await Dump.rows($0) }
-            try #require(rows["audit_events"]?.count == 1 && rows["audit_leaves"]?.count == 1)
+            try #require(rows["audit_events"]?.count == 2 && rows["audit_leaves"]?.count == 2)
             try await installation.run(["DELETE FROM schema_migrations"])
             let outcome = try await installation.migrate()
             for version in try Ladder.embedded(engine).migrations.map(\.version) {

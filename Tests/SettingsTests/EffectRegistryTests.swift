@@ -37,6 +37,7 @@ enum EffectRegistry {
     static let audit = [
         ("chain_verify_interval", "AuditLogTests", "intervals"), ("checkpoint_interval", "AuditLogTests", "intervals"),
         ("retention", "AuditLogTests", "retention"), ("archive_dir", "AuditLogTests", "retention"),
+        ("on_break", "AuditCustodyTests", "readonly"), ("strict_worm", "AuditCustodyTests", "strict"),
         ("syslog_url", "AuditExportTests", "receivers"), ("syslog_ca_path", "AuditExportTests", "receivers"),
         ("syslog_format", "AuditExportTests", "cef"), ("webhook_url", "AuditExportTests", "receivers"),
         ("webhook_secret", "AuditExportTests", "receivers"), ("webhook_ca_path", "AuditExportTests", "receivers"),

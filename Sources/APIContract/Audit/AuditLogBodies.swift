@@ -112,6 +112,7 @@ package struct AuditVerificationBody: WireValue {
     package var startedAt = Timestamp.epoch
     package var finishedAt = Timestamp.epoch
     package var firstDivergence: String?
+    package var openBreak: String?
 
     package init() {}
 
@@ -126,6 +127,9 @@ package struct AuditVerificationBody: WireValue {
             .required("started_at", \.startedAt, "Begin."),
             .required("finished_at", \.finishedAt, "End."),
             .optional("first_divergence", \.firstDivergence, .longText, "Where it diverges: expected and found."),
+            .optional(
+                "open_break", \.openBreak, .longText,
+                "A divergence, of this verification or an earlier one, that nobody has acknowledged."),
         ]
     )
 }

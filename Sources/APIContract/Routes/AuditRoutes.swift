@@ -38,14 +38,19 @@ package enum AuditRoutes {
             CommonQuery.time("to", "Before; required unless the format is bundle."),
             QueryParameter("limit", .integer(1...(1 << 53)), "At most so many."),
             QueryParameter(
-                "format", .choice(["ndjson", "cef", "bundle"]), default: "ndjson",
-                "ndjson: one event a line. cef: Common Event Format. bundle: every leaf with checkpoints, for offline "
-                    + "verification; takes no filter."
+                "format", .choice(["ndjson", "csv", "cef", "bundle"]),
+                "ndjson: one event a line. csv: for spreadsheets. cef: Common Event Format. bundle: every leaf with "
+                    + "checkpoints, for offline verification; takes no filter. Without it, csv or cef when Accept prefers "
+                    + "text/csv or text/plain, else ndjson."
             ),
-            CommonQuery.flag("summary", "Ends with a line that counts and names what was written."),
+            CommonQuery.flag(
+                "summary",
+                "Ends with a line that counts and names what was written; not in csv, which has no place for it."
+            ),
         ],
         responses: [
             .text(200, "application/x-ndjson", "{\"id\":\"audit-1\"}\n", "The events."),
+            .text(200, "text/csv", "seq,timestamp,id,…\r\n", "The events for a spreadsheet (RFC 4180)."),
             .text(200, "text/plain", "CEF:0|certctl|certctl|1.0.0|certificate_created|…\n", "The events as CEF."),
             .error(.invalidState, "Nothing of the period is signed for yet."),
         ],
@@ -112,6 +117,45 @@ package enum AuditRoutes {
         cli: .verb("audit seal")
     )
 
+    package static let holds = ProtectedRoute(
+        "listAuditHolds", .get, "/api/v1/audit/holds", .permission(.auditRead), "Lists legal holds, newest first.",
+        responses: [.json(200, AuditHoldList.self, "The holds.")], cli: .verb("audit holds")
+    )
+
+    package static let hold = ProtectedRoute(
+        "placeAuditHold", .post, "/api/v1/audit/holds", .permission(.auditCheckpoint), audit: "audit.hold_placed",
+        "Keeps the events of a time in the database, whatever retention says.",
+        request: .body(AuditHoldRequest.self),
+        responses: [
+            .json(201, AuditHoldBody.self, "The hold."), .error(.invalidState, "There are too many holds."),
+        ],
+        cli: .verb("audit hold")
+    )
+
+    package static let release = ProtectedRoute(
+        "releaseAuditHold", .post, "/api/v1/audit/holds/{id}/release", .permission(.auditCheckpoint),
+        audit: "audit.hold_released", "Ends a legal hold.",
+        responses: [
+            .json(200, AuditHoldBody.self, "The hold."), .notFound,
+            .error(.invalidState, "It is released already."),
+        ],
+        cli: .verb("audit release")
+    )
+
+    package static let acknowledge = ProtectedRoute(
+        "acknowledgeAuditBreak", .post, "/api/v1/audit/acknowledge", .permission(.auditCheckpoint),
+        audit: "audit.break_acknowledged", "Takes note that the log diverges, so that changes are possible again.",
+        request: .body(AuditAcknowledgeRequest.self),
+        responses: [
+            .json(200, AuditBreakBody.self, "What was acknowledged."),
+            .error(.invalidState, "No divergence is open."),
+        ],
+        cli: .verb("audit acknowledge")
+    )
+
+    /// What may be asked for while the log diverges and nothing else may be changed.
+    package static let whileBroken: Set<String> = [verify.route.id, acknowledge.route.id]
+
     package static let keys = OpenRoute(
         "listAuditKeys", .get, "/api/v1/audit/keys", "The public keys of checkpoints, past and present.",
         responses: [.json(200, AuditKeySet.self, "A JWK set.")], cli: .verb("audit keys")
@@ -119,6 +163,6 @@ package enum AuditRoutes {
 
     package static let all: [Route] = [
         list.route, export.route, checkpoints.route, consistency.route, lastVerification.route, verify.route,
-        seal.route, keys.route, get.route, proof.route,
+        seal.route, holds.route, hold.route, release.route, acknowledge.route, keys.route, get.route, proof.route,
     ]
 }

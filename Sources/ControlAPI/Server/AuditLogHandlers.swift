@@ -16,6 +16,7 @@ struct AuditLogHandlers: Sendable {
     let verifier: AuditVerifier
     let retention: AuditRetention
     let keeper: CheckpointKeeper
+    let custody: AuditCustody
 
     private var ledger: AuditLedger { AuditLedger() }
 
@@ -28,6 +29,7 @@ struct AuditLogHandlers: Sendable {
         handlers.on(AuditRoutes.verify, verify)
         handlers.on(AuditRoutes.seal, seal)
         handlers.on(AuditRoutes.keys, keys)
+        AuditCustodyHandlers(database: database, custody: custody).register(in: &handlers)
     }
 
     // MARK: Export
@@ -40,7 +42,7 @@ struct AuditLogHandlers: Sendable {
         if let since = request.filter.since, let until = request.filter.until, until <= since {
             throw ServiceError(.invalidParameter, "to must be later than from")
         }
-        let format = query.text("format") ?? "ndjson"
+        let format = query.text("format") ?? Self.preferredFormat(context.request)
         if format == "bundle" { return try await bundle(request, context) }
         guard let from = request.filter.since, let to = request.filter.until else {
             throw ServiceError(.invalidParameter, "from and to are required")
@@ -48,10 +50,18 @@ struct AuditLogHandlers: Sendable {
         request.format = ExportRequest.Format(rawValue: format) ?? .ndjson
         request.limit = query.integer("limit")
         request.hasSummary = query.flag("summary") ?? false
+        if request.format == .csv, request.hasSummary {
+            throw ServiceError(.invalidParameter, "a csv export has no summary; its audit event counts the rows")
+        }
         let plan = try await export.plan(request, by: context.authorship)
         return attachment("certctl-audit-\(from.rfc3339)_to_\(to.rfc3339)", request.format) { stream in
             try await export.write(plan, render: { AuditHandlers.body($0).json }) { try await stream.write($0) }
         }
+    }
+
+    private static func preferredFormat(_ request: RequestContext) -> String {
+        if request.prefers("text/csv", over: "application/x-ndjson") { return "csv" }
+        return request.prefers("text/plain", over: "application/x-ndjson") ? "cef" : "ndjson"
     }
 
     private func bundle(_ request: ExportRequest, _ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -72,7 +82,12 @@ struct AuditLogHandlers: Sendable {
         _ name: String, _ format: ExportRequest.Format,
         _ produce: @escaping @Sendable (ResponseStream) async throws -> Void
     ) -> OutgoingResponse {
-        let (type, ending) = format == .cef ? ("text/plain", "cef") : ("application/x-ndjson", "ndjson")
+        let (type, ending) =
+            switch format {
+            case .ndjson: ("application/x-ndjson", "ndjson")
+            case .cef: ("text/plain", "cef")
+            case .csv: ("text/csv; charset=utf-8; header=present", "csv")
+            }
         var response = OutgoingResponse.stream(type, produce)
         response.fields[.contentDisposition] = "attachment; filename=\"\(name).\(ending)\""
         return response
@@ -173,16 +188,16 @@ struct AuditLogHandlers: Sendable {
 
     private func lastVerification(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         if context.query.flag("run") == true {
-            return .json(Self.body(try await verifier.verify(.incremental, by: context.authorship)))
+            return try await answer(try await verifier.verify(.incremental, by: context.authorship))
         }
         guard let outcome = try await database.fetch({ try VerificationStore().newest(in: $0) }) else {
             throw ServiceError(.notFound, "nothing was verified yet; ask with run=true")
         }
-        return .json(Self.body(outcome))
+        return try await answer(outcome)
     }
 
     private func verify(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        .json(Self.body(try await verifier.verify(.full, by: context.authorship)))
+        try await answer(try await verifier.verify(.full, by: context.authorship))
     }
 
     private func seal(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -203,17 +218,20 @@ struct AuditLogHandlers: Sendable {
         )
     }
 
-    private static func body(_ outcome: AuditVerification) -> AuditVerificationBody {
-        AuditVerificationBody {
-            $0.isOK = outcome.divergence == nil
-            $0.kind = outcome.kind.rawValue
-            $0.rows = outcome.rows
-            $0.treeSize = outcome.treeSize
-            $0.rootHash = outcome.rootHash
-            $0.startedAt = outcome.startedAt
-            $0.finishedAt = outcome.finishedAt
-            $0.firstDivergence = outcome.divergence
-        }
+    private func answer(_ outcome: AuditVerification) async throws -> OutgoingResponse {
+        let open = try await database.fetch { try AuditBreakStore().open(in: $0) }
+        return .json(
+            AuditVerificationBody {
+                $0.isOK = outcome.divergence == nil
+                $0.kind = outcome.kind.rawValue
+                $0.rows = outcome.rows
+                $0.treeSize = outcome.treeSize
+                $0.rootHash = outcome.rootHash
+                $0.startedAt = outcome.startedAt
+                $0.finishedAt = outcome.finishedAt
+                $0.firstDivergence = outcome.divergence
+                $0.openBreak = open?.divergence
+            })
     }
 
     private static func body(_ checkpoint: NumberedCheckpoint) -> AuditCheckpointBody {

@@ -74,6 +74,7 @@ package enum RoleKind: EntityKind { package static let prefix = "r" }
 package enum BatchKind: EntityKind { package static let prefix = "batch" }
 package enum SessionKind: EntityKind { package static let prefix = "ses" }
 package enum UserKind: EntityKind { package static let prefix = "u" }
+package enum AuditHoldKind: EntityKind { package static let prefix = "hold" }
 package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
 package typealias CertificateID = EntityID<CertificateKind>
@@ -88,6 +89,7 @@ package typealias ProfileID = EntityID<ProfileKind>
 package typealias OwnerID = EntityID<OwnerKind>
 package typealias TeamID = EntityID<TeamKind>
 package typealias AuditEventID = EntityID<AuditKind>
+package typealias AuditHoldID = EntityID<AuditHoldKind>
 package typealias APIKeyID = EntityID<APIKeyKind>
 package typealias EnrollmentTokenID = EntityID<EnrollmentTokenKind>
 package typealias CAKeyID = EntityID<CAKeyKind>

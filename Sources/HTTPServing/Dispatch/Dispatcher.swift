@@ -86,6 +86,7 @@ package struct Dispatcher: Sendable {
         }
 
         let caller = try await gate.admit(route, parameters, head, trace.clientAddress, &added) { trace.principal = $0 }
+        if !method.isSafe, let refusal = try await environment.refusesChange(route) { throw refusal }
         let isStrict = Self.isStrict(head.headerFields[.prefer])
         if isStrict { added[.preferenceApplied] = "handling=strict" }
         try checkMediaTypes(route, head, accepted, body)

@@ -1,3 +1,4 @@
+package import APIContract
 package import Access
 package import Domain
 package import Logging
@@ -34,6 +35,8 @@ package struct ServingEnvironment: Sendable {
     package var explain: @Sendable (any Error) -> ServiceError? = { _ in nil }
     /// Told of every request that is refused with 401, 403 or 429, for the audit trail; must not wait.
     package var refused: @Sendable (RequestRefusal) -> Void = { _ in }
+    /// Why a request that changes something is refused now, whoever asks; `nil` lets it through.
+    package var refusesChange: @Sendable (Route) async throws -> ServiceError? = { _ in nil }
     package var logger: Logger
     package let metrics: HTTPMetrics
     /// What changes while the server runs.

@@ -7,7 +7,7 @@ package import Store
 
 /// Which events an export writes.
 package struct ExportRequest: Sendable {
-    package enum Format: String, Sendable { case ndjson, cef }
+    package enum Format: String, Sendable { case ndjson, cef, csv }
 
     package var filter: AuditFilter
     package var format = Format.ndjson
@@ -67,6 +67,8 @@ package struct AuditExport: Sendable {
         var digest = SHA256()
         var position: (timestamp: Timestamp, id: AuditEventID)?
         var left = plan.rows
+        if plan.request.format == .csv { try await write(Array((AuditCSV.header + "\r\n").utf8)) }
+        let end: [UInt8] = plan.request.format == .csv ? [0x0D, 0x0A] : [0x0A]
         var sequences: ClosedRange<Int>?
         while left > 0 {
             let (after, limit) = (position, min(left, Self.page))
@@ -76,7 +78,7 @@ package struct AuditExport: Sendable {
             guard let last = events.last else { break }
             var octets: [UInt8] = []
             for event in events {
-                octets += line(event, plan.request.format, render) + [0x0A]
+                octets += line(event, plan.request.format, render) + end
                 if let seq = event.sequence {
                     sequences = min(sequences?.lowerBound ?? seq, seq)...max(sequences?.upperBound ?? seq, seq)
                 }
@@ -106,6 +108,7 @@ package struct AuditExport: Sendable {
         case .ndjson: render(event).octets
         case .cef:
             ExportedEvent(event).map { Array(CEFText(version: Version.number).text($0).utf8) } ?? []
+        case .csv: ExportedEvent(event).map { Array(AuditCSV.line($0).utf8) } ?? []
         }
     }
 }

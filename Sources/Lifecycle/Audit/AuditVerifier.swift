@@ -61,6 +61,7 @@ package struct AuditVerifier: Sendable {
                     in: tx)
             }
             if let divergence = outcome.divergence {
+                try AuditBreakStore().note(divergence, in: tx)
                 guard before?.divergence != divergence else { return }
                 try context.recorder.record(
                     .auditBreakDetected, found.logID.isEmpty ? "audit" : found.logID,
@@ -227,10 +228,17 @@ package struct AuditVerifier: Sendable {
                 throw Divergence(
                     .missing, at: nil, expected: "event \(lost), which waits to be sealed", found: "no row")
             }
-            guard isFull, let lost = try ledger.lostEvent(in: tx) else { return }
-            throw Divergence(
-                .missing, at: nil, expected: "a leaf of event \(lost)", found: "neither a leaf nor a place in the queue"
-            )
+            guard isFull else { return }
+            if let lost = try ledger.lostEvent(in: tx) {
+                throw Divergence(
+                    .missing, at: nil, expected: "a leaf of event \(lost)",
+                    found: "neither a leaf nor a place in the queue")
+            }
+            if let hidden = try ledger.misfiledEvent(in: tx) {
+                throw Divergence(
+                    .missing, at: nil, expected: "event \(hidden) under what it says",
+                    found: "another row of audit_lookup, or none")
+            }
         }
     }
 }

@@ -154,6 +154,9 @@ struct RecordedAction: Sendable {
     static let auditArchived = audit(AuditLeaf.archivedAction)
     static let auditExported = audit("audit.export")
     static let auditVerified = audit("audit.verified")
+    static let auditHoldPlaced = audit("audit.hold_placed")
+    static let auditHoldReleased = audit("audit.hold_released")
+    static let auditBreakAcknowledged = audit("audit.break_acknowledged")
 
     private static func sealing(_ name: String) -> RecordedAction {
         RecordedAction(name: name, resourceType: "sealing_key", category: .config)

@@ -106,6 +106,7 @@ package enum LargeTables {
     package static let names: Set<String> = [
         "managed_certificates", "certificate_names", "certificate_versions", "certificate_target_mappings",
         "certificate_revocations", "jobs", "issuer_orders", "notification_events", "audit_events", "audit_leaves",
+        "audit_lookup",
         "events", "discovered_certificates", "endpoint_health_history",
     ]
 }

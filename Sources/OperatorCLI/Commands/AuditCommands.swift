@@ -12,7 +12,8 @@ package struct AuditCommand: ParsableCommand {
         subcommands: [
             ListCommand<AuditEvents>.self, GetCommand<AuditEvents>.self, AuditVerifyCommand.self,
             AuditExportCommand.self, AuditCheckpointsCommand.self, AuditProofCommand.self, AuditKeysCommand.self,
-            AuditSealCommand.self,
+            AuditSealCommand.self, AuditHoldsCommand.self, AuditHoldCommand.self, AuditReleaseCommand.self,
+            AuditAcknowledgeCommand.self,
         ]
     )
 
@@ -35,7 +36,7 @@ struct AuditExportCommand: OperatorCommand {
 
     @Option(help: "RFC 3339 time; not before. Needed unless --as bundle.") var from: String?
     @Option(help: "RFC 3339 time; before. Needed unless --as bundle.") var to: String?
-    @Option(name: .customLong("as"), help: "ndjson, cef or bundle.") var form = "ndjson"
+    @Option(name: .customLong("as"), help: "ndjson, csv, cef or bundle.") var form = "ndjson"
     @Option(help: ArgumentHelp("Write to this file.", valueName: "file")) var save: String?
     @Option(help: "At most so many events.") var limit: Int?
     @Flag(help: "End with a line that counts what was written.") var summary = false
@@ -54,7 +55,7 @@ struct AuditExportCommand: OperatorCommand {
         ]
         let path = APIPath(
             ["audit", "export"], query: options.compactMap { name, value in value.map { (name: name, value: $0) } })
-        let accept = form == "cef" ? "text/plain" : "application/x-ndjson"
+        let accept = ["cef": "text/plain", "csv": "text/csv"][form] ?? "application/x-ndjson"
         guard let save else {
             // Whole lines: the console ends each of its outputs with a line feed.
             let lines = LineBuffer { session.console.output($0) }

@@ -135,6 +135,9 @@ struct ServerAssembly: Sendable {
         )
         environment.explain = StorageProblem.explain
         environment.refused = audit.refusals.note
+        if configuration.audit.onBreak == .readonly {
+            environment.refusesChange = Self.refusal(while: AuditCustody(context))
+        }
         Self.apply(configuration.listener, to: environment.rules)
         live.follow { [rules = environment.rules] new in
             rateLimits.update(Self.rateLimits(new.rateLimit))
@@ -297,6 +300,19 @@ struct ServerAssembly: Sendable {
             ),
             refusals: RefusalAudit(context)
         )
+    }
+
+    /// What changes something waits while a divergence of the audit log is open, except looking into it, acknowledging
+    /// it, and signing in for that.
+    private static func refusal(
+        while custody: AuditCustody
+    ) -> @Sendable (Route) async throws -> ServiceError? {
+        { route in
+            guard route.auditAction != nil, !AuditRoutes.whileBroken.contains(route.id),
+                !route.path.text.hasPrefix("/auth/")
+            else { return nil }
+            return try await custody.refusal()
+        }
     }
 
     private static func sharedKeys(_ configuration: AccessConfiguration) -> SharedKeyRule {

@@ -104,6 +104,8 @@ struct StartUp: Service {
                 state.setStep(step)
             }
         }
+        state.setStep("checking the audit log")
+        try await checkTampering()
         state.setStep("checking the encryption key")
         try await admitKeys()
         if configuration.database.isShared {
@@ -141,6 +143,24 @@ struct StartUp: Service {
             log.warning("CERTCTL_BOOTSTRAP_TOKEN is set although an administrator exists; remove it")
         }
         tell(banner(generated).text)
+    }
+
+    /// Who could change the audit log without leaving a trace in the database is the role that the server itself uses,
+    /// unless it owns nothing of it (security §9.3).
+    private func checkTampering() async throws {
+        let ways = try await database.read { try AuditTampering.ways(in: $0) }
+        guard !ways.isEmpty else { return }
+        if configuration.audit.isStrictWORM {
+            throw StartUpFailure(
+                .configuration,
+                "CERTCTL_AUDIT_STRICT_WORM is on and this server could change the audit log: "
+                    + ways.joined(separator: "; ")
+                    + ". Use a database role of its own, as docs/operators/audit.md says, or turn the setting off")
+        }
+        log.warn(
+            "the database role of this server could change the audit log; see CERTCTL_AUDIT_STRICT_WORM",
+            LogField("ways", ways.joined(separator: "; "))
+        )
     }
 
     /// Proves that this server has the keys that the database is sealed with, before it opens anything.

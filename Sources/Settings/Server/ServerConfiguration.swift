@@ -56,7 +56,8 @@ package struct ServerConfiguration: Configuration {
         schedule = ScheduleConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)
         egress = EgressConfiguration(reading: &reader)
-        audit = AuditConfiguration(reading: &reader, dataDirectory: dataDirectory, egress: egress)
+        audit = AuditConfiguration(
+            reading: &reader, dataDirectory: dataDirectory, isSharedDatabase: database.isShared, egress: egress)
         subordinateCA = KeyPairPaths(
             certificate: ServerSettings.caCertificatePath,
             key: ServerSettings.caKeyPath,

@@ -5,6 +5,11 @@ package enum AuditSyslogFormat: String, Sendable, CaseIterable {
     case rfc5424, cef
 }
 
+/// What the server does while the audit log diverges from what was sealed.
+package enum AuditBreakResponse: String, Sendable, CaseIterable {
+    case alert, readonly
+}
+
 /// The audit log (specification, operations §4.8, security §9).
 extension ServerSettings {
     package static let auditVerifyInterval = Setting<Duration>(
@@ -30,6 +35,18 @@ extension ServerSettings {
         .path,
         derived: "audit-archive in the data directory",
         help: "Directory for archived audit events; created with mode 0700."
+    )
+    package static let auditOnBreak = Setting<AuditBreakResponse>(
+        "audit.on_break",
+        .choice,
+        fallback: .alert,
+        help: "When the audit log does not verify: alert only, or readonly: refuse changes until acknowledged."
+    )
+    package static let auditStrictWORM = Setting<Bool>(
+        "audit.strict_worm",
+        .bool,
+        fallback: false,
+        help: "Refuse to start when the server's database role could change the audit log. Needs PostgreSQL."
     )
     package static let auditSyslogURL = Setting<SyslogLocation?>(
         "audit.syslog_url",
@@ -67,7 +84,8 @@ extension ServerSettings {
 
     static let auditSettings: [SettingDeclaration] = [
         auditVerifyInterval.declaration, auditCheckpointInterval.declaration, auditRetention.declaration,
-        auditArchiveDirectory.declaration, auditSyslogURL.declaration, auditSyslogFormat.declaration,
+        auditArchiveDirectory.declaration, auditOnBreak.declaration, auditStrictWORM.declaration,
+        auditSyslogURL.declaration, auditSyslogFormat.declaration,
         auditSyslogCABundle.declaration, auditWebhookURL.declaration, auditWebhookSecret.declaration,
         auditWebhookCABundle.declaration,
     ]
@@ -92,16 +110,28 @@ package struct AuditConfiguration: Sendable {
     /// Zero means for ever.
     package let retention: Duration
     package let archiveDirectory: String
+    package let onBreak: AuditBreakResponse
+    /// Whether the start ends when the database role could change the log.
+    package let isStrictWORM: Bool
     package let syslog: Syslog?
     package let webhook: Webhook?
 
-    init(reading reader: inout SettingReader, dataDirectory: String, egress: EgressConfiguration) {
+    init(
+        reading reader: inout SettingReader, dataDirectory: String, isSharedDatabase: Bool, egress: EgressConfiguration
+    ) {
         verifyInterval = reader.read(ServerSettings.auditVerifyInterval)
         checkpointInterval = reader.read(ServerSettings.auditCheckpointInterval)
         retention = reader.read(ServerSettings.auditRetention)
         let directory = reader.read(ServerSettings.auditArchiveDirectory) ?? "\(dataDirectory)/audit-archive"
         reader.derive(ServerSettings.auditArchiveDirectory, directory)
         archiveDirectory = directory
+        onBreak = reader.read(ServerSettings.auditOnBreak)
+        isStrictWORM = reader.read(ServerSettings.auditStrictWORM)
+        if isStrictWORM, !isSharedDatabase {
+            reader.reject(
+                ServerSettings.auditStrictWORM,
+                because: "needs PostgreSQL: whoever can write a SQLite file can change all of it")
+        }
         syslog = Self.syslog(&reader)
         webhook = Self.webhook(&reader)
         if let syslog { egress.check(syslog.location.host, for: .audit, of: ServerSettings.auditSyslogURL, &reader) }

@@ -52,7 +52,9 @@ package struct ArchiveStore: Sendable {
     /// Removes events of the last archive, at most `limit`; how many went. Those of earlier ones went before it was made.
     ///
     /// None goes before a checkpoint covers the event that tells of the archive: from then on the gap is provable.
+    /// An event under a legal hold stays.
     package func removeEvents(limit: Int, in tx: any Transaction) throws -> Int {
+        try lockRemoval(in: tx)
         let archive = try tx.row(
             """
             SELECT a.first_seq, a.end_seq FROM audit_archives a
@@ -68,10 +70,16 @@ package struct ArchiveStore: Sendable {
             DELETE FROM audit_events WHERE id IN (
                 SELECT l.event_id FROM audit_leaves l JOIN audit_events e ON e.id = l.event_id
                 WHERE l.seq >= \(try archive.int("first_seq")) AND l.seq < \(try archive.int("end_seq"))
+                    AND NOT \(fragment: AuditHoldStore.coversEvent)
                 ORDER BY l.seq LIMIT \(limit)
             )
             """
         )
+    }
+
+    /// Orders removals and legal holds one after the other.
+    func lockRemoval(in tx: any Transaction) throws {
+        _ = try tx.row("SELECT number FROM audit_archives ORDER BY number DESC LIMIT 1\(lock: .forUpdate)")
     }
 
     /// Whether every archived event is gone from the database.
@@ -85,9 +93,11 @@ package struct ArchiveStore: Sendable {
         ) == nil
     }
 
-    /// Where the run ends that may be archived: before the first leaf whose event is not older than `time`.
+    /// Where the run ends that may be archived: before the first leaf whose event is not older than `time`, or is under
+    /// a legal hold.
     package func archivableEnd(before time: Timestamp, within size: Int, in tx: any Transaction) throws -> Int {
         let first = try AuditLedger().firstSequence(since: time, in: tx) ?? size
-        return min(first, size)
+        let held = try AuditHoldStore().hasActive(in: tx) ? AuditHoldStore().firstHeldSequence(in: tx) : nil
+        return min(first, held ?? size, size)
     }
 }

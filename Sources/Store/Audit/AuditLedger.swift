@@ -173,6 +173,23 @@ package struct AuditLedger: Sendable {
         )?.id("id")
     }
 
+    /// A sealed event that is not looked up by what it says; there is none unless somebody tampered. `nil` as long as
+    /// the events of before are brought.
+    package func misfiledEvent(in tx: any Transaction) throws -> AuditEventID? {
+        guard try BackfillStore().isFinished(.auditLookup, in: tx) else { return nil }
+        return try tx.row(
+            """
+            SELECT e.id FROM audit_leaves l JOIN audit_events e ON e.id = l.event_id
+            LEFT JOIN audit_lookup k ON k.seq = l.seq
+            WHERE k.seq IS NULL OR k.event_id <> e.id OR k.timestamp <> e.timestamp
+                OR k.event_category <> e.event_category OR k.actor <> e.actor OR k.action <> e.action
+                OR k.resource_type <> e.resource_type OR k.resource_id <> e.resource_id
+                OR COALESCE(k.request_id, '') <> COALESCE(e.request_id, '')
+            LIMIT 1
+            """
+        )?.id("id")
+    }
+
     /// An entry of the queue whose event is gone.
     package func lostIntake(in tx: any Transaction) throws -> AuditEventID? {
         try tx.row(

@@ -17,18 +17,25 @@ package struct AuditFilter: Hashable, Sendable {
 
     package init() {}
 
-    var conditions: [SQL] {
+    /// Whether an index of `audit_lookup` serves the filter.
+    var isLookUp: Bool {
+        !(categories.isEmpty && actors.isEmpty && actions.isEmpty && resourceTypes.isEmpty && resourceIDs.isEmpty
+            && requestIDs.isEmpty)
+    }
+
+    /// The conditions on `table`, which has the members that events are looked up by, and on `audit_events e`.
+    func conditions(on table: SQL) -> [SQL] {
         var all: [SQL] = []
-        if !categories.isEmpty { all.append("e.event_category IN \(list: categories)") }
-        if !actors.isEmpty { all.append("e.actor IN \(list: actors)") }
+        if !categories.isEmpty { all.append("\(fragment: table).event_category IN \(list: categories)") }
+        if !actors.isEmpty { all.append("\(fragment: table).actor IN \(list: actors)") }
+        if !actions.isEmpty { all.append("\(fragment: table).action IN \(list: actions)") }
+        if !resourceTypes.isEmpty { all.append("\(fragment: table).resource_type IN \(list: resourceTypes)") }
+        if !resourceIDs.isEmpty { all.append("\(fragment: table).resource_id IN \(list: resourceIDs)") }
+        if !requestIDs.isEmpty { all.append("\(fragment: table).request_id IN \(list: requestIDs)") }
+        if let since { all.append("\(fragment: table).timestamp >= \(since)") }
+        if let until { all.append("\(fragment: table).timestamp < \(until)") }
         if !actorTypes.isEmpty { all.append("e.actor_type IN \(list: actorTypes)") }
-        if !actions.isEmpty { all.append("e.action IN \(list: actions)") }
-        if !resourceTypes.isEmpty { all.append("e.resource_type IN \(list: resourceTypes)") }
-        if !resourceIDs.isEmpty { all.append("e.resource_id IN \(list: resourceIDs)") }
-        if !requestIDs.isEmpty { all.append("e.request_id IN \(list: requestIDs)") }
         if !outcomes.isEmpty { all.append("e.outcome IN \(list: outcomes)") }
-        if let since { all.append("e.timestamp >= \(since)") }
-        if let until { all.append("e.timestamp < \(until)") }
         return all
     }
 }
@@ -49,8 +56,21 @@ package struct AuditLog: Sendable {
     private static let columns: SQL = """
         \(fragment: eventColumns), l.seq, l.row_hash, p.row_hash AS prev_hash
         """
-    private static let source: SQL = """
-        audit_events e LEFT JOIN audit_leaves l ON l.event_id = e.id LEFT JOIN audit_leaves p ON p.seq = l.seq - 1
+    private static let places: SQL = """
+        LEFT JOIN audit_leaves l ON l.event_id = e.id LEFT JOIN audit_leaves p ON p.seq = l.seq - 1
+        """
+    private static let source: SQL = "audit_events e \(fragment: places)"
+    private static let lookupColumns: SQL = """
+        event_category, actor, action, resource_type, resource_id, request_id
+        """
+    /// What is sealed by the indexes of `audit_lookup`, merged with the few events that wait.
+    private static let lookupSource: SQL = """
+        (
+            SELECT event_id, timestamp, \(fragment: lookupColumns) FROM audit_lookup
+            UNION ALL
+            SELECT w.id, w.timestamp, \(fragment: lookupColumns)
+            FROM audit_intake i JOIN audit_events w ON w.id = i.event_id
+        ) f JOIN audit_events e ON e.id = f.event_id \(fragment: places)
         """
 
     /// Writes an event in the transaction that has the effect it tells of.
@@ -88,7 +108,19 @@ package struct AuditLog: Sendable {
         _ filter: AuditFilter, below end: Int, after position: (timestamp: Timestamp, id: AuditEventID)?, limit: Int,
         in tx: any Transaction
     ) throws -> [AuditEvent] {
-        var conditions = filter.conditions + ["l.seq < \(end)"]
+        if try usesLookup(filter, in: tx) {
+            var conditions = filter.conditions(on: "f") + ["f.seq < \(end)"]
+            if let position { conditions.append("(f.timestamp, f.event_id) > (\(position.timestamp), \(position.id))") }
+            return try tx.rows(
+                """
+                SELECT \(fragment: Self.columns)
+                FROM audit_lookup f JOIN audit_events e ON e.id = f.event_id \(fragment: Self.places)
+                WHERE \(fragment: SQL.joined(conditions, by: " AND "))
+                ORDER BY f.timestamp, f.event_id LIMIT \(limit)
+                """
+            ).map { try AuditEvent($0) }
+        }
+        var conditions = filter.conditions(on: "e") + ["l.seq < \(end)"]
         if let position { conditions.append("(e.timestamp, e.id) > (\(position.timestamp), \(position.id))") }
         return try tx.rows(
             """
@@ -99,11 +131,15 @@ package struct AuditLog: Sendable {
     }
 
     package func countSealed(_ filter: AuditFilter, below end: Int, in tx: any Transaction) throws -> Int {
-        let conditions = filter.conditions + ["l.seq < \(end)"]
+        let isLookUp = try usesLookup(filter, in: tx)
+        let source: SQL =
+            isLookUp
+            ? "audit_lookup l JOIN audit_events e ON e.id = l.event_id"
+            : "audit_events e JOIN audit_leaves l ON l.event_id = e.id"
+        let conditions = filter.conditions(on: isLookUp ? "l" : "e") + ["l.seq < \(end)"]
         return try tx.row(
             """
-            SELECT count(*) AS n FROM audit_events e JOIN audit_leaves l ON l.event_id = e.id
-            WHERE \(fragment: SQL.joined(conditions, by: " AND "))
+            SELECT count(*) AS n FROM \(fragment: source) WHERE \(fragment: SQL.joined(conditions, by: " AND "))
             """
         )?.int("n") ?? 0
     }
@@ -112,14 +148,20 @@ package struct AuditLog: Sendable {
         _ request: ListRequest<AuditFilter, AuditSort>,
         in tx: any Transaction
     ) throws -> Page<AuditEvent> {
+        let isLookUp = try usesLookup(request.filter, in: tx)
         let listing = Listing(
             request,
             columns: Self.columns,
-            source: Self.source,
-            conditions: request.filter.conditions,
-            key: "e.timestamp",
-            id: "e.id"
+            source: isLookUp ? Self.lookupSource : Self.source,
+            conditions: request.filter.conditions(on: isLookUp ? "f" : "e"),
+            key: isLookUp ? "f.timestamp" : "e.timestamp",
+            id: isLookUp ? "f.event_id" : "e.id"
         )
         return try listing.page(request.page, total: request.total, in: tx) { try AuditEvent($0) }
+    }
+
+    /// Until the events that were sealed before are brought, filters read the events themselves in the order of time.
+    private func usesLookup(_ filter: AuditFilter, in tx: any Transaction) throws -> Bool {
+        try filter.isLookUp && BackfillStore().isFinished(.auditLookup, in: tx)
     }
 }

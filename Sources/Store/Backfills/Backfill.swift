@@ -46,7 +46,7 @@ package struct Backfill: Sendable {
     }
 
     /// Every backfill of this release, in the order in which they run.
-    package static let all = [certificateNames, auditIntake]
+    package static let all = [certificateNames, auditIntake, auditLookup]
 }
 
 extension Backfill {
@@ -94,6 +94,30 @@ extension Backfill {
                 AND NOT EXISTS (SELECT 1 FROM audit_leaves l WHERE l.event_id = e.id)
                 AND NOT EXISTS (SELECT 1 FROM audit_intake i WHERE i.event_id = e.id)
             ORDER BY e.timestamp, e.id
+            """
+        )
+        return Batch(rows: rows.count, last: last)
+    }
+
+    /// What audit events are looked up by, of those that were sealed before there was such a table.
+    package static let auditLookup = Backfill(
+        name: "audit_lookup",
+        migration: "000019_audit_lookup",
+        summary: "what audit events are looked up by",
+        table: "audit_events"
+    ) { key, limit, tx in
+        let rows = try tx.rows("SELECT id FROM audit_events WHERE id > \(key) ORDER BY id LIMIT \(limit)")
+        guard let last = try rows.last?.text("id") else { return Batch(rows: 0, last: nil) }
+        try tx.execute(
+            """
+            INSERT INTO audit_lookup (
+                seq, event_id, timestamp, event_category, actor, action, resource_type, resource_id, request_id
+            )
+            SELECT l.seq, e.id, e.timestamp, e.event_category, e.actor, e.action, e.resource_type, e.resource_id,
+                e.request_id
+            FROM audit_events e JOIN audit_leaves l ON l.event_id = e.id
+            WHERE e.id > \(key) AND e.id <= \(last)
+            ON CONFLICT DO NOTHING
             """
         )
         return Batch(rows: rows.count, last: last)

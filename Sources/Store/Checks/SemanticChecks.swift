@@ -169,6 +169,22 @@ package enum SemanticChecks {
                     AND NOT EXISTS (SELECT 1 FROM audit_leaves n WHERE n.seq = l.seq + 1)
                 """
         ),
+        Check(
+            name: "audit-lookup", table: "audit_lookup", what: "does not say what its event says, or is missing",
+            remedy: "Rows were changed behind certctl: run certctl audit verify --full.",
+            rows: """
+                SELECT 'seq ' || l.seq AS row_id FROM audit_leaves l JOIN audit_events e ON e.id = l.event_id
+                LEFT JOIN audit_lookup k ON k.seq = l.seq
+                WHERE EXISTS (
+                    SELECT 1 FROM data_migrations d WHERE d.name = 'audit_lookup' AND d.finished_at IS NOT NULL
+                ) AND (
+                    k.seq IS NULL OR k.event_id <> e.id OR k.timestamp <> e.timestamp OR k.actor <> e.actor
+                    OR k.event_category <> e.event_category OR k.action <> e.action
+                    OR k.resource_type <> e.resource_type OR k.resource_id <> e.resource_id
+                    OR COALESCE(k.request_id, '') <> COALESCE(e.request_id, '')
+                )
+                """
+        ),
     ]
 
     private static let names = [

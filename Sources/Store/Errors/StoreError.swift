@@ -27,6 +27,7 @@ package enum StoreError: Error, Hashable, Sendable {
         case key = "API key"
         case enrollmentToken = "enrolment token"
         case auditEvent = "audit event"
+        case auditHold = "legal hold"
         case authority = "certification authority"
         case sealingKey = "sealing key"
     }

@@ -83,6 +83,9 @@ final class ControlPlane: @unchecked Sendable {
         administratorKey = try #require(reply.text("key_value"))
     }
 
+    /// Goes on with the administrator that another server of the same database has.
+    func takeAdministrator(of other: ControlPlane) { administratorKey = other.administratorKey }
+
     /// Runs a CLI verb as the administrator.
     func cli(_ arguments: [String]) async throws -> ProgramOutcome {
         try await runProgram(

@@ -81,6 +81,11 @@ enum PermissionTable {
         Row(route: "getAuditVerification", rule: .everywhere("audit.read"), admitted: 200, query: "run=true"),
         Row(route: "verifyAuditLog", rule: .everywhere("audit.verify"), admitted: 200),
         Row(route: "sealAuditPeriod", rule: .everywhere("audit.checkpoint"), admitted: 400, body: "{}"),
+        Row(route: "listAuditHolds", rule: .everywhere("audit.read"), admitted: 200),
+        Row(route: "placeAuditHold", rule: .everywhere("audit.checkpoint"), admitted: 400, body: "{}"),
+        Row(
+            route: "releaseAuditHold", rule: .everywhere("audit.checkpoint"), admitted: 404, path: ["hold-none"]),
+        Row(route: "acknowledgeAuditBreak", rule: .everywhere("audit.checkpoint"), admitted: 400, body: "{}"),
         Row(route: "listAuditKeys", rule: .open, admitted: 200),
         Row(route: "getCryptoStatus", rule: .everywhere("crypto.rekey"), admitted: 200),
         Row(route: "rekey", rule: .everywhere("crypto.rekey"), admitted: 200, body: #"{"dry_run":true}"#),

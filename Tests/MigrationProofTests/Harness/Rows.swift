@@ -16,7 +16,7 @@ struct Rows {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
-            requestLimits, sealingKeys, signIn,
+            requestLimits, sealingKeys, signIn, auditLookup, auditHolds,
         ]
     }
 
@@ -229,6 +229,35 @@ struct Rows {
             """
             INSERT INTO audit_export_cursors (sink, next_seq) VALUES ('sink-\(tag)', 1)
             """,
+        ]
+    }
+
+    private var auditHolds: [String] {
+        [
+            """
+            INSERT INTO audit_holds (id, until, reason, placed_by, placed_at)
+            VALUES ('hold-\(tag)', \(time(1)), 'case', 'ops', \(time(2)))
+            """,
+            """
+            INSERT INTO audit_breaks (number, divergence, detected_at)
+            SELECT COALESCE(max(number) + 1, 0), 'change of \(tag)', \(time(1)) FROM audit_breaks
+            """,
+        ]
+    }
+
+    /// The database itself fills the table.
+    private var auditLookup: [String] {
+        let hash = octets(String(repeating: "cd", count: 32))
+        return [
+            """
+            INSERT INTO audit_events (id, actor, actor_type, action, resource_type, resource_id)
+            VALUES ('audit-found-\(tag)', 'ops', 'APIKey', 'certificate_created', 'certificate', 'mc-\(tag)')
+            """,
+            """
+            INSERT INTO audit_leaves (seq, event_id, leaf_hash, row_hash)
+            SELECT COALESCE(max(seq) + 1, 0), 'audit-found-\(tag)', \(hash), \(hash) FROM audit_leaves
+            """,
+            "DELETE FROM audit_intake WHERE event_id = 'audit-found-\(tag)'",
         ]
     }
 

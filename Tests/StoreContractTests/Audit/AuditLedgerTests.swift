@@ -42,6 +42,10 @@ struct AuditLedgerTests {
             "SELECT count(*) AS n FROM audit_intake"
         ),
         (
+            "UPDATE audit_lookup SET actor = 'nobody'", "DELETE FROM audit_lookup", "TRUNCATE audit_lookup",
+            "SELECT count(*) AS n FROM audit_lookup"
+        ),
+        (
             "UPDATE audit_subtrees SET level = 2", "DELETE FROM audit_subtrees", "TRUNCATE audit_subtrees",
             "SELECT count(*) AS n FROM audit_subtrees"
         ),
