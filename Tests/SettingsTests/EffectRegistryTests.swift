@@ -58,6 +58,9 @@ enum EffectRegistry {
         ("breakglass.lockout_duration", "SignInSettingsTests", "lockout"),
         ("breakglass.lockout_reset_interval", "SignInSettingsTests", "lockout"),
         ("breakglass.allowed_cidrs", "SignInSettingsTests", "lockout"),
+        ("user.retention_interval", "BreakglassTests", "retention"),
+        ("user.retention_window", "BreakglassTests", "retention"),
+        ("user.retention_batch_cap", "BreakglassTests", "retention"),
     ].map { key, file, function in Entry("server:\(key)", "EndToEndTests/SignIn/\(file).swift", function) }
     /// Limits of attempts, start-up guards, the way out.
     static let hardening = [

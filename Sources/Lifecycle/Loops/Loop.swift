@@ -17,6 +17,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case backfill
     case sessionGC = "session_gc"
     case sessionKeys = "session_keys"
+    case userRetention = "user_retention"
     case approvalExpiry = "approval_expiry"
     case approvedIssuance = "approved_issuance"
     case rateLimitJanitor = "rate_limit_janitor"

@@ -52,6 +52,8 @@ struct SignInAssembly: Sendable {
             localUsers: LocalUserFlow(context, hasher: hasher, sealer: sealer), users: UserFlow(context),
             cookies: cookies, time: time, runtimeConfig: { live.read(Self.runtimeConfig) }
         )
+        let retention = UserRetention(
+            context, window: configuration.retentionWindow, batch: configuration.retentionBatch)
         loopsOf = { leadership in
             [
                 Loop(
@@ -68,6 +70,14 @@ struct SignInAssembly: Sendable {
                     tick: { _ in
                         let fence = try leadership.fence()
                         return LoopOutcome(rows: try await keys.upkeep { try fence.check(in: $0) })
+                    }
+                ),
+                Loop(
+                    name: .userRetention, interval: configuration.retentionInterval, budget: .minutes(5),
+                    placement: .leader,
+                    tick: { _ in
+                        let fence = try leadership.fence()
+                        return LoopOutcome(rows: try await retention.run { try fence.check(in: $0) })
                     }
                 ),
             ]

@@ -17,6 +17,10 @@ package struct SignInConfiguration: Sendable {
     package let lockoutDuration: Duration
     package let lockoutResetInterval: Duration
     package let breakglassNetworks: [String]
+    package let retentionInterval: Duration
+    /// How long after deactivation personal data is kept.
+    package let retentionWindow: Duration
+    package let retentionBatch: Int
 
     init(reading reader: inout SettingReader) {
         idleTimeout = reader.read(ServerSettings.sessionIdleTimeout)
@@ -33,6 +37,9 @@ package struct SignInConfiguration: Sendable {
         lockoutDuration = reader.read(ServerSettings.breakglassLockDuration)
         lockoutResetInterval = reader.read(ServerSettings.breakglassResetInterval)
         breakglassNetworks = reader.read(ServerSettings.breakglassNetworks)
+        retentionInterval = reader.read(ServerSettings.userRetentionInterval)
+        retentionWindow = reader.read(ServerSettings.userRetentionWindow)
+        retentionBatch = reader.read(ServerSettings.userRetentionBatch)
         if idleTimeout > absoluteTimeout {
             reader.reject(
                 ServerSettings.sessionIdleTimeout,

@@ -100,11 +100,31 @@ extension ServerSettings {
         help: "Networks from which people may sign in to local accounts."
     )
 
+    package static let userRetentionInterval = Setting<Duration>(
+        "user.retention_interval",
+        .duration.within(.seconds(1) ... .days(30)),
+        fallback: .hours(24),
+        help: "How often people are looked for whose personal data is to go."
+    )
+    package static let userRetentionWindow = Setting<Duration>(
+        "user.retention_window",
+        .duration.within(.zero ... .days(3650)),
+        fallback: .hours(720),
+        help: "How long after deactivation a person's name and address are kept."
+    )
+    package static let userRetentionBatch = Setting<Int>(
+        "user.retention_batch_cap",
+        .int.within(1...100_000),
+        fallback: 200,
+        help: "The most people whose personal data goes in one run."
+    )
+
     static let signInSettings: [SettingDeclaration] = [
         sessionIdleTimeout.declaration, sessionAbsoluteTimeout.declaration, sessionKeyRetention.declaration,
         sessionKeyRotation.declaration, sessionGCInterval.declaration, sessionSameSite.declaration,
         sessionBindsAddress.declaration, sessionBindsUserAgent.declaration, sessionMaxPerUser.declaration,
         breakglassEnabled.declaration, breakglassThreshold.declaration, breakglassLockDuration.declaration,
-        breakglassResetInterval.declaration, breakglassNetworks.declaration,
+        breakglassResetInterval.declaration, breakglassNetworks.declaration, userRetentionInterval.declaration,
+        userRetentionWindow.declaration, userRetentionBatch.declaration,
     ]
 }

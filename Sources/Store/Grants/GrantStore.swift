@@ -188,4 +188,12 @@ package struct GrantStore: Sendable {
         if gone > 0 { try tx.notify(.access, payload: actor.id) }
         return gone
     }
+
+    /// Takes every role from an actor; how many grants went.
+    package func revokeAll(from actor: Actor, in tx: any Transaction) throws -> Int {
+        let gone = try tx.execute(
+            "DELETE FROM actor_roles WHERE actor_id = \(actor.id) AND actor_type = \(actor.type)")
+        if gone > 0 { try tx.notify(.access, payload: actor.id) }
+        return gone
+    }
 }

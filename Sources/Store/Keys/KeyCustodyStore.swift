@@ -57,6 +57,16 @@ package struct KeyCustodyStore: Sendable {
         return keys.sorted { $0.name < $1.name }
     }
 
+    /// The keys of a person that are not revoked.
+    package func keys(ownedBy owner: UserID, in tx: any Transaction) throws -> [APIKeyID] {
+        try tx.rows(
+            """
+            SELECT k.id FROM api_keys k JOIN api_key_custody c ON c.api_key_id = k.id
+            WHERE c.owner_user_id = \(owner.text) AND k.revoked_at IS NULL ORDER BY k.id
+            """
+        ).map { try $0.id("id") }
+    }
+
     /// Notes that somebody was shown the value of a key. Whoever rotates its own key learns nothing new.
     package func noteHandover(of key: APIKeyID, named name: String, to actor: Actor, in tx: any Transaction) throws {
         guard actor != Actor(id: name, type: .apiKey) else { return }

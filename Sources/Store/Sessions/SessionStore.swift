@@ -157,6 +157,16 @@ package struct SessionStore: Sendable {
         return count
     }
 
+    /// Takes address and browser away from the sessions of an actor.
+    package func forgetOrigins(of actor: Actor, in tx: any Transaction) throws {
+        try tx.execute(
+            """
+            UPDATE sessions SET ip_address = '', user_agent = ''
+            WHERE actor_id = \(actor.id) AND actor_type = \(actor.type)
+            """
+        )
+    }
+
     /// Deletes what has ended, by time or by hand, before `deadline`, at most `limit`; how many went.
     package func purge(endedBefore deadline: Timestamp, limit: Int, in tx: any Transaction) throws -> Int {
         try tx.execute(

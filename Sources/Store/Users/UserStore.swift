@@ -73,13 +73,35 @@ package struct UserStore: Sendable {
         )
     }
 
+    /// Who was deactivated before `deadline` and still has personal data here, the longest ago first.
+    package func due(deactivatedBefore deadline: Timestamp, limit: Int, in tx: any Transaction) throws -> [UserID] {
+        try tx.rows(
+            """
+            SELECT id FROM users
+            WHERE deactivated_at IS NOT NULL AND purged_at IS NULL AND deactivated_at <= \(deadline)
+            ORDER BY deactivated_at, id LIMIT \(limit)
+            """
+        ).map { try $0.id("id") }
+    }
+
+    /// Takes name and address away, once; false when that is not due, or was done before.
+    package func purge(_ id: UserID, deactivatedBefore deadline: Timestamp, in tx: any Transaction) throws -> Bool {
+        try tx.execute(
+            """
+            UPDATE users SET email = 'purged@redacted.local', display_name = '[purged]', last_login_at = NULL,
+                purged_at = \(tx.now), updated_at = \(tx.now)
+            WHERE id = \(id) AND deactivated_at <= \(deadline) AND purged_at IS NULL
+            """
+        ) == 1
+    }
+
     /// Whether anything changed.
     package func setDeactivated(_ isDeactivated: Bool, _ id: UserID, in tx: any Transaction) throws -> Bool {
         let time: Timestamp? = isDeactivated ? tx.now : nil
         let changed =
             try tx.execute(
                 """
-                UPDATE users SET deactivated_at = \(time), updated_at = \(tx.now)
+                UPDATE users SET deactivated_at = \(time), purged_at = NULL, updated_at = \(tx.now)
                 WHERE id = \(id) AND (deactivated_at IS NULL) = \(isDeactivated)
                 """
             ) == 1

@@ -193,6 +193,44 @@ struct BreakglassTests {
         #expect(database.range(of: Data(secret.utf8)) == nil && database.range(of: Data("seven grey".utf8)) == nil)
     }
 
+    @Test(
+        "A-26: what is personal goes, once, a while after deactivation, with all that the person holds",
+        arguments: EngineUnderTest.available)
+    func retention(engine: EngineUnderTest) async throws {
+        let server = try await ControlPlane.startForPeople(
+            engine,
+            [
+                "CERTCTL_USER_RETENTION_INTERVAL": "1s", "CERTCTL_USER_RETENTION_WINDOW": "2s",
+                "CERTCTL_USER_RETENTION_BATCH_CAP": "1",
+            ])
+        try await server.becomeAdministrator()
+        let names = ["bg-one", "bg-two", "bg-stays"]
+        for name in names { _ = try await server.makeAccount(name) }
+        let owned = try await server.client.post(
+            "/api/v1/auth/keys", ["name": "robot", "roles": ["r-viewer"], "owner_user_id": "bg-one"])
+        try Inventory.expect(201, owned)
+        let began = ContinuousClock.now
+        for name in names.prefix(2) {
+            #expect(try await server.client.delete("/api/v1/auth/users/\(name)").status == 204)
+        }
+        func users() async throws -> String { try await server.client.get("/api/v1/auth/users").body }
+        let isPurged = try await eventually(within: .seconds(40)) {
+            let body = try await users()
+            return !body.contains("Person bg-one") && !body.contains("Person bg-two")
+        }
+        #expect(isPurged && ContinuousClock.now - began >= .seconds(2))
+        #expect(try await users().contains("Person bg-stays"))
+        let roles = try await server.client.get("/api/v1/auth/keys").body
+        #expect(!roles.contains("bg-one") && !roles.contains("robot") && roles.contains("bg-stays"), "\(roles)")
+        try await Task.sleep(for: .seconds(3))
+        let page = try await server.client.get("/api/v1/audit?action=user.purge_pii&per_page=50")
+        let rows = page.json["data"] as? [[String: Any]] ?? []
+        #expect(rows.compactMap { $0["resource_id"] as? String }.sorted() == ["bg-one", "bg-two"], "once each")
+        let export = try await server.client.get("/api/v1/audit/export").body
+        #expect(export.contains("user.purge_pii") && !export.contains("Person bg-"))
+        await server.stop()
+    }
+
     @Test("nobody sets the password of somebody who may do more; weak passwords and other names are refused")
     func rules() async throws {
         let server = try await ControlPlane.startForPeople()

@@ -43,7 +43,7 @@ struct ClockStepTests {
             try await issuer.awaitCall()
             world.clock.advance(by: step)
             // There is nothing to send the audit log to, and nobody signs in here, hence no loops for that.
-            let missing: Set<LoopName> = [.auditExport, .sessionGC, .sessionKeys]
+            let missing: Set<LoopName> = [.auditExport, .sessionGC, .sessionKeys, .userRetention]
             for loop in LoopName.allCases where !missing.contains(loop) { _ = try await world.tick(loop) }
             #expect(try await world.jobs(of: "api").map(\.status) == [.running])
             #expect(try await world.work.claim(for: Self.web).isEmpty)

@@ -9,12 +9,16 @@ CREATE TABLE IF NOT EXISTS users (
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     deactivated_at TIMESTAMPTZ,
+    purged_at TIMESTAMPTZ,
     CONSTRAINT users_pkey PRIMARY KEY (id),
     CONSTRAINT users_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
     CONSTRAINT users_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT users_email_length CHECK (length(email) <= 320),
-    CONSTRAINT users_display_name_length CHECK (length(display_name) <= 255)
+    CONSTRAINT users_display_name_length CHECK (length(display_name) <= 255),
+    CONSTRAINT users_purged_shape CHECK (purged_at IS NULL OR deactivated_at IS NOT NULL)
 );
+CREATE INDEX IF NOT EXISTS users_purge_idx
+    ON users (deactivated_at) WHERE deactivated_at IS NOT NULL AND purged_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS breakglass_credentials (
     actor_id TEXT NOT NULL,

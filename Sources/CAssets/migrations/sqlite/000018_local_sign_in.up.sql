@@ -9,13 +9,17 @@ CREATE TABLE IF NOT EXISTS users (
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     updated_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     deactivated_at INTEGER,
+    purged_at INTEGER,
     CONSTRAINT users_pkey PRIMARY KEY (id),
     CONSTRAINT users_tenant_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id) ON DELETE CASCADE,
     CONSTRAINT users_id_form
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT users_email_length CHECK (length(email) <= 320),
-    CONSTRAINT users_display_name_length CHECK (length(display_name) <= 255)
+    CONSTRAINT users_display_name_length CHECK (length(display_name) <= 255),
+    CONSTRAINT users_purged_shape CHECK (purged_at IS NULL OR deactivated_at IS NOT NULL)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS users_purge_idx
+    ON users (deactivated_at) WHERE deactivated_at IS NOT NULL AND purged_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS breakglass_credentials (
     actor_id TEXT NOT NULL,
