@@ -40,3 +40,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000017_sealing_keys
 #include "embed_migration.h"
+#define MIGRATION 000018_api_key_notices
+#include "embed_migration.h"

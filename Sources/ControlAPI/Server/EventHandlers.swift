@@ -196,6 +196,7 @@ struct EventFilter: Sendable {
         case "renewal_policy": .policyRead
         case "team": .teamRead
         case "owner": .ownerRead
+        case "api_key": .authKeyList
         default: nil
         }
     }
