@@ -46,3 +46,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000020_audit_holds
 #include "embed_migration.h"
+#define MIGRATION 000021_api_key_notices
+#include "embed_migration.h"

@@ -98,6 +98,9 @@ enum EffectRegistry {
         Entry("server:api_keys_named", "EndToEndTests/Security/AccessSettingsTests.swift", "namedKeys"),
         Entry("server:auth.secret", "EndToEndTests/Security/AccessSettingsTests.swift", "legacyKeys"),
         Entry("server:api_key.max_lifetime", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),
+        Entry("server:api_key.unused_disable", "EndToEndTests/Security/AccessSettingsTests.swift", "unusedKeys"),
+        Entry(
+            "server:api_key.unused_disable_enforce", "EndToEndTests/Security/AccessSettingsTests.swift", "unusedKeys"),
         Entry("server:approval.admin_grants", "EndToEndTests/Security/ApprovalRoutesTests.swift", "adminGrants"),
         Entry("server:approval.bypass", "EndToEndTests/Security/ApprovalRoutesTests.swift", "bypass"),
         Entry("server:job.awaiting_approval_timeout", "EndToEndTests/Security/ApprovalRoutesTests.swift", "expiry"),

@@ -198,6 +198,7 @@ struct EventFilter: Sendable {
         case "team": .teamRead
         case "owner": .ownerRead
         case "user": .authUserRead
+        case "api_key": .authKeyList
         default: nil
         }
     }

@@ -21,6 +21,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case approvalExpiry = "approval_expiry"
     case approvedIssuance = "approved_issuance"
     case rateLimitJanitor = "rate_limit_janitor"
+    case apiKeys = "api_key_upkeep"
     case replicaCensus = "replica_census"
 }
 

@@ -97,6 +97,7 @@ package enum LoopTable {
         issue: IssueFlow,
         approvals: ApprovalFlow,
         audit: AuditLoops,
+        keys: KeyLoop,
         census: ReplicaCensus? = nil,
         intervals: @autoclosure @escaping @Sendable () -> LoopIntervals = LoopIntervals()
     ) -> [Loop] {
@@ -197,6 +198,7 @@ package enum LoopTable {
                 placement: .leader,
                 tick: upkeep.sweepLimits
             ),
+            keys.loop(leadership),
         ] + audit.loops + (census.map { [$0.loop] } ?? [])
     }
 }

@@ -153,7 +153,8 @@ struct ServerAssembly: Sendable {
         let runner = LoopRunner(
             loops: LoopTable.loops(
                 context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
-                audit: audit, census: census, intervals: live.read { Self.intervals($0) }
+                audit: audit, keys: KeyWatch.loop(configuration.access, access, logs.logger("auth")), census: census,
+                intervals: live.read { Self.intervals($0) }
             ) + signIn.loops(leadership),
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe

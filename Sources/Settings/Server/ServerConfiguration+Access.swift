@@ -21,6 +21,9 @@ package struct AccessConfiguration: Sendable {
     package let hasLegacyKeys: Bool
     /// `nil`: keys may live for ever.
     package let longestKeyLifetime: Duration?
+    /// How long a key may stay unused; `nil`: as long as it likes.
+    package let unusedKeysAfter: Duration?
+    package let disablesUnusedKeys: Bool
     package let sharedAgentKeys: SharedAgentKeys
     package let allowsAuditorOverlap: Bool
     package let adminGrantApproval: AdminGrantApproval
@@ -42,6 +45,12 @@ package struct AccessConfiguration: Sendable {
         hasLegacyKeys = named == nil && legacy != nil
         let longest = reader.read(ServerSettings.longestKeyLifetime)
         longestKeyLifetime = longest == .zero ? nil : longest
+        let unused = reader.read(ServerSettings.unusedKeys)
+        unusedKeysAfter = unused == .zero ? nil : unused
+        disablesUnusedKeys = reader.read(ServerSettings.unusedKeysEnforced)
+        if unused > .zero, unused < .hours(1) {
+            reader.reject(ServerSettings.unusedKeys, because: "must be 0 or at least 1h: uses are noted by the minute")
+        }
         sharedAgentKeys = reader.read(ServerSettings.sharedAgentKeys)
         allowsAuditorOverlap = reader.read(ServerSettings.auditorOverlap)
         adminGrantApproval = reader.read(ServerSettings.adminGrantApproval)

@@ -38,6 +38,19 @@ extension ServerSettings {
         fallback: .zero,
         help: "Longest life of an API key made over the API, and the default of keys without an end; 0 means no limit."
     )
+    package static let unusedKeys = Setting<Duration>(
+        "api_key.unused_disable",
+        .duration.within(.zero ... .days(3650)),
+        fallback: .days(90),
+        help: "An API key that nobody has used for so long is spoken of in log, audit and events, or switched off; "
+            + "0 means never, else at least 1h."
+    )
+    package static let unusedKeysEnforced = Setting<Bool>(
+        "api_key.unused_disable_enforce",
+        .bool,
+        fallback: false,
+        help: "Switch such keys off, except the last administrator's and those that the environment declares."
+    )
     package static let sharedAgentKeys = Setting<SharedAgentKeys>(
         "agent.shared_key_mode",
         .choice,
@@ -65,7 +78,8 @@ extension ServerSettings {
     )
 
     static let accessSettings: [SettingDeclaration] = [
-        namedKeys.declaration, legacyKeys.declaration, longestKeyLifetime.declaration, sharedAgentKeys.declaration,
+        namedKeys.declaration, legacyKeys.declaration, longestKeyLifetime.declaration, unusedKeys.declaration,
+        unusedKeysEnforced.declaration, sharedAgentKeys.declaration,
         auditorOverlap.declaration, adminGrantApproval.declaration, approvalBypass.declaration,
     ]
 }

@@ -56,6 +56,47 @@ struct AccessSettingsTests {
         #expect(server.process.transcript.contains("CERTCTL_AUTH_SECRET is deprecated"))
     }
 
+    @Test(
+        "keys that nobody uses are named in log and events, and switched off where the operator says so",
+        .enabled(if: EngineUnderTest.available.contains(.postgres)))
+    func unusedKeys() async throws {
+        let url = try #require(try await EngineUnderTest.postgres.makeDatabaseURL())
+        let server = try await ControlPlane.start(
+            databaseURL: url,
+            environment: EngineUnderTest.postgres.environment.merging(["CERTCTL_API_KEY_UNUSED_DISABLE": "48h"]) { $1 })
+        try await server.becomeAdministrator()
+        let inside = PostgresInspection(url: url, logs: server.directory.url)
+        let made = try await server.client.post("/api/v1/auth/keys", ["name": "robot", "roles": ["r-viewer"]])
+        let robot = server.anonymous.with(key: try Inventory.expect(201, made).text("key_value"))
+        #expect(try await robot.get("/api/v1/certificates").status == 200)
+        func startLater(_ extra: [String: String]) async throws {
+            await server.stop()
+            try await inside.rows(
+                """
+                UPDATE api_keys SET created_at = created_at - interval '3 days', updated_at = updated_at - interval
+                '3 days', last_used_at = last_used_at - interval '3 days' WHERE name = 'robot'
+                """)
+            try await inside.rows("UPDATE scheduler_state SET next_due_at = next_due_at - interval '3 hours'")
+            try await server.startAgain(extra: extra)
+        }
+        func isTold(_ action: String) async throws -> Bool {
+            try await eventually {
+                let audit = try await server.client.get("/api/v1/audit?action=\(action)")
+                return (audit.json["data"] as? [Any])?.isEmpty == false
+            }
+        }
+        try await startLater([:])
+        #expect(try await isTold("auth.key_unused"))
+        #expect(try await robot.get("/api/v1/certificates").status == 200, "it is only spoken of")
+        try await startLater(["CERTCTL_API_KEY_UNUSED_DISABLE_ENFORCE": "true"])
+        #expect(try await isTold("auth.key_unused_disabled"))
+        #expect(try await robot.get("/api/v1/certificates").status == 401)
+        #expect(try await server.cli(["keys", "update", "robot", "--enable"]).status == 0)
+        #expect(try await robot.get("/api/v1/certificates").status == 200)
+        await server.stop()
+        #expect(server.process.transcript.contains("an API key was not used and is off now"))
+    }
+
     @Test("lifetimes, the auditor's split and shared agent keys follow their settings")
     func limits() async throws {
         let server = try await ControlPlane.start(environment: [

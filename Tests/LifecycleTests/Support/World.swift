@@ -164,12 +164,16 @@ struct World: Sendable {
         )
     }
 
+    var keyLoop: KeyLoop { KeyLoop { try await KeyUpkeep(access(authenticator), unused: nil).run($0) } }
+
     func tick(_ name: LoopName, led leadership: Leadership? = nil) async throws -> LoopOutcome {
         let leadership = leadership ?? self.leadership()
         try await leadership.attempt()
         let loops = LoopTable.loops(
             context, leadership: leadership, recovery: recovery, issue: issuance, approvals: approvals,
-            audit: auditLoops(leadership), census: ReplicaCensus(database: database, instance: "one"))
+            audit: auditLoops(leadership),
+            keys: keyLoop,
+            census: ReplicaCensus(database: database, instance: "one"))
         guard let loop = loops.first(where: { $0.name == name }) else {
             throw ServiceError(.internalError, "no loop \(name)")
         }

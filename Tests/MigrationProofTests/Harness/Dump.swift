@@ -128,5 +128,6 @@ enum Dump {
         "api_key_custody": "SELECT * FROM api_key_custody", "api_key_handovers": "SELECT * FROM api_key_handovers",
         "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
         "rate_limit_cells": "SELECT * FROM rate_limit_cells", "server_replicas": "SELECT * FROM server_replicas",
+        "api_key_notices": "SELECT * FROM api_key_notices",
     ]
 }

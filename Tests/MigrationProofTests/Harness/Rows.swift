@@ -16,7 +16,7 @@ struct Rows {
         [
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
-            requestLimits, sealingKeys, signIn, auditLookup, auditHolds,
+            requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
         ]
     }
 
@@ -33,6 +33,15 @@ struct Rows {
     private func digest(_ number: Int) -> String {
         let own = "\(number)" + tag.utf8.map { String($0, radix: 16) }.joined()
         return "'" + String(repeating: "0", count: 64 - own.count) + own + "'"
+    }
+
+    private var keyNotices: [String] {
+        [
+            """
+            INSERT INTO api_key_notices (api_key_id, kind, about, noticed_at)
+            VALUES ('ak-\(tag)', 'expires_7d', \(time(7)), \(time(0)))
+            """
+        ]
     }
 
     private var sealingKeys: [String] {
