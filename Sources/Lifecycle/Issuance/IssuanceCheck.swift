@@ -23,7 +23,7 @@ package enum IssuanceCheck {
             faults.append("the serial number is \(leaf.serialNumber) and not \(serial), which is on record")
         }
         faults += nameFaults(leaf, request) + purposeFaults(leaf, request) + validityFaults(leaf, request, now: now)
-        faults += chainFaults(issued, authority: authority)
+        faults += chainFaults(issued, authority: authority, now: now)
         return faults
     }
 
@@ -57,16 +57,28 @@ package enum IssuanceCheck {
         return ["it is valid until \(leaf.notAfter.rfc3339), longer than the profile's cap of \(cap)"]
     }
 
-    private static func chainFaults(_ issued: IssuedCertificate, authority: [X509Certificate]) -> [String] {
+    /// The chain must be in the order in which servers send it, and valid as far as it goes: what clients would refuse
+    /// because of an authority above the leaf must not be installed.
+    private static func chainFaults(
+        _ issued: IssuedCertificate,
+        authority: [X509Certificate],
+        now: Timestamp
+    ) -> [String] {
         var subject = issued.leaf
         let path = issued.chain.isEmpty ? Array(authority.prefix(1)) : issued.chain
-        guard !path.isEmpty else { return ["no certificate of its issuer came with it"] }
+        guard let top = path.last else { return ["no certificate of its issuer came with it"] }
         for issuer in path {
             guard subject.verifySignature(issuedBy: issuer) else {
                 return ["the signature on \(subject.subject) is not by \(issuer.subject)"]
             }
             subject = issuer
         }
-        return []
+        do throws(ChainError) {
+            _ = try ChainVerifier(roots: [top]).verify(
+                issued.leaf, intermediates: Array(path.dropLast()), at: max(now, issued.leaf.notBefore))
+            return []
+        } catch {
+            return [error.description]
+        }
     }
 }
