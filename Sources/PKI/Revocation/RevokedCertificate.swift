@@ -30,7 +30,7 @@ package struct RevokedCertificate: Sendable {
                 let value = item.value[...]
                 switch item.oid {
                 case .reasonCode: reason = try RevocationReason(DERNode(parsing: value))
-                case .invalidityDate: invalidityDate = try DERTime.parse(DERNode(parsing: value))
+                case .invalidityDate: invalidityDate = try Self.invalidityDate(DERNode(parsing: value))
                 case .certificateIssuer: try context.turn(to: item.value)
                 default: if item.isCritical { context.note(unknownCritical: item.oid) }
                 }
@@ -40,6 +40,13 @@ package struct RevokedCertificate: Sendable {
         self.reason = reason
         self.invalidityDate = invalidityDate
         issuer = context.current
+    }
+}
+
+extension RevokedCertificate {
+    private static func invalidityDate(_ node: DERNode) throws(DERError) -> Timestamp {
+        guard node.has(.generalizedTime) else { throw DERError("invalidityDate must be GeneralizedTime") }
+        return try DERTime.parse(node)
     }
 }
 

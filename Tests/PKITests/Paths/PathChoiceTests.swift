@@ -127,6 +127,24 @@ struct PathChoiceTests {
         #expect(reason(.hard, [revoking, newer].shuffled()) == nil)
     }
 
+    @Test("a list counts under the root of its signer alone (§6.3.3 (f))")
+    func listsShareTheRoot() throws {
+        let world = try RollOver()
+        // Signs lists under the name of the issuing authority, and is known to the old root only.
+        let signer = try world.old.subordinate("Issuing") {
+            $0.isCA = false
+            $0.keyUsage = [.cRLSign]
+        }
+        let lists = [try signer.list([]), try world.old.list([]), try world.new.list([])]
+        var parameters = PathParameters(time: Self.time)
+        parameters.revocation = .hard
+        let both = ChainVerifier(roots: [world.new.certificate, world.old.certificate])
+        let pool = [world.issuing.certificate, world.cross, signer.certificate].shuffled()
+        let paths = try both.validPaths(
+            of: world.leaf, intermediates: pool, revocationLists: lists, parameters: parameters)
+        #expect(paths.map(\.certificates) == [[world.leaf, world.issuing.certificate, world.old.certificate]])
+    }
+
     @Test("SHA-1 signatures: fatal inside a path, nobody's business on a root")
     func weakAlgorithm() async throws {
         let openssl = try OpenSSL()
