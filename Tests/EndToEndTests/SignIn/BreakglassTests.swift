@@ -83,6 +83,10 @@ struct BreakglassTests {
         _ = try await server.makeAccount("bg-eve", roles: ["r-viewer"])
         let eve = try await Browser(server).signIn("bg-eve", ControlPlane.password)
         #expect(eve.status == 401 && eve.text("message") == "invalid credentials")
+        // A role that a person is given counts at once.
+        let granted = try await server.client.post("/api/v1/auth/actors/User/bg-eve/roles", ["role_id": "r-admin"])
+        #expect(granted.status == 204, "\(granted.body)")
+        #expect(try await Browser(server).signIn("bg-eve", ControlPlane.password).status == 204)
         let actions = try await server.auditActions()
         for action in [
             "auth.breakglass_password_set", "auth.breakglass_login_succeeded", "auth.breakglass_login_failed",

@@ -74,7 +74,8 @@ struct PasswordTests {
         }
         #expect(outcomes.filter { $0 }.count == 1, "one had its turn, the others were told to come back: \(outcomes)")
         #expect(try await !hasher.verify(Secret("x"), against: nil), "the turn is free again")
-        let patient = PasswordHasher(random: .system, time: .system, cost: Self.cheap, concurrency: 2)
+        let patient = PasswordHasher(
+            random: .system, time: .system, cost: Self.cheap, concurrency: 2, patience: .seconds(60))
         let all = try await withThrowingTaskGroup(of: Bool.self) { group in
             for _ in 0..<40 { group.addTask { try await patient.verify(Secret("x"), against: nil) } }
             return try await group.reduce(into: 0) { count, _ in count += 1 }

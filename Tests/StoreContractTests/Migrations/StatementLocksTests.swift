@@ -29,6 +29,8 @@ struct StatementLocksTests {
                     {
                         continue
                     }
+                    // So does dropping an index lock its table, for a moment.
+                    if claimed[relation] == nil, statement.text.hasPrefix("DROP INDEX") { continue }
                     #expect(claimed[relation] == mode, "\(relation): \(statement.excerpt)")
                     compared += 1
                 }
