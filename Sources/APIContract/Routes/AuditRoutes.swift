@@ -153,8 +153,12 @@ package enum AuditRoutes {
         cli: .verb("audit acknowledge")
     )
 
-    /// What may be asked for while the log diverges and nothing else may be changed.
-    package static let whileBroken: Set<String> = [verify.route.id, acknowledge.route.id]
+    /// What may be asked for while the log diverges and nothing else may be changed: to look, to sign in for that, and to
+    /// end sessions.
+    package static let whileBroken: Set<String> = [
+        verify.route.id, acknowledge.route.id, SignInRoutes.exchange.route.id, SignInRoutes.revokeSession.route.id,
+        SignInRoutes.revokeSessions.route.id,
+    ]
 
     package static let keys = OpenRoute(
         "listAuditKeys", .get, "/api/v1/audit/keys", "The public keys of checkpoints, past and present.",

@@ -92,7 +92,12 @@ package struct HTTPListener: Service {
 
     /// Accepts and serves until a graceful shutdown, then drains within the budget.
     package func run() async throws {
-        try await server.setOption(.autoRead, value: true).get()
+        do {
+            try await server.setOption(.autoRead, value: true).get()
+        } catch ChannelError.ioOnClosedChannel {
+            // A shutdown came before the first connection could.
+            return
+        }
         logger.info("listening", metadata: ["port": "\(port)"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
