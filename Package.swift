@@ -70,11 +70,14 @@ let package = Package(
         module("Domain"),
         module("Telemetry", ["Encoding", "Domain", logging]),
 
+        // Threads for calls that block.
+        module("Threads"),
+
         // Storage.
         module("Query", ["Domain"]),
         module("SQLiteDriver", ["Domain", "Query", grdb, grdbSQLite]),
-        module("PostgresDriver", ["Domain", "Query", "CLibPQ"]),
-        module("Sealing", ["Encoding", "Domain", "CArgon2", crypto, cryptoExtras]),
+        module("PostgresDriver", ["Domain", "Query", "Threads", "CLibPQ"]),
+        module("Sealing", ["Encoding", "Domain", "Threads", "CArgon2", crypto, cryptoExtras]),
         module("AuditProof", ["Encoding", "Domain", crypto]),
         module("Store", ["Encoding", "Domain", "Query", "AuditProof", "CAssets", crypto, logging]),
         module("MigrationLint", ["Encoding"]),
@@ -85,7 +88,7 @@ let package = Package(
 
         // The host and the network.
         module("Settings", ["Encoding", "Domain", toml]),
-        module("HostEffects", ["Domain"]),
+        module("HostEffects", ["Domain", "Threads"]),
         module("Outbound", ["Encoding", "Domain", "PKI", httpClient, nio, nioHTTP1, nioPosix, nioSSL]),
 
         // Connectors.

@@ -1,6 +1,7 @@
 import Domain
 import Query
 import Synchronization
+import Threads
 
 /// Threads that each own a connection, and the transactions that wait for one.
 final class ConnectionPool: Sendable {
@@ -96,7 +97,9 @@ final class ConnectionPool: Sendable {
     // MARK: - Threads
 
     private func start(_ id: Int) {
-        guard let pipe = try? WakePipe(), BlockingThread.start({ [self] in work(id, wake: pipe) }) else {
+        guard let pipe = try? WakePipe(),
+            BlockingThread.start(stackSize: PostgresThread.stackSize, { [self] in work(id, wake: pipe) })
+        else {
             leave()
             failWaitingIfAlone()
             return

@@ -1,6 +1,7 @@
 import Domain
 import Query
 import Synchronization
+import Threads
 
 /// Commits together what waits at the same time.
 ///

@@ -1,5 +1,6 @@
 import Query
 import Synchronization
+import Threads
 
 /// The one thread of a pool that does what must not block others: it ends waits that last too long and asks the
 /// server to stop what was cancelled. It sleeps while there is nothing of either.
@@ -46,7 +47,9 @@ final class PoolKeeper: Sendable {
             defer { state.isRunning = true }
             return !state.isRunning
         }
-        if mustStart, !BlockingThread.start({ [self] in run() }) { state.withLock { $0.isRunning = false } }
+        if mustStart, !BlockingThread.start(stackSize: PostgresThread.stackSize, { [self] in run() }) {
+            state.withLock { $0.isRunning = false }
+        }
         wake.wake()
     }
 

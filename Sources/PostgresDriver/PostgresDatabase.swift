@@ -1,5 +1,6 @@
 package import Domain
 package import Query
+import Threads
 
 /// A PostgreSQL database, reached through a pool of connections.
 package final class PostgresDatabase: MigratableDatabase {
@@ -67,7 +68,7 @@ package final class PostgresDatabase: MigratableDatabase {
             options: "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0"
         )
         return try await withCheckedThrowingContinuation { continuation in
-            let isStarted = BlockingThread.start {
+            let isStarted = BlockingThread.start(stackSize: PostgresThread.stackSize) {
                 continuation.resume(
                     with: Swift.Result { try body(PostgresMigrationConnection(PostgresSession(target))) }
                 )

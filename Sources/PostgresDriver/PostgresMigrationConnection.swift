@@ -1,5 +1,6 @@
 import Domain
 import Query
+import Threads
 
 /// A connection of its own for migrations.
 final class PostgresMigrationConnection: MigrationConnection {

@@ -2,6 +2,7 @@ import CLibPQ
 import Domain
 import Query
 import Synchronization
+import Threads
 
 /// Carries signals between replicas over one connection of its own.
 ///
@@ -66,7 +67,9 @@ final class SignalRelay: Sendable {
             defer { state.isRunning = true }
             return !state.isRunning && !state.isClosed
         }
-        if mustStart, !BlockingThread.start({ [self] in run() }) { state.withLock { $0.isRunning = false } }
+        if mustStart, !BlockingThread.start(stackSize: PostgresThread.stackSize, { [self] in run() }) {
+            state.withLock { $0.isRunning = false }
+        }
     }
 
     // MARK: - The thread

@@ -1,5 +1,6 @@
 import Domain
 import Query
+import Threads
 
 /// What a transaction may do.
 enum TransactionMode {

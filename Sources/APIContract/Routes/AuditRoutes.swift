@@ -157,7 +157,7 @@ package enum AuditRoutes {
     /// end sessions.
     package static let whileBroken: Set<String> = [
         verify.route.id, acknowledge.route.id, SignInRoutes.exchange.route.id, SignInRoutes.revokeSession.route.id,
-        SignInRoutes.revokeSessions.route.id,
+        SignInRoutes.revokeSessions.route.id, SignInRoutes.logout.route.id, SignInRoutes.breakglassLogin.route.id,
     ]
 
     package static let keys = OpenRoute(

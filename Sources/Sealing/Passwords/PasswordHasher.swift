@@ -1,13 +1,6 @@
 package import Domain
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
+import Threads
 
 /// Hashes and compares passwords on threads of its own, a few at a time: one hash is 64 MiB and a processor for a
 /// tenth of a second or more (security §6, T30).
@@ -24,7 +17,7 @@ package final class PasswordHasher: Sendable {
     ) {
         self.random = random
         self.cost = cost
-        turns = Turns(limit: concurrency ?? min(4, max(1, Self.processors)), patience: patience, time: time)
+        turns = Turns(limit: concurrency ?? min(4, max(1, BlockingThread.processors)), patience: patience, time: time)
     }
 
     /// - Throws: 503 when too many passwords wait already.
@@ -48,12 +41,10 @@ package final class PasswordHasher: Sendable {
     /// Whether a stored hash was made at another cost than new ones are.
     package func isOutdated(_ stored: PasswordHash) -> Bool { stored.cost != cost }
 
-    private static var processors: Int { Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))) }
-
     private static func digest(_ password: Secret, salt: [UInt8], cost: Argon2Cost) async throws -> [UInt8] {
         let octets = PasswordForm.normalised(password).withBytes { $0 }
         let result: Result<[UInt8], any Error> = await withCheckedContinuation { continuation in
-            let isStarted = HashingThread.start {
+            let isStarted = BlockingThread.start(stackSize: 1 << 20) {
                 continuation.resume(
                     returning: Result { try Argon2id.hash(octets, salt: salt, cost: cost) })
             }
@@ -146,44 +137,5 @@ private final class Turns: Sendable {
             return state.waiting.removeFirst().continuation
         }
         next?.resume(returning: true)
-    }
-}
-
-/// A thread for one hash, so that neither an event loop nor the cooperative pool waits.
-private enum HashingThread {
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-
-    static func start(_ body: @escaping @Sendable () -> Void) -> Bool {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
-        pthread_attr_setstacksize(&attributes, 1 << 20)
-        let work = Unmanaged.passRetained(Work(body))
-        #if canImport(Darwin)
-            var thread: pthread_t?
-        #else
-            var thread = pthread_t()
-        #endif
-        let code = pthread_create(
-            &thread, &attributes,
-            { argument in
-                #if canImport(Darwin)
-                    Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body()
-                #else
-                    if let argument { Unmanaged<Work>.fromOpaque(argument).takeRetainedValue().body() }
-                #endif
-                return nil
-            },
-            work.toOpaque()
-        )
-        guard code == 0 else {
-            work.release()
-            return false
-        }
-        return true
     }
 }

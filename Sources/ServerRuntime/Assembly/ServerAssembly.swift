@@ -309,9 +309,7 @@ struct ServerAssembly: Sendable {
         while custody: AuditCustody
     ) -> @Sendable (Route) async throws -> ServiceError? {
         { route in
-            guard route.auditAction != nil, !AuditRoutes.whileBroken.contains(route.id),
-                !route.path.text.hasPrefix("/auth/")
-            else { return nil }
+            guard route.auditAction != nil, !AuditRoutes.whileBroken.contains(route.id) else { return nil }
             return try await custody.refusal()
         }
     }
