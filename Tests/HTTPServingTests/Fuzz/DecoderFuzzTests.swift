@@ -2,6 +2,7 @@ import APIContract
 import Domain
 import Encoding
 import Outbound
+import TestSupport
 import Testing
 
 @testable import HTTPServing

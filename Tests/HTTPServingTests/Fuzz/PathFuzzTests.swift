@@ -1,4 +1,5 @@
 import APIContract
+import TestSupport
 import Testing
 
 @testable import HTTPServing
