@@ -1,5 +1,5 @@
 package import Domain
-package import Query
+import Query
 
 /// How far the issuer of a revoked certificate knows of it.
 package enum RevocationNotification: String, Sendable, CaseIterable, Bindable {
