@@ -23,6 +23,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case rateLimitJanitor = "rate_limit_janitor"
     case apiKeys = "api_key_upkeep"
     case replicaCensus = "replica_census"
+    case revocationLists = "crl_generation"
 }
 
 /// Where a loop runs (specification, domain §8.2).

@@ -73,6 +73,13 @@ enum DERWriter {
         element(0x80 | number, content)
     }
 
+    /// Identifier and length of an element whose content of `count` octets is written elsewhere.
+    static func header(_ tag: UInt8, _ count: Int) -> [UInt8] {
+        var out: [UInt8] = [tag]
+        appendLength(count, to: &out)
+        return out
+    }
+
     private static func appendLength(_ count: Int, to out: inout [UInt8]) {
         if count < 0x80 {
             out.append(UInt8(count))

@@ -78,7 +78,7 @@ package struct RevocationListTemplate: Sendable {
         return TBSCertList(der: der, signatureAlgorithm: signatureAlgorithm)
     }
 
-    private func check() throws(CRLError) {
+    func check() throws(CRLError) {
         guard !issuer.isEmpty else { throw CRLError("issuer is empty") }
         guard thisUpdate < nextUpdate else { throw CRLError("nextUpdate is not after thisUpdate") }
         if let baseNumber {
@@ -95,7 +95,7 @@ package struct RevocationListTemplate: Sendable {
     }
 
     /// In an order that never varies.
-    private var extensions: [CertificateExtension] {
+    var extensions: [CertificateExtension] {
         var list = [
             ExtensionEncoding.authorityKeyIdentifier(authorityKeyIdentifier),
             CertificateExtension(oid: .cRLNumber, isCritical: false, value: number.der),

@@ -40,6 +40,8 @@ package struct Revocation: Hashable, Sendable {
     package let notifyAttempts: Int
     package let nextNotifyAt: Timestamp?
     package let notifyError: String?
+    /// Whether it was changed since it was recorded, so that a list may have an entry of it already.
+    package let isRevised: Bool
 
     /// Whether the certificate is revoked now.
     package var isInForce: Bool { releasedAt == nil }
@@ -47,7 +49,7 @@ package struct Revocation: Hashable, Sendable {
     static let columns: SQL = """
         id, issuer_id, authority_id, serial_number, certificate_id, version_id, spki_sha256, not_after, short_lived,
         is_ca, reason, revoked_by, revoked_at, invalidity_date, released_at, change_number, notification,
-        notify_attempts, next_notify_at, notify_error
+        notify_attempts, next_notify_at, notify_error, (updated_at <> created_at) AS revised
         """
 
     init(_ row: Row) throws(DatabaseError) {
@@ -71,6 +73,7 @@ package struct Revocation: Hashable, Sendable {
         notifyAttempts = try row.int("notify_attempts")
         nextNotifyAt = try row.optionalTime("next_notify_at")
         notifyError = try row.optionalText("notify_error")
+        isRevised = try row.bool("revised")
     }
 }
 

@@ -142,3 +142,29 @@ package struct RevocationStore: Sendable {
         return try row.int("last_change")
     }
 }
+
+extension RevocationStore {
+    /// The changes of an authority after the number `change`, in order.
+    package func changes(
+        of authority: AuthorityID, after change: Int, limit: Int, in tx: any Transaction
+    ) throws -> [Revocation] {
+        try tx.rows(
+            """
+            SELECT \(fragment: Revocation.columns) FROM certificate_revocations
+            WHERE authority_id = \(authority) AND change_number > \(change) ORDER BY change_number LIMIT \(limit)
+            """
+        ).map { try Revocation($0) }
+    }
+
+    /// The serial numbers of revoked certificates that ended after `start` and not after `end`.
+    package func ended(
+        of authority: AuthorityID, after start: Timestamp, through end: Timestamp, in tx: any Transaction
+    ) throws -> [String] {
+        try tx.rows(
+            """
+            SELECT serial_number FROM certificate_revocations
+            WHERE authority_id = \(authority) AND not_after > \(start) AND not_after <= \(end)
+            """
+        ).map { try $0.text("serial_number") }
+    }
+}

@@ -87,6 +87,7 @@ CREATE TABLE IF NOT EXISTS crl_cache (
     through_change BIGINT NOT NULL,
     this_update TIMESTAMPTZ NOT NULL,
     next_update TIMESTAMPTZ NOT NULL,
+    pruned_through TIMESTAMPTZ NOT NULL,
     generated_at TIMESTAMPTZ NOT NULL,
     generation_duration_ms BIGINT NOT NULL,
     revoked_count BIGINT NOT NULL,

@@ -92,6 +92,7 @@ CREATE TABLE IF NOT EXISTS crl_cache (
     through_change INTEGER NOT NULL,
     this_update INTEGER NOT NULL,
     next_update INTEGER NOT NULL,
+    pruned_through INTEGER NOT NULL,
     generated_at INTEGER NOT NULL,
     generation_duration_ms INTEGER NOT NULL,
     revoked_count INTEGER NOT NULL,

@@ -1,0 +1,141 @@
+import ConnectorKit
+import Crypto
+package import Domain
+import Encoding
+import PKI
+import Query
+import Store
+import Synchronization
+
+/// How lists are made (specification, protocol-servers §5.2).
+package struct RevocationListPlan: Sendable {
+    /// `CERTCTL_CRL_VALIDITY`: from thisUpdate to nextUpdate.
+    package var validity = Duration.hours(24)
+    /// `CERTCTL_CRL_GENERATION_INTERVAL`: a list is renewed that often although nothing was revoked.
+    package var interval = Duration.hours(1)
+
+    package init() {}
+}
+
+/// Makes the revocation lists of every issuer whose key certctl holds.
+///
+/// A revocation is on the lists within ``bound`` of its commit: the loop looks every ``lookInterval``, and one that is
+/// under way is waited for. Each change costs the entries that changed, one block of entries written, and one hash over
+/// the list; never a look at all revoked certificates.
+package final class RevocationListPublisher: Sendable {
+    package static let lookInterval = Duration.seconds(3)
+    /// The stated bound, with room for a slow signature.
+    package static let bound = Duration.seconds(10)
+    /// How long an issuer that failed is left alone.
+    private static let failurePause = Duration.minutes(1)
+
+    /// The state of one pass over the lists of an authority.
+    struct Work {
+        let authority: AuthorityID
+        let issuer: IssuerID
+        let signing: any RevocationListSigning
+        let now: Timestamp
+        let plan: RevocationListPlan
+        let fence: Fence
+    }
+
+    let context: LifecycleContext
+    private let registry: IssuerRegistry
+    private let leadership: Leadership
+    private let shelf: RevocationListShelf
+    private let readPlan: @Sendable () -> RevocationListPlan
+    let lists = RevocationListStore()
+    private let pausedUntil = Mutex<[AuthorityID: Timestamp]>([:])
+    /// The entries of lists that this process made, by their number.
+    let held = Mutex<[AuthorityID: [RevocationListScope: (number: Int, blocks: RevocationListBlocks)]]>([:])
+
+    package init(
+        _ context: LifecycleContext, registry: IssuerRegistry, leadership: Leadership, shelf: RevocationListShelf,
+        plan: @autoclosure @escaping @Sendable () -> RevocationListPlan = RevocationListPlan()
+    ) {
+        self.context = context
+        self.registry = registry
+        self.leadership = leadership
+        self.shelf = shelf
+        readPlan = plan
+    }
+
+    package var loop: Loop {
+        Loop(
+            name: .revocationLists, interval: Self.lookInterval, budget: .minutes(5), placement: .leader,
+            tick: tick)
+    }
+
+    /// One look at every issuer. An issuer that cannot sign now keeps none of the others from it.
+    package func tick(_ now: Timestamp) async throws -> LoopOutcome {
+        let revisions = try await context.database.read { tx in
+            try IssuerStore().localAuthorities(in: tx)
+        }
+        var made = 0
+        for (issuer, revision) in revisions.sorted(by: { $0.key < $1.key }) {
+            try Task.checkCancellation()
+            let authority = AuthorityID(soleOf: issuer)
+            if let until = pausedUntil.withLock({ $0[authority] }), now < until, until - now <= Self.failurePause {
+                continue
+            }
+            do {
+                made += try await publish(authority, issuer, revision, now)
+                pausedUntil.withLock { $0[authority] = nil }
+            } catch let error as LostLeadership {
+                throw error
+            } catch {
+                try Task.checkCancellation()
+                pausedUntil.withLock { $0[authority] = now + Self.failurePause }
+                try await note(failure: error, of: authority, issuer, at: now)
+            }
+        }
+        return LoopOutcome(rows: made)
+    }
+
+    private func publish(
+        _ authority: AuthorityID, _ issuer: IssuerID, _ revision: Int, _ now: Timestamp
+    ) async throws -> Int {
+        let plan = readPlan()
+        let (rows, lastChange, partitions) = try await context.database.read { [lists] tx in
+            (
+                try lists.rows(of: authority, in: tx), try RevocationStore().lastChange(of: authority, in: tx),
+                try lists.partitions(of: authority, in: tx)
+            )
+        }
+        let known = Dictionary(uniqueKeysWithValues: rows.map { ($0.scope, $0) })
+        let scopes = [.full] + partitions.flatMap { count in
+            (0..<count).map { RevocationListScope.shard($0, of: count) }
+        }
+        let isQuiet = scopes.allSatisfy { scope in
+            guard let row = known[scope] else { return false }
+            return row.throughChange >= lastChange && !Self.isDue(row, plan, now)
+        }
+        if isQuiet { return 0 }
+        let connector = try await registry.connector(for: issuer, revision: revision)
+        guard let signing = connector as? any RevocationListSigning else { return 0 }
+        let work = Work(
+            authority: authority, issuer: issuer, signing: signing, now: now, plan: plan,
+            fence: try leadership.fence())
+        return try await refresh(scopes, known, through: lastChange, work)
+    }
+
+    /// Once in an interval, and in good time before the end of the list. A list from the future was made before the
+    /// clock was set back, and is replaced too.
+    static func isDue(_ row: RevocationListRow, _ plan: RevocationListPlan, _ now: Timestamp) -> Bool {
+        let left = row.nextUpdate - now
+        return now - row.thisUpdate >= plan.interval || left < plan.validity / 4 || row.thisUpdate - now > .minutes(5)
+    }
+
+    func shelve(_ list: ShelvedList, of authority: AuthorityID) { shelf.place(list, of: authority) }
+
+    private func note(
+        failure error: any Error, of authority: AuthorityID, _ issuer: IssuerID, at now: Timestamp
+    ) async throws {
+        let reason = (error as? ServiceError)?.detail ?? (error as? IssuerError)?.message ?? "\(error)"
+        try await context.database.write { [lists] tx in
+            try lists.recordGeneration(
+                of: .full, authority, issuer: issuer, number: nil, revokedCount: 0, startedAt: now, took: .zero,
+                error: String(reason.prefix(1024)), in: tx)
+        }
+    }
+}

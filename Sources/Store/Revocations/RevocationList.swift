@@ -1,0 +1,129 @@
+package import Domain
+package import Query
+
+/// Which list of an authority.
+package enum RevocationListScope: Hashable, Sendable, CustomStringConvertible {
+    /// Every certificate of the authority.
+    case full
+    /// What changed since the newest full list.
+    case delta
+    /// One of several lists that together cover all certificates but those of authorities.
+    case shard(Int, of: Int)
+
+    /// Most shards of one authority.
+    package static let mostShards = 256
+
+    /// As stored and as the addresses end: `full`, `delta`, `7-64` for shard 7 of 64.
+    package init?(_ text: some StringProtocol) {
+        switch text {
+        case "full": self = .full
+        case "delta": self = .delta
+        default:
+            let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+            guard parts.count == 2, let shard = Int(parts[0]), let count = Int(parts[1]),
+                (1...Self.mostShards).contains(count), (0..<count).contains(shard), "\(shard)-\(count)" == text
+            else { return nil }
+            self = .shard(shard, of: count)
+        }
+    }
+
+    /// The shard of a certificate. Serial numbers are random, so their last octets spread evenly.
+    package init(shardOf serialHex: String, among count: Int) {
+        let end = UInt64(serialHex.suffix(8), radix: 16) ?? 0
+        self = .shard(Int(end % UInt64(count)), of: count)
+    }
+
+    package var description: String {
+        switch self {
+        case .full: "full"
+        case .delta: "delta"
+        case .shard(let shard, let count): "\(shard)-\(count)"
+        }
+    }
+
+    /// Whether a list of this scope has to say something about a certificate.
+    package func covers(_ revocation: Revocation) -> Bool {
+        switch self {
+        case .full, .delta: true
+        case .shard(_, let count): !revocation.isCA && Self(shardOf: revocation.serialNumber, among: count) == self
+        }
+    }
+}
+
+/// What is known of a list without its octets.
+package struct RevocationListRow: Hashable, Sendable {
+    package let scope: RevocationListScope
+    package let number: Int
+    package let baseNumber: Int?
+    /// The newest change that the list has taken into account.
+    package let throughChange: Int
+    package let thisUpdate: Timestamp
+    package let nextUpdate: Timestamp
+    /// Certificates that ended by then have left the list.
+    package let prunedThrough: Timestamp
+    package let revokedCount: Int
+    /// Octets of the whole list.
+    package let length: Int
+    /// Lower-case hexadecimal digest of the whole list.
+    package let sha256: String
+
+    package init(
+        scope: RevocationListScope, number: Int, baseNumber: Int?, throughChange: Int, thisUpdate: Timestamp,
+        nextUpdate: Timestamp, prunedThrough: Timestamp, revokedCount: Int, length: Int, sha256: String
+    ) {
+        self.scope = scope
+        self.number = number
+        self.baseNumber = baseNumber
+        self.throughChange = throughChange
+        self.thisUpdate = thisUpdate
+        self.nextUpdate = nextUpdate
+        self.prunedThrough = prunedThrough
+        self.revokedCount = revokedCount
+        self.length = length
+        self.sha256 = sha256
+    }
+
+    static let columns: SQL = """
+        scope, crl_number, base_crl_number, through_change, this_update, next_update, pruned_through, revoked_count,
+        length, sha256
+        """
+
+    init(_ row: Row) throws {
+        let text = try row.text("scope")
+        guard let scope = RevocationListScope(text) else { throw StoreError.notFound(.authority, id: text) }
+        self.scope = scope
+        number = try row.int("crl_number")
+        baseNumber = try row.optionalInt("base_crl_number")
+        throughChange = try row.int("through_change")
+        thisUpdate = try row.time("this_update")
+        nextUpdate = try row.time("next_update")
+        prunedThrough = try row.time("pruned_through")
+        revokedCount = try row.int("revoked_count")
+        length = try row.int("length")
+        sha256 = try row.text("sha256")
+    }
+}
+
+/// The octets of a list around its entries.
+package struct RevocationListOctets: Hashable, Sendable {
+    package let head: [UInt8]
+    package let tail: [UInt8]
+
+    package init(head: [UInt8], tail: [UInt8]) {
+        self.head = head
+        self.tail = tail
+    }
+}
+
+/// The entries of one block of a list.
+package struct StoredBlock: Hashable, Sendable {
+    package let position: Int
+    package let count: Int
+    package let entries: [UInt8]
+
+    package init(position: Int, count: Int, entries: [UInt8]) {
+        self.position = position
+        self.count = count
+        self.entries = entries
+    }
+}
