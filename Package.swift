@@ -84,7 +84,7 @@ let package = Package(
 
         // Certificates.
         module("PKI", ["Encoding", "Domain", crypto, cryptoExtras]),
-        module("EmbeddedCA", ["Domain", "PKI"]),
+        module("EmbeddedCA", ["Domain", "PKI", "Threads"]),
 
         // The host and the network.
         module("Settings", ["Encoding", "Domain", toml]),
@@ -201,7 +201,7 @@ let package = Package(
             ["DatabaseTestSupport", "Domain", "Encoding", "MigrationLint", "Query", "Store", logging]),
         tests("SealingTests", ["Encoding", "Domain", "Sealing"]),
         tests("PKITests", ["Encoding", "Domain", "PKI"]),
-        tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA"]),
+        tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA", "Threads"]),
         tests("SettingsTests", ["Domain", "Settings"]),
         tests("HostEffectsTests", ["HostEffects"]),
         tests("OutboundTests", ["Domain", "PKI", "Outbound", nio, nioPosix, nioSSL]),

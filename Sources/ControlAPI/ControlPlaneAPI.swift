@@ -18,6 +18,7 @@ package struct ControlPlaneServices: Sendable {
     package var keyProvider: String
     package var audit: AuditLoops
     package var registry: IssuerRegistry
+    package var revocationLists: RevocationListShelf
     package var issue: IssueFlow
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
@@ -47,6 +48,7 @@ package struct ControlPlaneServices: Sendable {
         keyProvider: String,
         audit: AuditLoops,
         registry: IssuerRegistry,
+        revocationLists: RevocationListShelf,
         issue: IssueFlow,
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
@@ -70,6 +72,7 @@ package struct ControlPlaneServices: Sendable {
         self.keyProvider = keyProvider
         self.audit = audit
         self.registry = registry
+        self.revocationLists = revocationLists
         self.issue = issue
         self.targetRules = targetRules
         self.authenticator = authenticator
@@ -116,6 +119,9 @@ package enum ControlPlaneAPI {
             rekey: services.rekey, provider: services.keyProvider, time: context.time
         ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
+        RevocationListHandlers(
+            database: context.database, shelf: services.revocationLists, time: context.time
+        ).register(in: &table)
         AuditLogHandlers(
             database: context.database, export: AuditExport(context),
             bundle: AuditBundle(context, sealer: services.sealer), verifier: services.audit.verifier,

@@ -69,6 +69,20 @@ package struct LocalCA: Sendable {
         return SignedLeaf(certificate: der, chain: deliveredChain)
     }
 
+    /// Signs a revocation list of this authority.
+    package func signList(_ list: consuming CRLSigningPermit) async throws(LocalCAError) -> [UInt8] {
+        guard certificate.keyUsage?.contains(.cRLSign) ?? true else {
+            throw .authority("\(certificate.subject) may not sign revocation lists (key usage lacks cRLSign)")
+        }
+        do throws(SignerError) {
+            return try await signer.sign(list)
+        } catch .wrongSignature {
+            throw .badSignature
+        } catch {
+            throw .signer(error)
+        }
+    }
+
     /// The decisions of issuers §4.1.2, without signing; also what a preview shows.
     package func template(for issuance: LocalIssuance) throws(LocalCAError) -> CertificateTemplate {
         try AuthorityChecks.checkValidity(certificate, at: issuance.now)
@@ -153,6 +167,8 @@ private func sign(
     let signature: [UInt8]
     do throws(SignerError) {
         signature = try await signer.sign(permit)
+    } catch .wrongSignature {
+        throw .badSignature
     } catch {
         throw .signer(error)
     }

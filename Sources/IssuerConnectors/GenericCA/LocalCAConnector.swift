@@ -6,7 +6,7 @@ package import PKI
 /// The built-in certification authority as an issuer (specification, issuers §4.1).
 ///
 /// Always answers at once, from the key that was loaded when the connector was made.
-package struct LocalCAConnector: IssuerConnector {
+package struct LocalCAConnector: IssuerConnector, RevocationListSigning {
     package static let capabilities = IssuerCapabilities(
         flow: .synchronous,
         serialAllocation: .caller,
@@ -48,6 +48,16 @@ package struct LocalCAConnector: IssuerConnector {
         do throws(LocalCAError) {
             let leaf = try await authority.issue(issuance)
             return .issued(IssuedCertificate(leaf: leaf.certificate, chain: leaf.chain))
+        } catch {
+            throw Self.issuerError(error)
+        }
+    }
+
+    package var listIssuer: X509Certificate { authority.certificate }
+
+    package func signList(_ permit: consuming CRLSigningPermit) async throws(IssuerError) -> [UInt8] {
+        do throws(LocalCAError) {
+            return try await authority.signList(permit)
         } catch {
             throw Self.issuerError(error)
         }

@@ -5,6 +5,7 @@ import Encoding
 import PKI
 import Query
 import Store
+import Synchronization
 
 extension RevocationListPublisher {
     /// Changes read from the database at a time.
@@ -105,7 +106,7 @@ extension RevocationListPublisher {
             try work.fence.check(in: tx)
             return try lists.takeNumber(of: work.authority, issuer: work.issuer, in: tx)
         }
-        let template = Self.template(number: number, work)
+        let template = try Self.template(scope, number: number, work)
         let frame = try template.frame(entryOctets: blocks.octetCount)
         let closed = frame.closed(signature: try await work.signing.signList(frame.permit(blocks)))
         let octets = RevocationListOctets(head: closed.head, tail: closed.tail)
@@ -129,13 +130,20 @@ extension RevocationListPublisher {
         return der + octets.tail
     }
 
-    private static func template(number: Int, _ work: Work) -> RevocationListTemplate {
+    private static func template(
+        _ scope: RevocationListScope, number: Int, _ work: Work
+    ) throws -> RevocationListTemplate {
         let issuer = work.signing.listIssuer
         let now = Timestamp(secondsSinceEpoch: work.now.secondsSinceEpoch)
-        return RevocationListTemplate(
+        var template = RevocationListTemplate(
             issuer: issuer.subject, updates: (this: now, next: now + work.plan.validity),
             number: CRLNumber(UInt64(number)), signatureAlgorithm: issuer.subjectPublicKey.signatureAlgorithm,
             authorityKeyIdentifier: issuer.extensions.subjectKeyIdentifier ?? issuer.subjectPublicKey.keyIdentifier)
+        if case .shard = scope, let location = work.plan.location(of: work.authority, scope) {
+            template.issuingDistributionPoint = IssuingDistributionPoint(
+                urls: [try URIName(location)], coverage: .userCertificates)
+        }
+        return template
     }
 
     /// Takes out what ended before the list that stands was made: that one had it, so it may go (RFC 5280 §3.3).

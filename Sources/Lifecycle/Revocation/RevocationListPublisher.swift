@@ -13,8 +13,18 @@ package struct RevocationListPlan: Sendable {
     package var validity = Duration.hours(24)
     /// `CERTCTL_CRL_GENERATION_INTERVAL`: a list is renewed that often although nothing was revoked.
     package var interval = Duration.hours(1)
+    /// `CERTCTL_PKI_PUBLIC_URL`, without a slash at its end. Without it there are no shards, since a shard says where it
+    /// is published.
+    package var publicURL: String?
 
     package init() {}
+
+    /// Where a list is published.
+    func location(of authority: AuthorityID, _ scope: RevocationListScope) -> String? {
+        guard let publicURL else { return nil }
+        let list = "\(publicURL)/.well-known/pki/crl/\(authority.text)"
+        return scope == .full ? list : "\(list)/\(scope)"
+    }
 }
 
 /// Makes the revocation lists of every issuer whose key certctl holds.
@@ -68,38 +78,38 @@ package final class RevocationListPublisher: Sendable {
 
     /// One look at every issuer. An issuer that cannot sign now keeps none of the others from it.
     package func tick(_ now: Timestamp) async throws -> LoopOutcome {
-        let revisions = try await context.database.read { tx in
+        let issuers = try await context.database.read { tx in
             try IssuerStore().localAuthorities(in: tx)
         }
         var made = 0
-        for (issuer, revision) in revisions.sorted(by: { $0.key < $1.key }) {
+        for issuer in issuers {
             try Task.checkCancellation()
-            let authority = AuthorityID(soleOf: issuer)
+            let authority = AuthorityID(soleOf: issuer.id)
             if let until = pausedUntil.withLock({ $0[authority] }), now < until, until - now <= Self.failurePause {
                 continue
             }
             do {
-                made += try await publish(authority, issuer, revision, now)
+                made += try await publish(authority, issuer, now)
                 pausedUntil.withLock { $0[authority] = nil }
             } catch let error as LostLeadership {
                 throw error
             } catch {
                 try Task.checkCancellation()
                 pausedUntil.withLock { $0[authority] = now + Self.failurePause }
-                try await note(failure: error, of: authority, issuer, at: now)
+                try await note(failure: error, of: authority, issuer.id, at: now)
             }
         }
         return LoopOutcome(rows: made)
     }
 
     private func publish(
-        _ authority: AuthorityID, _ issuer: IssuerID, _ revision: Int, _ now: Timestamp
+        _ authority: AuthorityID, _ issuer: Issuer, _ now: Timestamp
     ) async throws -> Int {
         let plan = readPlan()
         let (rows, lastChange, partitions) = try await context.database.read { [lists] tx in
             (
                 try lists.rows(of: authority, in: tx), try RevocationStore().lastChange(of: authority, in: tx),
-                try lists.partitions(of: authority, in: tx)
+                plan.publicURL == nil ? [] : try lists.partitions(of: authority, in: tx)
             )
         }
         let known = Dictionary(uniqueKeysWithValues: rows.map { ($0.scope, $0) })
@@ -111,10 +121,10 @@ package final class RevocationListPublisher: Sendable {
             return row.throughChange >= lastChange && !Self.isDue(row, plan, now)
         }
         if isQuiet { return 0 }
-        let connector = try await registry.connector(for: issuer, revision: revision)
+        let connector = try await registry.connector(for: issuer.id, revision: issuer.configRevision)
         guard let signing = connector as? any RevocationListSigning else { return 0 }
         let work = Work(
-            authority: authority, issuer: issuer, signing: signing, now: now, plan: plan,
+            authority: authority, issuer: issuer.id, signing: signing, now: now, plan: plan,
             fence: try leadership.fence())
         return try await refresh(scopes, known, through: lastChange, work)
     }

@@ -20,7 +20,7 @@ package struct CertificateRevocationList: Sendable {
     /// The number of the complete list that a delta list adds to; `nil` in complete lists.
     package let baseNumber: CRLNumber?
     package let authorityKeyIdentifier: [UInt8]?
-    let issuingDistributionPoint: IssuingDistributionPoint?
+    package let issuingDistributionPoint: IssuingDistributionPoint?
     /// The extension as received: a delta list must have the very same.
     let scopeDER: [UInt8]?
     /// Critical extensions of list and entries that certctl does not understand. Such a list must not be relied upon.

@@ -1,5 +1,3 @@
-package import Domain
-
 /// A revocation list around entries that are encoded already and kept apart: what stands before them and after them.
 ///
 /// A list of a million entries is then made by hashing what is there, not by encoding it again.

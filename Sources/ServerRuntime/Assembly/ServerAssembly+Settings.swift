@@ -35,6 +35,13 @@ extension ServerAssembly {
         return intervals
     }
 
+    static func listPlan(_ configuration: PKIConfiguration) -> RevocationListPlan {
+        var plan = RevocationListPlan()
+        plan.validity = configuration.crlValidity
+        plan.interval = configuration.crlGenerationInterval
+        return plan
+    }
+
     static func rateLimits(_ configuration: RateLimitConfiguration) -> RateLimitSettings {
         var settings = RateLimitSettings()
         settings.isEnabled = configuration.isEnabled

@@ -87,6 +87,8 @@ struct ServerAssembly: Sendable {
             database: database, time: time, random: random, log: logs.logger("scheduler")
         )
         LeadershipMetrics.register(leadership, in: metrics)
+        let lists = RevocationListWiring(
+            context, registry: registry, leadership: leadership, plan: live.read { Self.listPlan($0.pki) })
         let audit = try Self.auditLoops(
             configuration.audit, through: EgressGuard(policy: configuration.egress.policy), context: context,
             leadership: leadership, sealer: sealer,
@@ -102,7 +104,7 @@ struct ServerAssembly: Sendable {
             context, sealer: sealer, keeper: keeper, makeKey: Self.keyMaker(sealing.files))
         var services = ControlPlaneServices(
             context: context, sealer: sealer, rekey: rekey, keyProvider: sealing.provider.rawValue, audit: audit,
-            registry: registry, issue: issue,
+            registry: registry, revocationLists: lists.shelf, issue: issue,
             targetRules: Self.targetRules,
             authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
@@ -155,7 +157,7 @@ struct ServerAssembly: Sendable {
                 context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
                 audit: audit, keys: KeyWatch.loop(configuration.access, access, logs.logger("auth")), census: census,
                 intervals: live.read { Self.intervals($0) }
-            ) + signIn.loops(leadership),
+            ) + signIn.loops(leadership) + [lists.publisher.loop],
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
         )

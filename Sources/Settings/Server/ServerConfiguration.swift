@@ -13,6 +13,7 @@ package struct ServerConfiguration: Configuration {
     package let signIn: SignInConfiguration
     package let rateLimit: RateLimitConfiguration
     package let schedule: ScheduleConfiguration
+    package let pki: PKIConfiguration
     package let deployment: DeploymentDefaults
     package let audit: AuditConfiguration
     package let egress: EgressConfiguration
@@ -54,6 +55,7 @@ package struct ServerConfiguration: Configuration {
         signIn = SignInConfiguration(reading: &reader)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
+        pki = PKIConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)
         egress = EgressConfiguration(reading: &reader)
         audit = AuditConfiguration(

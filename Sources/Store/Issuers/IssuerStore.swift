@@ -55,12 +55,11 @@ package struct IssuerStore: Sendable {
         return try row.optionalBytes("encrypted_config")
     }
 
-    /// The issuers whose key is ours, enabled or not, with the revisions of their configuration.
-    package func localAuthorities(in tx: any Transaction) throws -> [IssuerID: Int] {
-        try Dictionary(
-            uniqueKeysWithValues: tx.rows(
-                "SELECT id, config_revision FROM issuers WHERE type = \(IssuerType.genericCA)"
-            ).map { (try $0.id("id"), try $0.int("config_revision")) })
+    /// The issuers whose key is ours, enabled or not: those that are disabled answer for what they issued.
+    package func localAuthorities(in tx: any Transaction) throws -> [Issuer] {
+        try tx.rows(
+            "SELECT \(fragment: Self.columns) FROM issuers WHERE type = \(IssuerType.genericCA) ORDER BY id"
+        ).map { try Issuer($0) }
     }
 
     /// The configuration revision of every issuer, for replicas that keep connectors.

@@ -49,7 +49,7 @@ package struct Revocation: Hashable, Sendable {
     static let columns: SQL = """
         id, issuer_id, authority_id, serial_number, certificate_id, version_id, spki_sha256, not_after, short_lived,
         is_ca, reason, revoked_by, revoked_at, invalidity_date, released_at, change_number, notification,
-        notify_attempts, next_notify_at, notify_error, (updated_at <> created_at) AS revised
+        notify_attempts, next_notify_at, notify_error, (change_number <> first_change) AS revised
         """
 
     init(_ row: Row) throws(DatabaseError) {

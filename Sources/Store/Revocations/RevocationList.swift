@@ -1,5 +1,5 @@
 package import Domain
-package import Query
+import Query
 
 /// Which list of an authority.
 package enum RevocationListScope: Hashable, Sendable, CustomStringConvertible {

@@ -22,12 +22,12 @@ package struct RevocationStore: Sendable {
             """
             INSERT INTO certificate_revocations (
                 id, issuer_id, authority_id, serial_number, certificate_id, version_id, spki_sha256, not_after,
-                short_lived, is_ca, reason, revoked_by, revoked_at, invalidity_date, change_number, notification,
+                short_lived, is_ca, reason, revoked_by, revoked_at, invalidity_date, first_change, change_number, notification,
                 next_notify_at, created_at, updated_at
             ) VALUES (
                 \(new.id), \(new.issuerID), \(new.authorityID), \(new.serialNumber), \(new.certificateID),
                 \(new.versionID), \(new.spkiSHA256), \(new.notAfter), \(new.isShortLived), \(new.isCA), \(new.reason),
-                \(new.revokedBy), \(tx.now), \(new.invalidityDate), \(change), \(notification(of: new)),
+                \(new.revokedBy), \(tx.now), \(new.invalidityDate), \(change), \(change), \(notification(of: new)),
                 \(new.notifyAt), \(tx.now), \(tx.now)
             ) RETURNING \(fragment: Revocation.columns)
             """

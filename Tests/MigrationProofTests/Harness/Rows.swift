@@ -53,9 +53,9 @@ struct Rows {
             """,
             """
             INSERT INTO certificate_revocations (id, issuer_id, authority_id, serial_number, certificate_id, version_id,
-                not_after, reason, revoked_by, revoked_at, change_number, notification, created_at, updated_at)
+                not_after, reason, revoked_by, revoked_at, first_change, change_number, notification, created_at, updated_at)
             VALUES ('rev-\(tag)', 'iss-\(tag)', 'iss-\(tag)', 'f1', 'mc-\(tag)', 'cv-\(tag)', \(time(90)),
-                'superseded', 'ops', \(time(1)), 1, 'none', \(time(1)), \(time(1)))
+                'superseded', 'ops', \(time(1)), 1, 1, 'none', \(time(1)), \(time(1)))
             """,
             """
             INSERT INTO crl_cache (authority_id, scope, issuer_id, crl_number, through_change, this_update, next_update,

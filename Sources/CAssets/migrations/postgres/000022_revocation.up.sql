@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
     revoked_at TIMESTAMPTZ NOT NULL,
     invalidity_date TIMESTAMPTZ,
     released_at TIMESTAMPTZ,
+    first_change BIGINT NOT NULL,
     change_number BIGINT NOT NULL,
     notification TEXT NOT NULL,
     notify_attempts INTEGER NOT NULL DEFAULT 0,

@@ -31,6 +31,7 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
     revoked_at INTEGER NOT NULL,
     invalidity_date INTEGER,
     released_at INTEGER,
+    first_change INTEGER NOT NULL,
     change_number INTEGER NOT NULL,
     notification TEXT NOT NULL,
     notify_attempts INTEGER NOT NULL DEFAULT 0,
