@@ -21,7 +21,7 @@ enum EffectRegistry {
 
     static let entries: [Entry] =
         configuration + client + listener + storageAndLifecycle + agent + access + signIn + audit
-        + hardening
+        + hardening + revocationLists
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -80,6 +80,10 @@ enum EffectRegistry {
         Entry("server:egress.allow_audit", "EndToEndTests/Security/EgressTests.swift", "allowList"),
         Entry("server:block_rfc1918_outbound", "EndToEndTests/Security/EgressTests.swift", "privateAddresses"),
     ]
+
+    static let revocationLists = ["crl.generation_interval", "crl.validity"].map {
+        Entry("server:\($0)", "EndToEndTests/PKI/RevocationListServiceTests.swift", "settings")
+    }
 
     static let client = [
         Entry("cli:server.url", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),

@@ -4,13 +4,13 @@ import Encoding
 /// Revocation lists for relying parties (RFC 5280 §5; specification, protocol-servers §5.1).
 package enum RevocationListRoutes {
     package static let full = OpenRoute(
-        "getCRL", .get, "/.well-known/pki/crl/{id}",
+        "getCRL", .get, "/.well-known/pki/crl/{issuer_id}",
         "The complete revocation list of an issuer, DER. The identifier may end in `.crl`.", responses: responses,
         cli: .excluded(reason: "for relying parties of any kind")
     )
 
     package static let partial = OpenRoute(
-        "getCRLPartition", .get, "/.well-known/pki/crl/{id}/{partition}",
+        "getCRLPartition", .get, "/.well-known/pki/crl/{issuer_id}/{partition}",
         "One of several revocation lists of an issuer, as its certificates name it.", responses: responses,
         cli: .excluded(reason: "for relying parties of any kind")
     )

@@ -18,14 +18,14 @@ struct RevocationListHandlers: Sendable {
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(RevocationListRoutes.full) { request in
-            try await answer(request.request.parameter("id"), .full)
+            try await answer(request.request.parameter("issuer_id"), .full)
         }
         handlers.on(RevocationListRoutes.partial) { request in
             let partition = request.request.parameter("partition")
             guard let scope = RevocationListScope(Self.withoutSuffix(partition)) else {
                 throw ServiceError(.notFound, "there is no revocation list \(partition)")
             }
-            return try await answer(request.request.parameter("id"), scope)
+            return try await answer(request.request.parameter("issuer_id"), scope)
         }
     }
 
@@ -62,7 +62,8 @@ struct RevocationListHandlers: Sendable {
         guard let issuer else { return ServiceError(.notFound, "there is no issuer \(name)") }
         guard issuer.type == .genericCA else {
             return ServiceError(
-                .notSupportedByIssuer, "issuer \(issuer.id.text) does not sign revocation lists here; ask the issuer itself")
+                .notSupportedByIssuer,
+                "issuer \(issuer.id.text) signs no revocation lists here; ask it directly")
         }
         guard scope == .full else { return ServiceError(.notFound, "there is no revocation list \(scope)") }
         return Self.later("the first revocation list of issuer \(issuer.id.text) is not made yet")

@@ -113,9 +113,11 @@ package final class RevocationListPublisher: Sendable {
             )
         }
         let known = Dictionary(uniqueKeysWithValues: rows.map { ($0.scope, $0) })
-        let scopes = [.full] + partitions.flatMap { count in
-            (0..<count).map { RevocationListScope.shard($0, of: count) }
-        }
+        let scopes =
+            [.full]
+            + partitions.flatMap { count in
+                (0..<count).map { RevocationListScope.shard($0, of: count) }
+            }
         let isQuiet = scopes.allSatisfy { scope in
             guard let row = known[scope] else { return false }
             return row.throughChange >= lastChange && !Self.isDue(row, plan, now)

@@ -29,7 +29,10 @@ package struct RevocationListStore: Sendable {
         of authority: AuthorityID, _ scope: RevocationListScope, in tx: any Transaction
     ) throws -> RevocationListOctets? {
         try tx.row(
-            "SELECT head_der, tail_der FROM crl_cache WHERE authority_id = \(authority) AND scope = \(scope.description)"
+            """
+            SELECT head_der, tail_der FROM crl_cache
+            WHERE authority_id = \(authority) AND scope = \(scope.description)
+            """
         ).map { RevocationListOctets(head: try $0.bytes("head_der"), tail: try $0.bytes("tail_der")) }
     }
 
@@ -43,7 +46,8 @@ package struct RevocationListStore: Sendable {
             WHERE authority_id = \(authority) AND scope = \(scope.description) ORDER BY block
             """
         ).map {
-            StoredBlock(position: try $0.int("block"), count: try $0.int("entry_count"), entries: try $0.bytes("entries"))
+            StoredBlock(
+                position: try $0.int("block"), count: try $0.int("entry_count"), entries: try $0.bytes("entries"))
         }
     }
 

@@ -66,6 +66,8 @@ enum PermissionTable {
         Row(route: "getReady", rule: .open, admitted: 200), Row(route: "getReadyz", rule: .open, admitted: 200),
         Row(route: "getVersion", rule: .open, admitted: 200), Row(route: "getOpenAPI", rule: .open, admitted: 200),
         Row(route: "getControlPlaneCA", rule: .open, admitted: 200),
+        Row(route: "getCRL", rule: .open, admitted: 404, path: ["iss-nowhere"]),
+        Row(route: "getCRLPartition", rule: .open, admitted: 404, path: ["iss-local", "0-7"]),
         Row(route: "getAuthInfo", rule: .open, admitted: 200), Row(route: "getBootstrap", rule: .open, admitted: 200),
         Row(route: "bootstrap", rule: .open, admitted: 400, body: "{}"),
         Row(route: "getMetrics", rule: .everywhere("metrics.read"), admitted: 200),

@@ -142,8 +142,10 @@ struct RevocationListTests {
     @Test("an issuer that cannot sign keeps its list and leaves the others alone")
     func failing() async throws {
         try await World.with(.sqlite) { world async throws in
+            let config: JSONObject = ["ca_cert_path": "/no", "ca_key_path": "/no"]
             _ = try await world.issuers.create(
-                IssuerDraft(id: "iss-bad", name: "Bad", type: "local", config: ["ca_cert_path": "/no", "ca_key_path": "/no"]),
+                IssuerDraft(
+                    id: "iss-bad", name: "Bad", type: "local", config: config),
                 by: world.author)
             let press = world.press()
             #expect(try await press.publish() == 1)
