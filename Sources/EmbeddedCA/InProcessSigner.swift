@@ -1,19 +1,32 @@
+import Domain
 package import PKI
 
 /// Signs with a key in process memory.
 ///
-/// Runs on Swift's concurrent executor, never on an event loop: elliptic-curve keys take tens of microseconds,
-/// RSA-4096 several milliseconds, during which one thread of that pool is busy.
+/// Keys on elliptic curves sign at once, on the caller's thread: tens of microseconds. RSA takes up to milliseconds and
+/// goes to the threads of an executor.
 package struct InProcessSigner: Signer {
     private let key: PrivateKey
+    private let executor: SigningExecutor
+    package let purposes: SigningPurposes
 
-    package init(key: PrivateKey) { self.key = key }
+    package init(key: PrivateKey, purposes: SigningPurposes = .authority, executor: SigningExecutor = .computing) {
+        self.key = key
+        self.purposes = purposes
+        self.executor = executor
+    }
 
     package var publicKey: SubjectPublicKey { key.publicKey }
 
-    package func sign(_ permit: consuming SigningPermit) async throws(SignerError) -> [UInt8] {
+    package func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
+        guard case .rsa = key.publicKey.algorithm else { return try Self.sign(order, with: key) }
+        let key = key
+        return try await executor.run { () throws(SignerError) in try Self.sign(order, with: key) }
+    }
+
+    private static func sign(_ order: SigningOrder, with key: PrivateKey) throws(SignerError) -> [UInt8] {
         do throws(KeyError) {
-            return try key.sign(permit.tbs.der, algorithm: permit.tbs.signatureAlgorithm)
+            return try key.sign(order.message, algorithm: order.algorithm)
         } catch {
             throw .unsupported(error.description)
         }

@@ -20,8 +20,21 @@ package protocol KeyDriver: Sendable {
     /// Stored in rows: `file`, `memory`, `database` …
     var name: String { get }
 
-    /// A signer for the key under `ref`.
-    func load(_ ref: String) async throws(SignerError) -> any Signer
+    /// A signer for the key under `ref`, which may be used for `purposes` and nothing else.
+    func load(_ ref: String, for purposes: SigningPurposes) async throws(SignerError) -> any Signer
+
+    /// Makes a key that nothing else knows yet. `label` is a name for people; a driver refuses one that is taken.
+    func generate(
+        _ spec: KeySpec, label: String, for purposes: SigningPurposes
+    ) async throws(SignerError) -> (signer: any Signer, ref: String)
+}
+
+extension KeyDriver {
+    package func generate(
+        _ spec: KeySpec, label: String, for purposes: SigningPurposes
+    ) async throws(SignerError) -> (signer: any Signer, ref: String) {
+        throw .unsupported("key driver \(name) makes no keys")
+    }
 }
 
 /// Keys kept as PEM outside this module: `file` (host) or `database` (sealed row).
@@ -46,10 +59,10 @@ package struct StoredKeyDriver: KeyDriver {
         self.read = read
     }
 
-    package func load(_ ref: String) async throws(SignerError) -> any Signer {
+    package func load(_ ref: String, for purposes: SigningPurposes) async throws(SignerError) -> any Signer {
         let pem = try await read(ref)
         do throws(KeyError) {
-            return InProcessSigner(key: try PrivateKey(pem: pem))
+            return InProcessSigner(key: try PrivateKey(pem: pem), purposes: purposes)
         } catch {
             throw .unsupported("\(name):\(ref): \(error)")
         }
@@ -73,9 +86,17 @@ package final class MemoryKeyDriver: KeyDriver {
         return KeyReference(driver: name, ref: ref)
     }
 
-    package func load(_ ref: String) async throws(SignerError) -> any Signer {
+    package func generate(
+        _ spec: KeySpec, label: String, for purposes: SigningPurposes
+    ) async throws(SignerError) -> (signer: any Signer, ref: String) {
+        let key: PrivateKey
+        do throws(KeyError) { key = try .generate(spec) } catch { throw .unsupported(error.description) }
+        return (InProcessSigner(key: key, purposes: purposes), adopt(key).ref)
+    }
+
+    package func load(_ ref: String, for purposes: SigningPurposes) async throws(SignerError) -> any Signer {
         guard let key = keys.withLock({ $0[ref] }) else { throw .keyNotFound("memory:\(ref)") }
-        return InProcessSigner(key: key)
+        return InProcessSigner(key: key, purposes: purposes)
     }
 }
 
@@ -87,11 +108,27 @@ package struct KeyDriverRegistry: Sendable {
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }) { first, _ in first }
     }
 
-    package func load(_ reference: KeyReference) async throws(SignerError) -> any Signer {
-        guard let driver = drivers[reference.driver] else {
-            let known = drivers.keys.sorted().joined(separator: ", ")
-            throw .unsupported("key driver \(reference.driver) is not built in; available: \(known)")
+    /// The names, sorted.
+    package var names: [String] { drivers.keys.sorted() }
+
+    package func load(
+        _ reference: KeyReference, for purposes: SigningPurposes = .authority
+    ) async throws(SignerError) -> any Signer {
+        try await driver(reference.driver).load(reference.ref, for: purposes)
+    }
+
+    package func generate(
+        _ spec: KeySpec, by name: String, label: String, for purposes: SigningPurposes = .authority
+    ) async throws(SignerError) -> (signer: any Signer, reference: KeyReference) {
+        let (signer, ref) = try await driver(name).generate(spec, label: label, for: purposes)
+        return (signer, KeyReference(driver: name, ref: ref))
+    }
+
+    private func driver(_ name: String) throws(SignerError) -> any KeyDriver {
+        guard let driver = drivers[name] else {
+            throw .unsupported(
+                "key driver \(name) is not built in; available: \(names.joined(separator: ", "))")
         }
-        return try await driver.load(reference.ref)
+        return driver
     }
 }

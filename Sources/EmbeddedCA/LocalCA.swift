@@ -153,6 +153,8 @@ private func sign(
     let signature: [UInt8]
     do throws(SignerError) {
         signature = try await signer.sign(permit)
+    } catch .wrongSignature {
+        throw .badSignature
     } catch {
         throw .signer(error)
     }

@@ -35,7 +35,7 @@ struct KeyDriverTests {
     func unreadable() async {
         let driver = StoredKeyDriver.database { _ throws(SignerError) in Secret("-----BEGIN topsecret") }
         await #expect {
-            try await driver.load("dbkey-1")
+            try await driver.load("dbkey-1", for: .authority)
         } throws: {
             "\($0)".contains("dbkey-1") && !"\($0)".contains("topsecret")
         }

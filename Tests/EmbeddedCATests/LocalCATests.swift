@@ -182,7 +182,8 @@ struct LocalCATests {
     func badSigner() async throws {
         struct Rubbish: Signer {
             let publicKey: SubjectPublicKey
-            func sign(_ permit: consuming SigningPermit) async throws(SignerError) -> [UInt8] { [1, 2, 3] }
+            let purposes = SigningPurposes.authority
+            func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] { [1, 2, 3] }
         }
         let ca = try await CAUnderTest.generated()
         let broken = try LocalCA(

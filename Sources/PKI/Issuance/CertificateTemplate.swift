@@ -52,7 +52,8 @@ package struct CertificateTemplate: Sendable {
             subject.der,
             subjectPublicKey.spkiDER,
             DERWriter.explicit(3, DERWriter.sequence(of: extensions.map(\.der))))
-        return TBSCertificate(der: der, signatureAlgorithm: signatureAlgorithm, serialNumber: serialNumber)
+        return TBSCertificate(
+            der: der, signatureAlgorithm: signatureAlgorithm, serialNumber: serialNumber, isAuthority: isCA)
     }
 
     /// In an order that never varies, so that equal templates give equal octets.
@@ -83,6 +84,8 @@ package struct TBSCertificate: Sendable {
     package let der: [UInt8]
     package let signatureAlgorithm: SignatureAlgorithm
     package let serialNumber: SerialNumber
+    /// Whether it makes its subject an authority.
+    package let isAuthority: Bool
 
     /// The complete certificate.
     package func certificateDER(signature: [UInt8]) -> [UInt8] {

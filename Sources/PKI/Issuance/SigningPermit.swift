@@ -9,10 +9,17 @@ package struct RecordedSerial: Sendable {
 }
 
 /// Proof that these octets passed the linter and that their serial is on record. Spent by signing, once.
-package struct SigningPermit: ~Copyable {
+package struct SigningPermit: ~Copyable, Sendable {
     package let tbs: TBSCertificate
 
     fileprivate init(tbs: TBSCertificate) { self.tbs = tbs }
+}
+
+extension SigningPermit: SigningAuthorisation {
+    package consuming func order() -> SigningOrder {
+        SigningOrder(
+            purpose: tbs.isAuthority ? .ca : .leaf, message: tbs.der, algorithm: tbs.signatureAlgorithm)
+    }
 }
 
 extension Linter {
@@ -30,34 +37,5 @@ extension Linter {
         let errors = findings(in: tbs, issuer: issuer).filter { $0.severity == .error }
         guard errors.isEmpty else { throw LintFailure(findings: errors) }
         return SigningPermit(tbs: tbs)
-    }
-}
-
-/// A key that signs certificates. Implementations decide where they compute; callers must be able to suspend.
-///
-/// The call may be repeated after a failure only with a new permit. Cancellation may abandon the wait for a
-/// remote device; the signature is then discarded.
-package protocol Signer: Sendable {
-    var publicKey: SubjectPublicKey { get }
-
-    /// The signature over the octets of the permit, for the algorithm named in them.
-    func sign(_ permit: consuming SigningPermit) async throws(SignerError) -> [UInt8]
-}
-
-/// Why a signature was not made (issuers §5.1).
-package enum SignerError: Error, Hashable, Sendable, CustomStringConvertible {
-    case keyNotFound(String)
-    case permission(String)
-    /// Worth a retry later.
-    case transient(String)
-    case unsupported(String)
-
-    package var description: String {
-        switch self {
-        case .keyNotFound(let reason): "signing key not found: \(reason)"
-        case .permission(let reason): "signing key may not be used: \(reason)"
-        case .transient(let reason): "signing failed for now: \(reason)"
-        case .unsupported(let reason): "signing is not possible: \(reason)"
-        }
     }
 }

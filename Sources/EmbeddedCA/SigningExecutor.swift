@@ -1,0 +1,126 @@
+package import PKI
+import Synchronization
+import Threads
+
+/// Threads for signatures that take long: RSA in this process, a token, another process.
+///
+/// At most `threads` run at once and at most `waiting` wait for their turn; whoever comes then is refused at once, as a
+/// failure that is worth a retry, so that a slow device costs its callers time and the server no memory. Who is cancelled
+/// while it waits leaves the line. A thread ends when nothing waits.
+package final class SigningExecutor: Sendable {
+    private struct Job: Sendable {
+        let id: Int
+        /// Does the work, or fails it with what is given.
+        let run: @Sendable (SignerError?) -> Void
+    }
+
+    private struct State {
+        var line: [Job] = []
+        var running = 0
+        var nextID = 0
+        /// Cancelled before they came to stand in line.
+        var cancelled: Set<Int> = []
+    }
+
+    /// For keys in this process: as many threads as there are processors.
+    package static let computing = SigningExecutor(threads: max(1, BlockingThread.processors), waiting: 4096)
+
+    private let threads: Int
+    private let waiting: Int
+    private let state = Mutex(State())
+
+    package init(threads: Int, waiting: Int) {
+        self.threads = threads
+        self.waiting = waiting
+    }
+
+    /// How many wait for their turn now.
+    package var queueLength: Int { state.withLock { $0.line.count } }
+
+    /// Runs `body` on one of the threads; the caller suspends.
+    package func run<Success: Sendable>(
+        _ body: @escaping @Sendable () throws(SignerError) -> Success
+    ) async throws(SignerError) -> Success {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        let result: Result<Success, SignerError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                enqueue(
+                    Job(id: id) { refusal in
+                        if let refusal { return continuation.resume(returning: .failure(refusal)) }
+                        continuation.resume(returning: Self.result(body))
+                    })
+            }
+        } onCancel: {
+            cancel(id)
+        }
+        state.withLock { _ = $0.cancelled.remove(id) }
+        return try result.get()
+    }
+
+    private static func result<Success>(
+        _ body: () throws(SignerError) -> Success
+    ) -> Result<Success, SignerError> {
+        do throws(SignerError) { return .success(try body()) } catch { return .failure(error) }
+    }
+
+    private enum Admission { case stands, startsThread, refused(SignerError) }
+
+    private func enqueue(_ job: Job) {
+        let admission = state.withLock { state -> Admission in
+            if state.cancelled.contains(job.id) { return .refused(Self.abandoned) }
+            if state.running < threads {
+                state.running += 1
+                return .startsThread
+            }
+            guard state.line.count < waiting else { return .refused(Self.full) }
+            state.line.append(job)
+            return .stands
+        }
+        switch admission {
+        case .stands: return
+        case .refused(let error): job.run(error)
+        case .startsThread:
+            if BlockingThread.start({ [self] in work(job) }) { return }
+            let stranded = state.withLock { state -> [Job] in
+                state.running -= 1
+                guard state.running == 0 else { return [job] }
+                defer { state.line = [] }
+                return [job] + state.line
+            }
+            for job in stranded { job.run(Self.noThread) }
+        }
+    }
+
+    private func work(_ first: Job) {
+        first.run(nil)
+        while let job = next() { job.run(nil) }
+    }
+
+    private func next() -> Job? {
+        state.withLock { state in
+            if state.line.isEmpty {
+                state.running -= 1
+                return nil
+            }
+            return state.line.removeFirst()
+        }
+    }
+
+    private func cancel(_ id: Int) {
+        let job = state.withLock { state -> Job? in
+            guard let index = state.line.firstIndex(where: { $0.id == id }) else {
+                state.cancelled.insert(id)
+                return nil
+            }
+            return state.line.remove(at: index)
+        }
+        job?.run(Self.abandoned)
+    }
+
+    private static let abandoned = SignerError.transient("the wait for the signature was cancelled")
+    private static let full = SignerError.transient("too many signatures wait for this key")
+    private static let noThread = SignerError.transient("the system has no thread to sign on")
+}

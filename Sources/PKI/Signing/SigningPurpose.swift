@@ -1,0 +1,44 @@
+/// What a signature is made for, by the names of the metrics (specification, issuers §5.3).
+package enum SigningPurpose: String, Sendable, CaseIterable {
+    /// A certificate of somebody who is no authority.
+    case leaf
+    /// The certificate of an authority.
+    case ca
+    case crl
+    case ocsp
+    /// A certification request for the key itself, which a parent authority signs elsewhere.
+    case request
+    /// Random octets, to see that the key answers. They are no structure that anybody relies on.
+    case test
+}
+
+/// The purposes that a key may serve. What is not among them is refused before the key is asked.
+package struct SigningPurposes: OptionSet, Hashable, Sendable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    package init(_ purpose: SigningPurpose) {
+        rawValue =
+            switch purpose {
+            case .leaf: 1 << 0
+            case .ca: 1 << 1
+            case .crl: 1 << 2
+            case .ocsp: 1 << 3
+            case .request: 1 << 4
+            case .test: 1 << 5
+            }
+    }
+
+    /// A certification authority: certificates, its CRL, and requests to its parent. Never an OCSP answer.
+    package static let authority: SigningPurposes = [
+        SigningPurposes(.leaf), SigningPurposes(.ca), SigningPurposes(.crl), SigningPurposes(.request),
+    ]
+    /// A delegated OCSP responder: answers, and never a certificate.
+    package static let responder = SigningPurposes(.ocsp)
+
+    /// A test signature is nobody's certificate, so every key may make one.
+    package func allows(_ purpose: SigningPurpose) -> Bool {
+        purpose == .test || contains(SigningPurposes(purpose))
+    }
+}
