@@ -71,28 +71,31 @@ package final class SigningExecutor: Sendable {
     private func enqueue(_ job: Job) {
         let admission = state.withLock { state -> Admission in
             if state.cancelled.contains(job.id) { return .refused(Self.abandoned) }
+            if state.running < threads {
+                state.running += 1
+                return .startsThread
+            }
             guard state.line.count < waiting else { return .refused(Self.full) }
             state.line.append(job)
-            guard state.running < threads else { return .stands }
-            state.running += 1
-            return .startsThread
+            return .stands
         }
         switch admission {
         case .stands: return
         case .refused(let error): job.run(error)
         case .startsThread:
-            if BlockingThread.start({ [self] in work() }) { return }
+            if BlockingThread.start({ [self] in work(job) }) { return }
             let stranded = state.withLock { state -> [Job] in
                 state.running -= 1
-                guard state.running == 0 else { return [] }
+                guard state.running == 0 else { return [job] }
                 defer { state.line = [] }
-                return state.line
+                return [job] + state.line
             }
             for job in stranded { job.run(Self.noThread) }
         }
     }
 
-    private func work() {
+    private func work(_ first: Job) {
+        first.run(nil)
         while let job = next() { job.run(nil) }
     }
 
