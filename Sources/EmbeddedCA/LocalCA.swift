@@ -97,6 +97,13 @@ package struct LocalCA: Sendable {
         return template
     }
 
+    /// Signs what another file of this module decided.
+    func release(_ template: CertificateTemplate, serial: RecordedSerial) async throws(LocalCAError) -> X509Certificate
+    {
+        try await sign(
+            template.tbsCertificate(), serial: serial, issuer: certificate, with: signer, linter: settings.linter)
+    }
+
     /// A certificate that relying parties would refuse must not be issued.
     private func checkNameConstraints(
         _ names: [SubjectAltName], _ subject: DistinguishedName

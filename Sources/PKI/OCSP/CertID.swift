@@ -1,7 +1,7 @@
 import Crypto
 
 /// The hashes by which a CertID names its issuer (RFC 6960 §4.1.1).
-package enum CertIDHash: Hashable, Sendable, CaseIterable {
+package enum CertIDHash: String, Hashable, Sendable, CaseIterable {
     /// Names an issuer, and protects nothing: most clients know no other.
     case sha1
     case sha256, sha384, sha512
@@ -40,8 +40,8 @@ package struct CertID: Hashable, Sendable {
         var fields = try node.sequence("certID", limit: 4)
         var algorithm = try fields.next().sequence("hashAlgorithm", limit: 2)
         let oid = try algorithm.next().oid("hashAlgorithm")
-        let hasNoParameters = try algorithm.isEmpty || algorithm.next().isNull
-        guard hasNoParameters else { throw DERError("hashAlgorithm has parameters") }
+        if !algorithm.isEmpty, try !algorithm.next().isNull { throw DERError("hashAlgorithm has parameters") }
+        try algorithm.end()
         hash = CertIDHash.allCases.first { $0.oid == oid }
         issuerNameHash = Array(try fields.next().octetString("issuerNameHash"))
         issuerKeyHash = Array(try fields.next().octetString("issuerKeyHash"))
@@ -72,11 +72,28 @@ package struct CertID: Hashable, Sendable {
 package struct IssuerIdentity: Hashable, Sendable {
     private let name: [UInt8]
     private let keyBits: [UInt8]
+    /// By ``CertIDHash``, computed once: every request asks for them.
+    private let names: [CertIDHash: [UInt8]]
+    private let keys: [CertIDHash: [UInt8]]
 
     package init(_ certificate: X509Certificate) {
-        name = certificate.subject.der
-        keyBits = certificate.subjectPublicKey.keyBits
+        let (name, keyBits) = (certificate.subject.der, certificate.subjectPublicKey.keyBits)
+        self.name = name
+        self.keyBits = keyBits
+        names = Dictionary(uniqueKeysWithValues: CertIDHash.allCases.map { ($0, $0.digest(name)) })
+        keys = Dictionary(uniqueKeysWithValues: CertIDHash.allCases.map { ($0, $0.digest(keyBits)) })
     }
 
-    fileprivate func hashes(_ hash: CertIDHash) -> ([UInt8], [UInt8]) { (hash.digest(name), hash.digest(keyBits)) }
+    package static func == (left: Self, right: Self) -> Bool {
+        left.name == right.name && left.keyBits == right.keyBits
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(name)
+        hasher.combine(keyBits)
+    }
+
+    fileprivate func hashes(_ hash: CertIDHash) -> (name: [UInt8], key: [UInt8]) {
+        (names[hash] ?? [], keys[hash] ?? [])
+    }
 }

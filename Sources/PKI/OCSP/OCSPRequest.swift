@@ -36,6 +36,17 @@ package struct OCSPRequest: Sendable {
         }
     }
 
+    /// A request as a client makes it, without a signature.
+    package static func encode(_ certIDs: [CertID], nonce: [UInt8]? = nil) -> [UInt8] {
+        let item = nonce.map { octets in
+            CertificateExtension(oid: .ocspNonce, isCritical: false, value: DERWriter.octetString(octets))
+        }
+        return DERWriter.sequence(
+            DERWriter.sequence(
+                DERWriter.sequence(of: certIDs.map { DERWriter.sequence($0.der) }),
+                item.map { DERWriter.explicit(2, DERWriter.sequence($0.der)) } ?? []))
+    }
+
     private static func certIDs(_ list: ArraySlice<DERNode>) throws(DERError) -> [CertID] {
         var certIDs: [CertID] = []
         for node in list {
@@ -51,7 +62,7 @@ package struct OCSPRequest: Sendable {
         return certIDs
     }
 
-    private static func items(_ node: DERNode) throws(DERError) -> [CertificateExtension] {
+    static func items(_ node: DERNode) throws(DERError) -> [CertificateExtension] {
         var items: [CertificateExtension] = []
         for element in try node.explicit("extensions").sequence("extensions", limit: 16).remaining {
             let item = try CertificateExtension(element)

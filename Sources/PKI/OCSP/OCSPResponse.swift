@@ -36,12 +36,13 @@ package struct OCSPSingleResponse: Hashable, Sendable {
     package let certID: CertID
     package let status: OCSPCertificateStatus
     package let thisUpdate: Timestamp
-    package let nextUpdate: Timestamp
+    /// `nil` when the responder does not say, which certctl never does.
+    package let nextUpdate: Timestamp?
     /// Since when this responder knows of certificates that have expired (RFC 6960 §4.4.4).
     package var archiveCutoff: Timestamp?
 
     package init(
-        _ certID: CertID, _ status: OCSPCertificateStatus, updates: (this: Timestamp, next: Timestamp),
+        _ certID: CertID, _ status: OCSPCertificateStatus, updates: (this: Timestamp, next: Timestamp?),
         archiveCutoff: Timestamp? = nil
     ) {
         self.certID = certID
@@ -57,7 +58,7 @@ package struct OCSPSingleResponse: Hashable, Sendable {
         }
         return DERWriter.sequence(
             certID.der, status.der, DERTime.encodeGeneralized(thisUpdate),
-            DERWriter.explicit(0, DERTime.encodeGeneralized(nextUpdate)),
+            nextUpdate.map { DERWriter.explicit(0, DERTime.encodeGeneralized($0)) } ?? [],
             extensions.map { DERWriter.explicit(1, DERWriter.sequence(of: [$0.der])) } ?? [])
     }
 }
