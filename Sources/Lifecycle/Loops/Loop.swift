@@ -23,6 +23,8 @@ package enum LoopName: String, Sendable, CaseIterable {
     case rateLimitJanitor = "rate_limit_janitor"
     case apiKeys = "api_key_upkeep"
     case replicaCensus = "replica_census"
+    case ocspResponders = "ocsp_responders"
+    case ocspPresigning = "ocsp_presigning"
 }
 
 /// Where a loop runs (specification, domain §8.2).

@@ -33,6 +33,8 @@ package struct CertID: Hashable, Sendable {
     package let issuerKeyHash: [UInt8]
     /// `nil` for a number that certctl never gives: negative, zero, or too long.
     package let serialNumber: SerialNumber?
+    /// The hash, and whether its parameters are left out: with issuer and serial number it decides every octet.
+    package let form: String
     /// As received: answers repeat it octet by octet.
     package let der: [UInt8]
 
@@ -40,9 +42,12 @@ package struct CertID: Hashable, Sendable {
         var fields = try node.sequence("certID", limit: 4)
         var algorithm = try fields.next().sequence("hashAlgorithm", limit: 2)
         let oid = try algorithm.next().oid("hashAlgorithm")
-        if !algorithm.isEmpty, try !algorithm.next().isNull { throw DERError("hashAlgorithm has parameters") }
+        let isBare = algorithm.isEmpty
+        if !isBare, try !algorithm.next().isNull { throw DERError("hashAlgorithm has parameters") }
         try algorithm.end()
-        hash = CertIDHash.allCases.first { $0.oid == oid }
+        let hash = CertIDHash.allCases.first { $0.oid == oid }
+        self.hash = hash
+        form = (hash?.rawValue ?? "?") + (isBare ? "-bare" : "")
         issuerNameHash = Array(try fields.next().octetString("issuerNameHash"))
         issuerKeyHash = Array(try fields.next().octetString("issuerKeyHash"))
         let serial = try fields.next().integer("serialNumber")
@@ -55,6 +60,7 @@ package struct CertID: Hashable, Sendable {
     package init(_ hash: CertIDHash, of serialNumber: SerialNumber, issuer: IssuerIdentity) {
         self.hash = hash
         self.serialNumber = serialNumber
+        form = hash.rawValue
         (issuerNameHash, issuerKeyHash) = issuer.hashes(hash)
         der = DERWriter.sequence(
             DERWriter.sequence(DERWriter.oid(hash.oid), DERWriter.null), DERWriter.octetString(issuerNameHash),

@@ -97,5 +97,7 @@ package struct OCSPRequestError: Error, Hashable, Sendable, CustomStringConverti
 
     init(_ reason: String) { self.reason = reason }
 
+    package var isAboutNonce: Bool { reason.hasPrefix("nonce") }
+
     package var description: String { "OCSP request: \(reason)" }
 }
