@@ -48,5 +48,7 @@
 #include "embed_migration.h"
 #define MIGRATION 000021_api_key_notices
 #include "embed_migration.h"
+#define MIGRATION 000022_revocation
+#include "embed_migration.h"
 #define MIGRATION 000023_ocsp
 #include "embed_migration.h"

@@ -76,6 +76,8 @@ package enum BatchKind: EntityKind { package static let prefix = "batch" }
 package enum SessionKind: EntityKind { package static let prefix = "ses" }
 package enum UserKind: EntityKind { package static let prefix = "u" }
 package enum AuditHoldKind: EntityKind { package static let prefix = "hold" }
+package enum RevocationKind: EntityKind { package static let prefix = "rev" }
+package enum AuthorityKind: EntityKind { package static let prefix = "ica" }
 package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
 package typealias CertificateID = EntityID<CertificateKind>
@@ -101,3 +103,11 @@ package typealias BatchID = EntityID<BatchKind>
 package typealias SessionID = EntityID<SessionKind>
 package typealias UserID = EntityID<UserKind>
 package typealias ApprovalID = EntityID<ApprovalIDKind>
+package typealias RevocationID = EntityID<RevocationKind>
+/// One signing certificate of ours: a CA of a hierarchy, or the only one of an issuer, which lends its identifier.
+package typealias AuthorityID = EntityID<AuthorityKind>
+
+extension AuthorityID {
+    /// The authority of an issuer that has just one.
+    package init(soleOf issuer: IssuerID) { self.init(stored: issuer.text) }
+}

@@ -8,7 +8,8 @@ import Synchronization
 /// A certification authority that certctl answers for.
 package struct OCSPAuthority: Sendable {
     /// An issuer, or one of its CAs.
-    package let id: String
+    package let id: AuthorityID
+    package let issuer: IssuerID
     /// The CA certificate first.
     package let chain: [X509Certificate]
     package let certificate: X509Certificate
@@ -72,7 +73,7 @@ package final class OCSPAuthorities: Sendable {
             if let certificate = chain.first {
                 found = .authority(
                     OCSPAuthority(
-                        id: issuer.text, chain: chain, certificate: certificate,
+                        id: AuthorityID(stored: issuer.text), issuer: issuer, chain: chain, certificate: certificate,
                         identity: IssuerIdentity(certificate), fingerprint: certificate.fingerprintSHA256,
                         connector: connector))
             }

@@ -1,17 +1,14 @@
-import Domain
-package import Query
-package import Store
 import Synchronization
 
-/// Reads the epochs on behalf of all requests that wait, one question to the database at a time.
+/// Reads what changed on behalf of all requests that wait, one question to the database at a time.
 ///
-/// What a caller gets was read after it asked, so a revocation that had committed by then is in it: on whatever replica it
-/// was made, and without any signal from there. The price is a small query for as many requests as arrive during one.
-package final class OCSPFreshness: Sendable {
+/// What a caller waits for is read after it asked, so a revocation that had committed by then is in it: on whatever replica
+/// it was made, and without any signal from there. The price is a small query for as many requests as arrive during one.
+final class OCSPFreshness: Sendable {
     private enum Turn: Sendable {
         /// The question that these callers wait for is asked by the one that is woken so.
         case ask(on: [CheckedContinuation<Turn, Never>])
-        case answer(Result<[OCSPEpoch: Int], any Error>)
+        case answer((any Error)?)
     }
 
     private struct State {
@@ -19,18 +16,15 @@ package final class OCSPFreshness: Sendable {
         var waiting: [CheckedContinuation<Turn, Never>] = []
     }
 
-    private let read: @Sendable () async throws -> [OCSPEpoch: Int]
+    private let read: @Sendable () async throws -> Void
     private let state = Mutex(State())
 
-    package convenience init(_ database: any Database) {
-        self.init { try await database.read { try OCSPResponseStore().epochs(in: $0) } }
-    }
+    /// - `read`: Asks, and takes the answer to heart before it returns.
+    init(read: @escaping @Sendable () async throws -> Void) { self.read = read }
 
-    init(read: @escaping @Sendable () async throws -> [OCSPEpoch: Int]) { self.read = read }
-
-    /// The epochs as they are at some moment after the call.
-    package func epochs() async throws -> [OCSPEpoch: Int] {
-        let turn = await withCheckedContinuation { continuation in
+    /// Returns when a question has been answered that was asked after the call.
+    func refresh() async throws {
+        let turn = await withCheckedContinuation { (continuation: CheckedContinuation<Turn, Never>) in
             let mayAsk = state.withLock { state in
                 guard state.isAsking else {
                     state.isAsking = true
@@ -39,23 +33,19 @@ package final class OCSPFreshness: Sendable {
                 state.waiting.append(continuation)
                 return false
             }
-            if mayAsk { continuation.resume(returning: Turn.ask(on: [])) }
+            if mayAsk { continuation.resume(returning: .ask(on: [])) }
         }
         switch turn {
-        case .answer(let result): return try result.get()
-        case .ask(let others): return try await ask(on: others)
+        case .answer(let error): if let error { throw error }
+        case .ask(let others): try await ask(on: others)
         }
     }
 
     /// Asks for itself and `others`, then wakes one of those that came meanwhile to ask for the rest.
-    private func ask(on others: [CheckedContinuation<Turn, Never>]) async throws -> [OCSPEpoch: Int] {
-        let result: Result<[OCSPEpoch: Int], any Error>
-        do {
-            result = .success(try await read())
-        } catch {
-            result = .failure(error)
-        }
-        for other in others { other.resume(returning: .answer(result)) }
+    private func ask(on others: [CheckedContinuation<Turn, Never>]) async throws {
+        var failure: (any Error)?
+        do { try await read() } catch { failure = error }
+        for other in others { other.resume(returning: .answer(failure)) }
         let next = state.withLock { state in
             let waiting = state.waiting
             state.waiting = []
@@ -63,6 +53,6 @@ package final class OCSPFreshness: Sendable {
             return waiting
         }
         next.first?.resume(returning: .ask(on: Array(next.dropFirst())))
-        return try result.get()
+        if let failure { throw failure }
     }
 }

@@ -63,23 +63,20 @@ package struct OCSPLoops: Sendable {
 
     private func renew(_ old: CachedOCSPResponse, _ fence: Fence) async throws -> Bool {
         let store = service.store
-        guard case .authority(let authority) = try await service.authorities.find(old.authority),
+        guard case .authority(let authority) = try await service.authorities.find(old.authority.text),
             case .answer(let answer) = try OCSPReply(der: old.response), let certID = answer.responses.first?.certID,
             certID.matches(authority.identity)
         else { return false }
-        let shard = OCSPEpoch(authority: old.authority, serialNumber: old.serialNumber)
-        let (subject, epoch) = try await service.context.database.read { tx in
-            (
-                try store.subject(authority: old.authority, serial: old.serialNumber, in: tx),
-                try store.epoch(shard, in: tx)
-            )
+        let subject = try await service.context.database.read { tx in
+            try store.subject(
+                authority: authority.id, issuer: authority.issuer, serial: old.serialNumber, in: tx)
         }
         guard let subject else { return false }
         do {
             let new = try await service.sign(certID, subject, authority, requestedAt: old.requestedAt)
             return try await service.context.database.write { tx in
                 try fence.check(in: tx)
-                return try store.put(new, signedUnder: epoch, in: tx)
+                return try store.put(new, issuer: authority.issuer, in: tx)
             }
         } catch let error as LostLeadership {
             throw error

@@ -5,20 +5,17 @@ import Synchronization
 /// Signed answers in the memory of this process: bounded, what was not used for a while goes first.
 final class OCSPMemory: Sendable {
     struct Key: Hashable, Sendable {
-        let authority: String
+        let authority: AuthorityID
         let serial: String
-        let form: String
     }
 
-    struct Entry: Sendable {
-        let answer: CachedOCSPResponse
-        /// The epoch under which the status was last seen to be that of the answer.
-        let epoch: Int
-    }
+    private typealias Answers = [Key: [String: CachedOCSPResponse]]
 
     private struct State {
-        var recent: [Key: Entry] = [:]
-        var older: [Key: Entry] = [:]
+        var recent: Answers = [:]
+        var older: Answers = [:]
+        /// The newest change of each authority that is taken account of here.
+        var known: [AuthorityID: Int] = [:]
     }
 
     private let half: Int
@@ -26,23 +23,55 @@ final class OCSPMemory: Sendable {
 
     init(capacity: Int = 100_000) { half = max(1, capacity / 2) }
 
-    func find(_ key: Key) -> Entry? {
+    var known: [AuthorityID: Int] { state.withLock { $0.known } }
+
+    /// Forgets the answers about whatever changed.
+    func take(_ changes: [AuthorityID: OCSPChanges]) {
+        guard !changes.isEmpty else { return }
         state.withLock { state in
-            if let entry = state.recent[key] { return entry }
-            guard let entry = state.older.removeValue(forKey: key) else { return nil }
-            Self.insert(entry, key, half, &state)
-            return entry
+            for (authority, news) in changes {
+                // A counter that went back is another database: a backup was restored.
+                if let serials = news.serials, news.last > state.known[authority] ?? 0 {
+                    for serial in serials {
+                        let key = Key(authority: authority, serial: serial)
+                        state.recent[key] = nil
+                        state.older[key] = nil
+                    }
+                } else {
+                    state.recent = state.recent.filter { $0.key.authority != authority }
+                    state.older = state.older.filter { $0.key.authority != authority }
+                }
+                state.known[authority] = news.last
+            }
         }
     }
 
-    func put(_ entry: Entry, _ key: Key) { state.withLock { Self.insert(entry, key, half, &$0) } }
+    func find(_ key: Key, _ form: String) -> CachedOCSPResponse? {
+        state.withLock { state in
+            if let answer = state.recent[key]?[form] { return answer }
+            guard let answers = state.older.removeValue(forKey: key) else { return nil }
+            Self.insert(answers, key, half, &state)
+            return answers[form]
+        }
+    }
 
-    private static func insert(_ entry: Entry, _ key: Key, _ half: Int, _ state: inout State) {
+    /// Keeps an answer whose status was read when `change` was the newest; not when a later one is known of, which may be
+    /// about it.
+    func put(_ answer: CachedOCSPResponse, _ key: Key, _ form: String, asOf change: Int) {
+        state.withLock { state in
+            guard change >= state.known[key.authority] ?? 0 else { return }
+            Self.insert([form: answer], key, half, &state)
+        }
+    }
+
+    private static func insert(
+        _ answers: [String: CachedOCSPResponse], _ key: Key, _ half: Int, _ state: inout State
+    ) {
         if state.recent.count >= half, state.recent[key] == nil {
             state.older = state.recent
             state.recent = [:]
         }
-        state.recent[key] = entry
+        state.recent[key, default: [:]].merge(answers) { _, new in new }
     }
 }
 

@@ -41,7 +41,7 @@ package struct OCSPObservers: Sendable {
     package var count: @Sendable (Event) -> Void = { _ in }
     package var signed: @Sendable (Duration) -> Void = { _ in }
     package var hit: @Sendable (Tier) -> Void = { _ in }
-    package var failed: @Sendable (_ authority: String, any Error) -> Void = { _, _ in }
+    package var failed: @Sendable (_ authority: AuthorityID, any Error) -> Void = { _, _ in }
 
     package init() {}
 }
@@ -49,13 +49,13 @@ package struct OCSPObservers: Sendable {
 /// Where keys of responders lie when they are files of the server instead of sealed values of the database.
 package struct OCSPKeyFiles: Sendable {
     /// The place of an authority's key; the same at any time.
-    package let path: @Sendable (_ authority: String) -> String
+    package let path: @Sendable (_ authority: AuthorityID) -> String
     /// The key in PEM; `nil` when there is no file.
     package let read: @Sendable (_ path: String) async throws -> Secret?
     package let write: @Sendable (_ path: String, Secret) async throws -> Void
 
     package init(
-        path: @escaping @Sendable (_ authority: String) -> String,
+        path: @escaping @Sendable (_ authority: AuthorityID) -> String,
         read: @escaping @Sendable (_ path: String) async throws -> Secret?,
         write: @escaping @Sendable (_ path: String, Secret) async throws -> Void
     ) {

@@ -30,8 +30,8 @@ package final class OCSPResponderKeeper: Sendable {
     private let sealer: Sealer
     private let files: OCSPKeyFiles?
     private let plan: @Sendable () -> OCSPPlan
-    private let entries = Mutex<[String: Entry]>([:])
-    private let appointing = Mutex<Set<String>>([])
+    private let entries = Mutex<[AuthorityID: Entry]>([:])
+    private let appointing = Mutex<Set<AuthorityID>>([])
     private let store = OCSPResponderStore()
 
     /// - `files`: `nil`: keys are sealed in the database, where every replica reads them.
@@ -104,7 +104,7 @@ package final class OCSPResponderKeeper: Sendable {
                 if let made = try await make(authority, fence: { _ in }) { return made }
             }
             guard context.time.now < deadline else {
-                throw ServiceError(.unavailable, "no OCSP responder of \(authority.id) was appointed in time")
+                throw ServiceError(.unavailable, "no OCSP responder of \(authority.id.text) was appointed in time")
             }
             try await context.time.sleep(.milliseconds(50))
             if let known = known(authority, at: context.time.now) { return known }
@@ -161,7 +161,7 @@ package final class OCSPResponderKeeper: Sendable {
                 validity: (certificate.notBefore, certificate.notAfter), in: tx)
             guard isComplete else { return false }
             try recorder.record(
-                .ocspResponderAppointed, authority.id,
+                .ocspResponderAppointed, authority.id.text,
                 details: [
                     "serial_number": .string(certificate.serialNumber.hex),
                     "fingerprint_sha256": .string(certificate.fingerprintSHA256),
@@ -185,7 +185,7 @@ package final class OCSPResponderKeeper: Sendable {
     /// - Returns: How many were appointed.
     package func rotate(
         _ authorities: [OCSPAuthority], fence: @escaping @Sendable (any Transaction) throws -> Void,
-        failed: (String, any Error) -> Void
+        failed: (AuthorityID, any Error) -> Void
     ) async throws -> Int {
         var count = 0
         for authority in authorities {

@@ -29,8 +29,8 @@ package struct OCSPReplyOctets: Hashable, Sendable {
 
 /// Answers OCSP requests (RFC 6960, RFC 9919).
 ///
-/// An answer is given only when the status in it was read from the database after the request came in, or its epoch was:
-/// see ``OCSPFreshness``. So no request that follows a revocation is told `good`, on any replica.
+/// An answer is given only when its status, or everything that changed since, was read from the database after the request
+/// came in: see ``OCSPFreshness``. So no request that follows a revocation is told `good`, on any replica.
 package struct OCSPService: Sendable {
     /// Requests that are signed for at a time; more are answered from what is stored, or asked to come later.
     private static let liveSignatures = 64
@@ -41,7 +41,7 @@ package struct OCSPService: Sendable {
     let observers: OCSPObservers
     let plan: @Sendable () -> OCSPPlan
     private let freshness: OCSPFreshness
-    private let memory = OCSPMemory()
+    private let memory: OCSPMemory
     private let slots = OCSPSlots(liveSignatures)
     let store = OCSPResponseStore()
 
@@ -54,7 +54,12 @@ package struct OCSPService: Sendable {
         self.keeper = keeper
         self.observers = observers
         self.plan = plan
-        freshness = OCSPFreshness(context.database)
+        let memory = OCSPMemory()
+        self.memory = memory
+        freshness = OCSPFreshness {
+            let known = memory.known
+            memory.take(try await context.database.read { try OCSPResponseStore().changes(since: known, in: $0) })
+        }
     }
 
     /// Answers the request that a client sent to the address of `authority`.
@@ -126,24 +131,24 @@ package struct OCSPService: Sendable {
         guard let serial = certID.serialNumber?.hex else {
             return try await signed([certID], nonce: nil, authority, mayDeny)
         }
-        let key = OCSPMemory.Key(authority: authority.id, serial: serial, form: authority.cacheForm(certID))
-        let shard = OCSPEpoch(authority: authority.id, serialNumber: serial)
-        let epochs = try await freshness.epochs()
-        if let entry = memory.find(key), entry.epoch == epochs[shard] ?? 0, isYoung(entry.answer) {
+        let form = authority.cacheForm(certID)
+        let key = OCSPMemory.Key(authority: authority.id, serial: serial)
+        try await freshness.refresh()
+        if let answer = memory.find(key, form), isYoung(answer) {
             observers.hit(.memory)
             observers.count(.requestSuccess)
-            return OCSPReplyOctets(entry.answer)
+            return OCSPReplyOctets(answer)
         }
-        let (subject, epoch, stored) = try await context.database.read { [store] tx in
+        let (subject, change, stored) = try await context.database.read { [store] tx in
             (
-                try store.subject(authority: authority.id, serial: serial, in: tx),
-                try store.epoch(shard, in: tx),
-                try store.find(authority: key.authority, serial: key.serial, form: key.form, in: tx)
+                try store.subject(authority: authority.id, issuer: authority.issuer, serial: serial, in: tx),
+                try RevocationStore().lastChange(of: authority.id, in: tx),
+                try store.find(authority: authority.id, serial: serial, form: form, in: tx)
             )
         }
         guard let subject else { return try await signed([certID], nonce: nil, authority, mayDeny) }
         if let stored, stored.status == subject.status, isYoung(stored) {
-            memory.put(OCSPMemory.Entry(answer: stored, epoch: epoch), key)
+            memory.put(stored, key, form, asOf: change)
             observers.hit(.database)
             observers.count(.requestSuccess)
             try await noteInterest(in: stored)
@@ -153,8 +158,10 @@ package struct OCSPService: Sendable {
         defer { slots.giveBack() }
         do {
             let answer = try await sign(certID, subject, authority, requestedAt: context.time.now)
-            memory.put(OCSPMemory.Entry(answer: answer, epoch: epoch), key)
-            try await context.database.write { [store] tx in try store.put(answer, signedUnder: epoch, in: tx) }
+            memory.put(answer, key, form, asOf: change)
+            try await context.database.write { [store] tx in
+                try store.put(answer, issuer: authority.issuer, in: tx)
+            }
             observers.count(.requestSuccess)
             return OCSPReplyOctets(answer)
         } catch {
@@ -199,7 +206,9 @@ package struct OCSPService: Sendable {
     ) async throws -> OCSPReplyOctets {
         let serials = certIDs.map { $0.serialNumber?.hex }
         let subjects = try await context.database.read { [store] tx in
-            try serials.map { try $0.flatMap { try store.subject(authority: authority.id, serial: $0, in: tx) } }
+            try serials.map { try $0.flatMap {
+                    try store.subject(authority: authority.id, issuer: authority.issuer, serial: $0, in: tx)
+                } }
         }
         if subjects.contains(nil) {
             observers.count(.certificateNotFound)

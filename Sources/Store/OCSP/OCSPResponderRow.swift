@@ -13,7 +13,7 @@ package enum OCSPResponderKeyPlace: Hashable, Sendable {
 package struct PendingOCSPResponder: Hashable, Sendable {
     package let id: OCSPResponderID
     /// An issuer, or one of its CAs.
-    package let authority: String
+    package let authority: AuthorityID
     /// The fingerprint of the CA certificate.
     package let caSHA256: String
     package let serialNumber: String
@@ -22,7 +22,7 @@ package struct PendingOCSPResponder: Hashable, Sendable {
     package let createdAt: Timestamp
 
     package init(
-        id: OCSPResponderID, authority: String, caSHA256: String, serialNumber: String, keyAlgorithm: String,
+        id: OCSPResponderID, authority: AuthorityID, caSHA256: String, serialNumber: String, keyAlgorithm: String,
         key: OCSPResponderKeyPlace, createdAt: Timestamp
     ) {
         self.id = id
@@ -57,7 +57,7 @@ package struct OCSPResponderRow: Hashable, Sendable {
                 .sealed(try row.bytes("key_encrypted"))
             }
         appointment = PendingOCSPResponder(
-            id: try row.id("id"), authority: try row.text("authority_id"), caSHA256: try row.text("ca_sha256"),
+            id: try row.id("id"), authority: try row.id("authority_id"), caSHA256: try row.text("ca_sha256"),
             serialNumber: try row.text("serial_number"), keyAlgorithm: try row.text("key_algorithm"), key: key,
             createdAt: try row.time("created_at"))
         certificatePEM = try row.text("cert_pem")

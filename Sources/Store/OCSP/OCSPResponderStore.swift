@@ -10,7 +10,7 @@ package struct OCSPResponderStore: Sendable {
     package init() {}
 
     /// Who answers for an authority.
-    package func current(of authority: String, in tx: any Transaction) throws -> OCSPResponderRow? {
+    package func current(of authority: AuthorityID, in tx: any Transaction) throws -> OCSPResponderRow? {
         try tx.row(
             """
             SELECT \(fragment: OCSPResponderRow.columns) FROM ocsp_responders
@@ -58,7 +58,7 @@ package struct OCSPResponderStore: Sendable {
 
     /// Puts a signed appointment in the place of whoever answered before. False when it gave way to another meanwhile.
     package func complete(
-        _ id: OCSPResponderID, of authority: String, certificatePEM: String,
+        _ id: OCSPResponderID, of authority: AuthorityID, certificatePEM: String,
         validity: (notBefore: Timestamp, notAfter: Timestamp), in tx: any Transaction
     ) throws -> Bool {
         let pending = try tx.row(

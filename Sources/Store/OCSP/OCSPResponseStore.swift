@@ -15,7 +15,7 @@ package struct OCSPSubject: Hashable, Sendable {
 
 /// An answer that was signed ahead.
 package struct CachedOCSPResponse: Hashable, Sendable {
-    package let authority: String
+    package let authority: AuthorityID
     package let serialNumber: String
     /// How the request named the certificate: answers repeat that (RFC 6960 §4.2.1).
     package let form: String
@@ -27,7 +27,7 @@ package struct CachedOCSPResponse: Hashable, Sendable {
     package let requestedAt: Timestamp
 
     package init(
-        authority: String, serialNumber: String, form: String, status: OCSPStatus, response: [UInt8],
+        authority: AuthorityID, serialNumber: String, form: String, status: OCSPStatus, response: [UInt8],
         updates: (this: Timestamp, next: Timestamp), requestedAt: Timestamp
     ) {
         self.authority = authority
@@ -41,99 +41,91 @@ package struct CachedOCSPResponse: Hashable, Sendable {
     }
 }
 
-/// A counter of what changed in the status of certificates, for a sixteenth of an authority's serial numbers.
-package struct OCSPEpoch: Hashable, Sendable {
-    package let authority: String
-    package let shard: Int
-
-    package init(authority: String, serialNumber: String) {
-        self.authority = authority
-        shard =
-            serialNumber.utf8.last.flatMap { octet in
-                Int(String(UnicodeScalar(octet)), radix: 16)
-            } ?? 0
-    }
-
-    init(_ row: Row) throws(DatabaseError) {
-        authority = try row.text("authority_id")
-        shard = try row.int("shard")
-    }
+/// What changed in the status of the certificates of one authority.
+package struct OCSPChanges: Hashable, Sendable {
+    /// The number of the newest change.
+    package let last: Int
+    /// The serial numbers since the number that was asked from; `nil` when they are too many.
+    package let serials: [String]?
 }
 
 /// Answers that were signed ahead, and the rule that none of them outlives a revocation.
 ///
-/// Whoever changes the status of a certificate calls ``invalidate(authority:serial:in:)`` in the same transaction. An
-/// answer is stored only under the epoch that its status was read under, and given only after its epoch, or its status,
-/// has been read again since the request came in. No signal between replicas is needed for that.
+/// ``RevocationStore`` numbers the changes of an authority in the order of their commits. An answer is stored only while
+/// no change is under way and the status is still the one that was signed; it is given only after the status, or the
+/// number of the newest change, has been read again since the request came in. No signal between replicas is needed.
 package struct OCSPResponseStore: Sendable {
+    /// More changes than this are not told one by one.
+    private static let mostChanges = 1000
+
     package init() {}
 
     // MARK: Status
 
     /// The status of a certificate that an authority issued; `nil` for a number that it never gave.
     package func subject(
-        authority: String, serial: String, in tx: any Transaction
+        authority: AuthorityID, issuer: IssuerID, serial: String, in tx: any Transaction
     ) throws -> OCSPSubject? {
-        let revocation = try tx.row(
-            """
-            SELECT reason, revoked_at, not_after FROM certificate_revocations
-            WHERE issuer_id = \(authority) AND serial_number = \(serial)
-            """
-        )
-        if let revocation {
+        if let revocation = try RevocationStore().inForce(
+            authority: authority, issuer: issuer, serial: serial, in: tx)
+        {
             return OCSPSubject(
-                status: .revoked(
-                    at: try revocation.time("revoked_at"),
-                    reason: RevocationReason(rawValue: try revocation.text("reason")) ?? .unspecified),
-                notAfter: try revocation.optionalTime("not_after"))
+                status: .revoked(at: revocation.revokedAt, reason: revocation.reason), notAfter: revocation.notAfter)
         }
         let row = try tx.row(
             """
-            SELECT not_after FROM certificate_versions WHERE issuer_id = \(authority) AND serial_number = \(serial)
+            SELECT not_after FROM certificate_versions WHERE issuer_id = \(issuer) AND serial_number = \(serial)
             UNION ALL
             SELECT not_after FROM ocsp_responders
             WHERE authority_id = \(authority) AND serial_number = \(serial) AND cert_pem IS NOT NULL
+            UNION ALL
+            SELECT not_after FROM certificate_revocations
+            WHERE issuer_id = \(issuer) AND serial_number = \(serial) AND authority_id = \(authority)
             """
         )
         return try row.map { OCSPSubject(status: .good, notAfter: try $0.time("not_after")) }
     }
 
-    // MARK: Epochs
+    // MARK: Changes
 
-    /// To be called in the transaction that changes the status of a certificate: a revocation, a changed reason, or the
-    /// release of a hold.
-    ///
-    /// - `serial`: In the canonical form, lower-case hexadecimal without leading zeros.
-    package static func invalidate(authority: String, serial: String, in tx: any Transaction) throws {
-        let epoch = OCSPEpoch(authority: authority, serialNumber: serial)
-        // First the epoch, whose row lock keeps answers from being stored until this commits, then what is stored.
-        try tx.execute(
-            """
-            INSERT INTO ocsp_epochs (authority_id, shard, epoch) VALUES (\(epoch.authority), \(epoch.shard), 1)
-            ON CONFLICT (authority_id, shard) DO UPDATE SET epoch = ocsp_epochs.epoch + 1
-            """
-        )
-        try tx.execute(
-            "DELETE FROM ocsp_response_cache WHERE authority_id = \(authority) AND serial_number = \(serial)")
-    }
-
-    /// Every epoch that is not zero.
-    package func epochs(in tx: any Transaction) throws -> [OCSPEpoch: Int] {
-        try tx.rows("SELECT authority_id, shard, epoch FROM ocsp_epochs").reduce(into: [:]) { epochs, row in
-            epochs[try OCSPEpoch(row)] = try row.int("epoch")
+    /// The number of the newest change of every authority that had one.
+    package func lastChanges(in tx: any Transaction) throws -> [AuthorityID: Int] {
+        try tx.rows("SELECT authority_id, last_change FROM revocation_counters").reduce(into: [:]) { changes, row in
+            changes[try row.id("authority_id")] = try row.int("last_change")
         }
     }
 
-    package func epoch(_ epoch: OCSPEpoch, in tx: any Transaction) throws -> Int {
-        try tx.row(
-            "SELECT epoch FROM ocsp_epochs WHERE authority_id = \(epoch.authority) AND shard = \(epoch.shard)"
-        )?.int("epoch") ?? 0
+    /// What changed since `known`, the newest changes that the caller knows of, by authority; without those that know
+    /// everything.
+    package func changes(
+        since known: [AuthorityID: Int], in tx: any Transaction
+    ) throws -> [AuthorityID: OCSPChanges] {
+        var news: [AuthorityID: OCSPChanges] = [:]
+        for (authority, last) in try lastChanges(in: tx) where last != known[authority] ?? 0 {
+            let serials = try tx.rows(
+                """
+                SELECT serial_number FROM certificate_revocations
+                WHERE authority_id = \(authority) AND change_number > \(known[authority] ?? 0) LIMIT \(Self.mostChanges)
+                """
+            ).map { try $0.text("serial_number") }
+            news[authority] = OCSPChanges(last: last, serials: serials.count < Self.mostChanges ? serials : nil)
+        }
+        return news
+    }
+
+    /// Removes what was signed about a certificate. To be called by whoever changes its status, in the same transaction
+    /// and after ``RevocationStore``.
+    ///
+    /// - `serial`: In the canonical form, lower-case hexadecimal without leading zeros.
+    package static func invalidate(authority: AuthorityID, serial: String, in tx: any Transaction) throws {
+        try tx.execute(
+            "DELETE FROM ocsp_response_cache WHERE authority_id = \(authority) AND serial_number = \(serial)")
     }
 
     // MARK: Answers
 
     package func find(
-        authority: String, serial: String, form: String, in tx: any Transaction
+        authority: AuthorityID, serial: String, form: String, in tx: any Transaction
     ) throws -> CachedOCSPResponse? {
         try tx.row(
             """
@@ -143,25 +135,21 @@ package struct OCSPResponseStore: Sendable {
         ).map(Self.response)
     }
 
-    /// Stores an answer unless the status of its certificate may have changed since `epoch` was read, or a newer answer
-    /// is there.
+    /// Stores an answer unless the status of its certificate is another one by now, or a newer answer is there.
     @discardableResult
-    package func put(_ new: CachedOCSPResponse, signedUnder epoch: Int, in tx: any Transaction) throws -> Bool {
-        let place = OCSPEpoch(authority: new.authority, serialNumber: new.serialNumber)
-        // The row exists from here on, so that there is something to lock before the first revocation.
+    package func put(_ new: CachedOCSPResponse, issuer: IssuerID, in tx: any Transaction) throws -> Bool {
+        // The counter exists from here on, so that there is something to lock before the first revocation. While it is
+        // locked no change of the authority commits, and each that did is seen by the statements that follow.
         try tx.execute(
             """
-            INSERT INTO ocsp_epochs (authority_id, shard, epoch) VALUES (\(place.authority), \(place.shard), 0)
-            ON CONFLICT (authority_id, shard) DO NOTHING
+            INSERT INTO revocation_counters (authority_id, issuer_id) VALUES (\(new.authority), \(issuer))
+            ON CONFLICT (authority_id) DO NOTHING
             """
         )
-        let current = try tx.row(
-            """
-            SELECT epoch FROM ocsp_epochs
-            WHERE authority_id = \(place.authority) AND shard = \(place.shard)\(lock: .forShare)
-            """
-        )
-        guard try current?.int("epoch") == epoch else { return false }
+        _ = try tx.row(
+            "SELECT last_change FROM revocation_counters WHERE authority_id = \(new.authority)\(lock: .forShare)")
+        let subject = try subject(authority: new.authority, issuer: issuer, serial: new.serialNumber, in: tx)
+        guard subject?.status == new.status else { return false }
         let (status, reason, revokedAt): (String, RevocationReason?, Timestamp?) =
             switch new.status {
             case .good: ("good", nil, nil)
@@ -236,7 +224,7 @@ package struct OCSPResponseStore: Sendable {
                 .good
             }
         return CachedOCSPResponse(
-            authority: try row.text("authority_id"), serialNumber: try row.text("serial_number"),
+            authority: try row.id("authority_id"), serialNumber: try row.text("serial_number"),
             form: try row.text("cert_id_form"), status: status, response: try row.bytes("response_der"),
             updates: (try row.time("this_update"), try row.time("next_update")),
             requestedAt: try row.time("requested_at"))

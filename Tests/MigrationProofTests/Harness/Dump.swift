@@ -129,5 +129,10 @@ enum Dump {
         "data_migrations": "SELECT * FROM data_migrations", "certificate_names": "SELECT * FROM certificate_names",
         "rate_limit_cells": "SELECT * FROM rate_limit_cells", "server_replicas": "SELECT * FROM server_replicas",
         "api_key_notices": "SELECT * FROM api_key_notices",
+        "revocation_counters": "SELECT * FROM revocation_counters",
+        "certificate_revocations": "SELECT * FROM certificate_revocations",
+        "crl_cache": "SELECT * FROM crl_cache", "crl_blocks": "SELECT * FROM crl_blocks",
+        "crl_partitions": "SELECT * FROM crl_partitions",
+        "crl_generation_events": "SELECT * FROM crl_generation_events",
     ]
 }

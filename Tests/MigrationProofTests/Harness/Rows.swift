@@ -17,6 +17,7 @@ struct Rows {
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
+            revocations,
         ]
     }
 
@@ -41,6 +42,40 @@ struct Rows {
             INSERT INTO api_key_notices (api_key_id, kind, about, noticed_at)
             VALUES ('ak-\(tag)', 'expires_7d', \(time(7)), \(time(0)))
             """
+        ]
+    }
+
+    private var revocations: [String] {
+        [
+            """
+            INSERT INTO revocation_counters (authority_id, issuer_id, last_change, last_crl_number)
+            VALUES ('iss-\(tag)', 'iss-\(tag)', 1, 1)
+            """,
+            """
+            INSERT INTO certificate_revocations (id, issuer_id, authority_id, serial_number, certificate_id, version_id,
+                not_after, reason, revoked_by, revoked_at, change_number, notification, created_at, updated_at)
+            VALUES ('rev-\(tag)', 'iss-\(tag)', 'iss-\(tag)', 'f1', 'mc-\(tag)', 'cv-\(tag)', \(time(90)),
+                'superseded', 'ops', \(time(1)), 1, 'none', \(time(1)), \(time(1)))
+            """,
+            """
+            INSERT INTO crl_cache (authority_id, scope, issuer_id, crl_number, through_change, this_update, next_update,
+                generated_at, generation_duration_ms, revoked_count, head_der, tail_der, length, sha256)
+            VALUES ('iss-\(tag)', 'full', 'iss-\(tag)', 1, 1, \(time(1)), \(time(2)), \(time(1)), 3, 1,
+                \(octets("30")), \(octets("a0")), 4, \(digest(9)))
+            """,
+            """
+            INSERT INTO crl_blocks (authority_id, scope, block, entry_count, crl_number, entries)
+            VALUES ('iss-\(tag)', 'full', 0, 1, 1, \(octets("3000")))
+            """,
+            """
+            INSERT INTO crl_partitions (authority_id, partitions, issuer_id, since)
+            VALUES ('iss-\(tag)', 16, 'iss-\(tag)', \(time(1)))
+            """,
+            """
+            INSERT INTO crl_generation_events (issuer_id, authority_id, scope, crl_number, duration_ms, revoked_count,
+                started_at, succeeded)
+            VALUES ('iss-\(tag)', 'iss-\(tag)', 'full', 1, 3, 1, \(time(1)), TRUE)
+            """,
         ]
     }
 

@@ -31,16 +31,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS ocsp_responders_current_key
     ON ocsp_responders (authority_id) WHERE cert_pem IS NOT NULL AND superseded_at IS NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS ocsp_responders_pending_key ON ocsp_responders (authority_id) WHERE cert_pem IS NULL;
 
--- Counts revocations and releases, a sixteenth of the serial numbers to a row: an answer that was signed under another
--- count is compared with the certificate's status before it is given.
-CREATE TABLE IF NOT EXISTS ocsp_epochs (
-    authority_id TEXT NOT NULL,
-    shard INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    CONSTRAINT ocsp_epochs_pkey PRIMARY KEY (authority_id, shard),
-    CONSTRAINT ocsp_epochs_shard_range CHECK (shard BETWEEN 0 AND 15)
-) STRICT;
-
+-- Answers are the same for everybody who names a certificate in the same way; nobody needs them but for speed.
 CREATE TABLE IF NOT EXISTS ocsp_response_cache (
     authority_id TEXT NOT NULL,
     serial_number TEXT NOT NULL,

@@ -1,0 +1,144 @@
+package import Domain
+package import Query
+
+/// The revoked certificates (domain §3.15).
+///
+/// Every change takes the next number of its authority under the lock of the authority's counter. Changes of one
+/// authority therefore commit in the order of their numbers, and whoever has read up to a number has missed nothing.
+package struct RevocationStore: Sendable {
+    package init() {}
+
+    /// Revokes, or makes a hold final, or holds again what was released.
+    ///
+    /// - Returns: The revocation and whether it is new; one that is in force already stays as it is, except that a
+    ///   hold gives way to any other reason.
+    package func revoke(_ new: NewRevocation, in tx: any Transaction) throws -> (revocation: Revocation, isNew: Bool) {
+        let change = try takeChange(of: new.authorityID, issuer: new.issuerID, in: tx)
+        if let known = try find(issuer: new.issuerID, serial: new.serialNumber, in: tx) {
+            let changes = !known.isInForce || (known.reason == .certificateHold && new.reason != .certificateHold)
+            return changes ? (try revise(known, with: new, change: change, in: tx), true) : (known, false)
+        }
+        let row = try tx.row(
+            """
+            INSERT INTO certificate_revocations (
+                id, issuer_id, authority_id, serial_number, certificate_id, version_id, spki_sha256, not_after,
+                short_lived, is_ca, reason, revoked_by, revoked_at, invalidity_date, change_number, notification,
+                next_notify_at, created_at, updated_at
+            ) VALUES (
+                \(new.id), \(new.issuerID), \(new.authorityID), \(new.serialNumber), \(new.certificateID),
+                \(new.versionID), \(new.spkiSHA256), \(new.notAfter), \(new.isShortLived), \(new.isCA), \(new.reason),
+                \(new.revokedBy), \(tx.now), \(new.invalidityDate), \(change), \(notification(of: new)),
+                \(new.notifyAt), \(tx.now), \(tx.now)
+            ) RETURNING \(fragment: Revocation.columns)
+            """
+        )
+        guard let row else { throw StoreError.notFound(.revocation, id: new.id.text) }
+        return (try Revocation(row), true)
+    }
+
+    /// Ends a hold (RFC 5280 §5.3.1, `removeFromCRL`).
+    ///
+    /// - Throws: ``StoreError/notFound(_:id:)`` when nothing was revoked, ``StoreError/invalidState(_:id:reason:)``
+    ///   when it is not on hold.
+    package func release(
+        issuer: IssuerID, serial: String, notifyAt: Timestamp? = nil, in tx: any Transaction
+    ) throws -> Revocation {
+        guard let known = try find(issuer: issuer, serial: serial, in: tx) else {
+            throw StoreError.notFound(.revocation, id: serial)
+        }
+        let change = try takeChange(of: known.authorityID, issuer: issuer, in: tx)
+        let row = try tx.row(
+            """
+            UPDATE certificate_revocations
+            SET released_at = \(tx.now), change_number = \(change), updated_at = \(tx.now), notify_attempts = 0,
+                notify_error = NULL, next_notify_at = \(notifyAt),
+                notification = \(notifyAt == nil ? RevocationNotification.none : .pending)
+            WHERE id = \(known.id) AND reason = \(RevocationReason.certificateHold) AND released_at IS NULL
+            RETURNING \(fragment: Revocation.columns)
+            """
+        )
+        guard let row else {
+            throw StoreError.invalidState(.revocation, id: serial, reason: "the certificate is not on hold")
+        }
+        return try Revocation(row)
+    }
+
+    /// What became of one serial number, also when the hold was released since.
+    package func find(issuer: IssuerID, serial: String, in tx: any Transaction) throws -> Revocation? {
+        try tx.row(
+            """
+            SELECT \(fragment: Revocation.columns) FROM certificate_revocations
+            WHERE issuer_id = \(issuer) AND serial_number = \(serial)
+            """
+        ).map { try Revocation($0) }
+    }
+
+    /// The revocation of a serial number of an authority that is in force now: what OCSP answers.
+    package func inForce(
+        authority: AuthorityID, issuer: IssuerID, serial: String, in tx: any Transaction
+    ) throws -> Revocation? {
+        guard let known = try find(issuer: issuer, serial: serial, in: tx), known.authorityID == authority,
+            known.isInForce
+        else { return nil }
+        return known
+    }
+
+    /// Those of a certificate, newest first; all versions together are few.
+    package func all(of certificate: CertificateID, in tx: any Transaction) throws -> [Revocation] {
+        try tx.rows(
+            """
+            SELECT \(fragment: Revocation.columns) FROM certificate_revocations WHERE certificate_id = \(certificate)
+            ORDER BY revoked_at DESC, id DESC
+            """
+        ).map { try Revocation($0) }
+    }
+
+    /// Whether a key was ever reported as compromised (protocol-servers §8.4).
+    package func isCompromised(spkiSHA256: String, in tx: any Transaction) throws -> Bool {
+        try tx.row(
+            """
+            SELECT id FROM certificate_revocations
+            WHERE spki_sha256 = \(spkiSHA256) AND reason IN ('keyCompromise', 'caCompromise', 'aACompromise') LIMIT 1
+            """
+        ) != nil
+    }
+
+    /// The newest change of an authority; 0 when nothing was ever revoked.
+    package func lastChange(of authority: AuthorityID, in tx: any Transaction) throws -> Int {
+        try tx.row("SELECT last_change FROM revocation_counters WHERE authority_id = \(authority)")?
+            .int("last_change") ?? 0
+    }
+
+    private func revise(
+        _ known: Revocation, with new: NewRevocation, change: Int, in tx: any Transaction
+    ) throws -> Revocation {
+        let row = try tx.row(
+            """
+            UPDATE certificate_revocations
+            SET reason = \(new.reason), revoked_by = \(new.revokedBy), released_at = NULL,
+                revoked_at = \(known.isInForce ? known.revokedAt : tx.now), invalidity_date = \(new.invalidityDate),
+                change_number = \(change), notification = \(notification(of: new)), notify_attempts = 0,
+                next_notify_at = \(new.notifyAt), notify_error = NULL, updated_at = \(tx.now)
+            WHERE id = \(known.id) RETURNING \(fragment: Revocation.columns)
+            """
+        )
+        guard let row else { throw StoreError.notFound(.revocation, id: known.id.text) }
+        return try Revocation(row)
+    }
+
+    private func notification(of new: NewRevocation) -> RevocationNotification {
+        new.notifyAt == nil ? .none : .pending
+    }
+
+    private func takeChange(of authority: AuthorityID, issuer: IssuerID, in tx: any Transaction) throws -> Int {
+        let row = try tx.row(
+            """
+            INSERT INTO revocation_counters (authority_id, issuer_id, last_change) VALUES (\(authority), \(issuer), 1)
+            ON CONFLICT (authority_id) DO UPDATE SET last_change = revocation_counters.last_change + 1
+            RETURNING last_change
+            """
+        )
+        guard let row else { throw StoreError.notFound(.authority, id: authority.text) }
+        return try row.int("last_change")
+    }
+}
