@@ -39,6 +39,7 @@ package struct ControlPlaneServices: Sendable {
     package var onBootstrap: @Sendable () async -> Void
     /// Every caller is an administrator.
     package var isDemo = false
+    package var relyingParties: PKIHandlers
 
     package init(
         context: LifecycleContext,
@@ -53,6 +54,7 @@ package struct ControlPlaneServices: Sendable {
         access: AccessContext,
         signIn: SignInServices,
         approvals: ApprovalFlow,
+        relyingParties: PKIHandlers,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -76,6 +78,7 @@ package struct ControlPlaneServices: Sendable {
         self.access = access
         self.signIn = signIn
         self.approvals = approvals
+        self.relyingParties = relyingParties
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -98,6 +101,14 @@ package enum ControlPlaneAPI {
         registerInventory(services, in: &table)
         registerCertificates(services, in: &table)
         registerAgents(services, in: &table)
+        services.relyingParties.register(in: &table)
+        return table
+    }
+
+    /// The handlers of ``PKIRoutes`` alone, for the listener in the clear.
+    package static func relyingPartyHandlers(_ services: ControlPlaneServices) -> HandlerTable {
+        var table = HandlerTable()
+        services.relyingParties.register(in: &table)
         return table
     }
 

@@ -52,6 +52,21 @@ package struct GenericCAConfig: Hashable, Sendable {
         policyOIDs = texts("policy_oids")
     }
 
+    /// How the authority signs, with what relying parties are pointed at (protocol-servers §5.6).
+    ///
+    /// - `publicURL`: Where this server answers them. A list of the configuration wins.
+    package func settings(pointingAt issuer: IssuerID, under publicURL: String?) -> LocalCASettings {
+        var settings = settings
+        guard let publicURL else { return settings }
+        let base = "\(publicURL)/.well-known/pki"
+        if settings.crlDistributionPoints.isEmpty {
+            settings.crlDistributionPoints = ["\(base)/crl/\(issuer.text)"]
+        }
+        if settings.ocspURLs.isEmpty { settings.ocspURLs = ["\(base)/ocsp/\(issuer.text)"] }
+        if settings.caIssuersURLs.isEmpty { settings.caIssuersURLs = ["\(base)/ca/\(issuer.text).cer"] }
+        return settings
+    }
+
     /// How the authority signs.
     package var settings: LocalCASettings {
         var settings = LocalCASettings()

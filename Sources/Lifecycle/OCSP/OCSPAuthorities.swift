@@ -1,7 +1,8 @@
-package import ConnectorKit
+import ConnectorKit
 package import Domain
 import Encoding
 package import PKI
+import Query
 import Store
 import Synchronization
 

@@ -1,5 +1,6 @@
-package import Domain
+import Domain
 import PKI
+import Query
 import Store
 
 /// The background work of OCSP: responders are appointed and replaced before anybody waits for one, and answers that are

@@ -1,4 +1,5 @@
-package import Domain
+import ConnectorKit
+import Domain
 package import EmbeddedCA
 import Encoding
 import PKI
@@ -183,7 +184,7 @@ package final class OCSPResponderKeeper: Sendable {
     /// - `fence`: Throws in the transaction of a leader that was replaced.
     /// - `failed`: Hears of an authority that cannot appoint; the others are looked after all the same.
     /// - Returns: How many were appointed.
-    package func rotate(
+    func rotate(
         _ authorities: [OCSPAuthority], fence: @escaping @Sendable (any Transaction) throws -> Void,
         failed: (AuthorityID, any Error) -> Void
     ) async throws -> Int {

@@ -1,8 +1,8 @@
 package import Domain
-package import EmbeddedCA
+import EmbeddedCA
 import Encoding
 package import PKI
-package import Query
+import Query
 import Store
 
 /// What a client of OCSP gets.
@@ -206,9 +206,11 @@ package struct OCSPService: Sendable {
     ) async throws -> OCSPReplyOctets {
         let serials = certIDs.map { $0.serialNumber?.hex }
         let subjects = try await context.database.read { [store] tx in
-            try serials.map { try $0.flatMap {
+            try serials.map {
+                try $0.flatMap {
                     try store.subject(authority: authority.id, issuer: authority.issuer, serial: $0, in: tx)
-                } }
+                }
+            }
         }
         if subjects.contains(nil) {
             observers.count(.certificateNotFound)

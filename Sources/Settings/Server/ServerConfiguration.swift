@@ -17,6 +17,7 @@ package struct ServerConfiguration: Configuration {
     package let audit: AuditConfiguration
     package let egress: EgressConfiguration
     package let demo: DemoConfiguration
+    package let pki: PKIConfiguration
     /// Whether the program has all rights of its host.
     package let runsAsRoot: Bool
     /// Certificate and key of a subordinate CA; `nil` lets the server create a root.
@@ -41,6 +42,7 @@ package struct ServerConfiguration: Configuration {
         let dataDirectory = DataDirectory.resolve(ServerSettings.dataDirectory, &reader)
         self.dataDirectory = dataDirectory
         listener = ListenerConfiguration(reading: &reader)
+        pki = PKIConfiguration(reading: &reader, listener: listener)
         tls = ServerTLSConfiguration(reading: &reader)
         database = DatabaseConfiguration(reading: &reader, dataDirectory: dataDirectory)
         logging = LoggingConfiguration(

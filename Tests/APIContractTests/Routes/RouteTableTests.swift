@@ -54,6 +54,8 @@ struct RouteTableTests {
                 "GET /api/v1/openapi.json", "GET /api/v1/ca/control-plane", "GET /api/v1/auth/info",
                 "GET /api/v1/auth/bootstrap", "POST /api/v1/auth/bootstrap", "GET /api/v1/audit/keys",
                 "POST /auth/logout", "POST /auth/breakglass/login",
+                "GET /.well-known/pki/ocsp/{issuer_id}/{request}", "POST /.well-known/pki/ocsp/{issuer_id}",
+                "GET /.well-known/pki/ca/{issuer_id}",
             ]
         )
     }

@@ -42,8 +42,10 @@ struct ClockStepTests {
             }
             try await issuer.awaitCall()
             world.clock.advance(by: step)
-            // There is nothing to send the audit log to, and nobody signs in here, hence no loops for that.
-            let missing: Set<LoopName> = [.auditExport, .sessionGC, .sessionKeys, .userRetention]
+            // There is nothing to send the audit log to, nobody signs in here and nobody asks by OCSP, hence no loops for that.
+            let missing: Set<LoopName> = [
+                .auditExport, .sessionGC, .sessionKeys, .userRetention, .ocspResponders, .ocspPresigning,
+            ]
             for loop in LoopName.allCases where !missing.contains(loop) { _ = try await world.tick(loop) }
             #expect(try await world.jobs(of: "api").map(\.status) == [.running])
             #expect(try await world.work.claim(for: Self.web).isEmpty)
