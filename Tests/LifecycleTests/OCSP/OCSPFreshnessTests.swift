@@ -1,5 +1,6 @@
 import DatabaseTestSupport
 import Domain
+import EmbeddedCA
 import Lifecycle
 import PKI
 import Query
