@@ -102,7 +102,7 @@ let package = Package(
         module(
             "Lifecycle",
             [
-                "Encoding", "Domain", "Query", "Sealing", "Store", "AuditProof", "PKI", "ConnectorKit",
+                "Encoding", "Domain", "Query", "Sealing", "Store", "AuditProof", "PKI", "EmbeddedCA", "ConnectorKit",
                 "IssuerConnectors", crypto, logging,
             ]),
         module("APIContract", ["Encoding", "Domain"]),

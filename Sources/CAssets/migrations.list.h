@@ -50,3 +50,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000022_revocation
 #include "embed_migration.h"
+#define MIGRATION 000023_ocsp
+#include "embed_migration.h"

@@ -40,6 +40,7 @@ package struct ControlPlaneServices: Sendable {
     package var onBootstrap: @Sendable () async -> Void
     /// Every caller is an administrator.
     package var isDemo = false
+    package var relyingParties: PKIHandlers
 
     package init(
         context: LifecycleContext,
@@ -55,6 +56,7 @@ package struct ControlPlaneServices: Sendable {
         access: AccessContext,
         signIn: SignInServices,
         approvals: ApprovalFlow,
+        relyingParties: PKIHandlers,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -79,6 +81,7 @@ package struct ControlPlaneServices: Sendable {
         self.access = access
         self.signIn = signIn
         self.approvals = approvals
+        self.relyingParties = relyingParties
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -101,7 +104,22 @@ package enum ControlPlaneAPI {
         registerInventory(services, in: &table)
         registerCertificates(services, in: &table)
         registerAgents(services, in: &table)
+        registerRelyingParties(services, in: &table)
         return table
+    }
+
+    /// The handlers of ``PKIRoutes`` alone, for the listener in the clear.
+    package static func relyingPartyHandlers(_ services: ControlPlaneServices) -> HandlerTable {
+        var table = HandlerTable()
+        registerRelyingParties(services, in: &table)
+        return table
+    }
+
+    private static func registerRelyingParties(_ services: ControlPlaneServices, in table: inout HandlerTable) {
+        services.relyingParties.register(in: &table)
+        RevocationListHandlers(
+            database: services.context.database, shelf: services.revocationLists, time: services.context.time
+        ).register(in: &table)
     }
 
     private static func registerServer(_ services: ControlPlaneServices, in table: inout HandlerTable) {
@@ -119,9 +137,6 @@ package enum ControlPlaneAPI {
             rekey: services.rekey, provider: services.keyProvider, time: context.time
         ).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
-        RevocationListHandlers(
-            database: context.database, shelf: services.revocationLists, time: context.time
-        ).register(in: &table)
         AuditLogHandlers(
             database: context.database, export: AuditExport(context),
             bundle: AuditBundle(context, sealer: services.sealer), verifier: services.audit.verifier,

@@ -103,12 +103,21 @@ package struct LocalCA: Sendable {
         template.subjectAltNames = names
         template.authorityKeyIdentifier =
             certificate.extensions.subjectKeyIdentifier ?? certificate.subjectPublicKey.keyIdentifier
-        template.crlDistributionPoints = settings.crlDistributionPoints
+        template.crlDistributionPoints =
+            settings.crlShards.map { [$0.location(of: issuance.serial.serialNumber)] }
+            ?? settings.crlDistributionPoints
         template.ocspURLs = settings.ocspURLs
         template.caIssuersURLs = settings.caIssuersURLs
         template.policies = settings.policies
         template.mustStaple = issuance.mustStaple
         return template
+    }
+
+    /// Signs what another file of this module decided.
+    func release(_ template: CertificateTemplate, serial: RecordedSerial) async throws(LocalCAError) -> X509Certificate
+    {
+        try await sign(
+            template.tbsCertificate(), serial: serial, issuer: certificate, with: signer, linter: settings.linter)
     }
 
     /// A certificate that relying parties would refuse must not be issued.

@@ -16,12 +16,31 @@ package struct LocalCASettings: Sendable {
     package var commonNamePolicy = CommonNamePolicy.keep
     /// Written only when not empty; `http` addresses.
     package var crlDistributionPoints: [String] = []
+    /// Several lists instead, each for some of the certificates.
+    package var crlShards: CRLShards?
     package var ocspURLs: [String] = []
     package var caIssuersURLs: [String] = []
     package var policies: [OID] = []
     package var linter = Linter()
 
     package init() {}
+}
+
+/// Revocation lists that share the certificates of an authority between them.
+package struct CRLShards: Hashable, Sendable {
+    private let base: String
+    private let count: Int
+
+    /// - `below`: The address of the complete list; those of the shards lie below it.
+    package init(below base: String, count: Int) {
+        self.base = base
+        self.count = count
+    }
+
+    /// Where the list is that will name a certificate.
+    func location(of serial: SerialNumber) -> String {
+        "\(base)/\(RevocationListScope(shardOf: serial.hex, among: count))"
+    }
 }
 
 /// Why the local authority did not load or did not issue.

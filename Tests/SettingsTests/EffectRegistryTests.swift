@@ -21,7 +21,7 @@ enum EffectRegistry {
 
     static let entries: [Entry] =
         configuration + client + listener + storageAndLifecycle + agent + access + signIn + audit
-        + hardening + revocationLists
+        + hardening + revocationLists + relyingParties
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -84,6 +84,12 @@ enum EffectRegistry {
     static let revocationLists = ["crl.generation_interval", "crl.validity"].map {
         Entry("server:\($0)", "EndToEndTests/PKI/RevocationListServiceTests.swift", "settings")
     }
+
+    static let relyingParties = [
+        ("pki.http_listen", "answers"), ("pki.public_url", "answers"), ("ocsp.responder_key_dir", "settings"),
+        ("ocsp.responder_validity", "settings"), ("ocsp.responder_rotation_grace", "settings"),
+        ("ocsp.response_validity", "settings"), ("ocsp.rate_limit_per_ip_min", "settings"),
+    ].map { key, function in Entry("server:\(key)", "EndToEndTests/PKI/OCSPServiceTests.swift", function) }
 
     static let client = [
         Entry("cli:server.url", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),

@@ -1,23 +1,32 @@
-/// A path whose segments are literals or parameters: `/api/v1/certificates/{id}/versions/{version_id}`.
+/// A path whose segments are literals or parameters: `/api/v1/certificates/{id}/versions/{version_id}`. A last parameter
+/// such as `{request...}` holds the rest of the path as it was sent, slashes and percent escapes included.
 package struct PathPattern: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
     package enum Segment: Hashable, Sendable {
         case literal(String)
         case parameter(String)
+        case rest(String)
     }
 
     package let text: String
     package let segments: [Segment]
 
     package init(stringLiteral text: StaticString) {
-        self.text = text.description
-        segments = self.text.split(separator: "/").map { part in
-            part.hasPrefix("{") && part.hasSuffix("}")
-                ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))
+        let parts = text.description.split(separator: "/")
+        segments = parts.map { part in
+            guard part.hasPrefix("{"), part.hasSuffix("}") else { return .literal(String(part)) }
+            return part.hasSuffix("...}")
+                ? .rest(String(part.dropFirst().dropLast(4))) : .parameter(String(part.dropFirst().dropLast()))
         }
+        self.text = parts.map { part in "/" + (part.hasSuffix("...}") ? "\(part.dropLast(4))}" : part) }.joined()
     }
 
     package var parameters: [String] {
-        segments.compactMap { if case .parameter(let name) = $0 { name } else { nil } }
+        segments.compactMap { segment in
+            switch segment {
+            case .parameter(let name), .rest(let name): name
+            case .literal: nil
+            }
+        }
     }
 
     package var description: String { text }
@@ -28,7 +37,7 @@ package struct PathPattern: Hashable, Sendable, CustomStringConvertible, Express
         let parts = segments.map { segment in
             switch segment {
             case .literal(let text): text
-            case .parameter: PercentEncoding.encode(segment: remaining.popFirst() ?? "")
+            case .parameter, .rest: PercentEncoding.encode(segment: remaining.popFirst() ?? "")
             }
         }
         return "/" + parts.joined(separator: "/")

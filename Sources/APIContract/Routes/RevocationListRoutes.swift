@@ -4,13 +4,13 @@ import Encoding
 /// Revocation lists for relying parties (RFC 5280 §5; specification, protocol-servers §5.1).
 package enum RevocationListRoutes {
     package static let full = OpenRoute(
-        "getCRL", .get, "/.well-known/pki/crl/{issuer_id}",
+        "getCRL", .get, "/.well-known/pki/crl/{issuer_id}", class: .pki,
         "The complete revocation list of an issuer, DER. The identifier may end in `.crl`.", responses: responses,
         cli: .excluded(reason: "for relying parties of any kind")
     )
 
     package static let partial = OpenRoute(
-        "getCRLPartition", .get, "/.well-known/pki/crl/{issuer_id}/{partition}",
+        "getCRLPartition", .get, "/.well-known/pki/crl/{issuer_id}/{partition}", class: .pki,
         "One of several revocation lists of an issuer, as its certificates name it.", responses: responses,
         cli: .excluded(reason: "for relying parties of any kind")
     )

@@ -26,7 +26,8 @@ package struct Route: Sendable {
 
     package var rateClass: RateClass {
         switch routeClass {
-        case .probe: .unlimited
+        // A relying party that is refused by HTTP takes it for a failure: what answers counts by itself.
+        case .probe, .pki: .unlimited
         case .bootstrap: .bootstrap
         case .open, .login, .enrolment, .api, .agent: isExport ? .export : .general
         }
@@ -46,7 +47,7 @@ package struct Route: Sendable {
         for segment in self.path.segments {
             switch segment {
             case .literal(let text): path += "/\(text)"
-            case .parameter(let name): path += "/\(name == "id" ? "mc-api-prod" : name)"
+            case .parameter(let name), .rest(let name): path += "/\(name == "id" ? "mc-api-prod" : name)"
             }
         }
         return path
@@ -59,6 +60,9 @@ package enum RouteClass: String, Sendable, CaseIterable {
     case probe
     /// Needs no credential.
     case open
+    /// Certificates, revocation lists and OCSP for relying parties: needs no credential, is served in the clear too, and
+    /// keeps to what their simple clients understand (protocol-servers §1.3).
+    case pki
     /// Signs in or out, and so looks at a session cookie by itself.
     case login
     /// Needs the one-time set-up token in its body.

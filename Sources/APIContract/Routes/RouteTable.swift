@@ -4,5 +4,5 @@ package enum RouteTable {
         ServerRoutes.all + AuthRoutes.all + SignInRoutes.all + RoleRoutes.all + CertificateRoutes.all + IssuerRoutes.all
         + TargetRoutes.all + AgentRoutes.all + JobRoutes.all + ApprovalRoutes.all + ProfileRoutes.all
         + RenewalPolicyRoutes.all + TeamRoutes.all + OwnerRoutes.all + AuditRoutes.all + CryptoRoutes.all
-        + RevocationListRoutes.all
+        + PKIRoutes.all
 }

@@ -91,7 +91,7 @@ package struct Dispatcher: Sendable {
         if isStrict { added[.preferenceApplied] = "handling=strict" }
         try checkMediaTypes(route, head, accepted, body)
         let query = try QueryValues(target.query, declared: route.query, isStrict: isStrict)
-        let octets = try await body.collect(atMost: min(route.bodyLimit ?? .max, environment.rules.limits.bodyBytes))
+        let octets = try await collect(body, route)
         let request = RequestContext(
             id: trace.id, route: route, path: trace.path, query: query, fields: head.headerFields,
             connection: trace.connection, clientAddress: trace.clientAddress, body: octets,
@@ -131,6 +131,15 @@ package struct Dispatcher: Sendable {
         case (.enrolment(let handler), .token(let token)):
             return try await handler(EnrolmentContext(request: request, token: token))
         case (.protected, _), (.enrolment, .nobody): throw Problem.missingCredential
+        }
+    }
+
+    /// A relying party whose request is too long is answered in its own protocol, as if it had said nothing.
+    private func collect(_ body: RequestBody, _ route: Route) async throws -> [UInt8] {
+        do {
+            return try await body.collect(atMost: min(route.bodyLimit ?? .max, environment.rules.limits.bodyBytes))
+        } catch let problem as Problem where problem.status == 413 && route.routeClass == .pki {
+            return []
         }
     }
 
@@ -192,6 +201,8 @@ package struct Dispatcher: Sendable {
             throw Problem(
                 status: 415, code: "unsupported_media_type", detail: "form and text bodies are not accepted")
         }
+        // Relying parties list what they like best, or nothing of use, and take what comes.
+        if route.routeClass == .pki { return }
         let produced = route.responses.filter { $0.status < 300 }.compactMap(\.mediaType).map(MediaType.essence)
         let isAcceptable =
             produced.isEmpty || produced.contains { accepted.quality(of: $0) > 0 }
@@ -243,9 +254,13 @@ package struct Dispatcher: Sendable {
             let tag = response.fields[.eTag], let condition = head.headerFields[.ifNoneMatch],
             EntityTag.list(condition, contains: tag)
         {
-            response = OutgoingResponse(status: 304, fields: [.eTag: tag], content: .empty)
+            let kept = response.fields.filter { [.cacheControl, .expires, .lastModified, .date].contains($0.name) }
+            response = OutgoingResponse(
+                status: 304, fields: HTTPFields(kept + [HTTPField(name: .eTag, value: tag)]), content: .empty)
         }
-        for field in SecurityHeaders.fields { response.fields[field.name] = field.value }
+        for field in SecurityHeaders.fields(of: trace.route?.routeClass, isEncrypted: trace.connection.isEncrypted) {
+            response.fields[field.name] = field.value
+        }
         for field in added where field.name != .setCookie { response.fields[field.name] = field.value }
         for field in added where field.name == .setCookie { response.fields.append(field) }
         if response.fields[.cacheControl] == nil {

@@ -6,11 +6,17 @@ struct RouteMatcher: Sendable {
     final class Node: Sendable {
         let literals: [String: Node]
         let parameter: Node?
+        /// Takes the rest of the path as it is.
+        let rest: [HTTPMethod: BoundRoute]
         let methods: [HTTPMethod: BoundRoute]
 
-        init(literals: [String: Node], parameter: Node?, methods: [HTTPMethod: BoundRoute]) {
+        init(
+            literals: [String: Node], parameter: Node?, rest: [HTTPMethod: BoundRoute],
+            methods: [HTTPMethod: BoundRoute]
+        ) {
             self.literals = literals
             self.parameter = parameter
+            self.rest = rest
             self.methods = methods
         }
     }
@@ -31,6 +37,9 @@ struct RouteMatcher: Sendable {
         var node = root
         var parameters: [String] = []
         for segment in path.dropFirst().split(separator: "/", omittingEmptySubsequences: false) {
+            if !node.rest.isEmpty {
+                return .found(node.rest, parameters: parameters + [String(path[segment.startIndex...])])
+            }
             if segment == "." || segment == ".." { return .malformed("dot segments are not resolved") }
             if let next = node.literals[String(segment)] {
                 node = next
@@ -63,6 +72,7 @@ struct RouteMatcher: Sendable {
     private static func node(of routes: [BoundRoute], depth: Int) -> Node {
         var literals: [String: [BoundRoute]] = [:]
         var parameters: [BoundRoute] = []
+        var rest: [HTTPMethod: BoundRoute] = [:]
         var methods: [HTTPMethod: BoundRoute] = [:]
         for bound in routes {
             let segments = bound.route.path.segments
@@ -73,11 +83,13 @@ struct RouteMatcher: Sendable {
             switch segments[depth] {
             case .literal(let text): literals[text, default: []].append(bound)
             case .parameter: parameters.append(bound)
+            case .rest: rest[bound.route.method] = bound
             }
         }
         return Node(
             literals: literals.mapValues { node(of: $0, depth: depth + 1) },
             parameter: parameters.isEmpty ? nil : node(of: parameters, depth: depth + 1),
+            rest: rest,
             methods: methods
         )
     }

@@ -5,6 +5,7 @@ package struct ConnectionInfo: Sendable {
     /// The address of the socket's peer, without port.
     package let peerAddress: String
     package let httpVersion: HTTPVersionName
+    /// Empty for a connection in the clear.
     package let tlsVersion: String
     private let certificates: PresentedCertificates
 
@@ -14,6 +15,8 @@ package struct ConnectionInfo: Sendable {
         self.tlsVersion = tlsVersion
         self.certificates = certificates
     }
+
+    package var isEncrypted: Bool { !tlsVersion.isEmpty }
 
     /// The whole chain that the client presented, leaf first, DER, proven to be in possession of the leaf's key but
     /// verified against nothing. Empty when it presented none.

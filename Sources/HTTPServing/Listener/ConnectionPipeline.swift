@@ -26,7 +26,8 @@ struct AcceptedConnection: Sendable {
 
 /// Builds the handlers of accepted connections: TLS with the material of the moment, ALPN, HTTP/1 or HTTP/2.
 struct ConnectionPipeline: Sendable {
-    let material: TLSMaterialSource
+    /// `nil` for a listener in the clear, which speaks HTTP/1.1 alone.
+    let material: TLSMaterialSource?
     let limits: ListenerLimits
     let refusals: any RefusalRendering
 
@@ -35,7 +36,13 @@ struct ConnectionPipeline: Sendable {
             let certificates = PresentedCertificates()
             let peerAddress = channel.remoteAddress?.ipAddress ?? ""
             let operations = channel.pipeline.syncOperations
-            try operations.addHandler(makeTLSHandler(certificates))
+            guard let material else {
+                return AcceptedConnection(
+                    channel: channel, negotiation: setUpHTTP1(channel, peerAddress), peerAddress: peerAddress,
+                    certificates: certificates
+                )
+            }
+            try operations.addHandler(makeTLSHandler(material, certificates))
             try operations.addHandler(HandshakeDeadline(limits.headerTimeout))
             let alpn = NIOTypedApplicationProtocolNegotiationHandler<NegotiatedConnection> { result in
                 switch result {
@@ -53,7 +60,9 @@ struct ConnectionPipeline: Sendable {
         }
     }
 
-    private func makeTLSHandler(_ certificates: PresentedCertificates) -> NIOSSLServerHandler {
+    private func makeTLSHandler(
+        _ material: TLSMaterialSource, _ certificates: PresentedCertificates
+    ) -> NIOSSLServerHandler {
         switch material.clientCertificates {
         case .none: NIOSSLServerHandler(context: material.context)
         case .requested:

@@ -7,6 +7,7 @@ import NIOHTTPTypes
 struct ConnectionService: Sendable {
     let responder: Dispatcher
     let limits: ListenerLimits
+    let isEncrypted: Bool
 
     func serve(_ connection: AcceptedConnection) async {
         do {
@@ -30,7 +31,7 @@ struct ConnectionService: Sendable {
 
     private func information(_ connection: AcceptedConnection, _ version: HTTPVersionName) -> ConnectionInfo {
         ConnectionInfo(
-            peerAddress: connection.peerAddress, httpVersion: version, tlsVersion: "TLSv1.3",
+            peerAddress: connection.peerAddress, httpVersion: version, tlsVersion: isEncrypted ? "TLSv1.3" : "",
             certificates: connection.certificates
         )
     }

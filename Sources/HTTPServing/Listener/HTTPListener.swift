@@ -9,9 +9,11 @@ package struct BindFailure: Error, Sendable, CustomStringConvertible {
     package let host: String
     package let port: Int
     package let reason: String
+    /// The settings that name another port.
+    var settings = "CERTCTL_SERVER_HOST and CERTCTL_SERVER_PORT"
 
     package var description: String {
-        "cannot listen on \(host):\(port): \(reason). Stop what holds the port, or set CERTCTL_SERVER_HOST and CERTCTL_SERVER_PORT"
+        "cannot listen on \(host):\(port): \(reason). Stop what holds the port, or set \(settings)"
     }
 }
 
@@ -28,7 +30,7 @@ package struct DrainPlan: Sendable {
     }
 }
 
-/// The HTTPS listener: TLS 1.3, HTTP/1.1 and HTTP/2.
+/// A listener: the HTTPS one with TLS 1.3, HTTP/1.1 and HTTP/2, or one in the clear with HTTP/1.1 for relying parties.
 ///
 /// ``bind(host:port:responder:material:limits:state:metrics:time:logger:group:)`` takes the port at once; connections
 /// wait in the kernel until ``run()`` accepts them.
@@ -45,9 +47,10 @@ package struct HTTPListener: Service {
     /// The port that was taken, when 0 was asked for.
     package var port: Int { server.localAddress?.port ?? 0 }
 
+    /// - `material`: `nil` to serve in the clear: only for a dispatcher whose routes need no credential.
     /// - Throws: ``BindFailure``.
     package static func bind(
-        host: String, port: Int, responder: Dispatcher, material: TLSMaterialSource,
+        host: String, port: Int, responder: Dispatcher, material: TLSMaterialSource?,
         limits: ListenerLimits = ListenerLimits(), drain: DrainPlan = DrainPlan(),
         group: MultiThreadedEventLoopGroup = .singleton
     ) async throws -> HTTPListener {
@@ -81,12 +84,15 @@ package struct HTTPListener: Service {
             server.closeFuture.whenComplete { _ in continuation.finish() }
             return HTTPListener(
                 server: server, connections: connections, registry: registry,
-                service: ConnectionService(responder: responder, limits: limits), state: environment.state,
+                service: ConnectionService(responder: responder, limits: limits, isEncrypted: material != nil),
+                state: environment.state,
                 drain: drain, time: environment.time, logger: environment.logger
             )
         } catch {
             continuation.finish()
-            throw BindFailure(host: host, port: port, reason: "\(error)")
+            var failure = BindFailure(host: host, port: port, reason: "\(error)")
+            if material == nil { failure.settings = "CERTCTL_PKI_HTTP_LISTEN" }
+            throw failure
         }
     }
 

@@ -1,3 +1,4 @@
+import APIContract
 import HTTPTypes
 
 /// The fields that every response of every class carries (specification, security §11.3).
@@ -13,4 +14,17 @@ enum SecurityHeaders {
         .openerPolicy: "same-origin",
         .resourcePolicy: "same-origin",
     ]
+
+    /// What relying parties get: their simple clients read the head of an answer into a small buffer
+    /// (protocol-servers §1.3).
+    private static let relyingPartyFields: HTTPFields = [
+        .xContentTypeOptions: "nosniff", .contentSecurityPolicy: "default-src 'none'",
+    ]
+
+    /// - `isEncrypted`: In the clear nobody may be told to insist on TLS (RFC 6797 §7.2).
+    static func fields(of routeClass: RouteClass?, isEncrypted: Bool) -> HTTPFields {
+        var chosen = routeClass == .pki ? relyingPartyFields : fields
+        chosen[.strictTransportSecurity] = isEncrypted ? fields[.strictTransportSecurity] : nil
+        return chosen
+    }
 }

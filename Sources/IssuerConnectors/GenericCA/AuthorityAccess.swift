@@ -22,16 +22,20 @@ package struct AuthorityAccess: Sendable {
     package let readCertificates: @Sendable (_ path: String) async throws -> String
     /// The text of a key file, which nobody but the server may be able to read.
     package let readKey: @Sendable (_ path: String) async throws -> Secret
+    /// The origin of the addresses that certificates name where the issuer's configuration has none; `nil` for none.
+    package let publicURL: String?
 
     package init(
         load: @escaping @Sendable (IssuerID) async throws -> StoredAuthority?,
         storeIfAbsent: @escaping @Sendable (IssuerID, StoredAuthority) async throws -> StoredAuthority,
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
-        readKey: @escaping @Sendable (_ path: String) async throws -> Secret
+        readKey: @escaping @Sendable (_ path: String) async throws -> Secret,
+        publicURL: String? = nil
     ) {
         self.load = load
         self.storeIfAbsent = storeIfAbsent
         self.readCertificates = readCertificates
         self.readKey = readKey
+        self.publicURL = publicURL
     }
 }

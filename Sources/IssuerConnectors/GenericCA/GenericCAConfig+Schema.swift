@@ -82,6 +82,15 @@ extension GenericCAConfig {
             defaultValue: .string(CommonNamePolicy.keep.rawValue)
         ),
         urls("crl_distribution_point_urls", "CRL addresses", "Written as CRL distribution points."),
+        ConfigField(
+            "crl_partitions",
+            .integer(0...256),
+            title: "CRL shards",
+            description:
+                "Spreads the certificates over that many revocation lists, each named in its certificates. Needs "
+                + "the server's public address for relying parties. 0: one list of all.",
+            defaultValue: .integer(0)
+        ),
         urls("ocsp_urls", "OCSP addresses", "Written into the authority information access."),
         urls("ca_issuers_urls", "CA certificate addresses", "Written into the authority information access."),
         ConfigField(

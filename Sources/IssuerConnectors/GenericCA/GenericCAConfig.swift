@@ -21,6 +21,8 @@ package struct GenericCAConfig: Hashable, Sendable {
     package let backdate: Duration
     package let commonNamePolicy: CommonNamePolicy
     package let crlDistributionPoints: [String]
+    /// How many revocation lists the certificates are spread over; 0 for one list of all.
+    package let crlPartitions: Int
     package let ocspURLs: [String]
     package let caIssuersURLs: [String]
     package let policyOIDs: [String]
@@ -47,9 +49,27 @@ package struct GenericCAConfig: Hashable, Sendable {
         backdate = .seconds(number("backdate_seconds", 60))
         commonNamePolicy = CommonNamePolicy(rawValue: text("cn_policy")) ?? .keep
         crlDistributionPoints = texts("crl_distribution_point_urls")
+        crlPartitions = Int(number("crl_partitions", 0))
         ocspURLs = texts("ocsp_urls")
         caIssuersURLs = texts("ca_issuers_urls")
         policyOIDs = texts("policy_oids")
+    }
+
+    /// How the authority signs, with what relying parties are pointed at (protocol-servers §5.6).
+    ///
+    /// - `publicURL`: Where this server answers them. A list of the configuration wins.
+    package func settings(pointingAt issuer: IssuerID, under publicURL: String?) -> LocalCASettings {
+        var settings = settings
+        guard let publicURL else { return settings }
+        let base = "\(publicURL)/.well-known/pki"
+        if settings.crlDistributionPoints.isEmpty {
+            let list = "\(base)/crl/\(issuer.text)"
+            settings.crlDistributionPoints = crlPartitions > 0 ? [] : [list]
+            settings.crlShards = crlPartitions > 0 ? CRLShards(below: list, count: crlPartitions) : nil
+        }
+        if settings.ocspURLs.isEmpty { settings.ocspURLs = ["\(base)/ocsp/\(issuer.text)"] }
+        if settings.caIssuersURLs.isEmpty { settings.caIssuersURLs = ["\(base)/ca/\(issuer.text).cer"] }
+        return settings
     }
 
     /// How the authority signs.

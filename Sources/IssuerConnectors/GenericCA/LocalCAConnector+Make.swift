@@ -18,7 +18,7 @@ extension LocalCAConnector {
             let authority = try LocalCA(
                 certificateChain: stored.chain,
                 signer: InProcessSigner(key: stored.key),
-                settings: config.settings,
+                settings: config.settings(pointingAt: issuer, under: authorities.publicURL),
                 now: time.now
             )
             return LocalCAConnector(authority: authority, time: time)

@@ -6,7 +6,7 @@ package import PKI
 /// The built-in certification authority as an issuer (specification, issuers §4.1).
 ///
 /// Always answers at once, from the key that was loaded when the connector was made.
-package struct LocalCAConnector: IssuerConnector, RevocationListSigning {
+package struct LocalCAConnector: IssuerConnector, RevocationListSigning, ResponderAppointing {
     package static let capabilities = IssuerCapabilities(
         flow: .synchronous,
         serialAllocation: .caller,
@@ -72,6 +72,16 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning {
     }
 
     package func authorityChain() async throws(IssuerError) -> [X509Certificate] { authority.certificateChain }
+
+    package func appointResponder(
+        _ key: SubjectPublicKey, serial: RecordedSerial, validity: Duration
+    ) async throws(IssuerError) -> X509Certificate {
+        do throws(LocalCAError) {
+            return try await authority.appointResponder(key, serial: serial, validity: validity, now: time.now)
+        } catch {
+            throw Self.issuerError(error)
+        }
+    }
 
     package func testConnection() async -> [ConnectionCheck] {
         let certificate = authority.certificate

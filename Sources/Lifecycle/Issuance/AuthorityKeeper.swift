@@ -25,15 +25,18 @@ package struct AuthorityKeeper: Sendable {
     ///
     /// - `readCertificates`: Reads a certificate file of the server.
     /// - `readKey`: Reads a key file after checking that nobody else may.
+    /// - `publicURL`: Where relying parties reach this server.
     package func access(
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
-        readKey: @escaping @Sendable (_ path: String) async throws -> Secret
+        readKey: @escaping @Sendable (_ path: String) async throws -> Secret,
+        publicURL: String? = nil
     ) -> AuthorityAccess {
         AuthorityAccess(
             load: { issuer in try await database.read { tx in try load(issuer, in: tx) } },
             storeIfAbsent: { issuer, authority in try await store(authority, of: issuer) },
             readCertificates: readCertificates,
-            readKey: readKey
+            readKey: readKey,
+            publicURL: publicURL
         )
     }
 

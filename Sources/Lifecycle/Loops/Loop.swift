@@ -24,6 +24,8 @@ package enum LoopName: String, Sendable, CaseIterable {
     case apiKeys = "api_key_upkeep"
     case replicaCensus = "replica_census"
     case revocationLists = "crl_generation"
+    case ocspResponders = "ocsp_responders"
+    case ocspPresigning = "ocsp_presigning"
 }
 
 /// Where a loop runs (specification, domain §8.2).

@@ -106,6 +106,7 @@ package final class RevocationListPublisher: Sendable {
         _ authority: AuthorityID, _ issuer: Issuer, _ now: Timestamp
     ) async throws -> Int {
         let plan = readPlan()
+        try await share(issuer, authority, plan)
         let (rows, lastChange, partitions) = try await context.database.read { [lists] tx in
             (
                 try lists.rows(of: authority, in: tx), try RevocationStore().lastChange(of: authority, in: tx),
@@ -129,6 +130,21 @@ package final class RevocationListPublisher: Sendable {
             authority: authority, issuer: issuer.id, signing: signing, now: now, plan: plan,
             fence: try leadership.fence())
         return try await refresh(scopes, known, through: lastChange, work)
+    }
+
+    /// Notes the shards that an issuer's certificates name from now on; those of before stay.
+    private func share(_ issuer: Issuer, _ authority: AuthorityID, _ plan: RevocationListPlan) async throws {
+        let wanted = Int(issuer.config.objectValue?["crl_partitions"]?.integerValue ?? 0)
+        guard plan.publicURL != nil, (1...RevocationListScope.mostShards).contains(wanted) else { return }
+        let isKnown = try await context.database.read { [lists] tx in
+            try lists.partitions(of: authority, in: tx).contains(wanted)
+        }
+        if isKnown { return }
+        let fence = try leadership.fence()
+        try await context.database.write { [lists] tx in
+            try fence.check(in: tx)
+            try lists.addPartitions(wanted, of: authority, issuer: issuer.id, in: tx)
+        }
     }
 
     /// Once in an interval, and in good time before the end of the list. A list from the future was made before the

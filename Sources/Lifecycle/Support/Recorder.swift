@@ -174,6 +174,8 @@ struct RecordedAction: Sendable {
         resourceType: "issuer",
         category: .config
     )
+    static let ocspResponderAppointed = RecordedAction(
+        name: "ocsp_responder_appointed", resourceType: "issuer", category: .config)
     static let issuerTestFailed = RecordedAction(
         name: "issuer_test_connection_failed",
         resourceType: "issuer",

@@ -14,6 +14,14 @@ extension OID {
     package static let userID = OID(0, 9, 2342, 19_200_300, 100, 1, 1)
     package static let emailAddress = OID(1, 2, 840, 113_549, 1, 9, 1)
 
+    // OCSP (RFC 6960 §4.4, RFC 9654).
+    package static let ocspBasic = OID(1, 3, 6, 1, 5, 5, 7, 48, 1, 1)
+    package static let ocspNonce = OID(1, 3, 6, 1, 5, 5, 7, 48, 1, 2)
+    package static let ocspAcceptableResponses = OID(1, 3, 6, 1, 5, 5, 7, 48, 1, 4)
+    package static let ocspNoCheck = OID(1, 3, 6, 1, 5, 5, 7, 48, 1, 5)
+    package static let ocspArchiveCutoff = OID(1, 3, 6, 1, 5, 5, 7, 48, 1, 6)
+    package static let ocspExtendedRevoke = OID(1, 3, 6, 1, 5, 5, 7, 48, 1, 9)
+
     // Certificate extensions (RFC 5280 §4.2).
     package static let subjectKeyIdentifier = OID(2, 5, 29, 14)
     package static let keyUsage = OID(2, 5, 29, 15)
@@ -75,6 +83,8 @@ extension OID {
     package static let ecdsaWithSHA384 = OID(1, 2, 840, 10_045, 4, 3, 3)
     package static let ecdsaWithSHA512 = OID(1, 2, 840, 10_045, 4, 3, 4)
     package static let mgf1 = OID(1, 2, 840, 113_549, 1, 1, 8)
+    /// Names what OCSP clients hash; certctl signs and verifies nothing with it.
+    package static let sha1 = OID(1, 3, 14, 3, 2, 26)
     package static let sha256 = OID(2, 16, 840, 1, 101, 3, 4, 2, 1)
     package static let sha384 = OID(2, 16, 840, 1, 101, 3, 4, 2, 2)
     package static let sha512 = OID(2, 16, 840, 1, 101, 3, 4, 2, 3)

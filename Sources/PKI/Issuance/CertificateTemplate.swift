@@ -26,6 +26,8 @@ package struct CertificateTemplate: Sendable {
     package var caIssuersURLs: [String] = []
     package var policies: [OID] = []
     package var mustStaple = false
+    /// Nobody asks about the certificate of an OCSP responder (RFC 6960 §4.2.2.2.1).
+    package var isNotChecked = false
 
     package init(
         serialNumber: SerialNumber, issuer: DistinguishedName, subject: DistinguishedName,
@@ -75,6 +77,7 @@ package struct CertificateTemplate: Sendable {
         }
         if !policies.isEmpty { list.append(ExtensionEncoding.certificatePolicies(policies)) }
         if mustStaple { list.append(ExtensionEncoding.mustStaple) }
+        if isNotChecked { list.append(ExtensionEncoding.ocspNoCheck) }
         return list
     }
 }

@@ -51,6 +51,9 @@ enum ExtensionEncoding {
     /// RFC 7633: feature 5, `status_request`.
     static let mustStaple = make(.tlsFeature, critical: false, DERWriter.sequence(DERWriter.integer(5)))
 
+    /// RFC 6960 §4.2.2.2.1.
+    static let ocspNoCheck = make(.ocspNoCheck, critical: false, DERWriter.null)
+
     private static func uri(_ text: String) -> [UInt8] { DERWriter.implicit(6, Array(text.utf8)) }
 
     private static func make(_ oid: OID, critical: Bool, _ value: [UInt8]) -> CertificateExtension {

@@ -9,6 +9,7 @@ struct LintInspection {
     private static let allowedExtensions: Set<OID> = [
         .basicConstraints, .keyUsage, .extendedKeyUsage, .subjectKeyIdentifier, .authorityKeyIdentifier,
         .subjectAltName, .crlDistributionPoints, .authorityInfoAccess, .certificatePolicies, .tlsFeature,
+        .ocspNoCheck,
     ]
 
     private var extensions: CertificateExtensions { certificate.extensions }
@@ -35,6 +36,7 @@ struct LintInspection {
         case .unexpectedExtension: unexpectedExtension
         case .locations: locations
         case .keyReuse: keyReuse
+        case .ocspResponder: ocspResponder
         case .mustStapleWithoutResponder:
             extensions.mustStaple && extensions.ocspURLs.isEmpty ? "must-staple without an OCSP address" : nil
         }
@@ -161,5 +163,19 @@ struct LintInspection {
     private var keyReuse: String? {
         !isSelfSigned && certificate.subjectPublicKey == issuer.subjectPublicKey
             ? "subject key is the key of the issuing certificate" : nil
+    }
+
+    private var ocspResponder: String? {
+        let isResponder = extensions.extendedKeyUsages.contains(.ocspSigning)
+        guard let item = extensions[.ocspNoCheck] else {
+            return isResponder ? "OCSPSigning without ocsp-nocheck" : nil
+        }
+        if !isResponder { return "ocsp-nocheck in a certificate that is no OCSP responder's" }
+        if item.isCritical || item.value != DERWriter.null { return "ocsp-nocheck must be NULL and not critical" }
+        if certificate.isCA { return "a CA certificate cannot be an OCSP responder's" }
+        if extensions.extendedKeyUsages.count != 1 { return "OCSPSigning beside another purpose" }
+        if extensions.keyUsage != [.digitalSignature] { return "an OCSP responder's key signs and does nothing else" }
+        if isSelfSigned { return "an OCSP responder's certificate is issued by the CA that it answers for" }
+        return certificate.subjectAltNames.isEmpty ? nil : "an OCSP responder has no alternative names"
     }
 }

@@ -25,6 +25,8 @@ package enum LintRule: String, Sendable, CaseIterable {
     case unexpectedExtension = "unexpected_extension"
     case locations = "locations"
     case keyReuse = "key_reuse"
+    /// A responder of OCSP is that and nothing else, and only it bears ocsp-nocheck (RFC 6960 §4.2.2.2).
+    case ocspResponder = "ocsp_responder"
     /// Must-staple without an OCSP address: the web server finds nobody to ask for the staple.
     case mustStapleWithoutResponder = "must_staple_without_responder"
 }

@@ -39,6 +39,7 @@ extension ServerAssembly {
         var plan = RevocationListPlan()
         plan.validity = configuration.crlValidity
         plan.interval = configuration.crlGenerationInterval
+        plan.publicURL = configuration.publicURL
         return plan
     }
 

@@ -22,6 +22,8 @@ import Telemetry
 /// Wires the parts of the server together. Nothing here does I/O; ``StartUp`` does, once the port is taken.
 struct ServerAssembly: Sendable {
     let dispatcher: Dispatcher
+    /// Answers relying parties, and nothing else.
+    let relyingParties: Dispatcher
     let limits: ListenerLimits
     let startUp: StartUp
     let accessSignals: AccessSignals
@@ -54,7 +56,8 @@ struct ServerAssembly: Sendable {
             make: authorities.connectorMaker(
                 authorities.access(
                     readCertificates: { try Self.read($0, secret: false, fileSystem).withText { $0 } },
-                    readKey: { try Self.read($0, secret: true, fileSystem) }
+                    readKey: { try Self.read($0, secret: true, fileSystem) },
+                    publicURL: configuration.pki.publicURL
                 )
             )
         )
@@ -73,6 +76,9 @@ struct ServerAssembly: Sendable {
             random: random, log: logs.logger("auth")
         )
         let approvals = ApprovalWiring.flow(context, access)
+        let ocsp = try OCSPAssembly(
+            context, registry: registry, sealer: sealer, live: live, directory: configuration.pki.ocspKeyDirectory,
+            metrics: metrics, fileSystem: fileSystem, log: logs.logger("ocsp"))
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
@@ -107,6 +113,7 @@ struct ServerAssembly: Sendable {
             registry: registry, revocationLists: lists.shelf, issue: issue,
             targetRules: Self.targetRules,
             authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
+            relyingParties: ocsp.handlers,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
@@ -149,6 +156,8 @@ struct ServerAssembly: Sendable {
         limits = environment.rules.limits
         dispatcher = try Dispatcher(
             ControlPlaneAPI.handlers(services), switchedOff: signIn.switchedOff, environment: environment)
+        relyingParties = try Dispatcher(
+            ControlPlaneAPI.relyingPartyHandlers(services), routes: PKIRoutes.all, environment: environment)
 
         let recovery = OrderRecovery(context, registry: registry)
         let ticks = SchedulerMetrics(metrics)
@@ -157,7 +166,7 @@ struct ServerAssembly: Sendable {
                 context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
                 audit: audit, keys: KeyWatch.loop(configuration.access, access, logs.logger("auth")), census: census,
                 intervals: live.read { Self.intervals($0) }
-            ) + signIn.loops(leadership) + [lists.publisher.loop],
+            ) + signIn.loops(leadership) + ocsp.loops(leadership) + [lists.publisher.loop],
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
         )

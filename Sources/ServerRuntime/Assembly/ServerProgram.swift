@@ -111,22 +111,31 @@ package struct ServerProgram: Sendable {
         logs: LogBootstrap
     ) async throws {
         let group = MultiThreadedEventLoopGroup.singleton
-        let listener: HTTPListener
+        let drain = DrainPlan(
+            delay: configuration.drainDelay, budget: max(.seconds(1), configuration.shutdownBudget - .seconds(5)))
+        var listeners: [HTTPListener] = []
         do {
-            listener = try await HTTPListener.bind(
-                host: configuration.listener.host, port: configuration.listener.port, responder: server.dispatcher,
-                material: tls.material, limits: server.limits,
-                drain: DrainPlan(
-                    delay: configuration.drainDelay,
-                    budget: max(.seconds(1), configuration.shutdownBudget - .seconds(5))
-                ),
-                group: group
+            listeners.append(
+                try await HTTPListener.bind(
+                    host: configuration.listener.host, port: configuration.listener.port, responder: server.dispatcher,
+                    material: tls.material, limits: server.limits, drain: drain, group: group
+                )
             )
+            if let address = configuration.pki.listen {
+                listeners.append(
+                    try await HTTPListener.bind(
+                        host: address.host, port: address.port, responder: server.relyingParties, material: nil,
+                        limits: server.limits, drain: drain, group: group
+                    )
+                )
+            }
         } catch let error as BindFailure {
+            for listener in listeners { await listener.close() }
             throw StartUpFailure(.failure, error.description)
         }
-        var services: [any Service] = [
-            server.startUp, server.accessSignals, listener,
+        var services: [any Service] = listeners
+        services += [
+            server.startUp, server.accessSignals,
             TLSMaintenance(tls: tls, interval: { live.read { $0.tls.reloadInterval } }, time: time),
             ReloadService(configuration: live, tls: tls, log: log),
         ]

@@ -13,11 +13,11 @@ package struct ServerConfiguration: Configuration {
     package let signIn: SignInConfiguration
     package let rateLimit: RateLimitConfiguration
     package let schedule: ScheduleConfiguration
-    package let pki: PKIConfiguration
     package let deployment: DeploymentDefaults
     package let audit: AuditConfiguration
     package let egress: EgressConfiguration
     package let demo: DemoConfiguration
+    package let pki: PKIConfiguration
     /// Whether the program has all rights of its host.
     package let runsAsRoot: Bool
     /// Certificate and key of a subordinate CA; `nil` lets the server create a root.
@@ -42,6 +42,7 @@ package struct ServerConfiguration: Configuration {
         let dataDirectory = DataDirectory.resolve(ServerSettings.dataDirectory, &reader)
         self.dataDirectory = dataDirectory
         listener = ListenerConfiguration(reading: &reader)
+        pki = PKIConfiguration(reading: &reader, listener: listener)
         tls = ServerTLSConfiguration(reading: &reader)
         database = DatabaseConfiguration(reading: &reader, dataDirectory: dataDirectory)
         logging = LoggingConfiguration(
@@ -55,7 +56,6 @@ package struct ServerConfiguration: Configuration {
         signIn = SignInConfiguration(reading: &reader)
         rateLimit = RateLimitConfiguration(reading: &reader)
         schedule = ScheduleConfiguration(reading: &reader)
-        pki = PKIConfiguration(reading: &reader)
         deployment = DeploymentDefaults(reading: &reader)
         egress = EgressConfiguration(reading: &reader)
         audit = AuditConfiguration(

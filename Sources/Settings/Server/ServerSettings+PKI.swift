@@ -1,7 +1,23 @@
 import Domain
 
-/// Revocation lists (specification, protocol-servers §5).
+/// What relying parties meet: the listener in the clear, the addresses in certificates, OCSP (protocol-servers §1, §5).
 extension ServerSettings {
+    package static let pkiListen = Setting<ListenAddress?>(
+        "pki.http_listen",
+        .listenAddress,
+        derived: "off",
+        help:
+            "Address and port of a plain-HTTP listener that serves /.well-known/pki/ and nothing else: revocation lists, "
+            + "OCSP, CA certificates."
+    )
+    package static let pkiPublicURL = Setting<RelyingPartyURL?>(
+        "pki.public_url",
+        .relyingPartyURL,
+        derived: "http, the host of the public URL and the port of CERTCTL_PKI_HTTP_LISTEN when both are set",
+        help:
+            "Origin of the revocation and CA addresses in issued certificates. Without it only addresses of the issuer's own "
+            + "configuration are written."
+    )
     package static let crlGenerationInterval = Setting<Duration>(
         "crl.generation_interval",
         .duration.within(.seconds(1) ... .days(7)),
@@ -16,24 +32,100 @@ extension ServerSettings {
         reload: .hot,
         help: "How long a revocation list is good, from its making to its next update."
     )
+    package static let ocspKeyDirectory = Setting<String?>(
+        "ocsp.responder_key_dir",
+        .path,
+        derived: "none: keys are sealed in the database",
+        help: "Directory for the keys of OCSP responders; created with mode 0700. Replicas must share it."
+    )
+    package static let ocspResponderValidity = Setting<Duration>(
+        "ocsp.responder_validity",
+        .duration.within(.hours(1) ... .days(90)),
+        fallback: .days(30),
+        reload: .hot,
+        help: "Life time of the certificate of an OCSP responder. Nobody can revoke it."
+    )
+    package static let ocspRotationGrace = Setting<Duration>(
+        "ocsp.responder_rotation_grace",
+        .duration.within(.minutes(1) ... .days(60)),
+        fallback: .days(7),
+        reload: .hot,
+        help: "How long before its end the certificate of an OCSP responder is replaced."
+    )
+    package static let ocspResponseValidity = Setting<Duration>(
+        "ocsp.response_validity",
+        .duration.within(.minutes(1) ... .days(7)),
+        fallback: .hours(4),
+        reload: .hot,
+        help: "How long an OCSP answer may be relied on. It is signed anew at half of that."
+    )
+    package static let ocspRateLimit = Setting<Int>(
+        "ocsp.rate_limit_per_ip_min",
+        .int.within(0...1_000_000),
+        fallback: 1000,
+        reload: .hot,
+        help: "OCSP requests of a client address in a minute; further ones are answered tryLater. 0: no limit."
+    )
 
     static let pkiSettings: [SettingDeclaration] = [
-        crlGenerationInterval.declaration, crlValidity.declaration,
+        pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
+        ocspKeyDirectory.declaration,
+        ocspResponderValidity.declaration, ocspRotationGrace.declaration, ocspResponseValidity.declaration,
+        ocspRateLimit.declaration,
     ]
 }
 
-/// How this server makes statements about certificates.
+/// What relying parties meet.
 package struct PKIConfiguration: Sendable {
+    /// `nil`: nothing is served in the clear.
+    package let listen: ListenAddress?
+    /// The origin of addresses in certificates, without a trailing slash.
+    package let publicURL: String?
     package let crlGenerationInterval: Duration
     package let crlValidity: Duration
+    /// `nil`: in the database.
+    package let ocspKeyDirectory: String?
+    package let ocspResponderValidity: Duration
+    package let ocspRotationGrace: Duration
+    package let ocspResponseValidity: Duration
+    /// Requests of an address in a minute; 0 for no limit.
+    package let ocspRateLimit: Int
 
-    init(reading reader: inout SettingReader) {
+    init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
+        let listen = reader.read(ServerSettings.pkiListen)
+        self.listen = listen
+        let given = reader.read(ServerSettings.pkiPublicURL)
+        let derived = listen.flatMap { listener.isPublicURLGiven ? Self.url(listener.publicURL.host, $0.port) : nil }
+        publicURL = given?.text ?? derived
+        if let publicURL { reader.derive(ServerSettings.pkiPublicURL, publicURL) }
         crlGenerationInterval = reader.read(ServerSettings.crlGenerationInterval)
         crlValidity = reader.read(ServerSettings.crlValidity)
         if crlValidity < crlGenerationInterval + crlGenerationInterval {
             reader.reject(
                 ServerSettings.crlValidity,
-                because: "must be at least twice the generation interval, or a list ends before the next one is there")
+                because: "must be at least twice CERTCTL_CRL_GENERATION_INTERVAL, or a list ends before the next is there")
         }
+        ocspKeyDirectory = reader.read(ServerSettings.ocspKeyDirectory)
+        ocspResponderValidity = reader.read(ServerSettings.ocspResponderValidity)
+        ocspRotationGrace = reader.read(ServerSettings.ocspRotationGrace)
+        ocspResponseValidity = reader.read(ServerSettings.ocspResponseValidity)
+        ocspRateLimit = reader.read(ServerSettings.ocspRateLimit)
+        if ocspRotationGrace >= ocspResponderValidity {
+            reader.reject(
+                ServerSettings.ocspRotationGrace, because: "is not less than CERTCTL_OCSP_RESPONDER_VALIDITY")
+        }
+        if ocspResponseValidity > ocspRotationGrace {
+            reader.reject(
+                ServerSettings.ocspResponseValidity,
+                because: "is more than CERTCTL_OCSP_RESPONDER_ROTATION_GRACE: answers would outlive their responder")
+        }
+        if let listen, listen.port == listener.port {
+            reader.reject(ServerSettings.pkiListen, because: "names the port of the HTTPS listener")
+        }
+    }
+
+    private static func url(_ host: String, _ port: Int) -> String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        return port == 80 ? "http://\(name)" : "http://\(name):\(port)"
     }
 }

@@ -145,6 +145,6 @@ package enum ServerSettings {
             dataDirectory.declaration, configFile.declaration, strictEnvironment.declaration,
             tlsCertificatePath.declaration, tlsKeyPath.declaration, tlsMode.declaration, tlsNames.declaration,
             tlsReloadInterval.declaration,
-        ] + databaseSettings + operationSettings + accessSettings + signInSettings + lifecycleSettings + pkiSettings
-        + auditSettings + egressSettings + guardSettings
+        ] + databaseSettings + operationSettings + accessSettings + signInSettings + lifecycleSettings + auditSettings
+        + egressSettings + guardSettings + pkiSettings
 }

@@ -33,6 +33,7 @@ package struct SealedColumn: Sendable, CustomStringConvertible {
         SealedColumn("audit_keys", "private_key_encrypted"),
         SealedColumn("code_keys", "key_encrypted", key: "label"),
         SealedColumn("session_signing_keys", "key_material_encrypted"),
+        SealedColumn("ocsp_responders", "key_encrypted"),
         SealedColumn("breakglass_credentials", "totp_secret_encrypted", key: "actor_id"),
         SealedColumn(
             "idempotency_keys", "response_body",

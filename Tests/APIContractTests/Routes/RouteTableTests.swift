@@ -55,6 +55,8 @@ struct RouteTableTests {
                 "GET /api/v1/auth/bootstrap", "POST /api/v1/auth/bootstrap", "GET /api/v1/audit/keys",
                 "POST /auth/logout", "POST /auth/breakglass/login",
                 "GET /.well-known/pki/crl/{issuer_id}", "GET /.well-known/pki/crl/{issuer_id}/{partition}",
+                "GET /.well-known/pki/ocsp/{issuer_id}/{request}", "POST /.well-known/pki/ocsp/{issuer_id}",
+                "GET /.well-known/pki/ca/{issuer_id}",
             ]
         )
     }

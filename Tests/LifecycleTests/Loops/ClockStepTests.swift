@@ -45,7 +45,8 @@ struct ClockStepTests {
             // There is nothing to send the audit log to, nobody signs in here, and no relying party asks, hence no loops
             // for that.
             let missing: Set<LoopName> = [
-                .auditExport, .sessionGC, .sessionKeys, .userRetention, .revocationLists,
+                .auditExport, .sessionGC, .sessionKeys, .userRetention, .ocspResponders, .ocspPresigning,
+                .revocationLists,
             ]
             for loop in LoopName.allCases where !missing.contains(loop) { _ = try await world.tick(loop) }
             #expect(try await world.jobs(of: "api").map(\.status) == [.running])

@@ -219,6 +219,8 @@ struct RekeyTests {
             // Hashes of random values of 256 bits.
             "sessions.id_hash", "sessions.previous_id_hash", "sessions.csrf_token_hash",
             "sessions.previous_csrf_token_hash",
+            // Signed, for everybody to read.
+            "crl_cache.head_der", "crl_cache.tail_der", "crl_blocks.entries", "ocsp_response_cache.response_der",
         ]
         try await SealingStage.with(engine) { stage in
             let columns = try await stage.database.read { tx in

@@ -134,5 +134,6 @@ enum Dump {
         "crl_cache": "SELECT * FROM crl_cache", "crl_blocks": "SELECT * FROM crl_blocks",
         "crl_partitions": "SELECT * FROM crl_partitions",
         "crl_generation_events": "SELECT * FROM crl_generation_events",
+        "ocsp_responders": "SELECT * FROM ocsp_responders", "ocsp_response_cache": "SELECT * FROM ocsp_response_cache",
     ]
 }

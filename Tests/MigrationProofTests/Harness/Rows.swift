@@ -17,7 +17,7 @@ struct Rows {
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
-            revocations,
+            revocations, ocsp,
         ]
     }
 
@@ -75,6 +75,22 @@ struct Rows {
             INSERT INTO crl_generation_events (issuer_id, authority_id, scope, crl_number, duration_ms, revoked_count,
                 started_at, succeeded)
             VALUES ('iss-\(tag)', 'iss-\(tag)', 'full', 1, 3, 1, \(time(1)), TRUE)
+            """,
+        ]
+    }
+
+    private var ocsp: [String] {
+        [
+            """
+            INSERT INTO ocsp_responders (id, authority_id, ca_sha256, serial_number, key_algorithm, key_encrypted, cert_pem,
+                not_before, not_after, created_at)
+            VALUES ('ocspr-\(tag)', 'iss-\(tag)', \(digest(11)), 'f2', 'ECDSA-P256', \(octets("04")), 'PEM',
+                \(time(0)), \(time(30)), \(time(0)))
+            """,
+            """
+            INSERT INTO ocsp_response_cache (authority_id, serial_number, cert_id_form, cert_status, response_der,
+                this_update, next_update, requested_at)
+            VALUES ('iss-\(tag)', 'f3', 'sha1/0', 'good', \(octets("3000")), \(time(0)), \(time(1)), \(time(0)))
             """,
         ]
     }

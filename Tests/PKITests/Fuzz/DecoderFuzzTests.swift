@@ -6,7 +6,7 @@ import Testing
 @testable import PKI
 
 /// A trap on hostile input stops the whole process, this test run included: surviving is the claim.
-@Suite("protocol-servers §9.1: decoders survive 32 000 mutated encodings")
+@Suite("protocol-servers §9.1: decoders survive 40 000 mutated encodings")
 struct DecoderFuzzTests {
     /// Executions for each decoder. `CERTCTL_FUZZ_EXECUTIONS` asks for more, all from the same seeds.
     static let executions =
@@ -100,6 +100,36 @@ struct DecoderFuzzTests {
         try Self.fuzz([request.der], seed: 2) { octets in
             guard let request = try? CertificationRequest(der: octets) else { return false }
             _ = try? request.names()
+            return true
+        }
+    }
+
+    @Test("OCSP requests")
+    func ocspRequest() throws {
+        let root = try TestAuthority.root()
+        let corpus = try CertIDHash.allCases.map { hash in
+            OCSPRequest.encode(
+                [CertID(hash, of: try SerialNumber([1, 2, 3]), issuer: IssuerIdentity(root.certificate))],
+                nonce: [UInt8](repeating: 9, count: 32))
+        }
+        try Self.fuzz(corpus, seed: 8) { (try? OCSPRequest(der: $0)) != nil }
+    }
+
+    @Test("OCSP answers")
+    func ocspAnswer() throws {
+        let root = try TestAuthority.root()
+        let certID = CertID(.sha1, of: try SerialNumber([1, 2, 3]), issuer: IssuerIdentity(root.certificate))
+        let updates = (this: TestAuthority.now, next: TestAuthority.now + .hours(4))
+        let statuses: [OCSPCertificateStatus] = [
+            .good, .unknown, .revoked(at: TestAuthority.now, reason: .superseded),
+        ]
+        let responses = statuses.map { status in
+            OCSPSingleResponse(certID, status, updates: updates, archiveCutoff: TestAuthority.now)
+        }
+        let corpus = [try root.responder().answer(responses, nonce: [1, 2, 3, 4]), OCSPFailure.tryLater.der]
+        try Self.fuzz(corpus, seed: 9) { octets in
+            guard let reply = try? OCSPReply(der: octets) else { return false }
+            if case .answer(let answer) = reply { try? answer.verify(issuer: root.certificate, at: TestAuthority.now) }
             return true
         }
     }

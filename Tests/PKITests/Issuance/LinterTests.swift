@@ -40,6 +40,27 @@ struct LinterTests {
         #expect(try Self.rules { $0.pathLenConstraint = 3 } == [])
     }
 
+    @Test("an OCSP responder is exactly that, and nobody else is excused from being asked about")
+    func responder() throws {
+        func rules(_ change: (inout CertificateTemplate) -> Void) throws -> [LintRule] {
+            try Self.rules(
+                { template in
+                    template.extendedKeyUsages = [.ocspSigning]
+                    template.isNotChecked = true
+                    change(&template)
+                }, name: "OCSP Responder for Root")
+        }
+        #expect(try rules { _ in } == [])
+        #expect(try rules { $0.isNotChecked = false } == [.ocspResponder])
+        #expect(try rules { $0.extendedKeyUsages = [.ocspSigning, .clientAuth] } == [.ocspResponder])
+        #expect(try rules { $0.extendedKeyUsages = [.clientAuth] } == [.ocspResponder])
+        #expect(try rules { $0.keyUsage = [.digitalSignature, .contentCommitment] } == [.ocspResponder])
+        #expect(try Self.rules { $0.isNotChecked = true } == [.ocspResponder])
+        #expect(
+            try rules { $0.subjectAltNames = [try? SubjectAltName(classifying: "a.example")].compactMap(\.self) }
+                == [.ocspResponder])
+    }
+
     @Test("validity must rise and end with the issuer's")
     func validity() throws {
         let root = try TestAuthority.root()
