@@ -155,7 +155,7 @@ final class PermissionStage: @unchecked Sendable {
         let parts = route.path.segments.map { segment in
             switch segment {
             case .literal(let text): return text
-            case .parameter:
+            case .parameter, .rest:
                 let value = values.popFirst() ?? ""
                 return names[value] ?? value
             }
