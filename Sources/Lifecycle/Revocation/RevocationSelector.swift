@@ -8,6 +8,11 @@ import Store
 struct RevocationSubject {
     let certificate: Certificate?
     let serials: [SubjectSerial]
+
+    /// Whether a revocation is one of these; its row may be older than the record of the certificate.
+    func names(_ revocation: Revocation) -> Bool {
+        serials.contains { $0.issuerID == revocation.issuerID && $0.serialNumber == revocation.serialNumber }
+    }
 }
 
 /// One serial number that is to change.

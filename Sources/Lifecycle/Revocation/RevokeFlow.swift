@@ -58,7 +58,7 @@ package struct RevokeFlow: Sendable {
             throw ServiceError(.invalidState, "nothing is left to revoke: it is revoked already")
         }
         for subject in subjects {
-            let own = changed.filter { $0.certificateID == subject.certificate?.id }
+            let own = changed.filter(subject.names)
             guard !own.isEmpty else { continue }
             if let certificate = subject.certificate {
                 try settle(certificate, revoked: own, order, by: author, in: tx)
@@ -76,13 +76,12 @@ package struct RevokeFlow: Sendable {
         in tx: any Transaction
     ) throws {
         let id = certificate.id
-        let current = try VersionStore().current(of: id, in: tx).map(\.id)
-        let dead = Set(try store.all(of: id, in: tx).filter(\.isInForce).compactMap(\.versionID))
+        let current = try VersionStore().current(of: id, in: tx)
         let witness = try StateChange(of: .certificates, id.text, in: tx)
-        if current.allSatisfy(dead.contains) {
+        if try isOver(current, in: tx) {
             try JobStore().cancelOpen(.certificate(id), reason: "the certificate was revoked", in: tx)
             try ApprovalDesk(context).expireAbandoned(of: id, in: tx)
-            let touchesCurrent = revoked.contains { $0.versionID.map(current.contains) ?? false }
+            let touchesCurrent = current.contains { version in revoked.contains { $0.names(version) } }
             if touchesCurrent || certificate.revokedAt == nil {
                 var status = certificate.status
                 if status != .revoked, status != .archived { status = try status.after(.revoked) }
@@ -111,7 +110,7 @@ package struct RevokeFlow: Sendable {
                         try store.release(
                             issuer: serial.issuerID, serial: serial.serialNumber, notifyAt: serial.notifyAt, in: tx))
                 }
-                let own = released.filter { $0.certificateID == subject.certificate?.id }
+                let own = released.filter(subject.names)
                 if let certificate = subject.certificate {
                     try settle(certificate, released: own, by: author, in: tx)
                 } else {
@@ -127,10 +126,9 @@ package struct RevokeFlow: Sendable {
         _ certificate: Certificate, released: [Revocation], by author: Authorship, in tx: any Transaction
     ) throws {
         let id = certificate.id
-        let current = try VersionStore().current(of: id, in: tx).map(\.id)
-        let dead = Set(try store.all(of: id, in: tx).filter(\.isInForce).compactMap(\.versionID))
+        let current = try VersionStore().current(of: id, in: tx)
         let witness = try StateChange(of: .certificates, id.text, in: tx)
-        if certificate.revocationReason == .certificateHold, !current.allSatisfy(dead.contains) {
+        if certificate.revocationReason == .certificateHold, try !isOver(current, in: tx) {
             let isRevoked = certificate.status == .revoked
             let validity = try RenewalOutcome(context).validity(of: certificate, in: tx)
             var outcome = CertificateOutcome(
@@ -144,6 +142,13 @@ package struct RevokeFlow: Sendable {
     }
 
     // MARK: Both
+
+    /// Whether no current version of a certificate is good any more.
+    private func isOver(_ current: [CertificateVersion], in tx: any Transaction) throws -> Bool {
+        try current.allSatisfy { version in
+            try store.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)?.isInForce ?? false
+        }
+    }
 
     private func move(_ certificate: Certificate, to outcome: CertificateOutcome, in tx: any Transaction) throws {
         let moved = try certificates.transition(certificate.id, from: [certificate.status], to: outcome, in: tx)
@@ -183,5 +188,11 @@ package struct RevokeFlow: Sendable {
         ServiceError(
             .validationFailed, "\(pointer): \(detail)",
             problems: [FieldProblem(pointer: pointer, code: "invalid_value", detail: detail)])
+    }
+}
+
+extension Revocation {
+    fileprivate func names(_ version: CertificateVersion) -> Bool {
+        issuerID == version.issuerID && serialNumber == version.serialNumber
     }
 }
