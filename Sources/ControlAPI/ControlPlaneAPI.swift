@@ -41,6 +41,8 @@ package struct ControlPlaneServices: Sendable {
     /// Every caller is an administrator.
     package var isDemo = false
     package var relyingParties: PKIHandlers
+    /// Told of every certificate that is revoked or released, in the same transaction.
+    package var revocationObservers: [RevocationObserver] = []
 
     package init(
         context: LifecycleContext,
@@ -186,6 +188,8 @@ package enum ControlPlaneAPI {
         CertificateActionHandlers(
             lists: lists, renewal: RenewFlow(context), deployment: DeployFlow(context), issuance: services.issue
         ).register(in: &table)
+        RevocationHandlers(lists: lists, flow: RevokeFlow(context, observers: services.revocationObservers))
+            .register(in: &table)
         JobHandlers(
             lists: lists, time: context.time, flow: JobFlow(context), verification: VerificationFlow(context)
         ).register(in: &table)

@@ -109,6 +109,13 @@ struct RecordedAction: Sendable {
     static let issuanceResultRejected = certificate("issuance_result_rejected", nil)
     static let orderAbandoned = certificate("issuance_order_abandoned", nil)
     static let deploymentTriggered = certificate("deployment_triggered", nil)
+    static let certificateRevoked = certificate("certificate_revoked", "certificate.revoked")
+    static let holdReleased = certificate("certificate_hold_released", "certificate.status_changed")
+    /// Of a serial number that belongs to no certificate of the inventory.
+    static let serialRevoked = RecordedAction(
+        name: "certificate_revoked", resourceType: "revocation", event: "certificate.revoked")
+    static let serialReleased = RecordedAction(
+        name: "certificate_hold_released", resourceType: "revocation", event: "certificate.status_changed")
 
     static let renewalJobCreated = job("renewal_job_created")
     static let renewalAwaitingCSR = job("renewal_awaiting_csr")

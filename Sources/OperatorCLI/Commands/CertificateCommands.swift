@@ -5,12 +5,13 @@ import Encoding
 package struct CertsCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "certs",
-        abstract: "Certificates: list, issue, renew, deploy, archive.",
+        abstract: "Certificates: list, issue, renew, deploy, revoke, archive.",
         subcommands: [
             ListCommand<Certificates>.self, GetCommand<Certificates>.self, CreateCommand<Certificates>.self,
             IssueCommand.self, UpdateCommand<Certificates>.self, ArchiveCommand.self, UnarchiveCommand.self,
             RenewCommand.self, DeployCommand.self, VersionsCommand.self, CertificateTargetsCommand.self,
-            AttachCommand.self, DetachCommand.self, SubmitCSRCommand.self,
+            AttachCommand.self, DetachCommand.self, SubmitCSRCommand.self, RevokeCommand.self, ReleaseCommand.self,
+            RevocationsCommand.self,
         ]
     )
 

@@ -18,11 +18,18 @@ package struct CertificateOutcome: Sendable {
         }
     }
 
+    /// Whether the certificate is revoked from now on.
+    package enum Revocation: Sendable {
+        case revoked(RevocationReason, at: Timestamp)
+        case released
+    }
+
     package var status: CertificateStatus
     package var nextRenewalAt: Time?
     package var renewalFailures: Int?
     /// The text to set; empty takes it away.
     package var lastError: String?
+    package var revocation: Revocation?
 
     package init(
         status: CertificateStatus,
@@ -45,6 +52,11 @@ package struct CertificateOutcome: Sendable {
         if let nextRenewalAt { all.append("next_renewal_at = \(nextRenewalAt.value)") }
         if let renewalFailures { all.append("renewal_failures = \(renewalFailures)") }
         if let lastError { all.append("last_error = \(lastError.isEmpty ? nil : lastError)") }
+        switch revocation {
+        case .revoked(let reason, let time): all += ["revoked_at = \(time)", "revocation_reason = \(reason)"]
+        case .released: all += ["revoked_at = NULL", "revocation_reason = NULL"]
+        case nil: break
+        }
         return all
     }
 }

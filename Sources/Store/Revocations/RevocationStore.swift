@@ -13,11 +13,13 @@ package struct RevocationStore: Sendable {
     /// - Returns: The revocation and whether it is new; one that is in force already stays as it is, except that a
     ///   hold gives way to any other reason.
     package func revoke(_ new: NewRevocation, in tx: any Transaction) throws -> (revocation: Revocation, isNew: Bool) {
-        let change = try takeChange(of: new.authorityID, issuer: new.issuerID, in: tx)
-        if let known = try find(issuer: new.issuerID, serial: new.serialNumber, in: tx) {
-            let changes = !known.isInForce || (known.reason == .certificateHold && new.reason != .certificateHold)
-            return changes ? (try revise(known, with: new, change: change, in: tx), true) : (known, false)
+        try lockChanges(of: new.authorityID, issuer: new.issuerID, in: tx)
+        let known = try find(issuer: new.issuerID, serial: new.serialNumber, in: tx)
+        if let known, known.isInForce, known.reason != .certificateHold || new.reason == .certificateHold {
+            return (known, false)
         }
+        let change = try takeChange(of: new.authorityID, issuer: new.issuerID, in: tx)
+        if let known { return (try revise(known, with: new, change: change, in: tx), true) }
         let row = try tx.row(
             """
             INSERT INTO certificate_revocations (
@@ -128,6 +130,16 @@ package struct RevocationStore: Sendable {
 
     private func notification(of new: NewRevocation) -> RevocationNotification {
         new.notifyAt == nil ? .none : .pending
+    }
+
+    /// Waits for the changes of an authority that are under way, so that what follows sees them; takes no number.
+    private func lockChanges(of authority: AuthorityID, issuer: IssuerID, in tx: any Transaction) throws {
+        try tx.execute(
+            """
+            INSERT INTO revocation_counters (authority_id, issuer_id, last_change) VALUES (\(authority), \(issuer), 0)
+            ON CONFLICT (authority_id) DO UPDATE SET last_change = revocation_counters.last_change
+            """
+        )
     }
 
     private func takeChange(of authority: AuthorityID, issuer: IssuerID, in tx: any Transaction) throws -> Int {

@@ -103,6 +103,37 @@ package struct VersionStore: Sendable {
         ).map { try CertificateVersion($0) }
     }
 
+    /// Every version of a certificate, newest first.
+    package func all(of certificate: CertificateID, in tx: any Transaction) throws -> [CertificateVersion] {
+        try tx.rows(
+            """
+            SELECT \(fragment: Self.columns) FROM certificate_versions WHERE certificate_id = \(certificate)
+            ORDER BY created_at DESC, id DESC
+            """
+        ).map { try CertificateVersion($0) }
+    }
+
+    package func find(
+        issuer: IssuerID, serial: String, in tx: any Transaction
+    ) throws -> CertificateVersion? {
+        try tx.row(
+            """
+            SELECT \(fragment: Self.columns) FROM certificate_versions
+            WHERE issuer_id = \(issuer) AND serial_number = \(serial)
+            """
+        ).map { try CertificateVersion($0) }
+    }
+
+    /// The certificates that have an unexpired version with this key.
+    package func certificates(withKey spkiSHA256: String, in tx: any Transaction) throws -> [CertificateID] {
+        try tx.rows(
+            """
+            SELECT DISTINCT certificate_id FROM certificate_versions
+            WHERE spki_sha256 = \(spkiSHA256) AND not_after > \(tx.now) ORDER BY certificate_id
+            """
+        ).map { try $0.id("certificate_id") }
+    }
+
     /// The current version of one key slot, with its chain.
     package func current(
         of certificate: CertificateID,

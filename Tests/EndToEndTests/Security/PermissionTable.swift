@@ -36,6 +36,7 @@ enum PermissionTable {
     /// The permissions of the seven roles, by their initials: admin, operator, viewer, aGent, mcp, cli, aUditor.
     static let holders: [String: String] = [
         "cert.read": "AOVGMC", "cert.issue": "AOMC", "cert.edit": "AOMC", "cert.delete": "AOC",
+        "cert.revoke": "AOMC",
         "issuer.read": "AOVMC", "issuer.edit": "AOMC", "issuer.delete": "A",
         "profile.read": "AOVMC", "profile.edit": "AOMC", "profile.delete": "A",
         "target.read": "AOVMC", "target.edit": "AOMC", "target.delete": "AOC",
@@ -185,6 +186,12 @@ enum PermissionTable {
         Row(route: "attachTarget", rule: .object("cert.edit"), admitted: 204, path: ["mc-here", "tgt-one"]),
         Row(route: "detachTarget", rule: .object("cert.edit"), admitted: 204, path: ["mc-here", "tgt-none"]),
         Row(route: "listCertificateJobs", rule: .object("cert.read"), admitted: 200, path: ["mc-here"]),
+        Row(route: "revokeCertificate", rule: .object("cert.revoke"), admitted: 409, path: ["mc-here"], body: "{}"),
+        Row(route: "releaseCertificate", rule: .object("cert.revoke"), admitted: 409, path: ["mc-here"], body: "{}"),
+        Row(
+            route: "createRevocation", rule: .object("cert.revoke"), admitted: 404,
+            body: #"{"spki_sha256":"0000000000000000000000000000000000000000000000000000000000000000"}"#),
+        Row(route: "listRevocations", rule: .list("cert.read"), admitted: 200),
     ]
 
     private static let connectors: [Row] = [

@@ -30,6 +30,9 @@ struct CommandTreeTests {
             ["auth", "roles", "update", "r"],
             ["keys", "assign", "a", "--role", "r", "--issuer", "i", "--profile", "p"], ["keys", "assign", "a"],
             ["auth", "keys", "set-roles", "a", "--role", "r@team:t", "--yes"],
+            ["certs", "revoke", "a"], ["certs", "revoke", "--reason", "superseded"], ["certs", "release"],
+            ["certs", "revoke", "a", "--reason", "superseded", "--spki-sha256", "b"],
+            ["certs", "revoke", "--serial", "1", "--reason", "superseded"],
             ["completion", "powershell"], ["certs", "list", "-o", "xml"], ["certs", "list", "--json", "-o", "yaml"],
         ])
     func usage(arguments: [String]) async {
@@ -53,7 +56,8 @@ struct CommandTreeTests {
     @Test(
         "destructive commands ask; without a terminal they need --yes",
         arguments: [
-            ["teams", "delete", "t-1"], ["certs", "archive", "t-1"], ["agents", "retire", "t-1"],
+            ["teams", "delete", "t-1"], ["certs", "archive", "t-1"],
+            ["certs", "revoke", "t-1", "--reason", "superseded"], ["agents", "retire", "t-1"],
             ["keys", "delete", "t-1"], ["auth", "roles", "delete", "t-1"],
             ["keys", "revoke", "t-1", "--role", "r-viewer"],
             ["keys", "set-roles", "t-1"],

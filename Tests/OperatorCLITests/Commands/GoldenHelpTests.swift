@@ -21,7 +21,8 @@ struct GoldenHelpTests {
                                       one-time token and store its key.
               status                  Health, readiness and figures of the server; exit 1
                                       when it is not ready.
-              certs                   Certificates: list, issue, renew, deploy, archive.
+              certs                   Certificates: list, issue, renew, deploy, revoke,
+                                      archive.
               jobs                    Jobs: list, watch, cancel, retry, approve, reject.
               approvals               Requests that wait for a second person: list, show,
                                       approve, reject, withdraw.
@@ -51,7 +52,7 @@ struct GoldenHelpTests {
         (
             ["certs"],
             """
-            OVERVIEW: Certificates: list, issue, renew, deploy, archive.
+            OVERVIEW: Certificates: list, issue, renew, deploy, revoke, archive.
 
             USAGE: certctl-cli certs <subcommand>
 
@@ -75,6 +76,10 @@ struct GoldenHelpTests {
               attach                  Attach a target; certs deploy then deploys to it.
               detach                  Detach a target; what was deployed stays there.
               csr                     Issue from a certification request made elsewhere.
+              revoke                  Revoke a certificate, by identifier, by serial number
+                                      or by key.
+              release                 End the hold of a certificate.
+              revocations             List what is revoked, newest first.
 
               See 'certctl-cli help certs <subcommand>' for detailed help.
             """

@@ -60,7 +60,8 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
         'unspecified', 'keyCompromise', 'caCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation',
         'certificateHold', 'privilegeWithdrawn', 'aACompromise'
     )),
-    CONSTRAINT certificate_revocations_flags CHECK (short_lived IN (0, 1) AND is_ca IN (0, 1)),
+    CONSTRAINT certificate_revocations_short_lived_bool CHECK (short_lived IN (0, 1)),
+    CONSTRAINT certificate_revocations_is_ca_bool CHECK (is_ca IN (0, 1)),
     CONSTRAINT certificate_revocations_release
         CHECK (released_at IS NULL OR (reason = 'certificateHold' AND released_at >= revoked_at)),
     CONSTRAINT certificate_revocations_notification_enum
@@ -146,7 +147,8 @@ CREATE TABLE IF NOT EXISTS crl_generation_events (
     succeeded INTEGER NOT NULL,
     error TEXT,
     CONSTRAINT crl_generation_events_issuer_fkey FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE CASCADE,
-    CONSTRAINT crl_generation_events_outcome CHECK (succeeded IN (0, 1) AND succeeded = (error IS NULL))
+    CONSTRAINT crl_generation_events_outcome CHECK (succeeded = (error IS NULL)),
+    CONSTRAINT crl_generation_events_succeeded_bool CHECK (succeeded IN (0, 1))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS crl_generation_events_issuer_id_idx ON crl_generation_events (issuer_id, started_at);
 CREATE INDEX IF NOT EXISTS crl_generation_events_started_at_idx ON crl_generation_events (started_at);
