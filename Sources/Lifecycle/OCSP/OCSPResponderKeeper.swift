@@ -101,8 +101,9 @@ package final class OCSPResponderKeeper: Sendable {
             let isFirst = appointing.withLock { $0.insert(authority.id).inserted }
             if isFirst {
                 defer { appointing.withLock { _ = $0.remove(authority.id) } }
+                let seen = try await currentID(of: authority)
                 if let stored = try await stored(authority, at: context.time.now) { return stored }
-                if let made = try await make(authority, fence: { _ in }) { return made }
+                if let made = try await make(authority, replacing: seen, fence: { _ in }) { return made }
             }
             guard context.time.now < deadline else {
                 throw ServiceError(.unavailable, "no OCSP responder of \(authority.id.text) was appointed in time")
@@ -113,9 +114,14 @@ package final class OCSPResponderKeeper: Sendable {
         }
     }
 
-    /// `nil` when another appointment is under way.
+    private func currentID(of authority: OCSPAuthority) async throws -> OCSPResponderID? {
+        try await context.database.read { [store] in try store.current(of: authority.id, in: $0)?.appointment.id }
+    }
+
+    /// `nil` when another appointment is under way, or was made since `seen` was found wanting.
     private func make(
-        _ authority: OCSPAuthority, fence: @escaping @Sendable (any Transaction) throws -> Void
+        _ authority: OCSPAuthority, replacing seen: OCSPResponderID?,
+        fence: @escaping @Sendable (any Transaction) throws -> Void
     ) async throws -> OCSPResponder? {
         let plan = plan()
         let key = try PrivateKey.generate(.ecdsaP256)
@@ -132,7 +138,8 @@ package final class OCSPResponderKeeper: Sendable {
             keyAlgorithm: key.publicKey.name, key: place, createdAt: context.time.now)
         let hasBegun = try await context.database.write { [store] tx in
             try fence(tx)
-            return try store.begin(pending, abandonedBefore: tx.now - Self.appointmentTimeout, in: tx)
+            return try store.begin(
+                pending, replacing: seen, abandonedBefore: tx.now - Self.appointmentTimeout, in: tx)
         }
         guard hasBegun else { return nil }
         do {
@@ -192,7 +199,9 @@ package final class OCSPResponderKeeper: Sendable {
         for authority in authorities {
             try Task.checkCancellation()
             do {
-                if try await isDue(authority), try await make(authority, fence: fence) != nil { count += 1 }
+                let seen = try await currentID(of: authority)
+                guard try await isDue(authority) else { continue }
+                if try await make(authority, replacing: seen, fence: fence) != nil { count += 1 }
             } catch let error as LostLeadership {
                 throw error
             } catch is CancellationError {

@@ -126,6 +126,12 @@ struct ServerAssembly: Sendable {
             agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
         )
+        services.revocationObservers = [
+            RevocationObserver { revocation, tx in
+                try OCSPResponseStore.invalidate(
+                    authority: revocation.authorityID, serial: revocation.serialNumber, in: tx)
+            }
+        ]
         var environment = ServingEnvironment(
             state: state,
             authenticator: BearerAuthenticator(authenticator, sessions: signIn.services.recogniser), registry: metrics,

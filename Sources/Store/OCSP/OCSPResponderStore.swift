@@ -29,9 +29,11 @@ package struct OCSPResponderStore: Sendable {
     }
 
     /// Records an appointment before the CA signs it. False when another one is under way that began after `horizon`;
-    /// an older one was abandoned and gives way.
+    /// an older one was abandoned and gives way. False too when `seen` is not current any more: somebody else was
+    /// appointed since the caller looked.
     package func begin(
-        _ new: PendingOCSPResponder, abandonedBefore horizon: Timestamp, in tx: any Transaction
+        _ new: PendingOCSPResponder, replacing seen: OCSPResponderID?, abandonedBefore horizon: Timestamp,
+        in tx: any Transaction
     ) throws -> Bool {
         try tx.execute(
             """
@@ -44,16 +46,22 @@ package struct OCSPResponderStore: Sendable {
             case .sealed(let octets): (octets, nil)
             case .file(let path): (nil, path)
             }
-        return try tx.execute(
-            """
-            INSERT INTO ocsp_responders (
-                id, authority_id, ca_sha256, serial_number, key_algorithm, key_encrypted, key_path, created_at
-            ) VALUES (
-                \(new.id), \(new.authority), \(new.caSHA256), \(new.serialNumber), \(new.keyAlgorithm), \(sealed),
-                \(path), \(tx.now)
-            ) ON CONFLICT DO NOTHING
-            """
-        ) == 1
+        let isRecorded =
+            try tx.execute(
+                """
+                INSERT INTO ocsp_responders (
+                    id, authority_id, ca_sha256, serial_number, key_algorithm, key_encrypted, key_path, created_at
+                ) VALUES (
+                    \(new.id), \(new.authority), \(new.caSHA256), \(new.serialNumber), \(new.keyAlgorithm), \(sealed),
+                    \(path), \(tx.now)
+                ) ON CONFLICT DO NOTHING
+                """
+            ) == 1
+        guard isRecorded else { return false }
+        // The row above waited for whoever was appointing; what is current now stays so until this is done.
+        if try current(of: new.authority, in: tx)?.appointment.id == seen { return true }
+        try abandon(new.id, in: tx)
+        return false
     }
 
     /// Puts a signed appointment in the place of whoever answered before. False when it gave way to another meanwhile.

@@ -41,7 +41,9 @@ struct RevocationListServiceTests {
         try await server.becomeAdministrator()
         try await Inventory.create(on: server)
         let stage = Stage(server: server, work: try TemporaryDirectory("crl"))
-        let isThere = try await eventually(within: .seconds(30)) { try await stage.fetch("first", ["--http1.1"]).contains("200 OK") }
+        let isThere = try await eventually(within: .seconds(30)) {
+            try await stage.fetch("first", ["--http1.1"]).contains("200 OK")
+        }
         try #require(isThere)
         return stage
     }

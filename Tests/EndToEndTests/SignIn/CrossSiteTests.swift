@@ -165,7 +165,8 @@ struct CrossSiteTests {
             let path = route.path.segments.map { segment in
                 switch segment {
                 case .literal(let text): text
-                case .parameter(let name), .rest(let name): name == "type" ? "User" : name.hasSuffix("id") ? "mc-here" : name
+                case .parameter(let name), .rest(let name):
+                    name == "type" ? "User" : name.hasSuffix("id") ? "mc-here" : name
                 }
             }
             var lines = [
