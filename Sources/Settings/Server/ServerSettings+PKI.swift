@@ -103,7 +103,8 @@ package struct PKIConfiguration: Sendable {
         if crlValidity < crlGenerationInterval + crlGenerationInterval {
             reader.reject(
                 ServerSettings.crlValidity,
-                because: "is less than twice CERTCTL_CRL_GENERATION_INTERVAL: a list could end before the next is there")
+                because: "is less than twice CERTCTL_CRL_GENERATION_INTERVAL: a list could end before the next is there"
+            )
         }
         ocspKeyDirectory = reader.read(ServerSettings.ocspKeyDirectory)
         ocspResponderValidity = reader.read(ServerSettings.ocspResponderValidity)

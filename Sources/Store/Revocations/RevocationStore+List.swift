@@ -68,6 +68,7 @@ extension Revocation {
     fileprivate static let listColumns: SQL = """
         r.id, r.issuer_id, r.authority_id, r.serial_number, r.certificate_id, r.version_id, r.spki_sha256, r.not_after,
         r.short_lived, r.is_ca, r.reason, r.revoked_by, r.revoked_at, r.invalidity_date, r.released_at, r.change_number,
-        r.notification, r.notify_attempts, r.next_notify_at, r.notify_error
+        r.notification, r.notify_attempts, r.next_notify_at, r.notify_error,
+        (r.change_number <> r.first_change) AS revised
         """
 }
