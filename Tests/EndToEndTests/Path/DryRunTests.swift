@@ -138,7 +138,9 @@ struct DryRunTests {
         let actions = events.compactMap { event -> String? in
             let action = event["action"] as? String ?? ""
             guard let id = event["resource_id"] as? String, ["one", "two", "three"].contains(id),
-                !action.hasSuffix("_refused")
+                !action.hasSuffix("_refused"),
+                // The server's own work for an issuer that is there, whenever it comes to it.
+                action != "ocsp_responder_appointed"
             else { return nil }
             return "\(id) \(action)"
         }
