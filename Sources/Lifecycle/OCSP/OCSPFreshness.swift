@@ -4,7 +4,7 @@ import Synchronization
 ///
 /// What a caller waits for is read after it asked, so a revocation that had committed by then is in it: on whatever replica
 /// it was made, and without any signal from there. The price is a small query for as many requests as arrive during one.
-final class OCSPFreshness: Sendable {
+package final class OCSPFreshness: Sendable {
     private enum Turn: Sendable {
         /// The question that these callers wait for is asked by the one that is woken so.
         case ask(on: [CheckedContinuation<Turn, Never>])
@@ -20,10 +20,10 @@ final class OCSPFreshness: Sendable {
     private let state = Mutex(State())
 
     /// - `read`: Asks, and takes the answer to heart before it returns.
-    init(read: @escaping @Sendable () async throws -> Void) { self.read = read }
+    package init(read: @escaping @Sendable () async throws -> Void) { self.read = read }
 
     /// Returns when a question has been answered that was asked after the call.
-    func refresh() async throws {
+    package func refresh() async throws {
         let turn = await withCheckedContinuation { (continuation: CheckedContinuation<Turn, Never>) in
             let mayAsk = state.withLock { state in
                 guard state.isAsking else {
@@ -45,6 +45,11 @@ final class OCSPFreshness: Sendable {
     private func ask(on others: [CheckedContinuation<Turn, Never>]) async throws {
         var failure: (any Error)?
         do { try await read() } catch { failure = error }
+        if failure != nil, Task.isCancelled, let heir = others.first {
+            // Whoever gave up takes nobody along: another one asks for those that are left.
+            heir.resume(returning: .ask(on: Array(others.dropFirst())))
+            throw CancellationError()
+        }
         for other in others { other.resume(returning: .answer(failure)) }
         let next = state.withLock { state in
             let waiting = state.waiting

@@ -5,6 +5,7 @@ import Lifecycle
 import PKI
 import Query
 import Store
+import Synchronization
 import Testing
 
 @Suite("Protocol servers §5.5: no answer outlives a revocation")
@@ -101,6 +102,36 @@ struct OCSPFreshnessTests {
             #expect(try await !world.database.write { try OCSPResponseStore().put(late, issuer: World.issuer, in: $0) })
             #expect(Self.isRevoked(try await Self.status(serial, service, authority)))
         }
+    }
+
+    @Test("a client that gives up takes nobody along who waits for the same question", .timeLimit(.minutes(1)))
+    func givenUp() async throws {
+        let (asked, tell) = AsyncStream.makeStream(of: Void.self)
+        let count = Mutex(0)
+        let freshness = OCSPFreshness {
+            let number = count.withLock { count in
+                count += 1
+                return count
+            }
+            tell.yield()
+            // The first two questions end when whoever asks them gives up; later ones at once.
+            if number <= 2 { try await Task.sleep(for: .seconds(3600)) }
+        }
+        var questions = asked.makeAsyncIterator()
+        let first = Task { try await freshness.refresh() }
+        await questions.next()
+        // These two come while the first question is asked; one of them asks the next.
+        let second = Task { try await freshness.refresh() }
+        let third = Task { try await freshness.refresh() }
+        try await Task.sleep(for: .milliseconds(100))
+        first.cancel()
+        await questions.next()
+        // Whichever of the two asks gives up; the other gets its answer all the same.
+        second.cancel()
+        third.cancel()
+        let outcomes = [await second.result, await third.result]
+        await #expect(throws: CancellationError.self) { try await first.value }
+        #expect(outcomes.count { (try? $0.get()) != nil } == 1, "\(outcomes)")
     }
 
     @Test("two replicas that need a responder at once agree on one", arguments: Engine.available)
