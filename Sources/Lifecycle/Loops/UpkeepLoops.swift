@@ -6,6 +6,8 @@ import Store
 /// The loops that keep jobs, agents and tables in order; each tick is safe to repeat.
 struct UpkeepLoops: Sendable {
     private static let batch = 500
+    /// How long is known what became of each making of a revocation list.
+    private static let generationsRetention = Duration.days(30)
 
     private let context: LifecycleContext
     private let leadership: Leadership
@@ -141,7 +143,11 @@ struct UpkeepLoops: Sendable {
         let events = try await drain { tx in
             try EventOutbox().purge(before: tx.now - context.timing.eventsRetention, limit: Self.batch, in: tx)
         }
-        return LoopOutcome(rows: answers + events)
+        let generations = try await drain { tx in
+            try RevocationListStore().forgetGenerations(
+                before: tx.now - Self.generationsRetention, limit: Self.batch, in: tx)
+        }
+        return LoopOutcome(rows: answers + events + generations)
     }
 
     /// Forgets attempts that nobody repeated for a day: every limit of them is earned anew by then.

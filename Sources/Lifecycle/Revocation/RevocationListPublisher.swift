@@ -29,13 +29,11 @@ package struct RevocationListPlan: Sendable {
 
 /// Makes the revocation lists of every issuer whose key certctl holds.
 ///
-/// A revocation is on the lists within ``bound`` of its commit: the loop looks every ``lookInterval``, and one that is
-/// under way is waited for. Each change costs the entries that changed, one block of entries written, and one hash over
+/// A revocation is on the lists within ten seconds of its commit, with room for a slow signature: the loop looks every
+/// ``lookInterval``. Each change costs the entries that changed, one block of entries written, and one hash over
 /// the list; never a look at all revoked certificates.
 package final class RevocationListPublisher: Sendable {
     package static let lookInterval = Duration.seconds(3)
-    /// The stated bound, with room for a slow signature.
-    package static let bound = Duration.seconds(10)
     /// How long an issuer that failed is left alone.
     private static let failurePause = Duration.minutes(1)
 
@@ -54,20 +52,24 @@ package final class RevocationListPublisher: Sendable {
     private let leadership: Leadership
     private let shelf: RevocationListShelf
     private let readPlan: @Sendable () -> RevocationListPlan
+    private let failed: @Sendable (IssuerID, any Error) -> Void
     let lists = RevocationListStore()
     private let pausedUntil = Mutex<[AuthorityID: Timestamp]>([:])
     /// The entries of lists that this process made, by their number.
     let held = Mutex<[AuthorityID: [RevocationListScope: (number: Int, blocks: RevocationListBlocks)]]>([:])
 
+    /// - `failed`: Hears of each issuer whose lists could not be made, for the log.
     package init(
         _ context: LifecycleContext, registry: IssuerRegistry, leadership: Leadership, shelf: RevocationListShelf,
-        plan: @autoclosure @escaping @Sendable () -> RevocationListPlan = RevocationListPlan()
+        plan: @autoclosure @escaping @Sendable () -> RevocationListPlan = RevocationListPlan(),
+        failed: @escaping @Sendable (IssuerID, any Error) -> Void = { _, _ in }
     ) {
         self.context = context
         self.registry = registry
         self.leadership = leadership
         self.shelf = shelf
         readPlan = plan
+        self.failed = failed
     }
 
     package var loop: Loop {
@@ -96,6 +98,7 @@ package final class RevocationListPublisher: Sendable {
             } catch {
                 try Task.checkCancellation()
                 pausedUntil.withLock { $0[authority] = now + Self.failurePause }
+                failed(issuer.id, error)
                 try await note(failure: error, of: authority, issuer.id, at: now)
             }
         }

@@ -94,7 +94,8 @@ struct ServerAssembly: Sendable {
         )
         LeadershipMetrics.register(leadership, in: metrics)
         let lists = RevocationListWiring(
-            context, registry: registry, leadership: leadership, plan: live.read { Self.listPlan($0.pki) })
+            context, registry: registry, leadership: leadership, metrics: metrics, log: logs.logger("crl"),
+            plan: live.read { Self.listPlan($0.pki) })
         let audit = try Self.auditLoops(
             configuration.audit, through: EgressGuard(policy: configuration.egress.policy), context: context,
             leadership: leadership, sealer: sealer,

@@ -25,6 +25,16 @@ package struct RevocationListStore: Sendable {
         ).map { try RevocationListRow($0) }
     }
 
+    /// The complete lists of all authorities, for the figures.
+    package func completeLists(in tx: any Transaction) throws -> [(authority: AuthorityID, list: RevocationListRow)] {
+        try tx.rows(
+            """
+            SELECT authority_id, \(fragment: RevocationListRow.columns) FROM crl_cache WHERE scope = 'full'
+            ORDER BY authority_id
+            """
+        ).map { (try $0.id("authority_id"), try RevocationListRow($0)) }
+    }
+
     package func octets(
         of authority: AuthorityID, _ scope: RevocationListScope, in tx: any Transaction
     ) throws -> RevocationListOctets? {
@@ -80,15 +90,15 @@ package struct RevocationListStore: Sendable {
         let stored = try tx.row(
             """
             INSERT INTO crl_cache (
-                authority_id, scope, issuer_id, crl_number, base_crl_number, through_change, this_update, next_update,
+                authority_id, scope, issuer_id, crl_number, through_change, this_update, next_update,
                 pruned_through, generated_at, generation_duration_ms, revoked_count, head_der, tail_der, length, sha256
             ) VALUES (
-                \(authority), \(list.scope.description), \(issuer), \(list.number), \(list.baseNumber),
+                \(authority), \(list.scope.description), \(issuer), \(list.number),
                 \(list.throughChange), \(list.thisUpdate), \(list.nextUpdate), \(list.prunedThrough), \(tx.now),
                 \(milliseconds), \(list.revokedCount), \(octets.head), \(octets.tail), \(list.length), \(list.sha256)
             )
             ON CONFLICT (authority_id, scope) DO UPDATE SET
-                crl_number = excluded.crl_number, base_crl_number = excluded.base_crl_number,
+                crl_number = excluded.crl_number,
                 through_change = excluded.through_change, this_update = excluded.this_update,
                 next_update = excluded.next_update, pruned_through = excluded.pruned_through,
                 generated_at = excluded.generated_at, generation_duration_ms = excluded.generation_duration_ms,
@@ -110,13 +120,12 @@ package struct RevocationListStore: Sendable {
         for block in blocks {
             _ = try tx.execute(
                 """
-                INSERT INTO crl_blocks (authority_id, scope, block, entry_count, crl_number, entries)
+                INSERT INTO crl_blocks (authority_id, scope, block, entry_count, entries)
                 VALUES (
-                    \(authority), \(list.scope.description), \(block.position), \(block.count), \(list.number),
-                    \(block.entries)
+                    \(authority), \(list.scope.description), \(block.position), \(block.count), \(block.entries)
                 )
                 ON CONFLICT (authority_id, scope, block) DO UPDATE SET
-                    entry_count = excluded.entry_count, crl_number = excluded.crl_number, entries = excluded.entries
+                    entry_count = excluded.entry_count, entries = excluded.entries
                 """
             )
         }

@@ -22,6 +22,10 @@ struct RevocationListServiceTests {
             ).output.lowercased()
         }
 
+        func openssl(_ arguments: [String]) async throws -> ProgramOutcome {
+            try await runProgram("/usr/bin/openssl", arguments, logs: work.url)
+        }
+
         func text(_ file: String) async throws -> String {
             try await runProgram(
                 "/usr/bin/openssl", ["crl", "-inform", "DER", "-in", work.path(file), "-noout", "-text"],
@@ -91,19 +95,84 @@ struct RevocationListServiceTests {
         await stage.server.stop()
     }
 
-    /// Issues a certificate and revokes it; its serial number as openssl writes it.
-    private static func revoked(_ stage: Stage) async throws -> String {
+    @Test("shards: a certificate names its own list, which openssl fetches in the clear and relies on")
+    func shards() async throws {
+        let port = LoopbackPort.unused()
+        let origin = "http://127.0.0.1:\(port)"
+        let stage = try await Self.stage(
+            .sqlite, ["CERTCTL_PKI_HTTP_LISTEN": "127.0.0.1:\(port)", "CERTCTL_PKI_PUBLIC_URL": origin])
         let client = stage.server.client
         try Inventory.expect(
-            201,
-            try await client.post("/api/v1/certificates", Inventory.certificate("mc-c", name: "c.certctl.test")))
-        let csr = try await makeCSR("c.certctl.test", in: stage.work)
-        try Inventory.expect(201, try await client.post("/api/v1/certificates/mc-c/csr", ["csr_pem": csr]))
-        let page = try await client.get("/api/v1/certificates/mc-c/versions")
-        let version = try #require((page.json["data"] as? [[String: Any]])?.first)
-        let serial = try #require(version["serial_number"] as? String).uppercased()
+            200,
+            try await client.send(
+                "PATCH", "/api/v1/issuers/iss-local", body: #"{"config":{"crl_partitions":4}}"#,
+                headers: ["Content-Type: application/merge-patch+json"]))
+        let certificate = try await Self.issued("mc-s", stage)
+        try certificate.pem.write(toFile: stage.work.path("chain.pem"), atomically: true, encoding: .utf8)
+        let text = try await stage.openssl(["x509", "-in", stage.work.path("chain.pem"), "-noout", "-text"]).output
+        let prefix = "URI:\(origin)\(Self.path)/"
+        let line = try #require(text.split(separator: "\n").first { $0.contains(prefix) }, "\(text)")
+        let address = line.trimmingCharacters(in: .whitespaces).dropFirst(4)
+        #expect(address.wholeMatch(of: /.*\/[0-3]-4/) != nil, "\(address)")
+        // The list of the shard alone, and the CA, both in the clear.
+        func fetchInTheClear() async throws -> Bool {
+            let outcome = try await runProgram(
+                "/usr/bin/curl",
+                [
+                    "--fail-early", "--silent", "--fail", "--output", stage.work.path("shard.crl"), String(address),
+                    "--next",
+                    "--silent",
+                    "--fail", "--output", stage.work.path("ca.pem"), "\(origin)/.well-known/pki/ca/iss-local.pem",
+                ], logs: stage.work.url)
+            return outcome.status == 0
+        }
+        func verify() async throws -> String {
+            let outcome = try await stage.openssl([
+                "verify", "-crl_check", "-extended_crl", "-CAfile", stage.work.path("ca.pem"), "-CRLfile",
+                stage.work.path("shard.crl"), stage.work.path("chain.pem"),
+            ])
+            return outcome.output + outcome.errors
+        }
+        #expect(try await eventually(within: .seconds(20)) { try await fetchInTheClear() })
+        let good = try await verify()
+        #expect(good.contains("chain.pem: OK"), "\(good)")
         try Inventory.expect(
-            200, try await client.post("/api/v1/certificates/mc-c/revoke", ["reason": "keyCompromise"]))
+            200, try await client.post("/api/v1/certificates/mc-s/revoke", ["reason": "superseded"]))
+        let isRefused = try await eventually(within: .seconds(10)) {
+            _ = try await fetchInTheClear()
+            return try await verify().contains("certificate revoked")
+        }
+        #expect(isRefused)
+        let elsewhere = try await runProgram(
+            "/usr/bin/curl",
+            ["--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "\(origin)/api/v1/version"],
+            logs: stage.work.url)
+        #expect(elsewhere.output == "404", "the listener in the clear serves nothing else")
+        let figures = try await client.get("/api/v1/metrics/prometheus").body
+        #expect(figures.contains(#"certctl_crl_entries{issuer_id="iss-local"} 1"#), "the figures of the complete list")
+        await stage.server.stop()
+    }
+
+    private static func issued(_ id: String, _ stage: Stage) async throws -> (serial: String, pem: String) {
+        let client = stage.server.client
+        let name = "\(id).certctl.test"
+        try Inventory.expect(201, try await client.post("/api/v1/certificates", Inventory.certificate(id, name: name)))
+        let csr = try await makeCSR(name, in: stage.work)
+        try Inventory.expect(201, try await client.post("/api/v1/certificates/\(id)/csr", ["csr_pem": csr]))
+        let page = try await client.get("/api/v1/certificates/\(id)/versions")
+        let version = try #require((page.json["data"] as? [[String: Any]])?.first)
+        return (
+            try #require(version["serial_number"] as? String).uppercased(),
+            try #require(version["pem_chain"] as? String)
+        )
+    }
+
+    /// Issues a certificate and revokes it; its serial number as openssl writes it.
+    private static func revoked(_ stage: Stage) async throws -> String {
+        let serial = try await issued("mc-c", stage).serial
+        try Inventory.expect(
+            200,
+            try await stage.server.client.post("/api/v1/certificates/mc-c/revoke", ["reason": "keyCompromise"]))
         return serial
     }
 
