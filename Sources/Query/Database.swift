@@ -95,8 +95,6 @@ package enum SignalChannel: String, Sendable, CaseIterable {
     case access = "certctl_access"
     /// Another key seals from now on. Payload: its id.
     case sealing = "certctl_sealing"
-    /// A certificate was revoked, or its hold ended. Payload: the id of the authority that signed it.
-    case revocations = "certctl_revocations"
 }
 
 /// What went wrong in a database, in terms that both engines share.

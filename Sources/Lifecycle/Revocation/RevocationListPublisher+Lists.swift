@@ -15,7 +15,6 @@ extension RevocationListPublisher {
     private struct Draft {
         let previous: RevocationListRow?
         var blocks: RevocationListBlocks
-        var isTouched: Bool
     }
 
     /// Brings the lists of an authority up to a change, and renews those that are due.
@@ -27,7 +26,7 @@ extension RevocationListPublisher {
     ) async throws -> Int {
         var drafts: [RevocationListScope: Draft] = [:]
         for scope in scopes where known[scope].map({ Self.isDue($0, work.plan, work.now) }) ?? true {
-            drafts[scope] = try await draft(scope, known[scope], work, isTouched: true)
+            drafts[scope] = try await draft(scope, known[scope], work)
         }
         var cursor = scopes.map { known[$0]?.throughChange ?? 0 }.min() ?? 0
         while cursor < lastChange {
@@ -41,7 +40,7 @@ extension RevocationListPublisher {
                 let floor = known[scope]?.throughChange ?? 0
                 let own = changes.filter { $0.changeNumber > floor && scope.covers($0) }
                 if own.isEmpty { continue }
-                var draft = try await draft(scope, known[scope], work, isTouched: true, unless: drafts[scope])
+                var draft = try await draft(scope, known[scope], work, unless: drafts[scope])
                 try Self.apply(own, to: &draft.blocks, at: work.now)
                 drafts[scope] = draft
             }
@@ -65,19 +64,19 @@ extension RevocationListPublisher {
 
     /// The entries of the list that stands, from memory or else from the database.
     private func draft(
-        _ scope: RevocationListScope, _ row: RevocationListRow?, _ work: Work, isTouched: Bool,
+        _ scope: RevocationListScope, _ row: RevocationListRow?, _ work: Work,
         unless present: Draft? = nil
     ) async throws -> Draft {
         if let present { return present }
-        guard let row else { return Draft(previous: nil, blocks: RevocationListBlocks(), isTouched: isTouched) }
+        guard let row else { return Draft(previous: nil, blocks: RevocationListBlocks()) }
         if let own = held.withLock({ $0[work.authority]?[scope] }), own.number == row.number {
-            return Draft(previous: row, blocks: own.blocks, isTouched: isTouched)
+            return Draft(previous: row, blocks: own.blocks)
         }
         let stored = try await context.database.read { [lists] tx in
             try lists.blocks(of: work.authority, scope, in: tx)
         }
         let blocks = RevocationListBlocks(stored.map { RevocationListBlock(entries: $0.entries, count: $0.count) })
-        return Draft(previous: row, blocks: blocks, isTouched: isTouched)
+        return Draft(previous: row, blocks: blocks)
     }
 
     /// A serial number that is no certificate's has no entry: nobody could look for it.
@@ -112,7 +111,7 @@ extension RevocationListPublisher {
         let octets = RevocationListOctets(head: closed.head, tail: closed.tail)
         let der = Self.joined(octets, blocks)
         let row = RevocationListRow(
-            scope: scope, number: number, baseNumber: nil, throughChange: change, thisUpdate: template.thisUpdate,
+            scope: scope, number: number, throughChange: change, thisUpdate: template.thisUpdate,
             nextUpdate: template.nextUpdate, prunedThrough: draft.previous?.thisUpdate ?? template.thisUpdate,
             revokedCount: blocks.entryCount, length: der.count, sha256: Hex.encode(SHA256.hash(data: der)))
         guard try await store(row, octets, blocks, draft.previous?.number, since: began, work) else { return false }

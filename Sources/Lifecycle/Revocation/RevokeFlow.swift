@@ -161,9 +161,6 @@ package struct RevokeFlow: Sendable {
         for revocation in changed {
             for observer in observers { try observer.changed(revocation, tx) }
         }
-        for authority in Set(changed.map(\.authorityID)).sorted() {
-            try tx.notify(.revocations, payload: authority.text)
-        }
     }
 
     private func recordUnknown(

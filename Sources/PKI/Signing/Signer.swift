@@ -1,6 +1,3 @@
-import Crypto
-import Encoding
-
 /// Leave to sign one structure. A permit of each kind (``SigningPermit``, ``CRLSigningPermit``, …) is made only by the
 /// check of that kind, and spent by signing.
 package protocol SigningAuthorisation: ~Copyable, Sendable {
@@ -19,9 +16,6 @@ package struct SigningOrder: Sendable {
         self.message = message
         self.algorithm = algorithm
     }
-
-    /// Lower-case hexadecimal, for the log.
-    package var messageSHA256: String { Hex.encode(SHA256.hash(data: message)) }
 }
 
 /// A key that signs.
@@ -95,17 +89,6 @@ package enum SignerError: Error, Hashable, Sendable, CustomStringConvertible {
         case .transient(let reason): "signing failed for now: \(reason)"
         case .unsupported(let reason): "signing is not possible: \(reason)"
         case .wrongSignature(let reason): "wrong signature: \(reason)"
-        }
-    }
-
-    /// `retry` and the like, as the metrics name a result.
-    package var code: String {
-        switch self {
-        case .keyNotFound: "key_not_found"
-        case .permission: "permission"
-        case .transient: "transient"
-        case .unsupported: "unsupported"
-        case .wrongSignature: "wrong_signature"
         }
     }
 }

@@ -6,8 +6,6 @@ package enum SigningPurpose: String, Sendable, CaseIterable {
     case ca
     case crl
     case ocsp
-    /// A certification request for the key itself, which a parent authority signs elsewhere.
-    case request
     /// Random octets, to see that the key answers. They are no structure that anybody relies on.
     case test
 }
@@ -25,14 +23,13 @@ package struct SigningPurposes: OptionSet, Hashable, Sendable {
             case .ca: 1 << 1
             case .crl: 1 << 2
             case .ocsp: 1 << 3
-            case .request: 1 << 4
-            case .test: 1 << 5
+            case .test: 1 << 4
             }
     }
 
-    /// A certification authority: certificates, its CRL, and requests to its parent. Never an OCSP answer.
+    /// A certification authority: certificates and its CRL. Never an OCSP answer.
     package static let authority: SigningPurposes = [
-        SigningPurposes(.leaf), SigningPurposes(.ca), SigningPurposes(.crl), SigningPurposes(.request),
+        SigningPurposes(.leaf), SigningPurposes(.ca), SigningPurposes(.crl),
     ]
     /// A delegated OCSP responder: answers, and never a certificate.
     package static let responder = SigningPurposes(.ocsp)

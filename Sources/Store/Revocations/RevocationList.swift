@@ -5,7 +5,7 @@ extension RevocationListScope {
     /// Whether a list of this scope has to say something about a certificate.
     package func covers(_ revocation: Revocation) -> Bool {
         switch self {
-        case .full, .delta: true
+        case .full: true
         case .shard(_, let count): !revocation.isCA && Self(shardOf: revocation.serialNumber, among: count) == self
         }
     }
@@ -15,7 +15,6 @@ extension RevocationListScope {
 package struct RevocationListRow: Hashable, Sendable {
     package let scope: RevocationListScope
     package let number: Int
-    package let baseNumber: Int?
     /// The newest change that the list has taken into account.
     package let throughChange: Int
     package let thisUpdate: Timestamp
@@ -29,12 +28,11 @@ package struct RevocationListRow: Hashable, Sendable {
     package let sha256: String
 
     package init(
-        scope: RevocationListScope, number: Int, baseNumber: Int?, throughChange: Int, thisUpdate: Timestamp,
+        scope: RevocationListScope, number: Int, throughChange: Int, thisUpdate: Timestamp,
         nextUpdate: Timestamp, prunedThrough: Timestamp, revokedCount: Int, length: Int, sha256: String
     ) {
         self.scope = scope
         self.number = number
-        self.baseNumber = baseNumber
         self.throughChange = throughChange
         self.thisUpdate = thisUpdate
         self.nextUpdate = nextUpdate
@@ -45,7 +43,7 @@ package struct RevocationListRow: Hashable, Sendable {
     }
 
     static let columns: SQL = """
-        scope, crl_number, base_crl_number, through_change, this_update, next_update, pruned_through, revoked_count,
+        scope, crl_number, through_change, this_update, next_update, pruned_through, revoked_count,
         length, sha256
         """
 
@@ -54,7 +52,6 @@ package struct RevocationListRow: Hashable, Sendable {
         guard let scope = RevocationListScope(text) else { throw StoreError.notFound(.authority, id: text) }
         self.scope = scope
         number = try row.int("crl_number")
-        baseNumber = try row.optionalInt("base_crl_number")
         throughChange = try row.int("through_change")
         thisUpdate = try row.time("this_update")
         nextUpdate = try row.time("next_update")

@@ -64,8 +64,8 @@ struct Rows {
                 \(octets("30")), \(octets("a0")), 4, \(digest(9)))
             """,
             """
-            INSERT INTO crl_blocks (authority_id, scope, block, entry_count, crl_number, entries)
-            VALUES ('iss-\(tag)', 'full', 0, 1, 1, \(octets("3000")))
+            INSERT INTO crl_blocks (authority_id, scope, block, entry_count, entries)
+            VALUES ('iss-\(tag)', 'full', 0, 1, \(octets("3000")))
             """,
             """
             INSERT INTO crl_partitions (authority_id, partitions, issuer_id, since)

@@ -77,14 +77,13 @@ CREATE INDEX IF NOT EXISTS certificate_revocations_compromised_idx
 CREATE INDEX IF NOT EXISTS certificate_revocations_notify_idx
     ON certificate_revocations (next_notify_at) WHERE next_notify_at IS NOT NULL;
 
--- The newest list of each scope: 'full', 'delta', or 'N-K' for shard K of N. Its octets are head, the entries of its
+-- The newest list of each scope: 'full', or 'K-N' for shard K of N. Its octets are head, the entries of its
 -- blocks in order, and tail; so that one more revocation writes one block, not a million entries.
 CREATE TABLE IF NOT EXISTS crl_cache (
     authority_id TEXT NOT NULL,
     scope TEXT NOT NULL,
     issuer_id TEXT NOT NULL,
     crl_number BIGINT NOT NULL,
-    base_crl_number BIGINT,
     through_change BIGINT NOT NULL,
     this_update TIMESTAMPTZ NOT NULL,
     next_update TIMESTAMPTZ NOT NULL,
@@ -98,8 +97,7 @@ CREATE TABLE IF NOT EXISTS crl_cache (
     sha256 TEXT NOT NULL,
     CONSTRAINT crl_cache_pkey PRIMARY KEY (authority_id, scope),
     CONSTRAINT crl_cache_issuer_fkey FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE CASCADE,
-    CONSTRAINT crl_cache_validity CHECK (this_update < next_update),
-    CONSTRAINT crl_cache_base CHECK ((scope = 'delta') = (base_crl_number IS NOT NULL))
+    CONSTRAINT crl_cache_validity CHECK (this_update < next_update)
 );
 CREATE INDEX IF NOT EXISTS crl_cache_issuer_id_idx ON crl_cache (issuer_id);
 CREATE INDEX IF NOT EXISTS crl_cache_next_update_idx ON crl_cache (next_update);
@@ -109,7 +107,6 @@ CREATE TABLE IF NOT EXISTS crl_blocks (
     scope TEXT NOT NULL,
     block INTEGER NOT NULL,
     entry_count INTEGER NOT NULL,
-    crl_number BIGINT NOT NULL,
     entries BYTEA NOT NULL,
     CONSTRAINT crl_blocks_pkey PRIMARY KEY (authority_id, scope, block),
     CONSTRAINT crl_blocks_crl_fkey
