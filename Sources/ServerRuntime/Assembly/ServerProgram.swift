@@ -133,9 +133,9 @@ package struct ServerProgram: Sendable {
             for listener in listeners { await listener.close() }
             throw StartUpFailure(.failure, error.description)
         }
-        var services: [any Service] = listeners
-        services += [
-            server.startUp, server.accessSignals,
+        // The last one is ended first: nothing that a request in flight needs ends before the listeners.
+        var services: [any Service] = [
+            server.startUp, server.accessSignals, ListenerService(listeners: listeners),
             TLSMaintenance(tls: tls, interval: { live.read { $0.tls.reloadInterval } }, time: time),
             ReloadService(configuration: live, tls: tls, log: log),
         ]

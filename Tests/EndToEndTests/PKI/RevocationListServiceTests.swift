@@ -100,7 +100,11 @@ struct RevocationListServiceTests {
         let port = LoopbackPort.unused()
         let origin = "http://127.0.0.1:\(port)"
         let stage = try await Self.stage(
-            .sqlite, ["CERTCTL_PKI_HTTP_LISTEN": "127.0.0.1:\(port)", "CERTCTL_PKI_PUBLIC_URL": origin])
+            .sqlite,
+            [
+                "CERTCTL_PKI_HTTP_LISTEN": "127.0.0.1:\(port)", "CERTCTL_PKI_PUBLIC_URL": origin,
+                "CERTCTL_SHUTDOWN_DRAIN_DELAY": "3s",
+            ])
         let client = stage.server.client
         try Inventory.expect(
             200,
@@ -150,7 +154,10 @@ struct RevocationListServiceTests {
         #expect(elsewhere.output == "404", "the listener in the clear serves nothing else")
         let figures = try await client.get("/api/v1/metrics/prometheus").body
         #expect(figures.contains(#"certctl_crl_entries{issuer_id="iss-local"} 1"#), "the figures of the complete list")
+        let began = ContinuousClock.now
         await stage.server.stop()
+        let took = ContinuousClock.now - began
+        #expect(took < .seconds(6), "both listeners drain at the same time: \(took)")
     }
 
     private static func issued(_ id: String, _ stage: Stage) async throws -> (serial: String, pem: String) {
