@@ -17,13 +17,20 @@ package enum BlockingThread {
     /// Runs `body` on a new detached thread; false when the system has no thread to give.
     ///
     /// - `stackSize`: In octets; the system's choice when absent.
-    package static func start(stackSize: Int? = nil, _ body: @escaping @Sendable () -> Void) -> Bool {
+    /// - `yields`: Whether the thread leaves the processor to all others that have something to do.
+    package static func start(stackSize: Int? = nil, yields: Bool = false, _ body: @escaping @Sendable () -> Void)
+        -> Bool
+    {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
         pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
         if let stackSize { pthread_attr_setstacksize(&attributes, stackSize) }
-        let work = Unmanaged.passRetained(Work(body))
+        let work = Unmanaged.passRetained(
+            Work {
+                if yields { lowerPriority() }
+                body()
+            })
         #if canImport(Darwin)
             var thread: pthread_t?
         #else
@@ -47,6 +54,14 @@ package enum BlockingThread {
             return false
         }
         return true
+    }
+
+    /// Ten steps below the others of this process. Linux keeps a priority for each thread; elsewhere it is that of the
+    /// whole process and stays.
+    private static func lowerPriority() {
+        #if canImport(Glibc)
+            _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        #endif
     }
 
     /// Threads that can run at the same time.

@@ -44,7 +44,7 @@ package final class PasswordHasher: Sendable {
     private static func digest(_ password: Secret, salt: [UInt8], cost: Argon2Cost) async throws -> [UInt8] {
         let octets = PasswordForm.normalised(password).withBytes { $0 }
         let result: Result<[UInt8], any Error> = await withCheckedContinuation { continuation in
-            let isStarted = BlockingThread.start(stackSize: 1 << 20) {
+            let isStarted = BlockingThread.start(stackSize: 1 << 20, yields: true) {
                 continuation.resume(
                     returning: Result { try Argon2id.hash(octets, salt: salt, cost: cost) })
             }
