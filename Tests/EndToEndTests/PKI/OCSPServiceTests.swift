@@ -4,76 +4,12 @@ import Testing
 
 @Suite("Protocol servers §5: OCSP of a running server, beside openssl", .tags(.slow))
 struct OCSPServiceTests {
-    private static let issuer = "/.well-known/pki/ocsp/iss-local"
-
-    private struct Stage {
-        let server: ControlPlane
-        let port: Int
-        let work: TemporaryDirectory
-        let database: String?
-        var ca: String { work.path("ca.pem") }
-        var leaf: String { work.path("leaf.pem") }
-
-        var url: String { "http://127.0.0.1:\(port)" }
-
-        func openssl(_ arguments: [String]) async throws -> ProgramOutcome {
-            try await runProgram("/usr/bin/openssl", arguments, logs: work.url)
-        }
-
-        /// What `openssl ocsp` says of the leaf.
-        func ask(_ extra: [String] = [], issuer: String? = nil, url: String? = nil) async throws -> String {
-            let outcome = try await openssl(
-                // A digest counts for the certificates that follow it.
-                ["ocsp"] + extra + [
-                    "-issuer", issuer ?? ca, "-cert", leaf, "-CAfile", ca, "-url",
-                    (url ?? self.url) + OCSPServiceTests.issuer,
-                ])
-            return outcome.output + outcome.errors
-        }
-
-        func curl(_ arguments: [String]) async throws -> String {
-            try await runProgram("/usr/bin/curl", ["--silent", "--show-error"] + arguments, logs: work.url).output
-        }
-    }
-
-    private static func stage(
-        _ engine: EngineUnderTest, _ extra: [String: String] = [:]
-    ) async throws -> Stage {
-        let port = LoopbackPort.unused()
-        let database = try await engine.makeDatabaseURL()
-        var environment = engine.environment
-        environment["CERTCTL_PKI_HTTP_LISTEN"] = "127.0.0.1:\(port)"
-        environment["CERTCTL_PKI_PUBLIC_URL"] = "http://127.0.0.1:\(port)"
-        environment.merge(extra) { _, given in given }
-        let server = try await ControlPlane.start(databaseURL: database, environment: environment)
-        try await server.becomeAdministrator()
-        try await Inventory.create(on: server)
-        let work = try TemporaryDirectory("ocsp")
-        let stage = Stage(server: server, port: port, work: work, database: database)
-        _ = try await stage.curl(["--output", stage.ca, "\(stage.url)/.well-known/pki/ca/iss-local.pem"])
-        return stage
-    }
-
-    private static func issue(_ stage: Stage) async throws {
-        let client = stage.server.client
-        try Inventory.expect(
-            201,
-            try await client.post(
-                "/api/v1/certificates", Inventory.certificate("mc-o", name: "o.certctl.test")))
-        let csr = try await makeCSR("o.certctl.test", in: stage.work)
-        try Inventory.expect(201, try await client.post("/api/v1/certificates/mc-o/csr", ["csr_pem": csr]))
-        let page = try await client.get("/api/v1/certificates/mc-o/versions")
-        let version = try #require((page.json["data"] as? [[String: Any]])?.first)
-        let pem = try #require(version["pem_chain"] as? String, "\(page.body)")
-        try pem.write(toFile: stage.leaf, atomically: true, encoding: .utf8)
-    }
-
     @Test(
         "openssl is answered in the clear by POST and GET, with a nonce and without, and after a restart",
         arguments: EngineUnderTest.available)
     func answers(engine: EngineUnderTest) async throws {
-        let stage = try await Self.stage(engine)
-        try await Self.issue(stage)
+        let stage = try await PKIStage.start(engine)
+        try await stage.issue("mc-o", "o.certctl.test", to: stage.leaf)
         let text = try await stage.openssl(["x509", "-in", stage.leaf, "-noout", "-text"]).output
         for path in ["crl/iss-local", "ocsp/iss-local", "ca/iss-local.cer"] {
             #expect(text.contains("URI:\(stage.url)/.well-known/pki/\(path)"), "\(text)")
@@ -99,7 +35,7 @@ struct OCSPServiceTests {
     }
 
     /// RFC 6960 A.1 and RFC 9919 §5, octet by octet.
-    private func expectGet(_ stage: Stage) async throws {
+    private func expectGet(_ stage: PKIStage) async throws {
         let request = stage.work.path("q.der")
         _ = try await stage.openssl(
             ["ocsp", "-issuer", stage.ca, "-cert", stage.leaf, "-no_nonce", "-reqout", request])
@@ -108,7 +44,7 @@ struct OCSPServiceTests {
         for path in [text, escaped] {
             let answer = stage.work.path("r.der")
             let head = try await stage.curl([
-                "--dump-header", "-", "--output", answer, "\(stage.url)\(Self.issuer)/\(path)",
+                "--dump-header", "-", "--output", answer, "\(stage.responder)/\(path)",
             ])
             #expect(head.contains("200 OK") && head.contains("Content-Type: application/ocsp-response\r"), "\(head)")
             #expect(head.contains("Content-Length: ") && !head.lowercased().contains("transfer-encoding"))
@@ -120,13 +56,13 @@ struct OCSPServiceTests {
             #expect((outcome.output + outcome.errors).contains("leaf.pem: good"), "\(outcome.errors)")
             let tag = try #require(head.split(separator: "\r\n").first { $0.hasPrefix("ETag: ") }).dropFirst(6)
             let again = try await stage.curl([
-                "--dump-header", "-", "--header", "If-None-Match: \(tag)", "\(stage.url)\(Self.issuer)/\(path)",
+                "--dump-header", "-", "--header", "If-None-Match: \(tag)", "\(stage.responder)/\(path)",
             ])
             #expect(again.contains("304 Not Modified") && again.contains("Expires: "), "\(again)")
         }
     }
 
-    private func expectFailures(_ stage: Stage) async throws {
+    private func expectFailures(_ stage: PKIStage) async throws {
         let stranger = stage.work.path("stranger.pem")
         _ = try await stage.openssl([
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Stranger",
@@ -135,11 +71,11 @@ struct OCSPServiceTests {
         #expect(try await stage.ask(issuer: stranger).contains("unauthorized (6)"))
         let unknown = try await stage.openssl([
             "ocsp", "-issuer", stage.ca, "-serial", "0x1234567890", "-CAfile", stage.ca, "-url",
-            stage.url + Self.issuer,
+            stage.responder,
         ])
         #expect((unknown.output + unknown.errors).contains(": unknown"), "\(unknown.errors)")
         for (path, status) in [
-            ("/.well-known/pki/ocsp/iss-nobody/01", "404"), ("\(Self.issuer)/zz", "200"), ("/health", "404"),
+            ("/.well-known/pki/ocsp/iss-nobody/01", "404"), ("\(PKIStage.ocsp)/zz", "200"), ("/health", "404"),
             ("/api/v1/version", "404"), ("/", "404"), ("/.well-known/pki", "404"),
         ] {
             let code = try await stage.curl(["--output", "/dev/null", "--write-out", "%{http_code}", stage.url + path])
@@ -148,7 +84,7 @@ struct OCSPServiceTests {
         let big = try await stage.curl([
             "--header", "Content-Type: application/ocsp-request", "--data-binary",
             String(repeating: "x", count: 20_000),
-            "--write-out", "%{http_code}", "--output", stage.work.path("big"), stage.url + Self.issuer,
+            "--write-out", "%{http_code}", "--output", stage.work.path("big"), stage.responder,
         ])
         #expect(big == "200")
         #expect(
@@ -158,16 +94,16 @@ struct OCSPServiceTests {
     @Test("the settings of OCSP: key files, life times, the rate of an address")
     func settings() async throws {
         let keys = try TemporaryDirectory("ocsp-keys")
-        let stage = try await Self.stage(
+        let stage = try await PKIStage.start(
             .sqlite,
             [
                 "CERTCTL_OCSP_RESPONDER_KEY_DIR": keys.path("keys"), "CERTCTL_OCSP_RESPONDER_VALIDITY": "48h",
                 "CERTCTL_OCSP_RESPONDER_ROTATION_GRACE": "24h", "CERTCTL_OCSP_RESPONSE_VALIDITY": "2h",
                 "CERTCTL_OCSP_RATE_LIMIT_PER_IP_MIN": "4",
             ])
-        try await Self.issue(stage)
+        try await stage.issue("mc-o", "o.certctl.test", to: stage.leaf)
         let said = try await stage.openssl([
-            "ocsp", "-issuer", stage.ca, "-cert", stage.leaf, "-CAfile", stage.ca, "-url", stage.url + Self.issuer,
+            "ocsp", "-issuer", stage.ca, "-cert", stage.leaf, "-CAfile", stage.ca, "-url", stage.responder,
             "-resp_text",
         ]).output
         #expect(said.contains("OCSP Responder for CertCtl Local CA"), "\(said)")
