@@ -1,6 +1,6 @@
 # Every target calls one script of scripts/ and takes no arguments. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-fast migration-proof lint format guards smoke bench package ci clean
+.PHONY: help run build test test-fast migration-proof lint format guards smoke bench bench-pki package ci clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ smoke: ## a fresh server by hand: start, set up, issue, restart, issue again
 
 bench: ## release build; start-up, memory, sizes, durable issuances per second on both engines
 	@scripts/bench
+
+bench-pki: ## release build; OCSP answers per second, a revocation list with a million entries, beside openssl and nginx
+	@scripts/bench-pki
 
 package: ## stripped release binaries and a tar archive under dist/
 	@scripts/package

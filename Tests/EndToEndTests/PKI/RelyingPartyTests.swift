@@ -17,6 +17,11 @@ struct RelyingPartyTests {
         "Ed25519": ["ed25519"],
     ]
 
+    /// A file of the repository.
+    private static func file(_ path: String) -> String {
+        URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../" + path).standardized.path
+    }
+
     private static func pair(_ stage: PKIStage, _ key: String) async throws -> Pair {
         let name = key.lowercased()
         let pair = Pair(
@@ -127,10 +132,12 @@ struct RelyingPartyTests {
     }
 
     private func javaJudges(_ pair: Pair) async throws {
-        let source = pair.stage.work.path("PathCheck.java")
-        try Self.pathCheck.write(toFile: source, atomically: true, encoding: .utf8)
         let said = try await pair.stage.run(
-            "/usr/bin/java", ["-Dcom.sun.security.enableCRLDP=true", source, pair.stage.ca, pair.good, pair.bad])
+            "/usr/bin/java",
+            [
+                "-Dcom.sun.security.enableCRLDP=true", Self.file("Tests/Judges/PathCheck.java"), pair.stage.ca,
+                pair.good, pair.bad,
+            ])
         #expect(
             said == """
                 ocsp valid
@@ -142,16 +149,13 @@ struct RelyingPartyTests {
     }
 
     private func pycaJudges(_ pair: Pair, findsPaths: Bool) async throws {
-        let script = pair.stage.work.path("judge.py")
-        try Self.judge.write(toFile: script, atomically: true, encoding: .utf8)
-        let judges = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../../.build/judges").standardized.path
         let said = try await pair.stage.run(
             "/usr/bin/env",
             [
-                "python3", script, "\(pair.stage.url)/.well-known/pki", findsPaths ? "paths" : "no-paths",
+                "python3", Self.file("Tests/Judges/relying_party.py"), "\(pair.stage.url)/.well-known/pki",
+                findsPaths ? "paths" : "no-paths",
                 pair.stage.ca, pair.good, pair.bad,
-            ], environment: ["PYTHONPATH": judges])
+            ], environment: ["PYTHONPATH": Self.file(".build/judges"), "PYTHONDONTWRITEBYTECODE": "1"])
         #expect(said == "good good good\nkeyCompromise revoked revoked\n", "\(said)")
     }
 
@@ -207,82 +211,4 @@ struct RelyingPartyTests {
         #expect(isReplaced)
         await stage.server.stop()
     }
-}
-
-extension RelyingPartyTests {
-    /// Java's PKIX validator with its own revocation checker, once by OCSP and once by list.
-    private static let pathCheck = """
-        import java.io.FileInputStream;
-        import java.security.cert.*;
-        import java.util.*;
-
-        public class PathCheck {
-            static X509Certificate read(String file) throws Exception {
-                try (var in = new FileInputStream(file)) {
-                    return (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(in);
-                }
-            }
-            public static void main(String[] words) throws Exception {
-                var anchor = new TrustAnchor(read(words[0]), null);
-                for (int i = 1; i < words.length; i++) for (var byList : new boolean[] {false, true}) {
-                    var validator = CertPathValidator.getInstance("PKIX");
-                    var checker = (PKIXRevocationChecker) validator.getRevocationChecker();
-                    var options = EnumSet.of(PKIXRevocationChecker.Option.NO_FALLBACK);
-                    if (byList) options.add(PKIXRevocationChecker.Option.PREFER_CRLS);
-                    checker.setOptions(options);
-                    var parameters = new PKIXParameters(Set.of(anchor));
-                    parameters.addCertPathChecker(checker);
-                    var path = CertificateFactory.getInstance("X.509").generateCertPath(List.of(read(words[i])));
-                    var said = "valid";
-                    try {
-                        validator.validate(path, parameters);
-                    } catch (CertPathValidatorException refusal) {
-                        said = refusal.getReason() + " " + (refusal.getCause() instanceof CertificateRevokedException r
-                            ? r.getRevocationReason() : refusal.getMessage());
-                    }
-                    System.out.println((byList ? "crl " : "ocsp ") + said);
-                }
-            }
-        }
-        """
-
-    /// pyca/cryptography: the path, the list, and an answer for each digest with a nonce.
-    private static let judge = """
-        import sys, urllib.request
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509 import ocsp, verification
-
-        base, paths, authority, *leaves = sys.argv[1:]
-        read = lambda file: x509.load_pem_x509_certificate(open(file, "rb").read())
-        fetch = lambda request: urllib.request.urlopen(request, timeout=20).read()
-        ca = read(authority)
-        trusted = verification.PolicyBuilder().store(verification.Store([ca]))
-        crl = x509.load_der_x509_crl(fetch(base + "/crl/iss-local"))
-        assert crl.is_signature_valid(ca.public_key())
-        for file in leaves:
-            leaf = read(file)
-            leaf.verify_directly_issued_by(ca)
-            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            if paths == "paths":
-                host = x509.DNSName(names.get_values_for_type(x509.DNSName)[0])
-                assert len(trusted.build_server_verifier(host).verify(leaf, [])) == 2
-            entry = crl.get_revoked_certificate_by_serial_number(leaf.serial_number)
-            said = [entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value if entry else "good"]
-            for digest in (hashes.SHA1(), hashes.SHA256()):
-                nonce = x509.OCSPNonce(b"0123456789abcdef")
-                question = ocsp.OCSPRequestBuilder().add_certificate(leaf, ca, digest).add_extension(nonce, False)
-                body = question.build().public_bytes(serialization.Encoding.DER)
-                kind = {"Content-Type": "application/ocsp-request"}
-                answer = ocsp.load_der_ocsp_response(
-                    fetch(urllib.request.Request(base + "/ocsp/iss-local", body, kind)))
-                responder = answer.certificates[0]
-                responder.verify_directly_issued_by(ca)
-                responder.public_key().verify(
-                    answer.signature, answer.tbs_response_bytes, ec.ECDSA(answer.signature_hash_algorithm))
-                assert answer.extensions.get_extension_for_class(x509.OCSPNonce).value == nonce
-                said.append(answer.certificate_status.name.lower())
-            print(*said)
-        """
 }
