@@ -52,3 +52,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000023_ocsp
 #include "embed_migration.h"
+#define MIGRATION 000024_operations
+#include "embed_migration.h"

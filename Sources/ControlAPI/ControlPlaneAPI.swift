@@ -43,6 +43,8 @@ package struct ControlPlaneServices: Sendable {
     package var relyingParties: PKIHandlers
     /// Told of every certificate that is revoked or released, in the same transaction.
     package var revocationObservers: [RevocationObserver] = []
+    /// When a bulk revocation needs a second person.
+    package var bulkRevocationRule: @Sendable () -> SecondPersonRule = { .always }
 
     package init(
         context: LifecycleContext,
@@ -190,6 +192,10 @@ package enum ControlPlaneAPI {
         ).register(in: &table)
         RevocationHandlers(lists: lists, flow: RevokeFlow(context, observers: services.revocationObservers))
             .register(in: &table)
+        let bulk = BulkRevokeFlow(
+            context, observers: services.revocationObservers, rule: services.bulkRevocationRule)
+        BulkRevocationHandlers(context: context, flow: bulk).register(in: &table)
+        OperationHandlers(lists: lists, context: context, flow: bulk).register(in: &table)
         JobHandlers(
             lists: lists, time: context.time, flow: JobFlow(context), verification: VerificationFlow(context)
         ).register(in: &table)

@@ -128,6 +128,9 @@ extension RevocationReason: Bindable {}
 extension JobType: Bindable {}
 extension ApprovalKind: Bindable {}
 extension ApprovalState: Bindable {}
+extension OperationKind: Bindable {}
+extension OperationState: Bindable {}
+extension OperationOutcome: Bindable {}
 extension JobStatus: Bindable {}
 extension JobErrorClass: Bindable {}
 extension JobTrigger: Bindable {}

@@ -112,6 +112,7 @@ enum EffectRegistry {
         Entry(
             "server:api_key.unused_disable_enforce", "EndToEndTests/Security/AccessSettingsTests.swift", "unusedKeys"),
         Entry("server:approval.admin_grants", "EndToEndTests/Security/ApprovalRoutesTests.swift", "adminGrants"),
+        Entry("server:approval.bulk_revocation", "EndToEndTests/Revocation/BulkRevocationTests.swift", "approval"),
         Entry("server:approval.bypass", "EndToEndTests/Security/ApprovalRoutesTests.swift", "bypass"),
         Entry("server:job.awaiting_approval_timeout", "EndToEndTests/Security/ApprovalRoutesTests.swift", "expiry"),
         Entry("server:rbac.allow_auditor_overlap", "EndToEndTests/Security/AccessSettingsTests.swift", "limits"),

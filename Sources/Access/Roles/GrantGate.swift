@@ -2,22 +2,15 @@ package import Domain
 package import Query
 package import Store
 
-/// When a grant of great power needs a second person (`CERTCTL_APPROVAL_ADMIN_GRANTS`).
-package enum GrantApprovalRule: Sendable {
-    /// As soon as two administrators exist who may approve: before that nobody could.
-    case automatic
-    case always
-    case never
-}
-
 /// How grants get their approvals.
 package struct GrantApprovals: Sendable {
-    let rule: GrantApprovalRule
+    /// `CERTCTL_APPROVAL_ADMIN_GRANTS`.
+    let rule: SecondPersonRule
     /// Files the request, in the transaction of the caller.
     let request: @Sendable (RoleGrantTerms, Authorship, any Transaction) throws -> Approval
 
     package init(
-        rule: GrantApprovalRule,
+        rule: SecondPersonRule,
         request: @escaping @Sendable (RoleGrantTerms, Authorship, any Transaction) throws -> Approval
     ) {
         self.rule = rule
@@ -41,9 +34,9 @@ struct GrantGate: Sendable {
         .authOidcCreate, .authOidcEdit, .authOidcDelete, .authBreakglassAdmin, .caHierarchyManage, .cryptoRekey,
     ]
 
-    private let rule: GrantApprovalRule
+    private let rule: SecondPersonRule
 
-    init(_ rule: GrantApprovalRule) { self.rule = rule }
+    init(_ rule: SecondPersonRule) { self.rule = rule }
 
     /// The permit for a grant that needs no second person; `nil` for one that does.
     func permit(

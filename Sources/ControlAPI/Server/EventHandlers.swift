@@ -193,6 +193,7 @@ struct EventFilter: Sendable {
     private static func permission(_ resourceType: String) -> Permission? {
         switch resourceType {
         case "agent": .agentRead
+        case "operation": .certBulkRevoke
         case "target": .targetRead
         case "renewal_policy": .policyRead
         case "team": .teamRead

@@ -31,6 +31,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
     case alreadyDecided = "already_decided"
     case staleApproval = "stale_approval"
     case approvalRequired = "approval_required"
+    case confirmationRequired = "confirmation_required"
     case blockedByDependencies = "blocked_by_dependencies"
     case idempotencyInProgress = "idempotency_in_progress"
     case agentRetired = "agent_retired"
@@ -67,7 +68,7 @@ package enum ErrorCode: String, Sendable, CaseIterable {
         case .requestTimeout: 408
         case .alreadyExists, .inUse, .invalidState, .renewalInProgress, .blockedByDependencies,
             .idempotencyInProgress, .systemRole, .lastAdministrator, .auditorOverlap, .alreadyDecided,
-            .staleApproval, .approvalRequired:
+            .staleApproval, .approvalRequired, .confirmationRequired:
             409
         case .agentRetired, .bootstrapDisabled: 410
         case .preconditionFailed: 412

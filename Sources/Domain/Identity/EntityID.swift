@@ -77,6 +77,7 @@ package enum SessionKind: EntityKind { package static let prefix = "ses" }
 package enum UserKind: EntityKind { package static let prefix = "u" }
 package enum AuditHoldKind: EntityKind { package static let prefix = "hold" }
 package enum RevocationKind: EntityKind { package static let prefix = "rev" }
+package enum OperationKindID: EntityKind { package static let prefix = "op" }
 package enum AuthorityKind: EntityKind { package static let prefix = "ica" }
 package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
@@ -104,6 +105,7 @@ package typealias SessionID = EntityID<SessionKind>
 package typealias UserID = EntityID<UserKind>
 package typealias ApprovalID = EntityID<ApprovalIDKind>
 package typealias RevocationID = EntityID<RevocationKind>
+package typealias OperationID = EntityID<OperationKindID>
 /// One signing certificate of ours: a CA of a hierarchy, or the only one of an issuer, which lends its identifier.
 package typealias AuthorityID = EntityID<AuthorityKind>
 

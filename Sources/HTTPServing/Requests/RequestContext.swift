@@ -77,6 +77,13 @@ package struct RequestContext: Sendable {
             || (accepted.lists(mediaType) && !accepted.lists(other))
     }
 
+    /// `Prefer: respond-async` (RFC 7240 §4.1).
+    package var prefersAsynchronous: Bool {
+        (fields[.prefer] ?? "").split(separator: ",").contains {
+            $0.filter { $0 != " " }.lowercased() == "respond-async"
+        }
+    }
+
     private static func channel(_ userAgent: String?) -> String {
         switch userAgent {
         case let agent? where agent.hasPrefix("certctl-agent/"): "agent"

@@ -39,6 +39,9 @@ package struct OutgoingResponse: Sendable {
         octets(status, mediaType, Array(text.utf8))
     }
 
+    /// Tells that a preference of the request was followed (RFC 7240 §3).
+    package mutating func applyPreference(_ preference: String) { fields[.preferenceApplied] = preference }
+
     package static var noContent: OutgoingResponse { OutgoingResponse(status: 204, fields: [:], content: .empty) }
 
     package static func stream(

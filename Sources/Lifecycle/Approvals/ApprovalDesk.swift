@@ -54,7 +54,7 @@ package struct ApprovalDesk: Sendable {
             in: tx)
     }
 
-    package func requestBulkRevocation(
+    func requestBulkRevocation(
         _ terms: BulkRevocationTerms, by author: Authorship, in tx: any Transaction
     ) throws -> Approval {
         let requester = try requester(author, in: tx)
@@ -104,7 +104,7 @@ package struct ApprovalDesk: Sendable {
         let author = Authorship(actor: Self.reaper, origin: nil, clearance: .system)
         let expired = try conclude(
             approval, ApprovalDecision(.expired, by: Self.reaper, note: note), .approvalExpired, by: author, in: tx)
-        try cancelJobs(of: expired, reason: "the approval \(approval.id.text) expired: \(note)", by: author, in: tx)
+        try cancelWork(of: expired, reason: "the approval \(approval.id.text) expired: \(note)", by: author, in: tx)
         return expired
     }
 
@@ -118,11 +118,14 @@ package struct ApprovalDesk: Sendable {
         }
     }
 
-    /// The jobs of a refused request are cancelled; the certificate stands where its validity puts it, and the
-    /// schedule waits a day before it asks again.
-    func cancelJobs(
+    /// What waited for a refused request is cancelled: its operation, or its jobs. The certificate of a job stands where its
+    /// validity puts it, and the schedule waits a day before it asks again.
+    func cancelWork(
         of approval: Approval, reason: String, by author: Authorship, in tx: any Transaction
     ) throws {
+        if approval.kind == .bulkRevocation {
+            try OperationDesk(context).cancel(awaiting: approval.id, reason: reason, by: author, in: tx)
+        }
         guard let id = approval.jobID, let certificate = approval.certificateID else { return }
         let batch = try JobStore().find(id, in: tx)?.batchID
         let cancelled = try approvals.cancelWaiting(id, batch: batch, reason: reason, in: tx)

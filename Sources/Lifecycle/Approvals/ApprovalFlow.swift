@@ -97,7 +97,7 @@ package struct ApprovalFlow: Sendable {
             let rejected = try desk.conclude(
                 approval, ApprovalDecision(.rejected, by: approver.actor, note: note), .approvalRejected, by: author,
                 in: tx)
-            try desk.cancelJobs(of: rejected, reason: "rejected by \(approver.actor.id)", by: author, in: tx)
+            try desk.cancelWork(of: rejected, reason: "rejected by \(approver.actor.id)", by: author, in: tx)
             return rejected
         case .approve:
             try rule.requireFitToApprove(approver, in: tx)
@@ -120,7 +120,7 @@ package struct ApprovalFlow: Sendable {
             if isOver(approval, at: tx.now) { return try desk.expire(approval, note: "nobody decided in time", in: tx) }
             let decision = ApprovalDecision(.rejected, by: author.actor, note: note?.trimmingBlanks)
             let withdrawn = try desk.conclude(approval, decision, .approvalWithdrawn, by: author, in: tx)
-            try desk.cancelJobs(of: withdrawn, reason: "withdrawn by \(author.actor.id)", by: author, in: tx)
+            try desk.cancelWork(of: withdrawn, reason: "withdrawn by \(author.actor.id)", by: author, in: tx)
             return withdrawn
         }
         desk.observe(ended)
@@ -157,9 +157,7 @@ package struct ApprovalFlow: Sendable {
                 throw EffectFailure(reason: error, action: .profileApplyFailed)
             }
         case .roleGrant: try applyGrant(request, author, tx)
-        case .bulkRevocation:
-            // Revoking asks each issuer, outside of any transaction: whoever revokes presents the approval to the gate.
-            break
+        case .bulkRevocation: try OperationDesk(context).begin(under: approval.id, by: author, in: tx)
         }
     }
 

@@ -1,6 +1,6 @@
 package import Domain
-package import Query
-package import Store
+import Query
+import Store
 
 /// Proof that a certificate may be signed now: nothing else makes an order (``IssuanceIntent``).
 ///
@@ -25,14 +25,15 @@ struct ProfileEditPermit: ~Copyable {
     fileprivate init(approval: ApprovalID? = nil) { self.approval = approval }
 }
 
-/// Proof that these certificates, for this reason, may be revoked together.
-package struct BulkRevocationPermit: ~Copyable, Sendable {
-    package let approval: ApprovalID
-    package let terms: BulkRevocationTerms
+/// Proof that an operation which revokes many certificates may begin.
+struct BulkRevocationPermit: ~Copyable {
+    let operation: OperationID
+    /// What it rests on; `nil` where nobody has to agree.
+    let approval: ApprovalID?
 
-    fileprivate init(_ approval: ApprovalID, _ terms: BulkRevocationTerms) {
+    fileprivate init(_ operation: OperationID, approval: ApprovalID?) {
+        self.operation = operation
         self.approval = approval
-        self.terms = terms
     }
 }
 
@@ -132,17 +133,30 @@ package struct ApprovalGate: Sendable {
 
     // MARK: Bulk revocation
 
-    /// The permit to revoke `terms`, which must be exactly what was approved. An approval serves once: whoever consumes
-    /// the permit records the revocations in the same transaction, and revoked certificates are not revoked again.
-    package func permit(
-        _ terms: BulkRevocationTerms, under id: ApprovalID, in tx: any Transaction
+    /// The permit to begin an operation, which must be exactly what was approved. An approval serves once: an operation
+    /// begins in the transaction that takes the permit, and none begins twice.
+    func permit(
+        _ operation: Operation, under id: ApprovalID, in tx: any Transaction
     ) throws -> BulkRevocationPermit {
         guard let request = try approvals.approved(id, in: tx), request.subject.kind == .bulkRevocation else {
             throw ServiceError(.approvalRequired, "no bulk revocation was approved under \(id.text)")
         }
-        guard request.subject == .bulkRevocation(terms) else {
-            throw Self.stale(id, "other certificates, or another reason, were approved")
+        guard request.subject == .bulkRevocation(BulkRevocationTerms(operation)),
+            try OperationStore().pendingDigest(of: operation.id, in: tx) == operation.itemsSHA256
+        else { throw Self.stale(id, "other certificates, or another reason, were approved") }
+        return BulkRevocationPermit(operation.id, approval: id)
+    }
+
+    /// The permit to begin where nobody has to agree; `nil` where somebody has to.
+    func permit(
+        _ operation: OperationID, by rule: SecondPersonRule, in tx: any Transaction
+    ) throws -> BulkRevocationPermit? {
+        switch rule {
+        case .never: return BulkRevocationPermit(operation, approval: nil)
+        case .always: return nil
+        case .automatic:
+            guard try GrantStore().approvingAdministrators(in: tx) < 2 else { return nil }
+            return BulkRevocationPermit(operation, approval: nil)
         }
-        return BulkRevocationPermit(id, terms)
     }
 }

@@ -23,6 +23,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case rateLimitJanitor = "rate_limit_janitor"
     case apiKeys = "api_key_upkeep"
     case replicaCensus = "replica_census"
+    case operations
     case revocationLists = "crl_generation"
     case ocspResponders = "ocsp_responders"
     case ocspPresigning = "ocsp_presigning"

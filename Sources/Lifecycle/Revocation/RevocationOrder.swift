@@ -23,6 +23,8 @@ package enum RevocationTarget: Hashable, Sendable {
 package struct RevocationOrder: Hashable, Sendable {
     package let reason: RevocationReason
     package let invalidityDate: Timestamp?
+    /// The operation that it is a part of.
+    package var operation: OperationID?
 
     package init(_ reason: RevocationReason = .unspecified, invalidityDate: Timestamp? = nil) {
         self.reason = reason

@@ -42,9 +42,47 @@ package struct RevokeFlow: Sendable {
         }
     }
 
+    /// Revokes several certificates in the transaction of the caller, each as by itself; what became of each. All of them
+    /// are locked before the first counter of an authority.
+    func revoke(
+        _ ids: [CertificateID], _ order: RevocationOrder, by author: Authorship, in tx: any Transaction
+    ) throws -> [OperationItem] {
+        var items: [OperationItem] = []
+        var subjects: [RevocationSubject] = []
+        for id in ids.sorted() {
+            do {
+                subjects += try selector.subjects(
+                    of: .certificate(id, .standard), order.reason, within: author.clearance, in: tx)
+            } catch StoreError.notFound {
+                items.append(OperationItem(id.text, .failed, "not_found"))
+            } catch let error as ServiceError where error.code == .invalidState {
+                items.append(OperationItem(id.text, .skipped, error.detail))
+            }
+        }
+        let changed = try apply(order, to: subjects, by: author, in: tx)
+        for subject in subjects {
+            guard let id = subject.certificate?.id else { continue }
+            let isChanged = changed.contains(where: subject.names)
+            items.append(
+                OperationItem(id.text, isChanged ? .succeeded : .skipped, isChanged ? nil : "it is revoked already"))
+        }
+        return items
+    }
+
     private func revoke(
         _ subjects: [RevocationSubject], _ order: RevocationOrder, by author: Authorship, in tx: any Transaction
     ) throws -> RevocationResult {
+        let changed = try apply(order, to: subjects, by: author, in: tx)
+        guard !changed.isEmpty else {
+            throw ServiceError(.invalidState, "nothing is left to revoke: it is revoked already")
+        }
+        return RevocationResult(revocations: changed, certificates: subjects.compactMap(\.certificate?.id))
+    }
+
+    /// Those that changed, in the order of their numbers.
+    private func apply(
+        _ order: RevocationOrder, to subjects: [RevocationSubject], by author: Authorship, in tx: any Transaction
+    ) throws -> [Revocation] {
         let wanted = subjects.flatMap(\.serials).sorted {
             ($0.authorityID, $0.serialNumber) < ($1.authorityID, $1.serialNumber)
         }
@@ -53,9 +91,6 @@ package struct RevokeFlow: Sendable {
             let (revocation, isNew) = try store.revoke(
                 serial.revocation(context.newID(), order, by: author.actor), in: tx)
             if isNew { changed.append(revocation) }
-        }
-        guard !changed.isEmpty else {
-            throw ServiceError(.invalidState, "nothing is left to revoke: it is revoked already")
         }
         for subject in subjects {
             let own = changed.filter(subject.names)
@@ -67,7 +102,7 @@ package struct RevokeFlow: Sendable {
             }
         }
         try announce(changed, in: tx)
-        return RevocationResult(revocations: changed, certificates: subjects.compactMap(\.certificate?.id))
+        return changed
     }
 
     /// C10: a certificate none of whose current versions is good any more is revoked; its work ends.
@@ -93,8 +128,10 @@ package struct RevokeFlow: Sendable {
             try JobStore().cancelOpen(
                 .deployments(of: revoked.compactMap(\.versionID)), reason: "the version was revoked", in: tx)
         }
+        var details = Self.details(revoked)
+        if let operation = order.operation { details["operation_id"] = .string(operation.text) }
         try context.recorder.record(
-            .certificateRevoked, id.text, details: Self.details(revoked), change: witness, by: author, in: tx)
+            .certificateRevoked, id.text, details: details, change: witness, by: author, in: tx)
     }
 
     // MARK: Releasing

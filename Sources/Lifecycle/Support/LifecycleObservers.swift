@@ -30,6 +30,8 @@ package struct LifecycleObservers: Sendable {
         package let age: Duration
     }
 
+    /// An operation on many objects that ended.
+    package var operationEnded: @Sendable (Operation) -> Void = { _ in }
     package var approvalEnded: @Sendable (ApprovalEnd) -> Void = { _ in }
     package var issuanceEnded: @Sendable (IssuanceEnd) -> Void = { _ in }
     package var deploymentEnded: @Sendable (DeploymentEnd) -> Void = { _ in }

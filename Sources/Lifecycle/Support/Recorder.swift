@@ -152,6 +152,15 @@ struct RecordedAction: Sendable {
     static let profileEditApplied = RecordedAction(
         name: "profile.edit_applied", resourceType: "profile", category: .config)
 
+    private static func operation(_ name: String, _ event: String) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "operation", event: event)
+    }
+
+    static let bulkRevocationInitiated = operation("bulk_revocation_initiated", "operation.created")
+    static let bulkRevocationStarted = operation("bulk_revocation_started", "operation.status_changed")
+    static let bulkRevocationFinished = operation("bulk_revocation_finished", "operation.status_changed")
+    static let bulkRevocationCancelled = operation("bulk_revocation_cancelled", "operation.status_changed")
+
     private static func audit(_ name: String) -> RecordedAction {
         RecordedAction(name: name, resourceType: "audit_log", category: .config)
     }

@@ -11,6 +11,7 @@ package struct CertsCommand: ParsableCommand {
             IssueCommand.self, UpdateCommand<Certificates>.self, ArchiveCommand.self, UnarchiveCommand.self,
             RenewCommand.self, DeployCommand.self, VersionsCommand.self, CertificateTargetsCommand.self,
             AttachCommand.self, DetachCommand.self, SubmitCSRCommand.self, RevokeCommand.self, ReleaseCommand.self,
+            BulkRevokeCommand.self,
             RevocationsCommand.self,
         ]
     )

@@ -4,6 +4,7 @@ package import ArgumentParser
 package enum OperatorCommands {
     package static let all: [any ParsableCommand.Type] = [
         SetupCommand.self, StatusCommand.self, CertsCommand.self, JobsCommand.self, ApprovalsCommand.self,
+        OperationsCommand.self,
         AgentsCommand.self,
         EnrollmentTokensCommand.self, TargetsCommand.self, IssuersCommand.self, ProfilesCommand.self,
         RenewalPoliciesCommand.self, OwnersCommand.self, TeamsCommand.self, AuditCommand.self, AuthCommand.self,

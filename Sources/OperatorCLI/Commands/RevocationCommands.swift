@@ -3,7 +3,7 @@ import Encoding
 
 /// `certs revoke`.
 struct RevokeCommand: OperatorCommand {
-    private static let reasons = [
+    static let reasons = [
         "unspecified", "keyCompromise", "caCompromise", "affiliationChanged", "superseded", "cessationOfOperation",
         "certificateHold", "privilegeWithdrawn", "aaCompromise",
     ]

@@ -14,6 +14,8 @@ package enum CLIFailure: Error, Sendable {
     case waitTimedOut(String)
     /// The awaited jobs ended in another state than `Completed`.
     case jobFailed(String)
+    /// Some objects of many could not be changed.
+    case partialFailure(String)
     /// A file could not be read or written.
     case file(message: String, isPermission: Bool)
     /// Configuration or trust material that cannot be used.
@@ -33,6 +35,7 @@ package enum CLIFailure: Error, Sendable {
         case .denied: Self.exitCode(status: 403)
         case .waitTimedOut: 9
         case .jobFailed: 12
+        case .partialFailure: 10
         case .file(_, let isPermission): isPermission ? 77 : 1
         case .configuration: 78
         }
@@ -54,7 +57,8 @@ package enum CLIFailure: Error, Sendable {
     var message: String {
         switch self {
         case .usage(let text), .malformedAnswer(let text), .waitTimedOut(let text), .jobFailed(let text),
-            .configuration(let text), .notReady(let text), .notSound(let text), .denied(let text):
+            .configuration(let text), .notReady(let text), .notSound(let text), .denied(let text),
+            .partialFailure(let text):
             text
         case .file(let text, _): text
         case .refused(let status, let body, _): Self.message(status: status, body)
@@ -96,6 +100,7 @@ package enum CLIFailure: Error, Sendable {
         case .notReady: "not_ready"
         case .notSound: "not_sound"
         case .denied: "not_allowed"
+        case .partialFailure: "partial_failure"
         }
     }
 }

@@ -1,6 +1,7 @@
 import ConnectorKit
 import Domain
 import Lifecycle
+import Store
 import Telemetry
 
 /// The metrics of issuance and deployment (specification, operations §12.2).
@@ -16,6 +17,8 @@ struct LifecycleMetrics: Sendable {
     private let rollbacks: MetricFamily<Counter>
     private let decisions: MetricFamily<Counter>
     private let pendingAges: MetricFamily<Histogram>
+    private let operations: MetricFamily<Counter>
+    private let operationItems: MetricFamily<Counter>
 
     init(_ registry: MetricsRegistry) {
         issuances = registry.counter(
@@ -44,6 +47,12 @@ struct LifecycleMetrics: Sendable {
         decisions = registry.counter(
             "certctl_approval_decisions_total", "Approvals that ended.", labels: ["outcome", "profile_id"]
         )
+        operations = registry.counter(
+            "certctl_operations_ended_total", "Operations on many objects that ended.", labels: ["kind", "state"]
+        )
+        operationItems = registry.counter(
+            "certctl_operation_items_total", "Objects of operations that ended.", labels: ["kind", "outcome"]
+        )
         pendingAges = registry.histogram(
             "certctl_approval_pending_age_seconds", "How long approvals waited until they ended.", labels: [],
             bounds: [60, 300, 1800, 3600, 21_600, 86_400]
@@ -65,6 +74,13 @@ struct LifecycleMetrics: Sendable {
         observers.approvalEnded = { end in
             decisions.with(end.outcome.rawValue, end.profile?.text ?? "").add()
             pendingAges.with().observe(end.age.inSeconds)
+        }
+        observers.operationEnded = { operation in
+            let (kind, progress) = (operation.kind.rawValue, operation.progress)
+            operations.with(kind, operation.state.rawValue).add()
+            operationItems.with(kind, "succeeded").add(progress.succeeded)
+            operationItems.with(kind, "skipped").add(progress.skipped)
+            operationItems.with(kind, "failed").add(progress.failed)
         }
         return observers
     }

@@ -133,6 +133,10 @@ struct ServerAssembly: Sendable {
                     authority: revocation.authorityID, serial: revocation.serialNumber, in: tx)
             }
         ]
+        let bulkRule = ApprovalWiring.rule(configuration.access.bulkRevocationApproval)
+        services.bulkRevocationRule = { bulkRule }
+        let bulk = BulkRevokeLoop(
+            context, BulkRevokeFlow(context, observers: services.revocationObservers, rule: { bulkRule }))
         var environment = ServingEnvironment(
             state: state,
             authenticator: BearerAuthenticator(authenticator, sessions: signIn.services.recogniser), registry: metrics,
@@ -173,7 +177,7 @@ struct ServerAssembly: Sendable {
                 context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
                 audit: audit, keys: KeyWatch.loop(configuration.access, access, logs.logger("auth")), census: census,
                 intervals: live.read { Self.intervals($0) }
-            ) + signIn.loops(leadership) + ocsp.loops(leadership) + [lists.publisher.loop],
+            ) + signIn.loops(leadership) + ocsp.loops(leadership) + [lists.publisher.loop, bulk.loop],
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
         )

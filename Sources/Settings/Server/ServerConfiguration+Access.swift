@@ -26,7 +26,8 @@ package struct AccessConfiguration: Sendable {
     package let disablesUnusedKeys: Bool
     package let sharedAgentKeys: SharedAgentKeys
     package let allowsAuditorOverlap: Bool
-    package let adminGrantApproval: AdminGrantApproval
+    package let adminGrantApproval: SecondPersonSetting
+    package let bulkRevocationApproval: SecondPersonSetting
     package let bypassesApprovals: Bool
 
     /// - `isDemonstration`: The end of four-eyes control is acknowledged.
@@ -54,6 +55,7 @@ package struct AccessConfiguration: Sendable {
         sharedAgentKeys = reader.read(ServerSettings.sharedAgentKeys)
         allowsAuditorOverlap = reader.read(ServerSettings.auditorOverlap)
         adminGrantApproval = reader.read(ServerSettings.adminGrantApproval)
+        bulkRevocationApproval = reader.read(ServerSettings.bulkRevocationApproval)
         bypassesApprovals = reader.read(ServerSettings.approvalBypass)
         if bypassesApprovals, !isDemonstration {
             reader.reject(

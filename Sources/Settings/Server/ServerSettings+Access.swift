@@ -9,8 +9,8 @@ package enum SharedAgentKeys: String, Sendable, CaseIterable {
     case deny
 }
 
-/// When a grant of great power needs a second person.
-package enum AdminGrantApproval: String, Sendable, CaseIterable {
+/// When something needs a second person.
+package enum SecondPersonSetting: String, Sendable, CaseIterable {
     /// As soon as two administrators exist who may approve.
     case auto
     case `true`
@@ -63,12 +63,19 @@ extension ServerSettings {
         fallback: false,
         help: "Let an actor hold the auditor role beside roles that change things."
     )
-    package static let adminGrantApproval = Setting<AdminGrantApproval>(
+    package static let adminGrantApproval = Setting<SecondPersonSetting>(
         "approval.admin_grants",
         .choice,
         fallback: .auto,
         help: "Grants of great power wait for a second person: true, false, or auto as soon as two administrators "
             + "exist whose keys may approve."
+    )
+    package static let bulkRevocationApproval = Setting<SecondPersonSetting>(
+        "approval.bulk_revocation",
+        .choice,
+        fallback: .auto,
+        help: "Bulk revocations wait for a second person: true, false, or auto as soon as two administrators exist "
+            + "whose keys may approve."
     )
     package static let approvalBypass = Setting<Bool>(
         "approval.bypass",
@@ -80,6 +87,7 @@ extension ServerSettings {
     static let accessSettings: [SettingDeclaration] = [
         namedKeys.declaration, legacyKeys.declaration, longestKeyLifetime.declaration, unusedKeys.declaration,
         unusedKeysEnforced.declaration, sharedAgentKeys.declaration,
-        auditorOverlap.declaration, adminGrantApproval.declaration, approvalBypass.declaration,
+        auditorOverlap.declaration, adminGrantApproval.declaration,
+        bulkRevocationApproval.declaration, approvalBypass.declaration,
     ]
 }

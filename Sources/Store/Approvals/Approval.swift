@@ -135,7 +135,9 @@ package struct NewApproval: Sendable {
     package static func bulkRevocation(
         _ id: ApprovalID, _ terms: BulkRevocationTerms, by requester: Requester, expiresAt: Timestamp
     ) -> NewApproval {
-        let metadata = ["reason": terms.reason, "certificates": "\(terms.certificateIDs.count)"]
+        let metadata = [
+            "reason": terms.reason, "certificates": "\(terms.count)", "operation_id": terms.operationID.text,
+        ]
         return NewApproval(
             id, .bulkRevocation(terms), job: nil, requester: requester, metadata: metadata, expiresAt: expiresAt)
     }

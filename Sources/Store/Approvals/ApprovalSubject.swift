@@ -224,26 +224,49 @@ package struct RoleGrantTerms: Hashable, Sendable {
     }
 }
 
-/// Certificates that are to be revoked together.
+/// Certificates that are to be revoked together: those of one operation, exactly.
 package struct BulkRevocationTerms: Hashable, Sendable {
-    /// Sorted, each once.
-    package let certificateIDs: [CertificateID]
+    package let operationID: OperationID
     package let reason: String
+    package let invalidityDate: Timestamp?
+    /// How many certificates.
+    package let count: Int
+    /// Which: ``OperationStore/digest(of:)``.
+    package let certificatesSHA256: String
+    /// What they were chosen by.
+    package let criteria: JSONObject
 
-    package init(certificateIDs: some Sequence<CertificateID>, reason: String) {
-        self.certificateIDs = Set(certificateIDs).sorted()
-        self.reason = reason
+    package init(_ operation: Operation) {
+        operationID = operation.id
+        reason = operation.reason.rawValue
+        invalidityDate = operation.invalidityDate
+        count = operation.progress.total - operation.progress.done
+        certificatesSHA256 = operation.itemsSHA256
+        criteria = operation.criteria
     }
 
     var payload: JSONObject {
-        ["certificate_ids": JSONValue(certificateIDs.map(\.text)), "reason": .string(reason)]
+        var payload: JSONObject = [
+            "operation_id": .string(operationID.text), "reason": .string(reason),
+            "certificates": .integer(Int64(count)),
+            "certificates_sha256": .string(certificatesSHA256), "criteria": .object(criteria),
+        ]
+        if let invalidityDate { payload["invalidity_date"] = .integer(invalidityDate.microsecondsSinceEpoch) }
+        return payload
     }
 
     init?(_ payload: JSONObject) {
-        guard let ids = payload["certificate_ids"]?.texts, let reason = payload["reason"]?.stringValue else {
-            return nil
-        }
-        self.init(certificateIDs: ids.map { CertificateID(stored: $0) }, reason: reason)
+        guard let operation = payload["operation_id"]?.stringValue, let reason = payload["reason"]?.stringValue,
+            let count = payload["certificates"]?.integerValue,
+            let digest = payload["certificates_sha256"]?.stringValue,
+            let criteria = payload["criteria"]?.objectValue
+        else { return nil }
+        operationID = OperationID(stored: operation)
+        self.reason = reason
+        invalidityDate = payload["invalidity_date"]?.integerValue.map { Timestamp(microsecondsSinceEpoch: $0) }
+        self.count = Int(count)
+        certificatesSHA256 = digest
+        self.criteria = criteria
     }
 }
 

@@ -40,6 +40,9 @@ package struct CertificateFilter: Hashable, Sendable {
     package var serialNumber: String?
     /// The fingerprint of any version.
     package var fingerprint: String?
+    package var sources: [CertificateSource] = []
+    /// The key of any version: SHA-256 of its SubjectPublicKeyInfo in lower-case hexadecimal.
+    package var spkiSHA256: String?
     package var includesArchived = true
 
     package init() {}
@@ -53,6 +56,7 @@ package struct CertificateFilter: Hashable, Sendable {
         var all: [SQL] = []
         if !statuses.isEmpty { all.append("c.status IN \(list: statuses)") }
         if !includesArchived { all.append("c.status <> \(CertificateStatus.archived)") }
+        if !sources.isEmpty { all.append("c.source IN \(list: sources)") }
         if !environments.isEmpty { all.append("c.environment IN \(list: environments)") }
         if !ownerIDs.isEmpty { all.append("c.owner_id IN \(list: ownerIDs)") }
         if !teamIDs.isEmpty { all.append("c.team_id IN \(list: teamIDs)") }
@@ -121,6 +125,14 @@ package struct CertificateFilter: Hashable, Sendable {
                 """
                 EXISTS (SELECT 1 FROM certificate_versions s
                     WHERE s.certificate_id = c.id AND s.serial_number = \(serialNumber))
+                """
+            )
+        }
+        if let spkiSHA256 {
+            all.append(
+                """
+                EXISTS (SELECT 1 FROM certificate_versions s
+                    WHERE s.certificate_id = c.id AND s.spki_sha256 = \(spkiSHA256))
                 """
             )
         }

@@ -22,7 +22,7 @@ package enum StoreError: Error, Hashable, Sendable {
     /// The entities that errors speak of.
     package enum Entity: String, Sendable {
         case certificate, version, issuer, profile, target, agent, job, order, owner, team, role, grant, approval
-        case session, user, revocation
+        case session, user, revocation, operation
         case policy = "renewal policy"
         case key = "API key"
         case enrollmentToken = "enrolment token"

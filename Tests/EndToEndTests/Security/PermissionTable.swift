@@ -36,7 +36,7 @@ enum PermissionTable {
     /// The permissions of the seven roles, by their initials: admin, operator, viewer, aGent, mcp, cli, aUditor.
     static let holders: [String: String] = [
         "cert.read": "AOVGMC", "cert.issue": "AOMC", "cert.edit": "AOMC", "cert.delete": "AOC",
-        "cert.revoke": "AOMC",
+        "cert.revoke": "AOMC", "cert.bulk_revoke": "A",
         "issuer.read": "AOVMC", "issuer.edit": "AOMC", "issuer.delete": "A",
         "profile.read": "AOVMC", "profile.edit": "AOMC", "profile.delete": "A",
         "target.read": "AOVMC", "target.edit": "AOMC", "target.delete": "AOC",
@@ -187,6 +187,12 @@ enum PermissionTable {
         Row(route: "detachTarget", rule: .object("cert.edit"), admitted: 204, path: ["mc-here", "tgt-none"]),
         Row(route: "listCertificateJobs", rule: .object("cert.read"), admitted: 200, path: ["mc-here"]),
         Row(route: "revokeCertificate", rule: .object("cert.revoke"), admitted: 409, path: ["mc-here"], body: "{}"),
+        Row(
+            route: "bulkRevokeCertificates", rule: .list("cert.bulk_revoke"), admitted: 200,
+            body: #"{"reason":"superseded","certificate_ids":["mc-none"],"dry_run":true}"#),
+        Row(route: "listOperations", rule: .oneself, admitted: 200),
+        Row(route: "getOperation", rule: .oneself, admitted: 404, path: ["op-none"]),
+        Row(route: "cancelOperation", rule: .oneself, admitted: 404, path: ["op-none"]),
         Row(route: "releaseCertificate", rule: .object("cert.revoke"), admitted: 409, path: ["mc-here"], body: "{}"),
         Row(
             route: "createRevocation", rule: .object("cert.revoke"), admitted: 404,

@@ -192,33 +192,4 @@ struct ApprovalEndTests {
             #expect(try await world.versions(of: "api").count == 2)
         }
     }
-
-    @Test("a bulk revocation needs exactly what was approved", arguments: Engine.available)
-    func bulkRevocation(engine: Engine) async throws {
-        try await ApprovalStage.with(engine) { stage async throws in
-            let world = stage.world
-            let ids = ["a", "b"].map { CertificateID(stored: $0) }
-            let terms = BulkRevocationTerms(certificateIDs: ids, reason: "keyCompromise")
-            let author = try await world.author("alice", using: .certBulkRevoke)
-            let approval = try await world.database.write { tx in
-                try ApprovalDesk(world.context).requestBulkRevocation(terms, by: author, in: tx)
-            }
-            func permit(_ terms: BulkRevocationTerms) async -> ErrorCode? {
-                await refusal {
-                    try await world.database.read { tx in
-                        let permit = try ApprovalGate().permit(terms, under: approval.id, in: tx)
-                        #expect(permit.terms == terms)
-                    }
-                }
-            }
-            #expect(await permit(terms) == .approvalRequired, "pending is not approved")
-            #expect(await stage.refusalOf(approval.id, by: "alice") == .selfApprovalForbidden)
-            try await stage.decide(approval.id, by: "bob")
-            #expect(await permit(terms) == nil)
-            #expect(
-                await permit(BulkRevocationTerms(certificateIDs: ids + [ApprovalStage.api], reason: "keyCompromise"))
-                    == .staleApproval)
-            #expect(await permit(BulkRevocationTerms(certificateIDs: ids, reason: "superseded")) == .staleApproval)
-        }
-    }
 }

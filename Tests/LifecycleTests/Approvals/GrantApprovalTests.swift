@@ -10,12 +10,12 @@ import Testing
 struct GrantApprovalTests {
     static let dora = Actor(id: "dora", type: .apiKey)
 
-    private func grants(_ stage: ApprovalStage, _ rule: GrantApprovalRule = .automatic) -> GrantFlow {
+    private func grants(_ stage: ApprovalStage, _ rule: SecondPersonRule = .automatic) -> GrantFlow {
         GrantFlow(stage.world.access(stage.world.authenticator, grants: rule))
     }
 
     private func ask(
-        _ stage: ApprovalStage, _ role: String = "r-admin", rule: GrantApprovalRule = .automatic
+        _ stage: ApprovalStage, _ role: String = "r-admin", rule: SecondPersonRule = .automatic
     ) async throws -> GrantOutcome {
         try await grants(stage, rule).grant(
             GrantRequest(roleID: role), to: Self.dora,

@@ -181,7 +181,7 @@ struct World: Sendable {
     }
 
     func access(
-        _ authenticator: Authenticator, allowsAuditorOverlap: Bool = false, grants: GrantApprovalRule? = nil
+        _ authenticator: Authenticator, allowsAuditorOverlap: Bool = false, grants: SecondPersonRule? = nil
     ) -> AccessContext {
         let desk = ApprovalDesk(context)
         return AccessContext(

@@ -135,5 +135,6 @@ enum Dump {
         "crl_partitions": "SELECT * FROM crl_partitions",
         "crl_generation_events": "SELECT * FROM crl_generation_events",
         "ocsp_responders": "SELECT * FROM ocsp_responders", "ocsp_response_cache": "SELECT * FROM ocsp_response_cache",
+        "operations": "SELECT * FROM operations", "operation_items": "SELECT * FROM operation_items",
     ]
 }

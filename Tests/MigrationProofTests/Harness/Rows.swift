@@ -17,7 +17,7 @@ struct Rows {
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
-            revocations, ocsp,
+            revocations, ocsp, operations,
         ]
     }
 
@@ -91,6 +91,22 @@ struct Rows {
             INSERT INTO ocsp_response_cache (authority_id, serial_number, cert_id_form, cert_status, response_der,
                 this_update, next_update, requested_at)
             VALUES ('iss-\(tag)', 'f3', 'sha1/0', 'good', \(octets("3000")), \(time(0)), \(time(1)), \(time(0)))
+            """,
+        ]
+    }
+
+    private var operations: [String] {
+        [
+            """
+            INSERT INTO operations (id, kind, state, created_by, created_by_type, criteria, reason, items_sha256, total,
+                failed, created_at, started_at, updated_at)
+            VALUES ('op-\(tag)', 'bulk_revoke', 'running', 'ops', 'APIKey', '{}', 'superseded', \(digest(12)), 2, 1,
+                \(time(1)), \(time(1)), \(time(2)))
+            """,
+            """
+            INSERT INTO operation_items (operation_id, subject_id, outcome, detail, finished_at)
+            VALUES ('op-\(tag)', 'mc-\(tag)', 'pending', NULL, NULL), ('op-\(tag)', 'mc-none', 'failed', 'not_found',
+                \(time(2)))
             """,
         ]
     }

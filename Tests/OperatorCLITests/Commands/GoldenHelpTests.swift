@@ -26,6 +26,7 @@ struct GoldenHelpTests {
               jobs                    Jobs: list, watch, cancel, retry, approve, reject.
               approvals               Requests that wait for a second person: list, show,
                                       approve, reject, withdraw.
+              operations              Work on many objects at once: list, show, cancel.
               agents                  Agents: list, retire, credentials.
               enrollment-tokens, tokens
                                       Tokens with which agents enrol themselves.
@@ -79,6 +80,8 @@ struct GoldenHelpTests {
               revoke                  Revoke a certificate, by identifier, by serial number
                                       or by key.
               release                 End the hold of a certificate.
+              bulk-revoke             Revoke every certificate that meets all of the
+                                      criteria.
               revocations             List what is revoked, newest first.
 
               See 'certctl-cli help certs <subcommand>' for detailed help.
