@@ -3,8 +3,8 @@ package import PKI
 
 /// Signs with a key in process memory.
 ///
-/// Keys on elliptic curves sign at once, on the caller's thread: tens of microseconds. RSA takes up to milliseconds and
-/// goes to the threads of an executor.
+/// Keys on elliptic curves sign at once, on the caller's thread: tens of microseconds. RSA and ML-DSA take up to
+/// milliseconds and go to the threads of an executor.
 package struct InProcessSigner: Signer {
     private let key: PrivateKey
     private let executor: SigningExecutor
@@ -19,7 +19,10 @@ package struct InProcessSigner: Signer {
     package var publicKey: SubjectPublicKey { key.publicKey }
 
     package func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
-        guard case .rsa = key.publicKey.algorithm else { return try Self.sign(order, with: key) }
+        switch key.publicKey.algorithm {
+        case .ecdsa, .ed25519: return try Self.sign(order, with: key)
+        case .rsa, .mlDSA65, .mlDSA87: break
+        }
         let key = key
         return try await executor.run { () throws(SignerError) in try Self.sign(order, with: key) }
     }

@@ -69,7 +69,7 @@ package struct KeyRuleBody: WireValue, Hashable {
         "KeyRule", "A family of keys and its smallest size.",
         [
             .required("algorithm", \.algorithm, "Family."),
-            .defaulted("min_size", \.minimumSize, .integer(0...16_384), "Bits."),
+            .defaulted("min_size", \.minimumSize, .integer(0...32_768), "Bits; keys of one size need none."),
         ]
     )
 }

@@ -98,6 +98,8 @@ struct AgentWorkHandlers: Sendable {
             case .ecdsa: $0.size = rule.minSize <= 256 ? 256 : rule.minSize <= 384 ? 384 : 521
             case .rsa: $0.size = rule.minSize <= 2048 ? 2048 : rule.minSize <= 3072 ? 3072 : 4096
             case .ed25519: $0.size = 256
+            case .mlDSA65: $0.size = KeySpec.mlDSA65.size
+            case .mlDSA87: $0.size = KeySpec.mlDSA87.size
             }
         }
     }

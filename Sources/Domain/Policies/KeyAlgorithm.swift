@@ -3,6 +3,20 @@ package enum KeyAlgorithm: String, Sendable, CaseIterable {
     case rsa = "RSA"
     case ecdsa = "ECDSA"
     case ed25519 = "Ed25519"
+    /// FIPS 204, post-quantum; each parameter set is an algorithm of its own, as in RFC 9881.
+    case mlDSA65 = "ML-DSA-65"
+    case mlDSA87 = "ML-DSA-87"
+
+    /// Whether keys come in one size, which profiles need not name.
+    package var hasFixedSize: Bool {
+        switch self {
+        case .rsa, .ecdsa: false
+        case .ed25519, .mlDSA65, .mlDSA87: true
+        }
+    }
+
+    /// Whether a quantum computer is believed to be no help in forging its signatures.
+    package var isPostQuantum: Bool { self == .mlDSA65 || self == .mlDSA87 }
 }
 
 /// One line of a profile's allow-list: a family and its smallest size in bits.

@@ -13,7 +13,7 @@ extension GenericCAConfig {
         checkTogether: checkPair
     )
 
-    private static let keySpecs: [KeySpec] = [.ecdsaP256, .ecdsaP384, .rsa2048, .rsa3072, .rsa4096]
+    private static let keySpecs: [KeySpec] = [.ecdsaP256, .ecdsaP384, .rsa2048, .rsa3072, .rsa4096, .mlDSA65, .mlDSA87]
 
     private static let schema = ConfigSchema(authorityFields + leafFields)
 

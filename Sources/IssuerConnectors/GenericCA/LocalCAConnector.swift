@@ -11,7 +11,7 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         flow: .synchronous,
         serialAllocation: .caller,
         nameKinds: [.dns, .ip, .email, .uri],
-        keyAlgorithms: [.ecdsa, .rsa, .ed25519],
+        keyAlgorithms: [.ecdsa, .rsa, .ed25519, .mlDSA65, .mlDSA87],
         honoursMaxTTL: true,
         honoursExtendedKeyUsages: true,
         honoursMustStaple: true

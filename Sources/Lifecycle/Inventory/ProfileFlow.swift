@@ -236,11 +236,12 @@ enum ProfileCheck {
             switch rule.algorithm {
             case .rsa: problems.checkRange(rule.minSize, at: pointer, 2048...16_384)
             case .ecdsa: problems.checkRange(rule.minSize, at: pointer, 256...521)
-            case .ed25519: break
+            case .ed25519, .mlDSA65, .mlDSA87: break
             }
         }
         return rules.map { rule in
-            rule.algorithm == .ed25519 ? KeyRule(algorithm: .ed25519, minSize: 256) : rule
+            let fixed = KeySpec.allCases.first { $0.algorithm == rule.algorithm && rule.algorithm.hasFixedSize }
+            return fixed.map { KeyRule(algorithm: rule.algorithm, minSize: $0.size) } ?? rule
         }
     }
 

@@ -74,6 +74,8 @@ extension OID {
     package static let p384 = OID(1, 3, 132, 0, 34)
     package static let p521 = OID(1, 3, 132, 0, 35)
     package static let ed25519 = OID(1, 3, 101, 112)
+    package static let mlDSA65 = OID(2, 16, 840, 1, 101, 3, 4, 3, 18)
+    package static let mlDSA87 = OID(2, 16, 840, 1, 101, 3, 4, 3, 19)
 
     // Signatures and digests.
     package static let sha256WithRSA = OID(1, 2, 840, 113_549, 1, 1, 11)

@@ -89,7 +89,7 @@ struct LintInspection {
         return signsCertificates ? "leaf with keyCertSign or cRLSign" : nil
     }
 
-    /// RFC 5480 §3, RFC 8410 §5, RFC 3279 §2.3.1.
+    /// RFC 5480 §3, RFC 8410 §5, RFC 3279 §2.3.1, RFC 9881 §5.
     private var keyUsageForKeyType: String? {
         let usage = extensions.keyUsage ?? []
         switch certificate.subjectPublicKey.algorithm {
@@ -97,9 +97,9 @@ struct LintInspection {
         case .ecdsa:
             return usage.isDisjoint(with: [.keyEncipherment, .dataEncipherment])
                 ? nil : "encipherment for an elliptic-curve key"
-        case .ed25519:
+        case .ed25519, .mlDSA65, .mlDSA87:
             return usage.isDisjoint(with: [.keyEncipherment, .dataEncipherment, .keyAgreement])
-                ? nil : "encipherment or key agreement for an Ed25519 key"
+                ? nil : "encipherment or key agreement for a key that only signs"
         }
     }
 

@@ -47,7 +47,37 @@ extension PrivateKey {
                 let key = try? Curve25519.Signing.PrivateKey(rawRepresentation: inner)
             else { throw .malformed("Ed25519 private key must be 32 octets") }
             try self.init(.ed25519(key))
+        case .mlDSA65, .mlDSA87: try self.init(mlDSA: content.oid, content.key)
         default: throw .unsupported(content.oid.nameForMessages)
+        }
+    }
+
+    /// `ML-DSA-PrivateKey` (RFC 9881 §6): the seed, or the seed with the key expanded from it. The expanded key alone does
+    /// not tell the seed, and is refused.
+    private init(mlDSA oid: OID, _ content: ArraySlice<UInt8>) throws(KeyError) {
+        let seed: ArraySlice<UInt8>
+        do throws(DERError) {
+            let node = try DERNode(parsing: content)
+            if node.hasContextTag(0) {
+                seed = try node.primitive("seed")
+            } else {
+                var both = try node.sequence("ML-DSA private key", limit: 2)
+                seed = try both.next().octetString("seed")
+                _ = try both.next().octetString("expanded key")
+                try both.end()
+            }
+        } catch {
+            throw .malformed("an ML-DSA private key needs its seed of 32 octets: \(error.reason)")
+        }
+        do {
+            try self.init(
+                oid == .mlDSA65
+                    ? .mlDSA65(MLDSA65.PrivateKey(seedRepresentation: seed, publicKey: nil))
+                    : .mlDSA87(MLDSA87.PrivateKey(seedRepresentation: seed, publicKey: nil)))
+        } catch let error as KeyError {
+            throw error
+        } catch {
+            throw .malformed("the seed of an ML-DSA private key must be 32 octets")
         }
     }
 
@@ -59,6 +89,10 @@ extension PrivateKey {
                 (DERWriter.sequence(DERWriter.oid(.rsaEncryption), DERWriter.null), Array(key.derRepresentation))
             case .ed25519(let key):
                 (DERWriter.sequence(DERWriter.oid(.ed25519)), DERWriter.octetString(Array(key.rawRepresentation)))
+            case .mlDSA65(let key):
+                (DERWriter.sequence(DERWriter.oid(.mlDSA65)), DERWriter.element(0x80, Array(key.seedRepresentation)))
+            case .mlDSA87(let key):
+                (DERWriter.sequence(DERWriter.oid(.mlDSA87)), DERWriter.element(0x80, Array(key.seedRepresentation)))
             case .p256(let key): (Self.identifier(.p256), sec1(Array(key.rawRepresentation), curve: nil))
             case .p384(let key): (Self.identifier(.p384), sec1(Array(key.rawRepresentation), curve: nil))
             case .p521(let key): (Self.identifier(.p521), sec1(Array(key.rawRepresentation), curve: nil))
@@ -77,7 +111,7 @@ extension PrivateKey {
         case .p256(let key): octets = sec1(Array(key.rawRepresentation), curve: .p256)
         case .p384(let key): octets = sec1(Array(key.rawRepresentation), curve: .p384)
         case .p521(let key): octets = sec1(Array(key.rawRepresentation), curve: .p521)
-        case .rsa, .ed25519: return nil
+        case .rsa, .ed25519, .mlDSA65, .mlDSA87: return nil
         }
         return Secret(PEMBlock(label: "EC PRIVATE KEY", octets: octets).text)
     }

@@ -10,6 +10,8 @@ package struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable 
         case p521(P521.Signing.PrivateKey)
         case rsa(_RSA.Signing.PrivateKey)
         case ed25519(Curve25519.Signing.PrivateKey)
+        case mlDSA65(MLDSA65.PrivateKey)
+        case mlDSA87(MLDSA87.PrivateKey)
     }
 
     let backing: Backing
@@ -28,6 +30,17 @@ package struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable 
         case .ecdsaP521: try PrivateKey(.p521(P521.Signing.PrivateKey()))
         case .ed25519: try PrivateKey(.ed25519(Curve25519.Signing.PrivateKey()))
         case .rsa2048, .rsa3072, .rsa4096: try generateRSA(bits: spec.size)
+        case .mlDSA65, .mlDSA87: try generateMLDSA(spec)
+        }
+    }
+
+    private static func generateMLDSA(_ spec: KeySpec) throws(KeyError) -> PrivateKey {
+        do {
+            return try PrivateKey(spec == .mlDSA65 ? .mlDSA65(MLDSA65.PrivateKey()) : .mlDSA87(MLDSA87.PrivateKey()))
+        } catch let error as KeyError {
+            throw error
+        } catch {
+            throw .operationFailed("\(spec.rawValue) key generation")
         }
     }
 
@@ -55,10 +68,12 @@ package struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable 
             case (.p521(let key), .ecdsa(.sha512)):
                 return Array(try key.signature(for: SHA512.hash(data: message)).derRepresentation)
             case (.ed25519(let key), .ed25519): return Array(try key.signature(for: message))
+            case (.mlDSA65(let key), .mlDSA65): return Array(try key.signature(for: message))
+            case (.mlDSA87(let key), .mlDSA87): return Array(try key.signature(for: message))
             case (.rsa(let key), .rsaPKCS1(let hash)):
                 return try Self.signRSA(key, message, hash, padding: .insecurePKCS1v1_5)
             case (.rsa(let key), .rsaPSS(let hash)): return try Self.signRSA(key, message, hash, padding: .PSS)
-            case (.p256, _), (.p384, _), (.p521, _), (.ed25519, _), (.rsa, _):
+            case (.p256, _), (.p384, _), (.p521, _), (.ed25519, _), (.rsa, _), (.mlDSA65, _), (.mlDSA87, _):
                 throw KeyError.wrongAlgorithm(key: publicKey.name, algorithm: algorithm.description)
             }
         } catch let error as KeyError {
@@ -99,6 +114,16 @@ package struct PrivateKey: Sendable, CustomStringConvertible, CustomReflectable 
             SubjectPublicKey(
                 .ed25519(key.publicKey), algorithm: .ed25519, size: 256,
                 identifier: DERWriter.sequence(DERWriter.oid(.ed25519)),
+                keyBits: Array(key.publicKey.rawRepresentation))
+        case .mlDSA65(let key):
+            SubjectPublicKey(
+                .mlDSA65(key.publicKey), algorithm: .mlDSA65, size: KeySpec.mlDSA65.size,
+                identifier: DERWriter.sequence(DERWriter.oid(.mlDSA65)),
+                keyBits: Array(key.publicKey.rawRepresentation))
+        case .mlDSA87(let key):
+            SubjectPublicKey(
+                .mlDSA87(key.publicKey), algorithm: .mlDSA87, size: KeySpec.mlDSA87.size,
+                identifier: DERWriter.sequence(DERWriter.oid(.mlDSA87)),
                 keyBits: Array(key.publicKey.rawRepresentation))
         case .rsa(let key): try SubjectPublicKey(spkiDER: Array(key.publicKey.derRepresentation))
         }

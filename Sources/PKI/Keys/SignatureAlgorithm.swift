@@ -29,6 +29,9 @@ package enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
     case rsaPSS(Hash)
     case ecdsa(Hash)
     case ed25519
+    /// Pure ML-DSA with an empty context (RFC 9881 §3).
+    case mlDSA65
+    case mlDSA87
 
     package var description: String {
         switch self {
@@ -36,6 +39,8 @@ package enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
         case .rsaPSS(let hash): "RSASSA-PSS with \(hash.rawValue)"
         case .ecdsa(let hash): "ECDSA with \(hash.rawValue)"
         case .ed25519: "Ed25519"
+        case .mlDSA65: "ML-DSA-65"
+        case .mlDSA87: "ML-DSA-87"
         }
     }
 
@@ -53,6 +58,8 @@ package enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
         case .ecdsaWithSHA384 where parameters == nil: self = .ecdsa(.sha384)
         case .ecdsaWithSHA512 where parameters == nil: self = .ecdsa(.sha512)
         case .ed25519 where parameters == nil: self = .ed25519
+        case .mlDSA65 where parameters == nil: self = .mlDSA65
+        case .mlDSA87 where parameters == nil: self = .mlDSA87
         case .rsaPSS:
             guard let parameters else { throw DERError("RSASSA-PSS without parameters means SHA-1 and is refused") }
             self = .rsaPSS(try Self.pssHash(parameters))
@@ -89,6 +96,8 @@ package enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
         case .ecdsa(.sha384): DERWriter.sequence(DERWriter.oid(.ecdsaWithSHA384))
         case .ecdsa(.sha512): DERWriter.sequence(DERWriter.oid(.ecdsaWithSHA512))
         case .ed25519: DERWriter.sequence(DERWriter.oid(.ed25519))
+        case .mlDSA65: DERWriter.sequence(DERWriter.oid(.mlDSA65))
+        case .mlDSA87: DERWriter.sequence(DERWriter.oid(.mlDSA87))
         }
     }
 

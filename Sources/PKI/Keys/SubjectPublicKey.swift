@@ -11,10 +11,12 @@ package struct SubjectPublicKey: Sendable {
         case p384(P384.Signing.PublicKey)
         case p521(P521.Signing.PublicKey)
         case ed25519(Curve25519.Signing.PublicKey)
+        case mlDSA65(MLDSA65.PublicKey)
+        case mlDSA87(MLDSA87.PublicKey)
     }
 
     package let algorithm: KeyAlgorithm
-    /// Bits of modulus or field; 256 for Ed25519.
+    /// Bits of modulus or field; 256 for Ed25519, those of the public key for ML-DSA.
     package let size: Int
     /// `SubjectPublicKeyInfo` as received or built.
     package let spkiDER: [UInt8]
@@ -68,7 +70,7 @@ package struct SubjectPublicKey: Sendable {
         switch algorithm {
         case .rsa: "RSA-\(size)"
         case .ecdsa: "ECDSA-P\(size)"
-        case .ed25519: "Ed25519"
+        case .ed25519, .mlDSA65, .mlDSA87: algorithm.rawValue
         }
     }
 
@@ -80,6 +82,8 @@ package struct SubjectPublicKey: Sendable {
         case .p384: .ecdsa(.sha384)
         case .p521: .ecdsa(.sha512)
         case .ed25519: .ed25519
+        case .mlDSA65: .mlDSA65
+        case .mlDSA87: .mlDSA87
         }
     }
 
@@ -116,7 +120,9 @@ package struct SubjectPublicKey: Sendable {
             case .sha512: return key.isValidSignature(parsed, for: SHA512.hash(data: message))
             }
         case (.ed25519(let key), .ed25519): return key.isValidSignature(signature, for: message)
-        case (.rsa, _), (.p256, _), (.p384, _), (.p521, _), (.ed25519, _): return false
+        case (.mlDSA65(let key), .mlDSA65): return key.isValidSignature(signature, for: message)
+        case (.mlDSA87(let key), .mlDSA87): return key.isValidSignature(signature, for: message)
+        case (.rsa, _), (.p256, _), (.p384, _), (.p521, _), (.ed25519, _), (.mlDSA65, _), (.mlDSA87, _): return false
         }
     }
 
@@ -152,6 +158,16 @@ package struct SubjectPublicKey: Sendable {
                 throw KeyError.malformed("Ed25519 public key must be 32 octets without parameters")
             }
             return (.ed25519(key), .ed25519, 256)
+        case .mlDSA65:
+            guard parameters == nil, let key = try? MLDSA65.PublicKey(rawRepresentation: bits) else {
+                throw KeyError.malformed("ML-DSA-65 public key must be 1952 octets without parameters")
+            }
+            return (.mlDSA65(key), .mlDSA65, KeySpec.mlDSA65.size)
+        case .mlDSA87:
+            guard parameters == nil, let key = try? MLDSA87.PublicKey(rawRepresentation: bits) else {
+                throw KeyError.malformed("ML-DSA-87 public key must be 2592 octets without parameters")
+            }
+            return (.mlDSA87(key), .mlDSA87, KeySpec.mlDSA87.size)
         default: throw KeyError.unsupported(oid == .rsaPSS ? "RSASSA-PSS" : oid.nameForMessages)
         }
     }

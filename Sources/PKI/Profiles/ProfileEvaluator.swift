@@ -29,7 +29,7 @@ package enum ProfileEvaluator {
             let allowed = Set(rules.map(\.algorithm.rawValue)).sorted().joined(separator: ", ")
             return [.init(rule: .keyAlgorithm, message: "key type \(key.name) is not among those allowed: \(allowed)")]
         }
-        guard key.algorithm == .ed25519 || key.size >= smallest else {
+        guard key.algorithm.hasFixedSize || key.size >= smallest else {
             return [.init(rule: .keySize, message: "key \(key.name) is below the minimum of \(smallest) bits")]
         }
         return []

@@ -17,11 +17,6 @@ struct RelyingPartyTests {
         "Ed25519": ["ed25519"],
     ]
 
-    /// A file of the repository.
-    private static func file(_ path: String) -> String {
-        URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../" + path).standardized.path
-    }
-
     private static func pair(_ stage: PKIStage, _ key: String) async throws -> Pair {
         let name = key.lowercased()
         let pair = Pair(
@@ -135,7 +130,7 @@ struct RelyingPartyTests {
         let said = try await pair.stage.run(
             "/usr/bin/java",
             [
-                "-Dcom.sun.security.enableCRLDP=true", Self.file("Tests/Judges/PathCheck.java"), pair.stage.ca,
+                "-Dcom.sun.security.enableCRLDP=true", Judges.file("Tests/Judges/PathCheck.java"), pair.stage.ca,
                 pair.good, pair.bad,
             ])
         #expect(
@@ -149,13 +144,13 @@ struct RelyingPartyTests {
     }
 
     private func pycaJudges(_ pair: Pair, findsPaths: Bool) async throws {
-        let said = try await pair.stage.run(
-            "/usr/bin/env",
+        let outcome = try await Judges.python(
+            "relying_party.py",
             [
-                "python3", Self.file("Tests/Judges/relying_party.py"), "\(pair.stage.url)/.well-known/pki",
-                findsPaths ? "paths" : "no-paths",
-                pair.stage.ca, pair.good, pair.bad,
-            ], environment: ["PYTHONPATH": Self.file(".build/judges"), "PYTHONDONTWRITEBYTECODE": "1"])
+                "\(pair.stage.url)/.well-known/pki", findsPaths ? "paths" : "no-paths", pair.stage.ca, pair.good,
+                pair.bad,
+            ], logs: pair.stage.work.url)
+        let said = outcome.output + outcome.errors
         #expect(said == "good good good\nkeyCompromise revoked revoked\n", "\(said)")
     }
 

@@ -15,7 +15,7 @@ struct DescriptionTests {
         #expect(capabilities["flow"] as? String == "synchronous")
         #expect(capabilities["serial_allocation"] as? String == "caller")
         #expect(capabilities["name_kinds"] as? [String] == ["dns", "email", "ip", "uri"])
-        #expect(capabilities["key_algorithms"] as? [String] == ["ECDSA", "Ed25519", "RSA"])
+        #expect(capabilities["key_algorithms"] as? [String] == ["ECDSA", "Ed25519", "ML-DSA-65", "ML-DSA-87", "RSA"])
         for promise in ["max_ttl", "ekus", "must_staple"] { #expect(capabilities[promise] as? Bool == true) }
         await server.stop()
     }

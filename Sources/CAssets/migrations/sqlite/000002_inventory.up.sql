@@ -154,7 +154,9 @@ CREATE TABLE IF NOT EXISTS ca_keys (
     CONSTRAINT ca_keys_id_form
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT ca_keys_algorithm_enum
-        CHECK (algorithm IN ('ECDSA-P256', 'ECDSA-P384', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'Ed25519')),
+        CHECK (algorithm IN (
+            'ECDSA-P256', 'ECDSA-P384', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87'
+        )),
     CONSTRAINT ca_keys_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*')
 ) STRICT;
 
@@ -428,7 +430,7 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
         CHECK (length(fingerprint_sha256) = 64 AND fingerprint_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT certificate_versions_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT certificate_versions_validity CHECK (not_before < not_after),
-    CONSTRAINT certificate_versions_key_algorithm_enum CHECK (key_algorithm IN ('RSA', 'ECDSA', 'Ed25519')),
+    CONSTRAINT certificate_versions_key_algorithm_enum CHECK (key_algorithm IN ('RSA', 'ECDSA', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87')),
     CONSTRAINT certificate_versions_key_origin_enum CHECK (key_origin IN ('agent', 'server', 'external')),
     CONSTRAINT certificate_versions_key_slot CHECK ((key_origin = 'agent') = (agent_id IS NOT NULL)),
     CONSTRAINT certificate_versions_csr_only
