@@ -245,7 +245,9 @@ let package = Package(
                 "DatabaseTestSupport", "Domain", "Query", "SQLiteDriver", "PostgresDriver", "Store", "certctl",
                 "MigrationCrash", logging,
             ]),
-        tests("EndToEndTests", ["DatabaseTestSupport", "Domain", "Query", "APIContract", "certctl", "certctl-agent"]),
+        tests(
+            "EndToEndTests",
+            ["DatabaseTestSupport", "Domain", "Query", "APIContract", "certctl", "certctl-agent", crypto]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -54,3 +54,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000024_operations
 #include "embed_migration.h"
+#define MIGRATION 000025_acme_server
+#include "embed_migration.h"

@@ -41,6 +41,7 @@ package struct ControlPlaneServices: Sendable {
     /// Every caller is an administrator.
     package var isDemo = false
     package var relyingParties: PKIHandlers
+    package var acme: ACMEHandlers
     /// Told of every certificate that is revoked or released, in the same transaction.
     package var revocationObservers: [RevocationObserver] = []
     /// When a bulk revocation needs a second person.
@@ -61,6 +62,7 @@ package struct ControlPlaneServices: Sendable {
         signIn: SignInServices,
         approvals: ApprovalFlow,
         relyingParties: PKIHandlers,
+        acme: ACMEHandlers,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -86,6 +88,7 @@ package struct ControlPlaneServices: Sendable {
         self.signIn = signIn
         self.approvals = approvals
         self.relyingParties = relyingParties
+        self.acme = acme
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -109,6 +112,7 @@ package enum ControlPlaneAPI {
         registerCertificates(services, in: &table)
         registerAgents(services, in: &table)
         registerRelyingParties(services, in: &table)
+        registerACME(services, in: &table)
         return table
     }
 
@@ -123,6 +127,14 @@ package enum ControlPlaneAPI {
         services.relyingParties.register(in: &table)
         RevocationListHandlers(
             database: services.context.database, shelf: services.revocationLists, time: services.context.time
+        ).register(in: &table)
+    }
+
+    private static func registerACME(_ services: ControlPlaneServices, in table: inout HandlerTable) {
+        services.acme.register(in: &table)
+        ACMEAdminHandlers(
+            lists: lists(services), keys: EABFlow(services.context, sealer: services.sealer),
+            accounts: services.acme.services.accounts
         ).register(in: &table)
     }
 

@@ -144,3 +144,8 @@ extension ActorType: Bindable {}
 extension SignInMethod: Bindable {}
 extension SessionEnd: Bindable {}
 extension KeyAlgorithm: Bindable {}
+extension ACMEAccountStatus: Bindable {}
+extension ACMEOrderStatus: Bindable {}
+extension ACMEAuthorizationStatus: Bindable {}
+extension ACMEChallengeStatus: Bindable {}
+extension ACMEChallengeType: Bindable {}

@@ -48,6 +48,8 @@ package enum SealingError: Error, Hashable, Sendable, CustomStringConvertible {
 package enum MACLabel: String, Sendable, CaseIterable {
     case apiKeyPepper = "certctl/v4/api-key-pepper"
     case cursor = "certctl/v4/cursor-mac"
+    /// Nonces of the ACME server, on every replica.
+    case acmeNonce = "certctl/v4/acme-nonce-mac"
 }
 
 /// Envelope encryption of values at rest (security §10.2, §10.3).

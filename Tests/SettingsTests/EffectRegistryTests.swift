@@ -21,7 +21,7 @@ enum EffectRegistry {
 
     static let entries: [Entry] =
         configuration + client + listener + storageAndLifecycle + agent + access + signIn + audit
-        + hardening + revocationLists + relyingParties
+        + hardening + revocationLists + relyingParties + acme
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -90,6 +90,16 @@ enum EffectRegistry {
         ("ocsp.responder_validity", "settings"), ("ocsp.responder_rotation_grace", "settings"),
         ("ocsp.response_validity", "settings"), ("ocsp.rate_limit_per_ip_min", "settings"),
     ].map { key, function in Entry("server:\(key)", "EndToEndTests/PKI/OCSPServiceTests.swift", function) }
+
+    static let acme = [
+        ("enabled", "switches"), ("default_profile_id", "switches"), ("nonce_ttl", "settings"),
+        ("order_ttl", "settings"), ("authz_ttl", "settings"), ("rate_limit_orders_per_hour", "settings"),
+        ("rate_limit_concurrent_orders", "settings"), ("rate_limit_key_change_per_hour", "settings"),
+        ("gc_interval", "settings"), ("tos_url", "settings"), ("website", "settings"),
+        ("caa_identities", "settings"), ("eab_required", "settings"), ("allow_open_trust", "settings"),
+    ].map { key, function in
+        Entry("server:acme.server.\(key)", "EndToEndTests/ACME/ACMELifeTests.swift", function)
+    }
 
     static let client = [
         Entry("cli:server.url", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),

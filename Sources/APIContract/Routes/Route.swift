@@ -29,7 +29,7 @@ package struct Route: Sendable {
         // A relying party that is refused by HTTP takes it for a failure: what answers counts by itself.
         case .probe, .pki: .unlimited
         case .bootstrap: .bootstrap
-        case .open, .login, .enrolment, .api, .agent: isExport ? .export : .general
+        case .acme, .open, .login, .enrolment, .api, .agent: isExport ? .export : .general
         }
     }
 
@@ -63,6 +63,8 @@ package enum RouteClass: String, Sendable, CaseIterable {
     /// Certificates, revocation lists and OCSP for relying parties: needs no credential, is served in the clear too, and
     /// keeps to what their simple clients understand (protocol-servers §1.3).
     case pki
+    /// The ACME protocol (RFC 8555): a request proves itself by its signature, and errors have the form of the protocol.
+    case acme
     /// Signs in or out, and so looks at a session cookie by itself.
     case login
     /// Needs the one-time set-up token in its body.
@@ -78,6 +80,8 @@ package enum RouteClass: String, Sendable, CaseIterable {
 package enum RouteFeature: String, Sendable, CaseIterable {
     /// Local accounts with passwords (`CERTCTL_BREAKGLASS_ENABLED`).
     case breakglass
+    /// The ACME server (`CERTCTL_ACME_SERVER_ENABLED`).
+    case acme
 }
 
 /// Who may call a route. There is no default: a route without a decision cannot be written down.

@@ -5,5 +5,5 @@ package enum RouteTable {
         + RevocationRoutes.all + OperationRoutes.all + IssuerRoutes.all
         + TargetRoutes.all + AgentRoutes.all + JobRoutes.all + ApprovalRoutes.all + ProfileRoutes.all
         + RenewalPolicyRoutes.all + TeamRoutes.all + OwnerRoutes.all + AuditRoutes.all + CryptoRoutes.all
-        + PKIRoutes.all
+        + PKIRoutes.all + ACMERoutes.all + ACMEAdminRoutes.all
 }

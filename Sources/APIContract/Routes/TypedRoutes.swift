@@ -4,7 +4,7 @@ package import Domain
 package struct OpenRoute: Sendable {
     package let route: Route
 
-    /// The class is `.probe`, `.open`, `.login` or `.bootstrap`.
+    /// The class is `.probe`, `.open`, `.pki`, `.acme`, `.login` or `.bootstrap`.
     package init(
         _ id: String, _ method: HTTPMethod, _ path: PathPattern, class routeClass: RouteClass = .open,
         feature: RouteFeature? = nil, audit: String? = nil, bodyLimit: Int? = nil, _ summary: String,

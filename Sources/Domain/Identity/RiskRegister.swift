@@ -13,6 +13,7 @@ package enum RiskFlag: String, Sendable, CaseIterable {
     case limitsPerReplica = "rate_limits_per_replica"
     case egressOpened = "egress_opened"
     case plainSyslog = "audit_syslog_plain"
+    case openTrust = "acme_open_trust"
 
     /// What it means, for a log and for a person.
     package var meaning: String {
@@ -29,6 +30,7 @@ package enum RiskFlag: String, Sendable, CaseIterable {
         case .rateLimitsOff: "requests are not limited (CERTCTL_RATE_LIMIT_ENABLED=false)"
         case .limitsPerReplica: "each replica counts guesses by itself (CERTCTL_RATE_LIMIT_BACKEND=memory)"
         case .egressOpened: "audit receivers may lie in networks that are closed otherwise (CERTCTL_EGRESS_ALLOW_AUDIT)"
+        case .openTrust: "whoever reaches the ACME server gets every name (CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST)"
         case .plainSyslog: "audit events leave unencrypted (CERTCTL_AUDIT_SYSLOG_URL=tcp://)"
         }
     }

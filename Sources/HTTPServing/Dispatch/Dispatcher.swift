@@ -60,8 +60,11 @@ package struct Dispatcher: Sendable {
         } catch {
             let problem = problem(for: error, trace)
             tell(of: problem, trace)
-            response = problem.response(requestID: trace.id, path: trace.path, accepted: accepted)
+            response =
+                refusedByProtocol(problem, head, trace)
+                ?? problem.response(requestID: trace.id, path: trace.path, accepted: accepted)
         }
+        if let reason = response.refusalReason { tell(of: response.status, reason, trace) }
         trace.bytesIn = body.bytesRead
         complete(&response, head, trace, added)
         trace.finish(response, metrics: environment.metrics, logger: environment.logger)
@@ -97,7 +100,8 @@ package struct Dispatcher: Sendable {
             connection: trace.connection, clientAddress: trace.clientAddress, body: octets,
             condition: VersionCondition(head.headerFields[.ifMatch]),
             idempotencyClaim: try IdempotencyLayer.claim(route, head, octets, trace),
-            rawQuery: String(target.query), parameters: parameters, accepted: accepted, isStrict: isStrict
+            authority: head.authority, isHead: head.method == .head, rawQuery: String(target.query),
+            parameters: parameters, accepted: accepted, isStrict: isStrict
         )
         if route.isLongLived { try await body.announceLongLivedResponse() }
         let layer = IdempotencyLayer(keeper: environment.idempotency)
@@ -202,7 +206,7 @@ package struct Dispatcher: Sendable {
                 status: 415, code: "unsupported_media_type", detail: "form and text bodies are not accepted")
         }
         // Relying parties list what they like best, or nothing of use, and take what comes.
-        if route.routeClass == .pki { return }
+        if route.routeClass == .pki || route.routeClass == .acme { return }
         let produced = route.responses.filter { $0.status < 300 }.compactMap(\.mediaType).map(MediaType.essence)
         let isAcceptable =
             produced.isEmpty || produced.contains { accepted.quality(of: $0) > 0 }
@@ -230,14 +234,31 @@ package struct Dispatcher: Sendable {
         }
     }
 
-    private func tell(of problem: Problem, _ trace: RequestTrace) {
-        guard [401, 403, 429].contains(problem.status), let route = trace.route else { return }
+    private func tell(of problem: Problem, _ trace: RequestTrace) { tell(of: problem.status, problem.code, trace) }
+
+    private func tell(of status: Int, _ reason: String, _ trace: RequestTrace) {
+        guard [401, 403, 429].contains(status), let route = trace.route else { return }
         environment.refused(
             RequestRefusal(
                 actor: trace.principal?.actor, clientAddress: trace.clientAddress,
-                operation: "\(route.method.rawValue) \(route.path.text)", reason: problem.code, requestID: trace.id
+                operation: "\(route.method.rawValue) \(route.path.text)", reason: reason, requestID: trace.id
             )
         )
+    }
+
+    /// A refusal in the form of the protocol that the route belongs to; `nil` where that is the form of the API.
+    private func refusedByProtocol(
+        _ problem: Problem, _ head: HTTPRequest, _ trace: RequestTrace
+    ) -> OutgoingResponse? {
+        guard let route = trace.route, route.routeClass == .acme, let render = environment.renderACMERefusal else {
+            return nil
+        }
+        var response = render(
+            PipelineRefusal(
+                status: problem.status, detail: problem.detail, requestID: trace.id, path: trace.path,
+                authority: head.authority, fields: head.headerFields, peerAddress: trace.connection.peerAddress))
+        for field in problem.fields where field.name != .wwwAuthenticate { response.fields.append(field) }
+        return response
     }
 
     private func note(_ error: any Error, _ trace: RequestTrace) {

@@ -18,6 +18,10 @@ package struct RequestContext: Sendable {
     package let condition: VersionCondition
     /// Present when the client sent `Idempotency-Key`; a flow may store it in the transaction of its effect.
     package let idempotencyClaim: IdempotencyClaim?
+    /// The host, with its port, that the client named.
+    package let authority: String?
+    /// Whether the client wants the fields of the answer alone.
+    package let isHead: Bool
     let rawQuery: String
     let parameters: [String]
     let accepted: MediaRanges
@@ -56,6 +60,9 @@ package struct RequestContext: Sendable {
             throw error.serviceError
         }
     }
+
+    /// Path and query as they were sent.
+    package var target: String { rawQuery.isEmpty ? path : "\(path)?\(rawQuery)" }
 
     private var bodyMode: BodyMode { route.method == .patch ? .mergePatch : .whole }
 
@@ -161,7 +168,10 @@ extension HTTPField.Name {
     static let rateLimitPolicy = HTTPField.Name(known: "RateLimit-Policy")
     static let forwardedFor = HTTPField.Name(known: "X-Forwarded-For")
     static let enrolmentToken = HTTPField.Name(known: "X-Certctl-Bootstrap-Token")
-    static let link = HTTPField.Name(known: "Link")
+    package static let link = HTTPField.Name(known: "Link")
+    package static let replayNonce = HTTPField.Name(known: "Replay-Nonce")
+    package static let forwardedHost = HTTPField.Name(known: "X-Forwarded-Host")
+    package static let forwardedProto = HTTPField.Name(known: "X-Forwarded-Proto")
     static let referrerPolicy = HTTPField.Name(known: "Referrer-Policy")
     static let permissionsPolicy = HTTPField.Name(known: "Permissions-Policy")
     static let frameOptions = HTTPField.Name(known: "X-Frame-Options")

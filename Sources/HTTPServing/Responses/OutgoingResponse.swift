@@ -13,6 +13,8 @@ package struct OutgoingResponse: Sendable {
     package var status: Int
     package var fields: HTTPFields
     var content: Content
+    /// Why a handler refused the request, for the audit trail, when it says so in the form of a protocol.
+    package var refusalReason: String?
 
     package static func json(
         _ body: some WireValue, status: Int = 200, version: Int? = nil, location: String? = nil
@@ -37,6 +39,11 @@ package struct OutgoingResponse: Sendable {
 
     package static func text(_ status: Int = 200, _ mediaType: String, _ text: String) -> OutgoingResponse {
         octets(status, mediaType, Array(text.utf8))
+    }
+
+    /// A status with fields alone.
+    package static func empty(_ status: Int) -> OutgoingResponse {
+        OutgoingResponse(status: status, fields: [:], content: .empty)
     }
 
     /// Tells that a preference of the request was followed (RFC 7240 §3).

@@ -1,6 +1,7 @@
 package import APIContract
 package import Access
 package import Domain
+package import HTTPTypes
 package import Logging
 package import Telemetry
 
@@ -37,6 +38,8 @@ package struct ServingEnvironment: Sendable {
     package var refused: @Sendable (RequestRefusal) -> Void = { _ in }
     /// Why a request that changes something is refused now, whoever asks; `nil` lets it through.
     package var refusesChange: @Sendable (Route) async throws -> ServiceError? = { _ in nil }
+    /// Renders what the pipeline refuses of a request of the ACME protocol.
+    package var renderACMERefusal: (@Sendable (PipelineRefusal) -> OutgoingResponse)?
     package var logger: Logger
     package let metrics: HTTPMetrics
     /// What changes while the server runs.
@@ -54,4 +57,15 @@ package struct ServingEnvironment: Sendable {
         metrics = HTTPMetrics(registry)
         rateLimits = RateLimits(settings: RateLimitSettings())
     }
+}
+
+/// What the pipeline refused before any handler, for a protocol whose errors have a form of their own.
+package struct PipelineRefusal: Sendable {
+    package let status: Int
+    package let detail: String
+    package let requestID: String
+    package let path: String
+    package let authority: String?
+    package let fields: HTTPFields
+    package let peerAddress: String
 }

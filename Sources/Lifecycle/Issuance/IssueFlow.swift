@@ -2,7 +2,7 @@ import ConnectorKit
 package import Domain
 import IssuerConnectors
 import PKI
-import Query
+package import Query
 import Sealing
 import Store
 
@@ -14,6 +14,12 @@ package enum IssuanceAnswer: Sendable {
     case accepted(job: JobID)
     /// Somebody has to agree first; the job then goes on by itself.
     case awaitingApproval(ApprovalID, job: JobID)
+
+    package var job: JobID {
+        switch self {
+        case .issued(_, let job), .accepted(let job), .awaitingApproval(_, let job): job
+        }
+    }
 }
 
 /// The one path by which anything is issued (specification, issuers §2.4, §2.8).
@@ -44,9 +50,13 @@ package struct IssueFlow: Sendable {
 
     /// Issues for a CSR that a client made, for a certificate without targets. Every call issues anew: a client renews
     /// by sending its CSR again.
+    ///
+    /// - `claim`: Told of the job before anything is asked of a CA, in the transaction that puts the intent on record: a
+    ///   protocol binds what it keeps to the job there, or throws when somebody else did.
     package func submit(
         clientCSR csrPEM: String,
         for id: CertificateID,
+        claim: @escaping @Sendable (JobID, any Transaction) throws -> Void = { _, _ in },
         by author: Authorship
     ) async throws -> IssuanceAnswer {
         let csr = try Preflight.request(pem: csrPEM)
@@ -65,12 +75,15 @@ package struct IssueFlow: Sendable {
                 try subject.requireIssuable()
                 if let terms = try gate.demand(on: subject, keys: ClientApprovals.keys(of: csr)) {
                     if let refusal = try refusal(of: csr.request, for: subject) { throw refusal }
-                    return Step.answered(try clientApprovals.request(terms, subject, by: author, in: tx))
+                    let answer = try clientApprovals.request(terms, subject, by: author, in: tx)
+                    try claim(answer.job, tx)
+                    return Step.answered(answer)
                 }
                 let job = IssuanceJob(
                     id: context.newID(),
                     type: subject.certificate.currentVersionID == nil ? .issuance : .renewal
                 )
+                try claim(job.id, tx)
                 return Step.ask(try intend(csr, subject: subject, job: job, by: author, in: tx))
             }
         }

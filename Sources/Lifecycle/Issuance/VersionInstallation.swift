@@ -36,6 +36,10 @@ struct VersionInstallation: Sendable {
             try installForClient(new, intent, in: tx)
         }
         try record(new, intent, in: tx)
+        if intent.subject.certificate.source == .acme {
+            try ACMESettlement.fulfil(
+                intent.job.id, with: new.id, recorder: context.recorder, by: intent.author, in: tx)
+        }
         return IssuedVersion(new, createdAt: tx.now)
     }
 

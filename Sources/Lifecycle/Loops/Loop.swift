@@ -27,6 +27,8 @@ package enum LoopName: String, Sendable, CaseIterable {
     case revocationLists = "crl_generation"
     case ocspResponders = "ocsp_responders"
     case ocspPresigning = "ocsp_presigning"
+    case acmeOrders = "acme_orders"
+    case acmeGC = "acme_gc"
 }
 
 /// Where a loop runs (specification, domain §8.2).

@@ -174,6 +174,25 @@ struct RecordedAction: Sendable {
     static let auditHoldReleased = audit("audit.hold_released")
     static let auditBreakAcknowledged = audit("audit.break_acknowledged")
 
+    private static func acme(_ name: String, _ resourceType: String) -> RecordedAction {
+        RecordedAction(name: name, resourceType: resourceType, isFrequent: true)
+    }
+
+    static let acmeAccountCreated = acme("acme_account_created", "acme_account")
+    static let acmeAccountUpdated = acme("acme_account_updated", "acme_account")
+    static let acmeAccountDeactivated = acme("acme_account_deactivated", "acme_account")
+    static let acmeAccountRevoked = acme("acme_account_revoked", "acme_account")
+    static let acmeAccountKeyRolled = acme("acme_account_key_rolled", "acme_account")
+    static let acmeOrderCreated = acme("acme_order_created", "acme_order")
+    static let acmeOrderProcessing = acme("acme_order_processing", "acme_order")
+    static let acmeOrderFinalized = acme("acme_order_finalized", "acme_order")
+    static let acmeOrderFailed = acme("acme_order_failed", "acme_order")
+    static let acmeAuthorizationDeactivated = acme("acme_authorization_deactivated", "acme_authorization")
+    static let acmeChallengeProcessing = acme("acme_challenge_processing", "acme_challenge")
+    static let acmeChallengeCompleted = acme("acme_challenge_completed", "acme_challenge")
+    static let eabKeyCreated = acme("acme_eab_key_created", "acme_eab_key")
+    static let eabKeyRevoked = acme("acme_eab_key_revoked", "acme_eab_key")
+
     private static func sealing(_ name: String) -> RecordedAction {
         RecordedAction(name: name, resourceType: "sealing_key", category: .config)
     }

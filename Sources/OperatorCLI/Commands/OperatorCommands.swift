@@ -9,7 +9,7 @@ package enum OperatorCommands {
         EnrollmentTokensCommand.self, TargetsCommand.self, IssuersCommand.self, ProfilesCommand.self,
         RenewalPoliciesCommand.self, OwnersCommand.self, TeamsCommand.self, AuditCommand.self, AuthCommand.self,
         KeysCommand.self, ContextsCommand.self, AdminCommand.self, MetricsCommand.self, VersionCommand.self,
-        APICommand.self,
+        ACMECommand.self, APICommand.self,
     ]
 
     /// Rewrites a command line into the form that ArgumentParser reads.

@@ -79,6 +79,16 @@ struct ServerAssembly: Sendable {
         let ocsp = try OCSPAssembly(
             context, registry: registry, sealer: sealer, live: live, directory: configuration.pki.ocspKeyDirectory,
             metrics: metrics, fileSystem: fileSystem, log: logs.logger("ocsp"))
+        let revocationObservers = [
+            RevocationObserver { revocation, tx in
+                try OCSPResponseStore.invalidate(
+                    authority: revocation.authorityID, serial: revocation.serialNumber, in: tx)
+            }
+        ]
+        let acme = ACMEAssembly(
+            context, issue: issue, registry: registry,
+            revoke: RevokeFlow(context, observers: revocationObservers), sealer: sealer, live: live,
+            limiter: attempts, metrics: metrics)
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
@@ -114,7 +124,7 @@ struct ServerAssembly: Sendable {
             registry: registry, revocationLists: lists.shelf, issue: issue,
             targetRules: Self.targetRules,
             authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
-            relyingParties: ocsp.handlers,
+            relyingParties: ocsp.handlers, acme: acme.handlers,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(
@@ -127,12 +137,7 @@ struct ServerAssembly: Sendable {
             agentConfig: { FleetDefaults.wire(live.read { $0.deployment }) },
             onBootstrap: { try? setup.remove() }
         )
-        services.revocationObservers = [
-            RevocationObserver { revocation, tx in
-                try OCSPResponseStore.invalidate(
-                    authority: revocation.authorityID, serial: revocation.serialNumber, in: tx)
-            }
-        ]
+        services.revocationObservers = revocationObservers
         let bulkRule = ApprovalWiring.rule(configuration.access.bulkRevocationApproval)
         services.bulkRevocationRule = { bulkRule }
         let bulk = BulkRevokeLoop(
@@ -155,6 +160,7 @@ struct ServerAssembly: Sendable {
         )
         environment.explain = StorageProblem.explain
         environment.refused = audit.refusals.note
+        environment.renderACMERefusal = acme.handlers.rendering
         if configuration.audit.onBreak == .readonly {
             environment.refusesChange = Self.refusal(while: AuditCustody(context))
         }
@@ -166,7 +172,8 @@ struct ServerAssembly: Sendable {
         }
         limits = environment.rules.limits
         dispatcher = try Dispatcher(
-            ControlPlaneAPI.handlers(services), switchedOff: signIn.switchedOff, environment: environment)
+            ControlPlaneAPI.handlers(services), switchedOff: signIn.switchedOff.union(acme.switchedOff),
+            environment: environment)
         relyingParties = try Dispatcher(
             ControlPlaneAPI.relyingPartyHandlers(services), routes: PKIRoutes.all, environment: environment)
 
@@ -177,7 +184,9 @@ struct ServerAssembly: Sendable {
                 context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
                 audit: audit, keys: KeyWatch.loop(configuration.access, access, logs.logger("auth")), census: census,
                 intervals: live.read { Self.intervals($0) }
-            ) + signIn.loops(leadership) + ocsp.loops(leadership) + [lists.publisher.loop, bulk.loop],
+            ) + signIn.loops(leadership) + ocsp.loops(leadership) + acme.loops(leadership) + [
+                lists.publisher.loop, bulk.loop,
+            ],
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe
         )

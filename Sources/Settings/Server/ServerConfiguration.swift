@@ -18,6 +18,7 @@ package struct ServerConfiguration: Configuration {
     package let egress: EgressConfiguration
     package let demo: DemoConfiguration
     package let pki: PKIConfiguration
+    package let acme: ACMEConfiguration
     /// Whether the program has all rights of its host.
     package let runsAsRoot: Bool
     /// Certificate and key of a subordinate CA; `nil` lets the server create a root.
@@ -43,6 +44,7 @@ package struct ServerConfiguration: Configuration {
         self.dataDirectory = dataDirectory
         listener = ListenerConfiguration(reading: &reader)
         pki = PKIConfiguration(reading: &reader, listener: listener)
+        acme = ACMEConfiguration(reading: &reader)
         tls = ServerTLSConfiguration(reading: &reader)
         database = DatabaseConfiguration(reading: &reader, dataDirectory: dataDirectory)
         logging = LoggingConfiguration(

@@ -142,6 +142,7 @@ extension ServerConfiguration {
         raise(.rateLimitsOff, when: !rateLimit.isEnabled)
         raise(.limitsPerReplica, when: rateLimit.backend == .memory && database.isShared)
         raise(.egressOpened, when: egress.isOpened)
+        raise(.openTrust, when: acme.isEnabled && acme.allowsOpenTrust)
         raise(.plainSyslog, when: audit.syslog.map { !$0.location.isEncrypted } ?? false)
         return RiskRegister(flags)
     }

@@ -146,5 +146,5 @@ package enum ServerSettings {
             tlsCertificatePath.declaration, tlsKeyPath.declaration, tlsMode.declaration, tlsNames.declaration,
             tlsReloadInterval.declaration,
         ] + databaseSettings + operationSettings + accessSettings + signInSettings + lifecycleSettings + auditSettings
-        + egressSettings + guardSettings + pkiSettings
+        + egressSettings + guardSettings + pkiSettings + acmeSettings
 }

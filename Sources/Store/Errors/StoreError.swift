@@ -30,6 +30,9 @@ package enum StoreError: Error, Hashable, Sendable {
         case auditHold = "legal hold"
         case authority = "certification authority"
         case sealingKey = "sealing key"
+        case acmeAccount = "ACME account"
+        case acmeOrder = "ACME order"
+        case eabKey = "external account binding key"
     }
 
     /// One member of a request and the identifier that it names in vain.

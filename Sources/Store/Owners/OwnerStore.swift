@@ -88,7 +88,11 @@ package struct OwnerStore: Sendable {
     /// Deletes an owner who has no certificates.
     package func delete(_ id: OwnerID, expecting version: Int?, in tx: any Transaction) throws {
         let counts = try DependentCount.nonZero(
-            [("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE owner_id = \(id)")],
+            [
+                ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE owner_id = \(id)"),
+                ("acme_accounts", "SELECT COUNT(*) FROM acme_accounts WHERE owner_id = \(id)"),
+                ("acme_eab_keys", "SELECT COUNT(*) FROM acme_eab_keys WHERE owner_id = \(id)"),
+            ],
             in: tx
         )
         guard counts.isEmpty else { throw StoreError.inUse(.owner, id: id.text, counts: counts) }

@@ -106,6 +106,8 @@ package struct ProfileStore: Sendable {
             [
                 ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE certificate_profile_id = \(id)"),
                 ("renewal_policies", "SELECT COUNT(*) FROM renewal_policies WHERE certificate_profile_id = \(id)"),
+                ("acme_accounts", "SELECT COUNT(*) FROM acme_accounts WHERE profile_id = \(id)"),
+                ("acme_eab_keys", "SELECT COUNT(*) FROM acme_eab_keys WHERE profile_id = \(id)"),
             ],
             in: tx
         )

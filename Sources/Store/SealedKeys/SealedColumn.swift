@@ -34,6 +34,7 @@ package struct SealedColumn: Sendable, CustomStringConvertible {
         SealedColumn("code_keys", "key_encrypted", key: "label"),
         SealedColumn("session_signing_keys", "key_material_encrypted"),
         SealedColumn("ocsp_responders", "key_encrypted"),
+        SealedColumn("acme_eab_keys", "hmac_key_encrypted"),
         SealedColumn("breakglass_credentials", "totp_secret_encrypted", key: "actor_id"),
         SealedColumn(
             "idempotency_keys", "response_body",

@@ -92,6 +92,8 @@ package struct TeamStore: Sendable {
             [
                 ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE team_id = \(id)"),
                 ("owners", "SELECT COUNT(*) FROM owners WHERE team_id = \(id)"),
+                ("acme_accounts", "SELECT COUNT(*) FROM acme_accounts WHERE team_id = \(id)"),
+                ("acme_eab_keys", "SELECT COUNT(*) FROM acme_eab_keys WHERE team_id = \(id)"),
             ],
             in: tx
         )

@@ -40,15 +40,19 @@ struct RouteTableTests {
 
     @Test("what changes something names its audit action, or is a heartbeat", arguments: RouteTable.all)
     func audited(route: Route) {
-        // OCSP by POST asks, as by GET.
-        if !route.method.isSafe, !["heartbeat", "explainAccess", "postOCSP"].contains(route.id) {
+        // OCSP by POST asks, as by GET; so do the ACME operations that are POST-as-GET alone (RFC 8555 §6.3).
+        let reading = ["AccountOrders", "Order", "Certificate"].flatMap { ["acme\($0)", "acmeProfile\($0)"] }
+        let asking = Set(["heartbeat", "explainAccess", "postOCSP"] + reading)
+        if !route.method.isSafe, !asking.contains(route.id) {
             #expect(route.auditAction != nil)
         }
     }
 
     @Test("only probes and the documented public routes are open")
     func openRoutes() {
-        let open = RouteTable.all.filter { $0.access == .open }.map { "\($0.method.rawValue) \($0.path.text)" }
+        let open = RouteTable.all.filter { $0.access == .open && $0.routeClass != .acme }.map {
+            "\($0.method.rawValue) \($0.path.text)"
+        }
         #expect(
             Set(open) == [
                 "GET /health", "GET /livez", "GET /ready", "GET /readyz", "GET /api/v1/version",
@@ -62,10 +66,20 @@ struct RouteTableTests {
         )
     }
 
+    @Test("ACME is open below /acme and nowhere else, and only where it is switched on")
+    func acmeRoutes() {
+        let acme = RouteTable.all.filter { $0.routeClass == .acme }
+        #expect(acme.count == 2 * ACMERoutes.operations.count)
+        #expect(acme.allSatisfy { $0.access == .open && $0.feature == .acme && $0.path.text.hasPrefix("/acme/") })
+        let others = RouteTable.all.filter { $0.routeClass != .acme }
+        #expect(!others.contains { $0.path.text.hasPrefix("/acme") })
+        #expect(acme.filter { $0.method == .post }.allSatisfy { $0.bodyLimit == 65_536 })
+    }
+
     /// Parts of the product that come later, with the permissions that only their routes will ask for.
     static let later = [
         "cert.export_key", "ca.", "notification.", "discovery.", "network_scan.",
-        "healthcheck.", "digest.", "stats.", "crl.", "scep.", "est.", "acme.", "tenant.", "auth.user.edit",
+        "healthcheck.", "digest.", "stats.", "crl.", "scep.", "est.", "tenant.", "auth.user.edit",
         "auth.user.purge", "auth.oidc.", "auth.scim.", "auth.policy.", "auth.elevate", "auth.runtime.", "auth.demo.",
     ]
 

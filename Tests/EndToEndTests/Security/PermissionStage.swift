@@ -14,6 +14,7 @@ final class PermissionStage: @unchecked Sendable {
     init() async throws {
         server = try await ControlPlane.start(environment: [
             "CERTCTL_TRUSTED_PROXIES": "127.0.0.1", "CERTCTL_BREAKGLASS_ENABLED": "true",
+            "CERTCTL_ACME_SERVER_ENABLED": "true",
         ])
         try await server.becomeAdministrator()
         try await Inventory.create(on: server)

@@ -49,7 +49,7 @@ enum PermissionTable {
         "team.read": "AOVMC", "team.edit": "AOC", "team.delete": "AO",
         "owner.read": "AOVMC", "owner.edit": "AOC", "owner.delete": "AO",
         "audit.read": "AOVMCU", "audit.export": "AU", "audit.verify": "AU", "audit.checkpoint": "A",
-        "metrics.read": "AOVMC", "scheduler.admin": "A", "crypto.rekey": "A",
+        "metrics.read": "AOVMC", "scheduler.admin": "A", "crypto.rekey": "A", "acme.admin": "A",
         "auth.key.list": "AC", "auth.key.create": "AC", "auth.key.rotate": "AC", "auth.key.delete": "A",
         "auth.role.list": "A", "auth.role.create": "A", "auth.role.edit": "A", "auth.role.delete": "A",
         "auth.role.assign": "A", "auth.role.revoke": "A", "auth.user.read": "AOU",
@@ -57,7 +57,7 @@ enum PermissionTable {
     ]
 
     static let rows: [Row] =
-        probes + identity + signIn + roles + certificates + connectors + agents + work + ownership + [
+        probes + acme + identity + signIn + roles + certificates + connectors + agents + work + ownership + [
             // Last: it ends the credential that the rows before need.
             Row(route: "rotateAgentKey", rule: .ownAgent("agent.edit"), admitted: 200, path: ["{agent}"])
         ]
@@ -96,6 +96,35 @@ enum PermissionTable {
         Row(route: "getCryptoStatus", rule: .everywhere("crypto.rekey"), admitted: 200),
         Row(route: "rekey", rule: .everywhere("crypto.rekey"), admitted: 200, body: #"{"dry_run":true}"#),
     ]
+
+    /// The operations of the protocol, of which nobody has to be recognised: a request proves itself.
+    private static let acmeOperations: [Row] = [
+        ("Directory", 200, []), ("NewNonce", 204, []), ("NewAccount", 415, []), ("Account", 415, ["acme-acc-none"]),
+        ("AccountOrders", 415, ["acme-acc-none"]), ("KeyChange", 415, []), ("NewOrder", 415, []),
+        ("Order", 415, ["acme-ord-none"]), ("Finalize", 415, ["acme-ord-none"]),
+        ("Authorization", 415, ["acme-authz-none"]), ("Challenge", 415, ["acme-chall-none"]),
+        ("Certificate", 415, ["certver-none"]), ("Revoke", 415, []),
+    ].flatMap { (name: String, status: Int, path: [String]) -> [Row] in
+        let body = status == 415 ? "{}" : nil
+        return [
+            Row(
+                route: "acmeProfile\(name)", rule: .open, admitted: status, path: ["prof-web"] + path, body: body),
+            // Without a default profile the short paths lead nowhere.
+            Row(route: "acme\(name)", rule: .open, admitted: body == nil ? 403 : 415, path: path, body: body),
+        ]
+    }
+
+    private static let acme: [Row] =
+        acmeOperations + [
+            Row(route: "createEABKey", rule: .everywhere("acme.admin"), admitted: 400, body: "{}"),
+            Row(route: "listEABKeys", rule: .everywhere("acme.admin"), admitted: 200),
+            Row(route: "getEABKey", rule: .everywhere("acme.admin"), admitted: 404, path: ["eab-none"]),
+            Row(route: "revokeEABKey", rule: .everywhere("acme.admin"), admitted: 404, path: ["eab-none"]),
+            Row(route: "listACMEAccounts", rule: .everywhere("acme.admin"), admitted: 200),
+            Row(
+                route: "deactivateACMEAccount", rule: .everywhere("acme.admin"), admitted: 404, path: ["acme-acc-none"]),
+            Row(route: "listACMEOrders", rule: .everywhere("acme.admin"), admitted: 200),
+        ]
 
     private static let identity: [Row] = [
         Row(route: "checkAuth", rule: .anyone, admitted: 200), Row(route: "getMe", rule: .anyone, admitted: 200),

@@ -46,7 +46,7 @@ struct ClockStepTests {
             // for that.
             let missing: Set<LoopName> = [
                 .auditExport, .sessionGC, .sessionKeys, .userRetention, .ocspResponders, .ocspPresigning,
-                .revocationLists, .operations,
+                .revocationLists, .acmeOrders, .acmeGC, .operations,
             ]
             for loop in LoopName.allCases where !missing.contains(loop) { _ = try await world.tick(loop) }
             #expect(try await world.jobs(of: "api").map(\.status) == [.running])

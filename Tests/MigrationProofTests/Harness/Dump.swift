@@ -135,6 +135,9 @@ enum Dump {
         "crl_partitions": "SELECT * FROM crl_partitions",
         "crl_generation_events": "SELECT * FROM crl_generation_events",
         "ocsp_responders": "SELECT * FROM ocsp_responders", "ocsp_response_cache": "SELECT * FROM ocsp_response_cache",
+        "acme_eab_keys": "SELECT * FROM acme_eab_keys", "acme_accounts": "SELECT * FROM acme_accounts",
+        "acme_orders": "SELECT * FROM acme_orders", "acme_authorizations": "SELECT * FROM acme_authorizations",
+        "acme_challenges": "SELECT * FROM acme_challenges", "acme_nonces": "SELECT * FROM acme_nonces",
         "operations": "SELECT * FROM operations", "operation_items": "SELECT * FROM operation_items",
     ]
 }

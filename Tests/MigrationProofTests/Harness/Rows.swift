@@ -17,7 +17,7 @@ struct Rows {
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
-            revocations, ocsp, operations,
+            revocations, ocsp, operations, acme,
         ]
     }
 
@@ -92,6 +92,42 @@ struct Rows {
                 this_update, next_update, requested_at)
             VALUES ('iss-\(tag)', 'f3', 'sha1/0', 'good', \(octets("3000")), \(time(0)), \(time(1)), \(time(0)))
             """,
+        ]
+    }
+
+    private var acme: [String] {
+        [
+            """
+            INSERT INTO acme_eab_keys (id, profile_id, label, hmac_key_encrypted, allowed_identifiers, max_accounts,
+                used_count, created_by, created_at)
+            VALUES ('eab-\(tag)', 'cp-\(tag)', 'web', \(octets("0402")), '["a.test"]', 3, 1, 'ops', \(time(0)))
+            """,
+            """
+            INSERT INTO acme_accounts (account_id, profile_id, jwk_thumbprint, jwk_pem, contact, status, eab_key_id,
+                eab_binding, created_at, updated_at)
+            VALUES ('acme-acc-\(tag)', 'cp-\(tag)', 'tp-\(tag)', 'PEM', '[]', 'valid', 'eab-\(tag)', '{}', \(time(0)),
+                \(time(0)))
+            """,
+            """
+            INSERT INTO acme_orders (order_id, account_id, identifiers, names_sha256, status, expires_at, csr_pem,
+                csr_sha256, certificate_id, version_id, job_id, attempts, replaces, created_at, updated_at)
+            VALUES ('acme-ord-\(tag)', 'acme-acc-\(tag)', '[{"type":"dns","value":"a.test"}]', \(digest(14)), 'valid',
+                \(time(1)), 'CSR', \(digest(13)), 'mc-\(tag)', 'cv-\(tag)', 'job-\(tag)', 1, 'aki.\(tag)', \(time(0)),
+                \(time(0)))
+            """,
+            """
+            INSERT INTO acme_authorizations (authz_id, order_id, position, identifier, status, expires_at, wildcard,
+                created_at, updated_at)
+            VALUES ('acme-authz-\(tag)', 'acme-ord-\(tag)', 0, '{"type":"dns","value":"a.test"}', 'valid', \(time(1)),
+                TRUE, \(time(0)), \(time(0)))
+            """,
+            """
+            INSERT INTO acme_challenges (challenge_id, authz_id, type, status, token, validated_at, lease_owner,
+                lease_expires_at, created_at, updated_at)
+            VALUES ('acme-chall-\(tag)', 'acme-authz-\(tag)', 'http-01', 'processing', 'tok', NULL, 'one', \(time(1)),
+                \(time(0)), \(time(0)))
+            """,
+            "INSERT INTO acme_nonces (nonce, expires_at) VALUES ('n-\(tag)', \(time(1)))",
         ]
     }
 

@@ -44,6 +44,8 @@ struct GoldenHelpTests {
               admin                   The server's inner workings.
               metrics                 Figures of the installation.
               version                 Version of this program and of the server.
+              acme                    The ACME server: accounts, orders, keys for external
+                                      account bindings.
               api                     Call any operation of the API with your credential.
               completion              Print a completion script for bash, zsh or fish.
 

@@ -174,6 +174,10 @@ struct StartUpGuardTests {
                 ]
             ),
             (.egressOpened, ["CERTCTL_EGRESS_ALLOW_AUDIT": "127.0.0.1"]),
+            (
+                .openTrust,
+                ["CERTCTL_ACME_SERVER_ENABLED": "true", "CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST": "true"]
+            ),
             (.demoAcknowledged, Self.acknowledged()),
         ]
         for (flag, environment) in cases {

@@ -1,0 +1,63 @@
+import Domain
+
+/// What operators see and decide of the ACME server (protocol-servers §2.6, rest-api §7.9).
+package enum ACMEAdminRoutes {
+    package static let createKey = ProtectedRoute(
+        "createEABKey", .post, "/api/v1/admin/acme/eab-keys", .permission(.acmeAdmin), audit: "acme_eab_key_created",
+        "Makes a key by which ACME accounts are opened; its secret is shown once.",
+        request: .body(CreateEABKeyRequest.self),
+        responses: [.json(201, EABKeyBody.self, "The key with its secret."), .invalid, .unknownReference],
+        cli: .verb("acme eab create")
+    )
+
+    package static let listKeys = ProtectedRoute(
+        "listEABKeys", .get, "/api/v1/admin/acme/eab-keys", .permission(.acmeAdmin), "Lists keys, newest first.",
+        query: CommonQuery.paging(), responses: [.page(of: EABKeyBody.self)], cli: .verb("acme eab list")
+    )
+
+    package static let getKey = ProtectedRoute(
+        "getEABKey", .get, "/api/v1/admin/acme/eab-keys/{id}", .permission(.acmeAdmin), "Shows a key.",
+        responses: [.json(200, EABKeyBody.self, "The key."), .notFound], cli: .verb("acme eab get")
+    )
+
+    package static let revokeKey = ProtectedRoute(
+        "revokeEABKey", .delete, "/api/v1/admin/acme/eab-keys/{id}", .permission(.acmeAdmin),
+        audit: "acme_eab_key_revoked", "Ends a key; accounts that it opened stay.",
+        responses: [.noContent, .notFound], cli: .verb("acme eab revoke")
+    )
+
+    package static let listAccounts = ProtectedRoute(
+        "listACMEAccounts", .get, "/api/v1/admin/acme/accounts", .permission(.acmeAdmin),
+        "Lists ACME accounts, newest first.",
+        query: CommonQuery.paging() + [
+            CommonQuery.id("profile_id", "Profile."),
+            CommonQuery.choice("status", ACMEAccountStatus.allCases.map(\.rawValue), "State."),
+        ],
+        responses: [.page(of: ACMEAccountBody.self)], cli: .verb("acme accounts list")
+    )
+
+    package static let deactivateAccount = ProtectedRoute(
+        "deactivateACMEAccount", .post, "/api/v1/admin/acme/accounts/{id}/deactivate", .permission(.acmeAdmin),
+        audit: "acme_account_revoked", "Ends an account for good, with all that it has under way.",
+        responses: [
+            .json(200, ACMEAccountBody.self, "The account."), .notFound,
+            .error(.invalidState, "It has ended already."),
+        ],
+        cli: .verb("acme accounts deactivate")
+    )
+
+    package static let listOrders = ProtectedRoute(
+        "listACMEOrders", .get, "/api/v1/admin/acme/orders", .permission(.acmeAdmin),
+        "Lists ACME orders, newest first.",
+        query: CommonQuery.paging() + [
+            CommonQuery.id("account_id", "Account."),
+            CommonQuery.choice("status", ACMEOrderStatus.allCases.map(\.rawValue), "State."),
+        ],
+        responses: [.page(of: ACMEOrderBody.self)], cli: .verb("acme orders list")
+    )
+
+    package static let all: [Route] = [
+        createKey.route, listKeys.route, getKey.route, revokeKey.route, listAccounts.route, deactivateAccount.route,
+        listOrders.route,
+    ]
+}

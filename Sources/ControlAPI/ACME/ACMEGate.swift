@@ -1,0 +1,104 @@
+import Domain
+import Encoding
+import HTTPServing
+import HTTPTypes
+import Lifecycle
+import PKI
+import Store
+
+/// Verifies signed requests (RFC 8555 §6.2–6.5), in the order of protocol-servers §2.4. The nonce is used last, and
+/// exactly once.
+struct ACMEGate: Sendable {
+    /// Which key an operation wants to be signed with.
+    enum Signer: Sendable { case account, newKey, either }
+
+    /// Who signed.
+    struct Verified: Sendable {
+        let payload: [UInt8]
+        let key: PublicJWK
+        /// `nil` for a key that came along.
+        let account: ACMEAccount?
+
+        /// POST-as-GET (RFC 8555 §6.3).
+        var isRead: Bool { payload.isEmpty }
+
+        func object() throws(ACMEProblem) -> JSONObject {
+            guard let object = (try? JSONValue(parsing: payload))?.objectValue else {
+                throw ACMEProblem(.malformed, "the payload is not a JSON object")
+            }
+            return object
+        }
+    }
+
+    let services: ACMEServices
+
+    func verify(_ call: ACMEHandlers.Call, by signer: Signer) async throws -> Verified {
+        let request = call.context.request
+        let type = request.fields[.contentType].map { $0.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() }
+        guard type == "application/jose+json" else {
+            throw ACMEProblem(.malformed, "the body must be application/jose+json", status: 415)
+        }
+        let jws = try FlattenedJWS(octets: request.body)
+        let algorithm = try jws.algorithm()
+        if let type = try jws.text("typ"), type.lowercased() != "application/jose+json",
+            type.lowercased() != "jose+json"
+        {
+            throw ACMEProblem(.malformed, "typ is not that of a JWS in JSON")
+        }
+        let kid = try jws.text("kid")
+        try Self.check(kid: kid, jwk: jws.header["jwk"], for: signer)
+        guard let url = try jws.text("url"), url == call.place.origin + request.target else {
+            throw ACMEProblem(.unauthorized, "the request was signed for another address")
+        }
+        let (key, account) = try await key(jws, kid, call)
+        guard algorithm.fits(key.family) else {
+            throw ACMEProblem(.badPublicKey, "the signature algorithm is not one of this type of key")
+        }
+        guard key.isValid(jws.signature, over: jws.signingInput, algorithm) else {
+            throw ACMEProblem(.unauthorized, "the signature does not verify")
+        }
+        try await redeem(try jws.text("nonce"))
+        return Verified(payload: jws.payload, key: key, account: account)
+    }
+
+    private static func check(kid: String?, jwk: JSONValue?, for signer: Signer) throws(ACMEProblem) {
+        let isSound =
+            switch signer {
+            case .account: kid != nil && jwk == nil
+            case .newKey: kid == nil && jwk != nil
+            case .either: (kid == nil) != (jwk == nil)
+            }
+        guard !isSound else { return }
+        let wanted =
+            switch signer {
+            case .account: "kid alone: the address of the account"
+            case .newKey: "jwk alone: the public key"
+            case .either: "either kid or jwk"
+            }
+        throw ACMEProblem(.malformed, "this request must name its key by \(wanted)")
+    }
+
+    private func key(
+        _ jws: FlattenedJWS, _ kid: String?, _ call: ACMEHandlers.Call
+    ) async throws -> (PublicJWK, ACMEAccount?) {
+        if let json = jws.header["jwk"] {
+            let key = try PublicJWK(json)
+            guard try await !services.accounts.isCompromised(spkiSHA256: key.key.spkiSHA256) else {
+                throw ACMEProblem(.badPublicKey, "the key was revoked as compromised")
+            }
+            return (key, nil)
+        }
+        guard let kid, let id = call.place.account(named: kid), let account = try await services.accounts.find(id),
+            account.profileID == call.profile.id
+        else { throw ACMEProblem(.accountDoesNotExist, "there is no such account here") }
+        guard account.status == .valid else { throw ACMEAccountFlow.ended(account) }
+        return (try PublicJWK(account.jwk), account)
+    }
+
+    private func redeem(_ nonce: String?) async throws {
+        guard let nonce, try await services.nonces.redeem(nonce) else {
+            // Simple clients know this text.
+            throw ACMEProblem(.badNonce, "JWS has an invalid anti-replay nonce")
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Domain
+import Encoding
+import HTTPServing
+import HTTPTypes
+import Lifecycle
+import PKI
+import Store
+
+/// Orders, authorizations, certificates and their revocation (RFC 8555 §7.4–7.6).
+extension ACMEHandlers {
+    func newOrder(_ call: Call) async throws -> OutgoingResponse {
+        let (verified, account) = try await signed(call)
+        try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
+        let members = try verified.object()
+        for name in ["notBefore", "notAfter"] {
+            guard let value = members[name], !value.isNull else { continue }
+            guard value.stringValue.flatMap({ try? Timestamp(rfc3339: $0) }) != nil else {
+                throw ACMEProblem(.malformed, "\(name) must be a time (RFC 3339)")
+            }
+            throw ACMEProblem(.malformed, "the profile decides about the validity; leave \(name) out")
+        }
+        if members["profile"] != nil {
+            throw ACMEProblem(.invalidProfile, "this directory is one of a single profile; leave profile out")
+        }
+        do {
+            let view = try await services.orders.create(
+                ACMEOrderRequest(names: try ACMENames.read(members["identifiers"])), for: account,
+                under: call.profile, from: call.origin)
+            return response(view, call, status: 201)
+        } catch let problem as ACMEProblem {
+            if [.rejectedIdentifier, .unsupportedIdentifier].contains(problem.kind) {
+                services.count(.newOrderRejected)
+            }
+            throw problem
+        }
+    }
+
+    func order(_ call: Call) async throws -> OutgoingResponse {
+        let (_, account) = try await read(call)
+        return response(try await services.orders.order(call.parameter("order_id"), of: account), call)
+    }
+
+    func finalize(_ call: Call) async throws -> OutgoingResponse {
+        let (verified, account) = try await signed(call)
+        guard let text = try verified.object()["csr"]?.stringValue, let der = Base64URL.decode(text) else {
+            throw ACMEProblem(.badCSR, "csr must be a certificate request in base64url")
+        }
+        let id = call.parameter("order_id")
+        try await services.finalize.finalize(
+            id, der: der, for: account, key: verified.key.accountKey, under: call.profile, from: call.origin)
+        return response(try await services.orders.order(id, of: account), call)
+    }
+
+    func authorization(_ call: Call) async throws -> OutgoingResponse {
+        let (verified, account) = try await signed(call)
+        let id = call.parameter("authz_id")
+        guard !verified.isRead else {
+            return response(try await services.orders.authorization(id, of: account), call)
+        }
+        guard try verified.object()["status"]?.stringValue == ACMEAuthorizationStatus.deactivated.rawValue else {
+            throw ACMEProblem(.malformed, "the only change of an authorization is to deactivate it")
+        }
+        return response(
+            try await services.orders.deactivate(id, of: account, from: call.origin), call)
+    }
+
+    func challenge(_ call: Call) async throws -> OutgoingResponse {
+        let (verified, account) = try await signed(call)
+        if !verified.isRead { _ = try verified.object() }
+        let challenge = try await services.orders.challenge(call.parameter("challenge_id"), of: account)
+        var response = OutgoingResponse.json(value: ACMEObjects.challenge(challenge, call.place))
+        let authorization = call.place.authorization(challenge.authorizationID)
+        response.fields.append(HTTPField(name: .link, value: "<\(authorization)>;rel=\"up\""))
+        return response
+    }
+
+    // MARK: Certificates
+
+    func certificate(_ call: Call) async throws -> OutgoingResponse {
+        let (_, account) = try await read(call)
+        let chain = try await services.finalize.chain(call.parameter("cert_id"), for: account)
+        if call.context.request.prefers("application/pkix-cert", over: "application/pem-certificate-chain"),
+            let leaf = chain.first
+        {
+            return .octets(200, "application/pkix-cert", leaf.der)
+        }
+        if call.context.request.prefers("application/pkcs7-mime", over: "application/pem-certificate-chain") {
+            return .octets(200, "application/pkcs7-mime", CertificatesOnly.encode(chain))
+        }
+        return .text(200, "application/pem-certificate-chain", chain.map(\.pem).joined())
+    }
+
+    func revoke(_ call: Call) async throws -> OutgoingResponse {
+        let verified = try await gate.verify(call, by: .either)
+        let members = try verified.object()
+        guard let text = members["certificate"]?.stringValue, let der = Base64URL.decode(text) else {
+            throw ACMEProblem(.malformed, "certificate must be a certificate in base64url")
+        }
+        var code: Int64?
+        if let reason = members["reason"] {
+            guard let number = reason.integerValue else {
+                throw ACMEProblem(.badRevocationReason, "reason must be a number")
+            }
+            code = number
+        }
+        let revoker: ACMERevoker =
+            verified.account.map { .account($0, call.profile) }
+            ?? .certificateKey(spkiSHA256: verified.key.key.spkiSHA256)
+        try await services.revocation.revoke(der, code: code, by: revoker, from: call.origin)
+        return .empty(200)
+    }
+
+    // MARK: Parts
+
+    private func signed(_ call: Call) async throws -> (ACMEGate.Verified, ACMEAccount) {
+        let verified = try await gate.verify(call, by: .account)
+        guard let account = verified.account else { throw ACMEProblem(.malformed, "there is no account") }
+        return (verified, account)
+    }
+
+    /// POST-as-GET (RFC 8555 §6.3).
+    private func read(_ call: Call) async throws -> (ACMEGate.Verified, ACMEAccount) {
+        let (verified, account) = try await signed(call)
+        guard verified.isRead else { throw ACMEProblem(.malformed, "the payload of this request must be empty") }
+        return (verified, account)
+    }
+
+    private func response(_ view: ACMEOrderView, _ call: Call, status: Int = 200) -> OutgoingResponse {
+        var response = OutgoingResponse.json(
+            value: ACMEObjects.order(view, call.place, at: services.time.now), status: status,
+            location: call.place.order(view.order.id))
+        if view.order.status == .processing { response.fields[.retryAfter] = "2" }
+        return response
+    }
+
+    private func response(_ view: ACMEAuthorizationView, _ call: Call) -> OutgoingResponse {
+        .json(value: ACMEObjects.authorization(view, call.place))
+    }
+}

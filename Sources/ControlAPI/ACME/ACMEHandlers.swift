@@ -1,0 +1,197 @@
+import APIContract
+import Access
+import Domain
+import Encoding
+package import HTTPServing
+import HTTPTypes
+import Lifecycle
+package import Sealing
+import Store
+
+/// The ACME protocol: what is common to all its operations (RFC 8555 §6, §7.1).
+package struct ACMEHandlers: Sendable {
+    let services: ACMEServices
+    let cursors: CursorCodec
+
+    package init(_ services: ACMEServices, sealer: Sealer) {
+        self.services = services
+        cursors = CursorCodec(sealer: sealer)
+    }
+
+    /// One request, with what it is about.
+    struct Call: Sendable {
+        let context: PublicContext
+        let place: ACMEPlace
+        let profile: ACMEProfile
+
+        func parameter(_ name: String) -> String { context.request.parameter(name) }
+        var origin: RequestOrigin { context.origin }
+    }
+
+    /// How an operation is answered and counted.
+    private struct Conduct: Sendable {
+        var linksIndex = true
+        var givesNonce = true
+        var success: ACMEEvent?
+        var failure: ACMEEvent?
+    }
+
+    package func register(in table: inout HandlerTable) {
+        on(
+            ACMERoutes.directory, in: &table,
+            Conduct(linksIndex: false, success: .directory, failure: .directoryFailures), directory)
+        on(ACMERoutes.newNonce, in: &table, Conduct(success: .newNonce, failure: .newNonceFailures), newNonce)
+        on(ACMERoutes.newAccount, in: &table, Conduct(failure: .newAccountFailures), newAccount)
+        on(ACMERoutes.account, in: &table, Conduct(failure: .updateAccountFailures), account)
+        on(ACMERoutes.accountOrders, in: &table, Conduct(), accountOrders)
+        on(
+            ACMERoutes.keyChange, in: &table, Conduct(success: .keyChange, failure: .keyChangeFailures), keyChange)
+        on(ACMERoutes.newOrder, in: &table, Conduct(success: .newOrder, failure: .newOrderFailures), newOrder)
+        on(ACMERoutes.order, in: &table, Conduct(), order)
+        on(
+            ACMERoutes.finalize, in: &table,
+            Conduct(success: .finalizeOrder, failure: .finalizeOrderFailures), finalize)
+        on(ACMERoutes.authorization, in: &table, Conduct(success: .authzRead), authorization)
+        on(
+            ACMERoutes.challenge, in: &table,
+            Conduct(success: .challengeRespond, failure: .challengeRespondFailures), challenge)
+        on(
+            ACMERoutes.certificate, in: &table,
+            Conduct(success: .certDownload, failure: .certDownloadFailures), certificate)
+        on(ACMERoutes.revoke, in: &table, Conduct(success: .revokeCert, failure: .revokeCertFailures), revoke)
+    }
+
+    private func on(
+        _ operation: ACMERoutes.Operation, in table: inout HandlerTable, _ conduct: Conduct,
+        _ handler: @escaping @Sendable (Call) async throws -> OutgoingResponse
+    ) {
+        for route in [operation.canonical, operation.shorthand] {
+            table.on(route) { context in try await answer(context, conduct, handler) }
+        }
+    }
+
+    private func answer(
+        _ context: PublicContext, _ conduct: Conduct,
+        _ handler: @Sendable (Call) async throws -> OutgoingResponse
+    ) async throws -> OutgoingResponse {
+        let place = place(
+            path: context.path, authority: context.authority, fields: context.fields,
+            peer: context.connection.peerAddress)
+        var response: OutgoingResponse
+        do {
+            let call = Call(context: context, place: place, profile: try await profile(context))
+            response = try await handler(call)
+            if let event = conduct.success { services.count(event) }
+        } catch let problem as ACMEProblem {
+            if let event = conduct.failure { services.count(event) }
+            response = refusal(problem, requestID: context.request.id)
+        } catch let error as ServiceError where error.code != .internalError {
+            if let event = conduct.failure { services.count(event) }
+            response = refusal(ACMEProblem(error), requestID: context.request.id)
+        } catch {
+            // The pipeline writes the cause to the log, and says nothing of it.
+            if let event = conduct.failure { services.count(event) }
+            throw error
+        }
+        finish(&response, place, conduct)
+        return response
+    }
+
+    private func finish(_ response: inout OutgoingResponse, _ place: ACMEPlace, _ conduct: Conduct) {
+        if conduct.linksIndex {
+            response.fields.append(HTTPField(name: .link, value: "<\(place.directory)>;rel=\"index\""))
+        }
+        if conduct.givesNonce { response.fields[.replayNonce] = services.nonces.issue() }
+        if response.fields[.cacheControl] == nil { response.fields[.cacheControl] = "no-store" }
+    }
+
+    // MARK: Problems
+
+    private func refusal(_ problem: ACMEProblem, requestID: String) -> OutgoingResponse {
+        var response = OutgoingResponse.octets(
+            problem.status, "application/problem+json", problem.json(instance: requestID).octets)
+        if let wait = problem.retryAfter {
+            response.fields[.retryAfter] = String(max(1, Int(wait.inSeconds.rounded(.up))))
+        }
+        if let location = problem.location { response.fields[.location] = location }
+        for link in problem.links {
+            response.fields.append(HTTPField(name: .link, value: "<\(link.address)>;rel=\"\(link.relation)\""))
+        }
+        response.refusalReason = "acme_\(problem.kind.rawValue)"
+        return response
+    }
+
+    /// What the pipeline refuses before a handler, in the form of the protocol.
+    package func rendering(_ refusal: PipelineRefusal) -> OutgoingResponse {
+        let kind: ACMEProblem.Kind =
+            switch refusal.status {
+            case 429: .rateLimited
+            case 500...: .serverInternal
+            default: .malformed
+            }
+        var response = self.refusal(
+            ACMEProblem(kind, refusal.detail, status: refusal.status), requestID: refusal.requestID)
+        // The pipeline tells the audit trail by itself.
+        response.refusalReason = nil
+        let place = place(
+            path: refusal.path, authority: refusal.authority, fields: refusal.fields, peer: refusal.peerAddress)
+        finish(&response, place, Conduct())
+        return response
+    }
+
+    // MARK: What a request is about
+
+    private func place(path: String, authority: String?, fields: HTTPFields, peer: String) -> ACMEPlace {
+        ACMEPlace(
+            origin: ACMEPlace.origin(
+                named: services.publicURL(), authority: authority, fields: fields,
+                isTrustedPeer: services.isTrustedProxy(peer)),
+            family: ACMEPlace.family(of: path))
+    }
+
+    private func profile(_ context: PublicContext) async throws -> ACMEProfile {
+        let id: ProfileID
+        if context.route.path.parameters.contains("profile_id") {
+            guard let named = try? ProfileID(context.request.parameter("profile_id")) else { throw Self.noProfile }
+            id = named
+        } else {
+            guard let fallback = services.plan().defaultProfile else {
+                throw ACMEProblem(
+                    .userActionRequired,
+                    "this server has no default profile; use the directory of yours: /acme/profile/PROFILE/directory")
+            }
+            id = fallback
+        }
+        guard let profile = try await services.accounts.profile(id) else { throw Self.noProfile }
+        return profile
+    }
+
+    private static let noProfile = ACMEProblem(.malformed, "there is no such profile", status: 404)
+
+    // MARK: Directory and nonces
+
+    private func directory(_ call: Call) async throws -> OutgoingResponse {
+        let plan = services.plan()
+        var response = OutgoingResponse.json(
+            value: ACMEObjects.directory(
+                call.place, plan, requiresBinding: plan.requiresBinding(under: call.profile.mode)))
+        response.fields[.cacheControl] = "public, max-age=0, no-cache"
+        response.fields[.accessControlAllowOrigin] = "*"
+        return response
+    }
+
+    private func newNonce(_ call: Call) async throws -> OutgoingResponse { .empty(call.context.isHead ? 200 : 204) }
+
+    // MARK: Limits
+
+    /// Counts an attempt; throws when there were too many.
+    func take(_ name: String, allowing limit: Int, of subject: String) async throws {
+        guard limit > 0 else { return }
+        let verdict = try await services.limiter.take(
+            LimitPolicy(name, allowing: limit, per: .hours(1)), subject, at: services.time.now)
+        guard !verdict.isAllowed else { return }
+        var problem = ACMEProblem(.rateLimited, "too many requests of this kind within an hour; wait")
+        problem.retryAfter = verdict.retryAfter
+        throw problem
+    }
+}

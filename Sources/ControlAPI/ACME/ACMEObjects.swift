@@ -1,0 +1,76 @@
+import Domain
+import Encoding
+import Lifecycle
+import Store
+
+/// The objects of the protocol, `status` first (RFC 8555 §7.1, protocol-servers §1.3 rule 4).
+enum ACMEObjects {
+    static func directory(_ place: ACMEPlace, _ plan: ACMEPlan, requiresBinding: Bool) -> JSONValue {
+        var members: JSONObject = [
+            "newNonce": .string(place.newNonce), "newAccount": .string(place.newAccount),
+            "newOrder": .string(place.newOrder), "revokeCert": .string(place.revoke),
+            "keyChange": .string(place.keyChange),
+        ]
+        var meta = JSONObject()
+        meta["termsOfService"] = plan.termsURL.map { .string($0) }
+        meta["website"] = plan.website.map { .string($0) }
+        if !plan.caaIdentities.isEmpty { meta["caaIdentities"] = JSONValue(plan.caaIdentities) }
+        if requiresBinding { meta["externalAccountRequired"] = true }
+        if !meta.isEmpty { members["meta"] = .object(meta) }
+        return .object(members)
+    }
+
+    static func account(_ account: ACMEAccount, _ place: ACMEPlace) -> JSONValue {
+        var members: JSONObject = ["status": .string(account.status.rawValue)]
+        if !account.contact.isEmpty { members["contact"] = JSONValue(account.contact) }
+        if account.termsAgreed != nil { members["termsOfServiceAgreed"] = true }
+        members["externalAccountBinding"] = account.eabBinding
+        members["orders"] = .string(place.orders(of: account.id))
+        return .object(members)
+    }
+
+    static func order(_ view: ACMEOrderView, _ place: ACMEPlace, at now: Timestamp) -> JSONValue {
+        let order = view.order
+        let status = order.status(at: now)
+        var members: JSONObject = [
+            "status": .string(status.rawValue), "expires": .string(time(order.expiresAt)),
+            "identifiers": .array(order.identifiers.map(\.json)),
+            "authorizations": JSONValue(view.authorizations.map(place.authorization)),
+            "finalize": .string(place.finalize(order.id)),
+        ]
+        members["notBefore"] = order.notBefore.map { .string(time($0)) }
+        members["notAfter"] = order.notAfter.map { .string(time($0)) }
+        if status == .valid, let version = order.versionID {
+            members["certificate"] = .string(place.certificate(version))
+        }
+        if status == .invalid { members["error"] = order.error ?? ACMEOrder.expiry }
+        members["replaces"] = order.replaces.map { .string($0) }
+        return .object(members)
+    }
+
+    static func authorization(_ view: ACMEAuthorizationView, _ place: ACMEPlace) -> JSONValue {
+        let authorization = view.authorization
+        var members: JSONObject = [
+            "status": .string(view.status.rawValue), "expires": .string(time(authorization.expiresAt)),
+            "identifier": authorization.identifier.json,
+            "challenges": .array(view.challenges.map { challenge($0, place) }),
+        ]
+        if authorization.isWildcard { members["wildcard"] = true }
+        return .object(members)
+    }
+
+    static func challenge(_ challenge: ACMEChallenge, _ place: ACMEPlace) -> JSONValue {
+        var members: JSONObject = [
+            "status": .string(challenge.status.rawValue), "type": .string(challenge.type.rawValue),
+            "url": .string(place.challenge(challenge.id)), "token": .string(challenge.token),
+        ]
+        members["validated"] = challenge.validatedAt.map { .string(time($0)) }
+        members["error"] = challenge.error
+        return .object(members)
+    }
+
+    /// Whole seconds, UTC (protocol-servers §1.3 rule 5).
+    static func time(_ time: Timestamp) -> String {
+        Timestamp(secondsSinceEpoch: time.secondsSinceEpoch).rfc3339
+    }
+}

@@ -1,0 +1,66 @@
+package import Access
+package import Domain
+package import Lifecycle
+
+/// What the handlers of the ACME protocol work with.
+package struct ACMEServices: Sendable {
+    let plan: @Sendable () -> ACMEPlan
+    /// The origin that the operator named, with its path; `nil`: the one that a client speaks to.
+    let publicURL: @Sendable () -> String?
+    let isTrustedProxy: @Sendable (String) -> Bool
+    let accounts: ACMEAccountFlow
+    let orders: ACMEOrderFlow
+    let finalize: ACMEFinalizeFlow
+    let revocation: ACMERevocation
+    let nonces: ACMENonces
+    let limiter: AttemptLimiter
+    let time: TimeSource
+    let count: @Sendable (ACMEEvent) -> Void
+
+    package init(
+        plan: @escaping @Sendable () -> ACMEPlan, publicURL: @escaping @Sendable () -> String?,
+        isTrustedProxy: @escaping @Sendable (String) -> Bool, accounts: ACMEAccountFlow, orders: ACMEOrderFlow,
+        finalize: ACMEFinalizeFlow, revocation: ACMERevocation, nonces: ACMENonces, limiter: AttemptLimiter,
+        time: TimeSource, count: @escaping @Sendable (ACMEEvent) -> Void
+    ) {
+        self.plan = plan
+        self.publicURL = publicURL
+        self.isTrustedProxy = isTrustedProxy
+        self.accounts = accounts
+        self.orders = orders
+        self.finalize = finalize
+        self.revocation = revocation
+        self.nonces = nonces
+        self.limiter = limiter
+        self.time = time
+        self.count = count
+    }
+}
+
+/// What is counted of the ACME server (protocol-servers §2.16).
+package enum ACMEEvent: String, Sendable, CaseIterable {
+    case directory
+    case directoryFailures = "directory_failures"
+    case newNonce = "new_nonce"
+    case newNonceFailures = "new_nonce_failures"
+    case newAccount = "new_account"
+    case newAccountFailures = "new_account_failures"
+    case newAccountIdempotent = "new_account_idempotent"
+    case updateAccount = "update_account"
+    case updateAccountFailures = "update_account_failures"
+    case deactivateAccount = "deactivate_account"
+    case newOrder = "new_order"
+    case newOrderFailures = "new_order_failures"
+    case newOrderRejected = "new_order_rejected"
+    case finalizeOrder = "finalize_order"
+    case finalizeOrderFailures = "finalize_order_failures"
+    case certDownload = "cert_download"
+    case certDownloadFailures = "cert_download_failures"
+    case authzRead = "authz_read"
+    case challengeRespond = "challenge_respond"
+    case challengeRespondFailures = "challenge_respond_failures"
+    case keyChange = "key_change"
+    case keyChangeFailures = "key_change_failures"
+    case revokeCert = "revoke_cert"
+    case revokeCertFailures = "revoke_cert_failures"
+}

@@ -1,0 +1,268 @@
+package import Domain
+package import Encoding
+import PKI
+import Query
+package import Sealing
+package import Store
+
+/// What a client asks for when it opens an account (RFC 8555 §7.3).
+package struct ACMERegistration: Sendable {
+    package var contact: [String] = []
+    package var agreesToTerms = false
+    package var onlyReturnsExisting = false
+    package var binding: ACMEBinding?
+
+    package init() {}
+}
+
+/// An external account binding whose form was checked, but not yet its code (RFC 8555 §7.3.4).
+package struct ACMEBinding: Sendable {
+    package let keyID: String
+    /// As it was sent.
+    package let json: JSONValue
+    /// Whether a key made the code.
+    package let isMade: @Sendable (Secret) -> Bool
+
+    package init(keyID: String, json: JSONValue, isMade: @escaping @Sendable (Secret) -> Bool) {
+        self.keyID = keyID
+        self.json = json
+        self.isMade = isMade
+    }
+}
+
+/// Opens, changes and ends accounts (protocol-servers §2.5, §2.6).
+package struct ACMEAccountFlow: Sendable {
+    private let context: LifecycleContext
+    private let sealer: Sealer
+    private let plan: @Sendable () -> ACMEPlan
+    private let accounts = ACMEAccountStore()
+    private let keys = EABKeyStore()
+
+    package init(_ context: LifecycleContext, sealer: Sealer, plan: @escaping @Sendable () -> ACMEPlan) {
+        self.context = context
+        self.sealer = sealer
+        self.plan = plan
+    }
+
+    // MARK: Looking
+
+    /// A profile that answers ACME clients; `nil` for one that does not exist or is disabled.
+    package func profile(_ id: ProfileID) async throws -> ACMEProfile? {
+        try await context.read { tx in
+            guard let profile = try ProfileStore().find(id, in: tx), profile.fields.enabled else { return nil }
+            return ACMEProfile(id: id, fields: profile.fields)
+        }
+    }
+
+    package func find(_ id: ACMEAccountID) async throws -> ACMEAccount? {
+        try await context.read { tx in try accounts.find(id, in: tx) }
+    }
+
+    /// Whether a key was revoked because somebody else has it.
+    package func isCompromised(spkiSHA256: String) async throws -> Bool {
+        try await context.read { tx in try RevocationStore().isCompromised(spkiSHA256: spkiSHA256, in: tx) }
+    }
+
+    // MARK: Opening
+
+    /// The account of a key, opened when there is none.
+    package func register(
+        _ key: ACMEAccountKey, _ request: ACMERegistration, under profile: ACMEProfile, from origin: RequestOrigin
+    ) async throws -> (account: ACMEAccount, isNew: Bool) {
+        if let known = try await known(key, profile) { return (known, false) }
+        guard !request.onlyReturnsExisting else {
+            throw ACMEProblem(.accountDoesNotExist, "there is no account with this key")
+        }
+        let plan = plan()
+        let contact = try Self.contact(request.contact)
+        try Self.requireTerms(plan, agreed: request.agreesToTerms)
+        let eab = try await verified(request.binding, plan, profile)
+        let id: ACMEAccountID = context.newID()
+        return try await context.write { tx in
+            var new = NewACMEAccount(id: id, profileID: profile.id, thumbprint: key.thumbprint, jwk: key.jwk)
+            new.contact = contact
+            new.termsAgreed = plan.termsURL
+            if let eab {
+                // Counted only with an account that comes of it.
+                if let other = try accounts.find(thumbprint: key.thumbprint, profile: profile.id, in: tx) {
+                    return (try Self.living(other), false)
+                }
+                guard let used = try keys.use(eab.id, for: profile.id, in: tx) else { throw Self.unusableBinding }
+                new.eabKeyID = used.id
+                new.eabBinding = eab.json
+                new.ownerID = used.ownerID
+                new.teamID = used.teamID
+                new.allowedIdentifiers = used.allowedIdentifiers
+            }
+            guard let account = try accounts.insert(new, in: tx) else {
+                guard eab == nil,
+                    let other = try accounts.find(
+                        thumbprint: key.thumbprint, profile: profile.id, in: tx)
+                else { throw ServiceError(.transient, "the account was opened at the same moment; try again") }
+                return (try Self.living(other), false)
+            }
+            try context.recorder.record(
+                .acmeAccountCreated, id.text,
+                details: [
+                    "profile_id": .string(profile.id.text), "thumbprint": .string(key.thumbprint),
+                    "eab_key_id": account.eabKeyID.map { .string($0.text) } ?? .null,
+                ],
+                by: author(id, origin), in: tx)
+            return (account, true)
+        }
+    }
+
+    private func known(_ key: ACMEAccountKey, _ profile: ACMEProfile) async throws -> ACMEAccount? {
+        try await context.read { tx in
+            try accounts.find(thumbprint: key.thumbprint, profile: profile.id, in: tx).map(Self.living)
+        }
+    }
+
+    private static func living(_ account: ACMEAccount) throws -> ACMEAccount {
+        guard account.status == .valid else { throw ended(account) }
+        return account
+    }
+
+    package static func ended(_ account: ACMEAccount) -> ACMEProblem {
+        ACMEProblem(.unauthorized, "the account is \(account.status.rawValue)")
+    }
+
+    private static let unusableBinding = ACMEProblem(
+        .unauthorized,
+        "the external account binding is not accepted: its key is unknown, ended or used up, or did not "
+            + "make it", status: 403)
+
+    /// The binding, when its key made it; every reason against it looks the same.
+    private func verified(
+        _ binding: ACMEBinding?, _ plan: ACMEPlan, _ profile: ACMEProfile
+    ) async throws -> (id: EABKeyID, json: JSONValue)? {
+        guard let binding else {
+            guard !plan.requiresBinding(under: profile.mode) else {
+                throw ACMEProblem(
+                    .externalAccountRequired, "an account needs an external account binding; ask the operator for a key"
+                )
+            }
+            return nil
+        }
+        guard let id = try? EABKeyID(binding.keyID),
+            let sealed = try await context.read({ tx in try keys.sealedKey(of: id, in: tx) })
+        else { throw Self.unusableBinding }
+        let secret = try sealer.open(
+            sealed, for: SealedPlace(table: EABKeyStore.table, column: EABKeyStore.column, rowID: id.text))
+        guard binding.isMade(secret) else { throw Self.unusableBinding }
+        return (id, binding.json)
+    }
+
+    private static func requireTerms(_ plan: ACMEPlan, agreed: Bool) throws(ACMEProblem) {
+        guard let terms = plan.termsURL, !agreed else { return }
+        var problem = ACMEProblem(.userActionRequired, "agree to the terms of service first: \(terms)")
+        problem.links = [("terms-of-service", terms)]
+        throw problem
+    }
+
+    /// RFC 8555 §7.3: mailboxes only, one each, without header fields.
+    private static func contact(_ texts: [String]) throws(ACMEProblem) -> [String] {
+        guard texts.count <= 10 else { throw ACMEProblem(.invalidContact, "at most ten contacts are kept") }
+        for text in texts {
+            guard text.lowercased().hasPrefix("mailto:") else {
+                throw ACMEProblem(.unsupportedContact, "only mailto: addresses are supported as contacts")
+            }
+            let address = String(text.dropFirst("mailto:".count))
+            guard text.utf8.count <= 320, !address.contains("?"), !address.contains(","), !address.contains("%"),
+                (try? EmailAddress(address)) != nil
+            else { throw ACMEProblem(.invalidContact, "a contact is not the address of one mailbox") }
+        }
+        return texts
+    }
+
+    // MARK: Changing
+
+    /// - `contact`: `nil` leaves it.
+    package func update(
+        _ account: ACMEAccount, contact: [String]?, agreesToTerms: Bool, from origin: RequestOrigin
+    ) async throws -> ACMEAccount {
+        let wanted = try contact.map { try Self.contact($0) } ?? account.contact
+        let terms = agreesToTerms ? plan().termsURL : account.termsAgreed
+        guard wanted != account.contact || terms != account.termsAgreed else { return account }
+        return try await context.write { tx in
+            guard let changed = try accounts.update(account.id, contact: wanted, termsAgreed: terms, in: tx) else {
+                throw ACMEProblem(.unauthorized, "the account has ended")
+            }
+            try context.recorder.record(.acmeAccountUpdated, account.id.text, by: author(account.id, origin), in: tx)
+            return changed
+        }
+    }
+
+    /// Ends an account by the will of its holder: what it has under way ends with it (RFC 8555 §7.3.6).
+    package func deactivate(_ account: ACMEAccount, from origin: RequestOrigin) async throws -> ACMEAccount {
+        try await end(account.id, as: .deactivated, by: author(account.id, origin), .acmeAccountDeactivated)
+    }
+
+    /// The same by an operator.
+    package func revoke(_ id: ACMEAccountID, by author: Authorship) async throws -> ACMEAccount {
+        guard try await find(id) != nil else {
+            throw ServiceError(.notFound, "there is no ACME account \(id.text)")
+        }
+        do {
+            return try await end(id, as: .revoked, by: author, .acmeAccountRevoked)
+        } catch is ACMEProblem {
+            throw ServiceError(.invalidState, "the account has ended already")
+        }
+    }
+
+    private func end(
+        _ id: ACMEAccountID, as status: ACMEAccountStatus, by author: Authorship, _ action: RecordedAction
+    ) async throws -> ACMEAccount {
+        let error = ACMEProblem(.unauthorized, "the account has ended", status: 403).json()
+        return try await context.write { tx in
+            guard let ended = try accounts.end(id, as: status, in: tx) else {
+                throw ACMEProblem(.unauthorized, "the account has ended")
+            }
+            _ = try ACMEAuthorizationStore().deactivateAll(of: id, in: tx)
+            let orders = try ACMEOrderStore().invalidateAll(of: id, error: error, in: tx)
+            try context.recorder.record(
+                action, id.text, details: ["orders_ended": .integer(Int64(orders))], by: author, in: tx)
+            return ended
+        }
+    }
+
+    /// Puts another key in the place of the account's (RFC 8555 §7.3.5).
+    ///
+    /// Throws 409 when another account of the profile has the key, with its identifier, or when the key was changed at
+    /// the same moment.
+    package func rollKey(
+        _ account: ACMEAccount, to key: ACMEAccountKey, from origin: RequestOrigin
+    ) async throws -> ACMEAccount {
+        do {
+            return try await context.write { tx in
+                if let other = try accounts.find(thumbprint: key.thumbprint, profile: account.profileID, in: tx) {
+                    throw ACMEKeyTaken(account: other.id)
+                }
+                let changed = try accounts.replaceKey(
+                    of: account.id, thumbprint: key.thumbprint, jwk: key.jwk, old: account.thumbprint, in: tx)
+                guard let changed else {
+                    throw ACMEProblem(.malformed, "the key of the account changed at the same moment", status: 409)
+                }
+                try context.recorder.record(
+                    .acmeAccountKeyRolled, account.id.text,
+                    details: [
+                        "old_thumbprint": .string(account.thumbprint), "thumbprint": .string(key.thumbprint),
+                    ],
+                    by: author(account.id, origin), in: tx)
+                return changed
+            }
+        } catch let error as DatabaseError {
+            guard case .uniqueViolation = error.kind else { throw error }
+            throw ACMEProblem(.malformed, "another account has this key", status: 409)
+        }
+    }
+
+    private func author(_ id: ACMEAccountID, _ origin: RequestOrigin) -> Authorship {
+        Authorship(actor: ACMEActor.account(id), origin: origin, clearance: .system)
+    }
+}
+
+/// A key that is to become that of an account is that of another.
+package struct ACMEKeyTaken: Error, Sendable {
+    package let account: ACMEAccountID
+}

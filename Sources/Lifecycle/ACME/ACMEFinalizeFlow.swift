@@ -1,0 +1,181 @@
+import ConnectorKit
+import Crypto
+package import Domain
+import Encoding
+import IssuerConnectors
+package import PKI
+import Query
+package import Store
+
+/// Turns a request into a certificate, and hands it out (RFC 8555 §7.4, §7.4.2; protocol-servers §2.10).
+package struct ACMEFinalizeFlow: Sendable {
+    /// Under which certificates of clients live that renew by themselves.
+    private static let policy = RenewalPolicyID(stored: "rp-client-managed")
+    private static let unassignedOwner = OwnerID(stored: "o-unassigned")
+    private static let unassignedTeam = TeamID(stored: "t-unassigned")
+
+    private let context: LifecycleContext
+    private let registry: IssuerRegistry
+    private let settlement: ACMESettlement
+    private let orders = ACMEOrderStore()
+    private let certificates = CertificateStore()
+
+    package init(_ context: LifecycleContext, registry: IssuerRegistry, settlement: ACMESettlement) {
+        self.context = context
+        self.registry = registry
+        self.settlement = settlement
+    }
+
+    /// Accepts the request of a ready order and asks the CA. What is wrong with the request leaves the order ready; the
+    /// same request again gets the order as it is.
+    package func finalize(
+        _ text: String, der: [UInt8], for account: ACMEAccount, key: ACMEAccountKey, under profile: ACMEProfile,
+        from origin: RequestOrigin
+    ) async throws {
+        let csr = try Self.request(der)
+        guard csr.request.subjectPublicKey.spkiSHA256 != key.spkiSHA256 else {
+            throw ACMEProblem(.badCSR, "the request has the key of the account; make another (RFC 8555 §11.1)")
+        }
+        let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
+        let digest = Hex.encode(SHA256.hash(data: der))
+        let processing = try await context.write { tx -> ACMEOrder? in
+            guard let id = try? ACMEOrderID(text), let order = try orders.lock(id, in: tx),
+                order.accountID == account.id
+            else { throw ACMEProblem.notYours("order") }
+            let status = order.status(at: tx.now)
+            if status == .processing || status == .valid, order.csrSHA256 == digest { return nil }
+            guard status == .ready else {
+                throw ACMEProblem(.orderNotReady, "the order is \(status.rawValue)")
+            }
+            try check(csr.request, against: order)
+            guard
+                try !RevocationStore().isCompromised(
+                    spkiSHA256: csr.request.subjectPublicKey.spkiSHA256, in: tx)
+            else { throw ACMEProblem(.badPublicKey, "the key was revoked as compromised") }
+            let certificate = try certificate(for: order, of: account, under: profile, by: author, in: tx)
+            try check(csr.request, under: IssuanceRecords.subject(certificate, in: tx))
+            guard
+                let processing = try orders.process(
+                    id, csrPEM: csr.request.pem, csrSHA256: digest, certificate: certificate, in: tx)
+            else { throw ACMEProblem(.orderNotReady, "the order changed at the same moment") }
+            try context.recorder.record(
+                .acmeOrderProcessing, id.text,
+                details: ["account_id": .string(account.id.text), "certificate_id": .string(certificate.text)],
+                by: author, in: tx)
+            return processing
+        }
+        guard let processing else { return }
+        try await settlement.drive(processing, by: author)
+    }
+
+    // MARK: The request
+
+    private static func request(_ der: [UInt8]) throws(ACMEProblem) -> VerifiedCertificationRequest {
+        do {
+            return try VerifiedCertificationRequest(try CertificationRequest(der: der))
+        } catch {
+            throw ACMEProblem(error.field == .publicKey ? .badPublicKey : .badCSR, "\(error)")
+        }
+    }
+
+    /// The names of the request must be those of the order: no more, and no fewer (RFC 8555 §7.4).
+    private func check(_ csr: CertificationRequest, against order: ACMEOrder) throws {
+        let asked: Set<String>
+        do {
+            asked = Set(try csr.names().map(\.description))
+        } catch {
+            throw ACMEProblem(.badCSR, "\(error)")
+        }
+        let listed = Set(csr.subjectAltNames.map(\.description))
+        guard asked == listed else {
+            throw ACMEProblem(.badCSR, "the common name is not among the subject alternative names")
+        }
+        let ordered = Set(order.identifiers.map { "\($0.kind.rawValue):\($0.value)" })
+        guard asked == ordered else {
+            let surplus = asked.subtracting(ordered).sorted()
+            let missing = ordered.subtracting(asked).sorted()
+            throw ACMEProblem(
+                .badCSR, "the names differ from those of the order: surplus \(surplus), missing \(missing)")
+        }
+    }
+
+    private func check(_ csr: CertificationRequest, under subject: IssuanceInputs) throws {
+        let problems: [FieldProblem]
+        do {
+            try subject.requireIssuable()
+            problems = Preflight.violations(
+                of: csr,
+                approvedNames: try Preflight.approvedNames(of: subject.certificate.fields),
+                rules: try Preflight.rules(of: subject.profile),
+                capabilities: try IssuerCatalog.capabilities(of: subject.issuerType)
+            )
+        } catch {
+            throw ACMEProblem(error)
+        }
+        guard let first = problems.first else { return }
+        let isAboutKey = ["key_algorithm", "key_size", "issuer_key_algorithm"].contains(first.code)
+        throw ACMEProblem(
+            isAboutKey ? .badPublicKey : .badCSR, problems.map(\.detail).joined(separator: "; "))
+    }
+
+    // MARK: The record
+
+    /// The managed certificate that the version becomes one of: the account's for these names, or a new one
+    /// (specification, domain §3.7).
+    private func certificate(
+        for order: ACMEOrder, of account: ACMEAccount, under profile: ACMEProfile, by author: Authorship,
+        in tx: any Transaction
+    ) throws -> CertificateID {
+        let issuer = try ACMEIssuerBinding.issuer(for: profile, in: tx)
+        let names = ACMENames.digest(order.identifiers)
+        if let id = try orders.lastCertificate(of: account.id, names: names, in: tx),
+            let known = try certificates.find(id, in: tx), known.fields.issuerID == issuer,
+            known.fields.profileID == profile.id, known.status != .revoked, known.status != .archived,
+            try !IssuanceRecords.subject(id, in: tx).hasTargets
+        {
+            return id
+        }
+        let id = CertificateID(stored: "mc-acme-\(UUIDv7.text(at: context.time.now, random: context.random))")
+        let commonName = order.identifiers.first { $0.kind == .dns }?.value ?? order.identifiers[0].value
+        let fields = CertificateFields(
+            name: "\(commonName.prefix(180)) (\(order.id.text))",
+            commonName: commonName,
+            subjectAltNames: order.identifiers.map(\.value),
+            ownerID: account.ownerID ?? Self.unassignedOwner,
+            teamID: account.teamID ?? Self.unassignedTeam,
+            issuerID: issuer,
+            renewalPolicyID: Self.policy,
+            profileID: profile.id
+        )
+        try certificates.insert(
+            NewCertificate(id: id, fields: fields, source: .acme, nextRenewalAt: nil), in: tx)
+        try context.recorder.record(
+            .certificateCreated, id.text,
+            details: ["common_name": .string(commonName), "issuer_id": .string(issuer.text)],
+            change: .creation(of: .certificates), by: author, in: tx)
+        return id
+    }
+
+    // MARK: Download
+
+    /// The chain that an order of the account led to, leaf first. A root is left out, unless it is the only certificate
+    /// above the leaf: common clients refuse a chain of one.
+    package func chain(_ text: String, for account: ACMEAccount) async throws -> [X509Certificate] {
+        let (detail, revision) = try await context.read { tx -> (CertificateVersionDetail, Int) in
+            guard let id = try? VersionID(text), try orders.owns(id, account.id, in: tx),
+                let detail = try VersionStore().find(id, in: tx)
+            else { throw ACMEProblem.notYours("certificate") }
+            let issuer = try IssuerStore().find(detail.version.issuerID, in: tx)
+            return (detail, issuer?.configRevision ?? 0)
+        }
+        let stored = try X509Certificate.bundle(pem: detail.pemChain)
+        guard let leaf = stored.first else { throw ACMEProblem(.serverInternal, "the certificate can't be read") }
+        let above = stored.dropFirst()
+        let withoutRoot = above.filter { !($0.isSelfIssued && $0.verifySignature(issuedBy: $0)) }
+        if !withoutRoot.isEmpty { return [leaf] + withoutRoot }
+        if let root = above.first { return [leaf, root] }
+        let connector = try await registry.connector(for: detail.version.issuerID, revision: revision)
+        let authority = try await connector.authorityChain().first { leaf.verifySignature(issuedBy: $0) }
+        return [leaf] + (authority.map { [$0] } ?? [])
+    }
+}

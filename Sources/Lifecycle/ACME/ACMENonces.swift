@@ -1,0 +1,61 @@
+package import Domain
+import Encoding
+package import Query
+package import Sealing
+import Store
+
+/// Nonces that authenticate themselves: random octets and a time under a code that every replica knows. Only their use is
+/// written down (RFC 8555 §6.5, protocol-servers §2.4).
+package struct ACMENonces: Sendable {
+    private static let randomLength = 16
+    private static let codeLength = 16
+    /// Clocks of replicas may differ by this much.
+    private static let tolerance = Duration.minutes(1)
+
+    private let database: any Database
+    private let sealer: Sealer
+    private let time: TimeSource
+    private let random: RandomSource
+    private let lifetime: @Sendable () -> Duration
+    private let store = ACMENonceStore()
+
+    package init(
+        database: any Database, sealer: Sealer, time: TimeSource, random: RandomSource,
+        lifetime: @escaping @Sendable () -> Duration
+    ) {
+        self.database = database
+        self.sealer = sealer
+        self.time = time
+        self.random = random
+        self.lifetime = lifetime
+    }
+
+    package func issue() -> String {
+        let body = random.bytes(Self.randomLength) + Self.octets(time.now.microsecondsSinceEpoch)
+        return Base64URL.encode(body + code(body))
+    }
+
+    /// Uses a nonce: false for one that is not ours, too old, or used before.
+    package func redeem(_ nonce: String) async throws -> Bool {
+        let bodyLength = Self.randomLength + 8
+        guard nonce.utf8.count <= 64, let octets = Base64URL.decode(nonce), octets.count == bodyLength + Self.codeLength
+        else { return false }
+        let body = Array(octets[..<bodyLength])
+        guard ConstantTime.equal(code(body), Array(octets[bodyLength...])) else { return false }
+        let micros = body[Self.randomLength...].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let issued = Timestamp(microsecondsSinceEpoch: Int64(truncatingIfNeeded: micros))
+        let now = time.now
+        let expiry = issued + lifetime()
+        guard issued <= now + Self.tolerance, now < expiry else { return false }
+        // Kept beyond its end, so that no clock that goes wrong gives it a second life.
+        return try await database.writeTogether(about: nonce) { tx in
+            try store.redeem(nonce, until: expiry + Self.tolerance + Self.tolerance, in: tx)
+        }
+    }
+
+    private func code(_ body: [UInt8]) -> [UInt8] { Array(sealer.mac(.acmeNonce, body).prefix(Self.codeLength)) }
+
+    private static func octets(_ number: Int64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * Int64($0))) }
+    }
+}

@@ -1,0 +1,85 @@
+package import Domain
+package import Encoding
+package import Store
+
+/// How the ACME server works, as the settings say now (protocol-servers §2.2).
+package struct ACMEPlan: Sendable {
+    /// `CERTCTL_ACME_SERVER_DEFAULT_PROFILE_ID`: what the paths without a profile stand for.
+    package var defaultProfile: ProfileID?
+    /// `CERTCTL_ACME_SERVER_NONCE_TTL`.
+    package var nonceTTL = Duration.minutes(5)
+    /// `CERTCTL_ACME_SERVER_ORDER_TTL`.
+    package var orderTTL = Duration.hours(24)
+    /// `CERTCTL_ACME_SERVER_AUTHZ_TTL`.
+    package var authorizationTTL = Duration.hours(24)
+    /// `CERTCTL_ACME_SERVER_TOS_URL`.
+    package var termsURL: String?
+    /// `CERTCTL_ACME_SERVER_WEBSITE`.
+    package var website: String?
+    /// `CERTCTL_ACME_SERVER_CAA_IDENTITIES`.
+    package var caaIdentities: [String] = []
+    /// `CERTCTL_ACME_SERVER_EAB_REQUIRED`.
+    package var requiresBinding = false
+    /// `CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST`.
+    package var allowsOpenTrust = false
+    /// `CERTCTL_ACME_SERVER_RATE_LIMIT_CONCURRENT_ORDERS`; 0 for no limit.
+    package var concurrentOrders = 100
+    /// `CERTCTL_ACME_SERVER_RATE_LIMIT_ORDERS_PER_HOUR`; 0 for no limit.
+    package var ordersPerHour = 100
+    /// `CERTCTL_ACME_SERVER_RATE_LIMIT_KEY_CHANGE_PER_HOUR`; 0 for no limit.
+    package var keyChangesPerHour = 5
+    /// `CERTCTL_ACME_SERVER_RATE_LIMIT_CHALLENGE_RESPONDS_PER_HOUR`; 0 for no limit.
+    package var answersPerHour = 60
+    /// How long orders are kept that ended without a certificate.
+    package var retention = Duration.days(90)
+    /// What this server can validate.
+    package var challengeTypes: [ACMEChallengeType] = []
+    /// `CERTCTL_ACME_SERVER_ARI_ENABLED`.
+    package var offersRenewalInfo = true
+    /// `CERTCTL_ACME_SERVER_ARI_POLL_INTERVAL`.
+    package var renewalInfoInterval = Duration.hours(6)
+
+    package init() {}
+
+    /// Whether accounts of a profile need a key that an operator gave out: without a proof of names the account is
+    /// all that is trusted (protocol-servers §2.6).
+    package func requiresBinding(under mode: ACMEAuthMode) -> Bool {
+        requiresBinding || (mode == .trustAuthenticated && !allowsOpenTrust)
+    }
+}
+
+/// A profile as the ACME server sees it for the time of one request.
+package struct ACMEProfile: Sendable {
+    package let id: ProfileID
+    package let fields: ProfileFields
+
+    package var mode: ACMEAuthMode { fields.acmeAuthMode }
+}
+
+/// The public key of an account.
+package struct ACMEAccountKey: Sendable {
+    /// RFC 7638, base64url.
+    package let thumbprint: String
+    /// Public members alone.
+    package let jwk: JSONValue
+    /// Of its SubjectPublicKeyInfo.
+    package let spkiSHA256: String
+
+    package init(thumbprint: String, jwk: JSONValue, spkiSHA256: String) {
+        self.thumbprint = thumbprint
+        self.jwk = jwk
+        self.spkiSHA256 = spkiSHA256
+    }
+}
+
+/// Who an account is in the audit trail (protocol-servers §1.7).
+package enum ACMEActor {
+    package static func account(_ id: ACMEAccountID) -> Actor { Actor(id: "acme:\(id.text)", type: .user) }
+
+    /// Somebody who holds the key of a certificate and no account.
+    package static func certificateKey(_ serial: String) -> Actor {
+        Actor(id: "acme-cert-key:\(serial)", type: .user)
+    }
+
+    package static let sweeper = Actor(id: "acme-system:gc", type: .system)
+}

@@ -1,0 +1,81 @@
+import Crypto
+import Domain
+
+/// Public keys by their numbers, and signatures as JOSE writes them (RFC 7518 §3.4, §6).
+extension SubjectPublicKey {
+    /// The curves of JOSE that are accepted.
+    package enum Curve: Sendable {
+        case p256, p384, p521
+
+        /// Octets of a coordinate.
+        package var length: Int {
+            switch self {
+            case .p256: 32
+            case .p384: 48
+            case .p521: 66
+            }
+        }
+
+        fileprivate var oid: OID {
+            switch self {
+            case .p256: .p256
+            case .p384: .p384
+            case .p521: .p521
+            }
+        }
+    }
+
+    /// - Throws: For a modulus or an exponent that is not accepted in any certificate either.
+    package init(rsaModulus modulus: [UInt8], exponent: [UInt8]) throws(KeyError) {
+        let key = DERWriter.sequence(
+            DERWriter.integer(magnitude: modulus), DERWriter.integer(magnitude: exponent))
+        try self.init(
+            spkiDER: DERWriter.sequence(
+                DERWriter.sequence(DERWriter.oid(.rsaEncryption), DERWriter.null), DERWriter.bitString(key)))
+    }
+
+    /// - Throws: For a point that is not on the curve.
+    package init(_ curve: Curve, x: [UInt8], y: [UInt8]) throws(KeyError) {
+        guard x.count == curve.length, y.count == curve.length else {
+            throw .malformed("a coordinate has not the length of its field")
+        }
+        try self.init(
+            spkiDER: DERWriter.sequence(
+                DERWriter.sequence(DERWriter.oid(.ecPublicKey), DERWriter.oid(curve.oid)),
+                DERWriter.bitString([0x04] + x + y)))
+    }
+
+    package init(ed25519 key: [UInt8]) throws(KeyError) {
+        try self.init(
+            spkiDER: DERWriter.sequence(DERWriter.sequence(DERWriter.oid(.ed25519)), DERWriter.bitString(key)))
+    }
+
+    /// Whether an ECDSA signature of two numbers one after the other is by the holder of this key.
+    package func isValid(rawECDSA signature: [UInt8], over message: [UInt8], _ curve: Curve) -> Bool {
+        guard signature.count == 2 * curve.length else { return false }
+        let der: [UInt8]? =
+            switch curve {
+            case .p256:
+                (try? P256.Signing.ECDSASignature(rawRepresentation: signature)).map {
+                    Array($0.derRepresentation)
+                }
+            case .p384:
+                (try? P384.Signing.ECDSASignature(rawRepresentation: signature)).map {
+                    Array($0.derRepresentation)
+                }
+            case .p521:
+                (try? P521.Signing.ECDSASignature(rawRepresentation: signature)).map {
+                    Array($0.derRepresentation)
+                }
+            }
+        guard let der else { return false }
+        let hash: SignatureAlgorithm.Hash =
+            switch curve {
+            case .p256: .sha256
+            case .p384: .sha384
+            case .p521: .sha512
+            }
+        return size == (curve == .p521 ? 521 : curve.length * 8)
+            && isValid(signature: der, over: message, algorithm: .ecdsa(hash))
+    }
+}

@@ -1,0 +1,88 @@
+package import Domain
+package import Encoding
+import Query
+
+/// What an account proved, or has to prove, for an order (RFC 8555 §7.1.4).
+package struct ACMEAuthorization: Hashable, Sendable {
+    package let id: ACMEAuthorizationID
+    package let orderID: ACMEOrderID
+    package let accountID: ACMEAccountID
+    /// Without `*.`.
+    package let identifier: ACMEName
+    package let isWildcard: Bool
+    package let status: ACMEAuthorizationStatus
+    package let expiresAt: Timestamp
+
+    init(_ row: Row) throws(DatabaseError) {
+        id = try row.id("authz_id")
+        orderID = try row.id("order_id")
+        accountID = try row.id("account_id")
+        identifier = try ACMEName(row.json("identifier"))
+        isWildcard = try row.bool("wildcard")
+        status = try row.value("status")
+        expiresAt = try row.time("expires_at")
+    }
+
+    static let columns: SQL = """
+        a.authz_id, a.order_id, o.account_id, a.identifier, a.wildcard, a.status, a.expires_at
+        """
+
+    /// Where time alone has brought it: what ran out is so at once, not only when somebody sweeps.
+    package func status(at now: Timestamp) -> ACMEAuthorizationStatus {
+        (status == .pending || status == .valid) && expiresAt <= now ? .expired : status
+    }
+}
+
+/// An authorization about to be stored, with its challenges.
+package struct NewACMEAuthorization: Sendable {
+    package let id: ACMEAuthorizationID
+    package let identifier: ACMEName
+    package let isWildcard: Bool
+    /// `pending` or `valid`; its challenges are in the same state.
+    package let status: ACMEAuthorizationStatus
+    package let expiresAt: Timestamp
+    package let token: String
+    package let challenges: [(id: ACMEChallengeID, type: ACMEChallengeType)]
+
+    package init(
+        id: ACMEAuthorizationID, identifier: ACMEName, isWildcard: Bool, status: ACMEAuthorizationStatus,
+        expiresAt: Timestamp, token: String, challenges: [(id: ACMEChallengeID, type: ACMEChallengeType)]
+    ) {
+        self.id = id
+        self.identifier = identifier
+        self.isWildcard = isWildcard
+        self.status = status
+        self.expiresAt = expiresAt
+        self.token = token
+        self.challenges = challenges
+    }
+}
+
+/// One way to prove an authorization (RFC 8555 §7.1.5).
+package struct ACMEChallenge: Hashable, Sendable {
+    package let id: ACMEChallengeID
+    package let authorizationID: ACMEAuthorizationID
+    package let type: ACMEChallengeType
+    package let status: ACMEChallengeStatus
+    package let token: String
+    package let validatedAt: Timestamp?
+    /// A problem document.
+    package let error: JSONValue?
+    /// How often it was taken up.
+    package let attempts: Int
+
+    init(_ row: Row) throws(DatabaseError) {
+        id = try row.id("challenge_id")
+        authorizationID = try row.id("authz_id")
+        type = try row.value("type")
+        status = try row.value("status")
+        token = try row.text("token")
+        validatedAt = try row.optionalTime("validated_at")
+        error = try row.optionalJSON("error")
+        attempts = try row.int("attempts")
+    }
+
+    static let columns: SQL = """
+        challenge_id, authz_id, type, status, token, validated_at, error, attempts
+        """
+}

@@ -1,0 +1,126 @@
+package import Domain
+import Encoding
+package import Query
+
+/// The authorizations of the ACME server with their challenges. Every change of a status is conditional on the one
+/// before.
+package struct ACMEAuthorizationStore: Sendable {
+    package init() {}
+
+    package func insert(
+        _ new: [NewACMEAuthorization], for order: ACMEOrderID, in tx: any Transaction
+    ) throws {
+        for (position, authorization) in new.enumerated() {
+            try tx.execute(
+                """
+                INSERT INTO acme_authorizations (
+                    authz_id, order_id, position, identifier, status, expires_at, wildcard, created_at, updated_at
+                ) VALUES (
+                    \(authorization.id), \(order), \(position), \(JSONColumn.value(authorization.identifier.json)),
+                    \(authorization.status), \(authorization.expiresAt), \(authorization.isWildcard), \(tx.now),
+                    \(tx.now)
+                )
+                """
+            )
+            let isValid = authorization.status == .valid
+            for challenge in authorization.challenges {
+                try tx.execute(
+                    """
+                    INSERT INTO acme_challenges (
+                        challenge_id, authz_id, type, status, token, validated_at, created_at, updated_at
+                    ) VALUES (
+                        \(challenge.id), \(authorization.id), \(challenge.type),
+                        \(isValid ? ACMEChallengeStatus.valid : .pending), \(authorization.token),
+                        \(isValid ? tx.now : nil), \(tx.now), \(tx.now)
+                    )
+                    """
+                )
+            }
+        }
+    }
+
+    package func find(_ id: ACMEAuthorizationID, in tx: any Transaction) throws -> ACMEAuthorization? {
+        try tx.row(
+            """
+            SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a
+            JOIN acme_orders o ON o.order_id = a.order_id WHERE a.authz_id = \(id)
+            """
+        ).map { try ACMEAuthorization($0) }
+    }
+
+    package func all(of order: ACMEOrderID, in tx: any Transaction) throws -> [ACMEAuthorization] {
+        try tx.rows(
+            """
+            SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a
+            JOIN acme_orders o ON o.order_id = a.order_id WHERE a.order_id = \(order) ORDER BY a.position
+            """
+        ).map { try ACMEAuthorization($0) }
+    }
+
+    package func challenges(of id: ACMEAuthorizationID, in tx: any Transaction) throws -> [ACMEChallenge] {
+        try tx.rows(
+            """
+            SELECT \(fragment: ACMEChallenge.columns) FROM acme_challenges WHERE authz_id = \(id)
+            ORDER BY created_at, challenge_id
+            """
+        ).map { try ACMEChallenge($0) }
+    }
+
+    package func challenge(_ id: ACMEChallengeID, in tx: any Transaction) throws -> ACMEChallenge? {
+        try tx.row("SELECT \(fragment: ACMEChallenge.columns) FROM acme_challenges WHERE challenge_id = \(id)")
+            .map { try ACMEChallenge($0) }
+    }
+
+    /// What an account has proved at this time: names without `*.`, and whether for wildcards too.
+    package func proved(
+        by account: ACMEAccountID, in tx: any Transaction
+    ) throws -> [(name: ACMEName, isWildcard: Bool)] {
+        try tx.rows(
+            """
+            SELECT a.identifier, a.wildcard FROM acme_authorizations a
+            JOIN acme_orders o ON o.order_id = a.order_id
+            WHERE o.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
+            """
+        ).map { (try ACMEName($0.json("identifier")), try $0.bool("wildcard")) }
+    }
+
+    // MARK: Transitions
+
+    /// Moves an authorization; false when it is in none of the states `from`.
+    package func move(
+        _ id: ACMEAuthorizationID, from: [ACMEAuthorizationStatus], to status: ACMEAuthorizationStatus,
+        expiresAt: Timestamp? = nil, in tx: any Transaction
+    ) throws -> Bool {
+        let expiry: SQL = expiresAt.map { ", expires_at = \($0)" } ?? ""
+        return try tx.execute(
+            """
+            UPDATE acme_authorizations SET status = \(status), updated_at = \(tx.now)\(fragment: expiry)
+            WHERE authz_id = \(id) AND status IN \(list: from)
+            """
+        ) == 1
+    }
+
+    /// Withdraws every authorization of an account.
+    package func deactivateAll(of account: ACMEAccountID, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            UPDATE acme_authorizations SET status = 'deactivated', updated_at = \(tx.now)
+            WHERE status IN ('pending', 'valid')
+                AND order_id IN (SELECT order_id FROM acme_orders WHERE account_id = \(account))
+            """
+        )
+    }
+
+    // MARK: Upkeep
+
+    package func expire(limit: Int, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            UPDATE acme_authorizations SET status = 'expired', updated_at = \(tx.now) WHERE authz_id IN (
+                SELECT authz_id FROM acme_authorizations WHERE status = 'pending' AND expires_at <= \(tx.now)
+                ORDER BY expires_at LIMIT \(limit)
+            ) AND status = 'pending'
+            """
+        )
+    }
+}

@@ -1,0 +1,110 @@
+package import Domain
+package import Encoding
+import Query
+
+/// An order (RFC 8555 §7.1.3).
+package struct ACMEOrder: Hashable, Sendable {
+    package let id: ACMEOrderID
+    package let accountID: ACMEAccountID
+    /// In the order in which they were asked for.
+    package let identifiers: [ACMEName]
+    package let status: ACMEOrderStatus
+    package let expiresAt: Timestamp
+    package let notBefore: Timestamp?
+    package let notAfter: Timestamp?
+    /// A problem document.
+    package let error: JSONValue?
+    package let csrPEM: String?
+    package let csrSHA256: String?
+    package let certificateID: CertificateID?
+    /// What was issued for it.
+    package let versionID: VersionID?
+    /// The job under which it is being issued.
+    package let jobID: JobID?
+    /// How often a CA was asked.
+    package let attempts: Int
+    /// The certificate that this one takes the place of, as ACME clients name it (RFC 9773 §4.1).
+    package let replaces: String?
+    package let createdAt: Timestamp
+    package let updatedAt: Timestamp
+
+    init(_ row: Row) throws(DatabaseError) {
+        id = try row.id("order_id")
+        accountID = try row.id("account_id")
+        identifiers = try ACMEName.list(row.json("identifiers"))
+        status = try row.value("status")
+        expiresAt = try row.time("expires_at")
+        notBefore = try row.optionalTime("not_before")
+        notAfter = try row.optionalTime("not_after")
+        error = try row.optionalJSON("error")
+        csrPEM = try row.optionalText("csr_pem")
+        csrSHA256 = try row.optionalText("csr_sha256")
+        certificateID = try row.optionalID("certificate_id")
+        versionID = try row.optionalID("version_id")
+        jobID = try row.optionalID("job_id")
+        attempts = try row.int("attempts")
+        replaces = try row.optionalText("replaces")
+        createdAt = try row.time("created_at")
+        updatedAt = try row.time("updated_at")
+    }
+
+    static let columns: SQL = """
+        order_id, account_id, identifiers, status, expires_at, not_before, not_after, error, csr_pem, csr_sha256,
+        certificate_id, version_id, job_id, attempts, replaces, created_at, updated_at
+        """
+}
+
+/// An order about to be stored.
+package struct NewACMEOrder: Sendable {
+    package let id: ACMEOrderID
+    package let accountID: ACMEAccountID
+    package let identifiers: [ACMEName]
+    /// Tells orders for the same names, in whatever order.
+    package let namesSHA256: String
+    /// `pending` or `ready`.
+    package let status: ACMEOrderStatus
+    package let expiresAt: Timestamp
+    package var replaces: String?
+
+    package init(
+        id: ACMEOrderID, accountID: ACMEAccountID, identifiers: [ACMEName], namesSHA256: String,
+        status: ACMEOrderStatus, expiresAt: Timestamp, replaces: String? = nil
+    ) {
+        self.id = id
+        self.accountID = accountID
+        self.identifiers = identifiers
+        self.namesSHA256 = namesSHA256
+        self.status = status
+        self.expiresAt = expiresAt
+        self.replaces = replaces
+    }
+}
+
+extension ACMEName {
+    package var json: JSONValue { ["type": .string(kind.rawValue), "value": .string(value)] }
+
+    init(_ json: JSONValue) throws(DatabaseError) {
+        guard let kind = json["type"]?.stringValue.flatMap(Kind.init(rawValue:)),
+            let value = json["value"]?.stringValue
+        else { throw DatabaseError(kind: .corrupt, sqlState: "certctl", message: "an ACME order holds a broken name") }
+        self.init(kind, value)
+    }
+
+    static func list(_ json: JSONValue) throws(DatabaseError) -> [ACMEName] {
+        var names: [ACMEName] = []
+        for element in json.arrayValue ?? [] { names.append(try ACMEName(element)) }
+        return names
+    }
+}
+
+/// Which orders a list shows.
+package struct ACMEOrderFilter: Hashable, Sendable {
+    package var accountIDs: [ACMEAccountID] = []
+    package var statuses: [ACMEOrderStatus] = []
+
+    package init() {}
+}
+
+package enum ACMEOrderSort: String, ListSort {
+    case createdAt = "created_at"
+}

@@ -1,0 +1,205 @@
+package import Domain
+package import Encoding
+package import Query
+
+/// The orders of the ACME server. Every change of a status is conditional on the one before.
+package struct ACMEOrderStore: Sendable {
+    package init() {}
+
+    private static let rules = [
+        UniqueRule(constraint: "acme_orders_replaces_key", entity: .acmeOrder, field: "replaces")
+    ]
+
+    package func insert(_ new: NewACMEOrder, in tx: any Transaction) throws -> ACMEOrder {
+        let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
+            try tx.rows(
+                """
+                INSERT INTO acme_orders (
+                    order_id, account_id, identifiers, names_sha256, status, expires_at, replaces, created_at,
+                    updated_at
+                ) VALUES (
+                    \(new.id), \(new.accountID), \(JSONColumn.value(.array(new.identifiers.map(\.json)))),
+                    \(new.namesSHA256), \(new.status), \(new.expiresAt), \(new.replaces), \(tx.now), \(tx.now)
+                ) RETURNING \(fragment: ACMEOrder.columns)
+                """
+            )
+        }
+        return try ACMEOrder(rows.onlyRow())
+    }
+
+    package func find(_ id: ACMEOrderID, in tx: any Transaction) throws -> ACMEOrder? {
+        try tx.row("SELECT \(fragment: ACMEOrder.columns) FROM acme_orders WHERE order_id = \(id)")
+            .map { try ACMEOrder($0) }
+    }
+
+    /// The order, locked until the transaction ends.
+    package func lock(_ id: ACMEOrderID, in tx: any Transaction) throws -> ACMEOrder? {
+        try tx.row(
+            "SELECT \(fragment: ACMEOrder.columns) FROM acme_orders WHERE order_id = \(id)\(lock: .forUpdate)"
+        ).map { try ACMEOrder($0) }
+    }
+
+    /// Orders of an account that may still come to something and have not expired.
+    package func countOpen(of account: ACMEAccountID, in tx: any Transaction) throws -> Int {
+        try tx.row(
+            """
+            SELECT COUNT(*) AS n FROM acme_orders WHERE account_id = \(account)
+                AND status IN ('pending', 'ready', 'processing') AND expires_at > \(tx.now)
+            """
+        )?.int("n") ?? 0
+    }
+
+    /// The certificate that an account was last issued for the same names.
+    package func lastCertificate(
+        of account: ACMEAccountID, names sha256: String, in tx: any Transaction
+    ) throws -> CertificateID? {
+        try tx.row(
+            """
+            SELECT certificate_id FROM acme_orders
+            WHERE account_id = \(account) AND names_sha256 = \(sha256) AND status = 'valid'
+                AND certificate_id IS NOT NULL
+            ORDER BY created_at DESC, order_id DESC LIMIT 1
+            """
+        )?.optionalID("certificate_id")
+    }
+
+    /// Whether an order of the account led to this version.
+    package func owns(_ version: VersionID, _ account: ACMEAccountID, in tx: any Transaction) throws -> Bool {
+        try tx.row(
+            "SELECT 1 AS one FROM acme_orders WHERE version_id = \(version) AND account_id = \(account) LIMIT 1") != nil
+    }
+
+    /// The account whose order led to this version.
+    package func account(of version: VersionID, in tx: any Transaction) throws -> ACMEAccountID? {
+        try tx.row("SELECT account_id FROM acme_orders WHERE version_id = \(version) LIMIT 1")?.id("account_id")
+    }
+
+    // MARK: Transitions
+
+    /// All its authorizations are valid (`pending` → `ready`); false when it no longer waits for that.
+    package func makeReady(_ id: ACMEOrderID, in tx: any Transaction) throws -> Bool {
+        try tx.execute(
+            """
+            UPDATE acme_orders SET status = 'ready', updated_at = \(tx.now)
+            WHERE order_id = \(id) AND status = 'pending' AND expires_at > \(tx.now)
+                AND NOT EXISTS (SELECT 1 FROM acme_authorizations a
+                    WHERE a.order_id = \(id) AND (a.status <> 'valid' OR a.expires_at <= \(tx.now)))
+            """
+        ) == 1
+    }
+
+    /// The request was accepted (`ready` → `processing`); `nil` when the order is not ready.
+    package func process(
+        _ id: ACMEOrderID, csrPEM: String, csrSHA256: String, certificate: CertificateID, in tx: any Transaction
+    ) throws -> ACMEOrder? {
+        try tx.row(
+            """
+            UPDATE acme_orders SET status = 'processing', csr_pem = \(csrPEM), csr_sha256 = \(csrSHA256),
+                certificate_id = \(certificate), updated_at = \(tx.now)
+            WHERE order_id = \(id) AND status = 'ready' AND expires_at > \(tx.now)
+            RETURNING \(fragment: ACMEOrder.columns)
+            """
+        ).map { try ACMEOrder($0) }
+    }
+
+    /// Takes the order for one issuance: whoever changes `previous` into `job` may ask the CA, and nobody else.
+    package func claim(
+        _ id: ACMEOrderID, job: JobID, previous: JobID?, in tx: any Transaction
+    ) throws -> Bool {
+        try tx.execute(
+            """
+            UPDATE acme_orders SET job_id = \(job), attempts = attempts + 1, updated_at = \(tx.now)
+            WHERE order_id = \(id) AND status = 'processing' AND COALESCE(job_id, '') = \(previous?.text ?? "")
+            """
+        ) == 1
+    }
+
+    /// What was issued under `job` belongs to an order (`processing` → `valid`); `nil` when it belongs to none.
+    package func fulfil(job: JobID, version: VersionID, in tx: any Transaction) throws -> ACMEOrder? {
+        try tx.row(
+            """
+            UPDATE acme_orders SET status = 'valid', version_id = \(version), error = NULL, updated_at = \(tx.now)
+            WHERE job_id = \(job) AND status = 'processing' RETURNING \(fragment: ACMEOrder.columns)
+            """
+        ).map { try ACMEOrder($0) }
+    }
+
+    /// Nothing comes of it; `nil` when it is in none of the states `from`.
+    package func invalidate(
+        _ id: ACMEOrderID, from: [ACMEOrderStatus], error: JSONValue, in tx: any Transaction
+    ) throws -> ACMEOrder? {
+        try tx.row(
+            """
+            UPDATE acme_orders SET status = 'invalid', error = \(JSONColumn.value(error)), updated_at = \(tx.now)
+            WHERE order_id = \(id) AND status IN \(list: from) RETURNING \(fragment: ACMEOrder.columns)
+            """
+        ).map { try ACMEOrder($0) }
+    }
+
+    /// Ends what an account has under way but not with a CA.
+    package func invalidateAll(of account: ACMEAccountID, error: JSONValue, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            UPDATE acme_orders SET status = 'invalid', error = \(JSONColumn.value(error)), updated_at = \(tx.now)
+            WHERE account_id = \(account) AND status IN ('pending', 'ready')
+            """
+        )
+    }
+
+    // MARK: Upkeep
+
+    /// Orders that a CA was to be asked for and that nobody touched since `time`, oldest first.
+    package func unsettled(since time: Timestamp, limit: Int, in tx: any Transaction) throws -> [ACMEOrder] {
+        try tx.rows(
+            """
+            SELECT \(fragment: ACMEOrder.columns) FROM acme_orders
+            WHERE status = 'processing' AND updated_at <= \(time) ORDER BY updated_at LIMIT \(limit)
+            """
+        ).map { try ACMEOrder($0) }
+    }
+
+    /// Puts an order at the end of the line of ``unsettled(since:limit:in:)``.
+    package func touch(_ id: ACMEOrderID, in tx: any Transaction) throws {
+        try tx.execute(
+            "UPDATE acme_orders SET updated_at = \(tx.now) WHERE order_id = \(id) AND status = 'processing'")
+    }
+
+    /// Ends orders that ran out of time before a CA was asked.
+    package func expire(limit: Int, error: JSONValue, in tx: any Transaction) throws -> [ACMEOrderID] {
+        try tx.rows(
+            """
+            UPDATE acme_orders SET status = 'invalid', error = \(JSONColumn.value(error)), updated_at = \(tx.now)
+            WHERE order_id IN (
+                SELECT order_id FROM acme_orders WHERE status IN ('pending', 'ready') AND expires_at <= \(tx.now)
+                ORDER BY expires_at LIMIT \(limit)
+            ) AND status IN ('pending', 'ready') RETURNING order_id
+            """
+        ).map { try $0.id("order_id") }
+    }
+
+    /// Forgets orders that ended without a certificate, with all below them.
+    package func purge(endedBefore time: Timestamp, limit: Int, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            DELETE FROM acme_orders WHERE order_id IN (
+                SELECT order_id FROM acme_orders
+                WHERE (status = 'invalid' OR (status = 'valid' AND version_id IS NULL)) AND expires_at <= \(time)
+                    AND updated_at <= \(time)
+                ORDER BY expires_at LIMIT \(limit)
+            )
+            """
+        )
+    }
+
+    package func list(
+        _ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, in tx: any Transaction
+    ) throws -> Page<ACMEOrder> {
+        var conditions: [SQL] = []
+        if !request.filter.accountIDs.isEmpty { conditions.append("account_id IN \(list: request.filter.accountIDs)") }
+        if !request.filter.statuses.isEmpty { conditions.append("status IN \(list: request.filter.statuses)") }
+        let listing = Listing(
+            request, columns: ACMEOrder.columns, source: "acme_orders", conditions: conditions, key: "created_at",
+            id: "order_id")
+        return try listing.page(request.page, total: request.total, in: tx) { try ACMEOrder($0) }
+    }
+}
