@@ -14,7 +14,8 @@ struct CrossSiteTests {
 
     @Test("T29: every changing route refuses a cookie without our token, our page or our media type")
     func matrix() async throws {
-        let server = try await ControlPlane.startForPeople()
+        // With every part switched on that has routes of its own.
+        let server = try await ControlPlane.startForPeople(.sqlite, ["CERTCTL_ACME_SERVER_ENABLED": "true"])
         try await server.becomeAdministrator()
         let browser = Browser(server)
         #expect(try await browser.signIn(key: server.administratorKey).status == 201)
@@ -115,7 +116,9 @@ struct CrossSiteTests {
         #expect(statuses.filter { $0 == 200 }.count > 30)
         let new = try await events().filter { before[$0.key] == nil }
         let reads: Set = ["auth.user_list", "audit.export", "audit.exported", "audit.verified"]
-        let changes = new.values.filter { !reads.contains($0) }
+        // What a server does by itself soon after its start, whoever reads meanwhile.
+        let own: Set = ["audit.key_created", "ocsp_responder_appointed"]
+        let changes = new.values.filter { !reads.contains($0) && !own.contains($0) }
         #expect(changes.isEmpty, "\(changes)")
         #expect(try await end() == teams)
         await server.stop()
