@@ -101,10 +101,11 @@ package struct BulkRevokeAnswer: WireValue {
         [
             .required("total_matched", \.totalMatched, "Certificates that were chosen."),
             .required("total_revoked", \.totalRevoked, "Certificates that were revoked, or would be."),
-            .required("total_skipped", \.totalSkipped, "Certificates that were revoked or archived already."),
+            .required("total_skipped", \.totalSkipped, "Certificates with nothing left to revoke, or archived."),
             .required("total_failed", \.totalFailed, "Certificates for which it failed."),
             .defaulted(
-                "errors", \.errors, .list(BulkErrorBody.wireSchema, maximum: 1000), "The first 1000 failures."),
+                "errors", \.errors, .list(BulkErrorBody.wireSchema, maximum: 1000),
+                "The first 1000 failures; on a page of operations the first 10."),
             .optional("operation_id", \.operationID, "The operation; a dry run has none."),
             .optional(
                 "matches", \.matches, .list(BulkItemBody.wireSchema, maximum: 100),
@@ -140,7 +141,9 @@ package struct OperationBody: WireValue {
             .required("progress", \.progress, "How far it has come."),
             .required("result", \.result, "What came of it so far."),
             .required("reason", \.reason, "Why."),
-            .required("criteria", \.criteria, "What the objects were chosen by."),
+            .required(
+                "criteria", \.criteria,
+                "What the objects were chosen by; on a page more than 100 identifiers are told by their number."),
             .required("items_sha256", \.itemsSHA256, .fingerprint, "What an approval binds the objects by."),
             .optional("approval_id", \.approvalID, "The approval that it waits or waited for."),
             .required("created_by", \.createdBy, .text(1...255, example: "ops"), "Who began it."),

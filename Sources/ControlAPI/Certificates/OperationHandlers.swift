@@ -28,10 +28,10 @@ struct OperationHandlers: Sendable {
             context, filter: filter, natural: (OperationSort.createdAt, true),
             fetch: { request, tx in
                 try OperationStore().list(request, in: tx).map { operation in
-                    (operation, try OperationBody.errors(of: operation, in: tx))
+                    (operation, try OperationBody.errors(of: operation, limit: OperationBody.listedInPages, in: tx))
                 }
             },
-            body: { OperationBody($0.0, errors: $0.1) })
+            body: { OperationBody($0.0, errors: $0.1, criteria: $0.0.briefCriteria) })
     }
 
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -105,19 +105,23 @@ struct OperationStream: Sendable {
 
 extension OperationBody {
     private static let listed = 1000
+    /// The same on a page of operations, which can be 500.
+    fileprivate static let listedInPages = 10
 
     /// With the first of its failures.
     static func read(_ operation: Operation, in context: LifecycleContext) async throws -> OperationBody {
         let errors = try await context.database.fetch { try Self.errors(of: operation, in: $0) }
-        return OperationBody(operation, errors: errors)
+        return OperationBody(operation, errors: errors, criteria: operation.criteria)
     }
 
-    static func errors(of operation: Operation, in tx: any Transaction) throws -> [OperationItem] {
+    static func errors(
+        of operation: Operation, limit: Int = listed, in tx: any Transaction
+    ) throws -> [OperationItem] {
         guard operation.progress.failed > 0 else { return [] }
-        return try OperationStore().items(of: operation.id, [.failed], limit: listed, in: tx)
+        return try OperationStore().items(of: operation.id, [.failed], limit: limit, in: tx)
     }
 
-    init(_ operation: Operation, errors: [OperationItem]) {
+    init(_ operation: Operation, errors: [OperationItem], criteria: JSONObject) {
         self.init {
             $0.id = operation.id
             $0.kind = operation.kind
@@ -131,7 +135,7 @@ extension OperationBody {
             $0.result.errors = errors.map { BulkErrorBody($0) }
             $0.result.operationID = operation.id
             $0.reason = operation.reason
-            $0.criteria = operation.criteria
+            $0.criteria = criteria
             $0.itemsSHA256 = operation.itemsSHA256
             $0.approvalID = operation.approvalID
             $0.createdBy = operation.createdBy.id

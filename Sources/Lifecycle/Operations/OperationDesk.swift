@@ -53,7 +53,7 @@ struct OperationDesk: Sendable {
         let progress = operation.progress
         var details: JSONObject = [
             "kind": .string(operation.kind.rawValue), "state": .string(operation.state.rawValue),
-            "reason": .string(operation.reason.rawValue), "criteria": .object(operation.criteria),
+            "reason": .string(operation.reason.rawValue), "criteria": .object(operation.briefCriteria),
             "items_sha256": .string(operation.itemsSHA256), "total": .integer(Int64(progress.total)),
             "succeeded": .integer(Int64(progress.succeeded)), "skipped": .integer(Int64(progress.skipped)),
             "failed": .integer(Int64(progress.failed)),

@@ -69,7 +69,9 @@ package struct BulkRevokeFlow: Sendable {
     package func preview(_ wanted: BulkRevocation, by author: Authorship) async throws -> BulkRevocationPreview {
         try Self.validate(wanted)
         return try await context.database.read { tx in
-            let choice = try store.preview(wanted.filter, within: author.clearance, sample: Self.sample, in: tx)
+            let choice = try store.preview(
+                wanted.filter, for: wanted.order.reason, isCompromise: wanted.order.reason.isCompromise,
+                within: author.clearance, sample: Self.sample, in: tx)
             let unknown = try store.unknown(wanted.filter.certificateIDs, within: author.clearance, in: tx)
             let needsNobody = try gate.permit(OperationID(stored: "op-preview"), by: rule(), in: tx) != nil
             return BulkRevocationPreview(
@@ -79,12 +81,15 @@ package struct BulkRevokeFlow: Sendable {
         }
     }
 
-    private static func item(_ id: CertificateID, _ status: CertificateStatus, _ isIssued: Bool) -> OperationItem {
-        switch status {
-        case .revoked: OperationItem(id.text, .skipped, "it is revoked already")
-        case .archived: OperationItem(id.text, .skipped, "it is archived")
-        default: isIssued ? OperationItem(id.text, .succeeded) : OperationItem(id.text, .skipped, "it was never issued")
-        }
+    private static func item(_ match: OperationStore.Choice.Match) -> OperationItem {
+        guard !match.isRevocable else { return OperationItem(match.id.text, .succeeded) }
+        let why =
+            switch match.status {
+            case .revoked: "it is revoked already"
+            case .archived: "it is archived"
+            default: match.isIssued ? "nothing of it is left to revoke" : "it was never issued"
+            }
+        return OperationItem(match.id.text, .skipped, why)
     }
 
     /// Stores the operation; it waits when a second person has to agree.
@@ -107,8 +112,11 @@ package struct BulkRevokeFlow: Sendable {
         _ wanted: BulkRevocation, by author: Authorship, in tx: any Transaction
     ) throws -> Operation {
         let unknown = try store.unknown(wanted.filter.certificateIDs, within: author.clearance, in: tx)
+        // The work goes by what is stored and approved, and so does the key.
+        var criteria = wanted.criteria
+        criteria[Operation.keyMember] = wanted.filter.spkiSHA256.map { .string($0) }
         var new = NewOperation(
-            id: context.newID(), kind: .bulkRevocation, createdBy: author.actor, criteria: wanted.criteria,
+            id: context.newID(), kind: .bulkRevocation, createdBy: author.actor, criteria: criteria,
             reason: wanted.order.reason, invalidityDate: wanted.order.invalidityDate)
         new.requestID = author.origin?.requestID
         let isFree = try gate.permit(new.id, by: rule(), in: tx) != nil
@@ -165,15 +173,26 @@ package struct BulkRevokeFlow: Sendable {
         let result: (operation: Operation, items: [OperationItem])
         do {
             result = try await work(id, Self.chunk)
-        } catch let error as ServiceError where error.code != .transient && error.code != .unavailable {
-            result = try await alone(id)
-        } catch let error as DatabaseError where error.kind == .corrupt || error.kind == .statement {
+        } catch let error where Self.isOfRecord(error) {
             result = try await alone(id)
         }
         if result.operation.finishedAt != nil, !result.items.isEmpty {
             context.observers.operationEnded(result.operation)
         }
         return result
+    }
+
+    /// Whether an error is about what is stored, and so comes again however often it is tried.
+    private static func isOfRecord(_ error: any Error) -> Bool {
+        switch error {
+        case let error as ServiceError: error.code != .transient && error.code != .unavailable
+        case let error as DatabaseError:
+            switch error.kind {
+            case .corrupt, .statement, .uniqueViolation, .foreignKeyViolation, .checkViolation, .notNullViolation: true
+            case .retryable, .unavailable, .authenticationFailed, .permissionDenied, .readOnly, .diskFull: false
+            }
+        default: error is IllegalCertificateTransition
+        }
     }
 
     private func work(
@@ -186,7 +205,8 @@ package struct BulkRevokeFlow: Sendable {
             var order = RevocationOrder(operation.reason, invalidityDate: operation.invalidityDate)
             order.operation = id
             let author = Authorship(actor: operation.createdBy, origin: nil, clearance: .system)
-            let items = try revoke.revoke(ids, order, by: author, in: tx)
+            let selection = operation.keySHA256.map { RevocationTarget.Selection.key($0) } ?? .standard
+            let items = try revoke.revoke(ids, selection, order, by: author, in: tx)
             return (try record(items, of: id, by: author, in: tx), items)
         }
     }
@@ -195,10 +215,8 @@ package struct BulkRevokeFlow: Sendable {
     private func alone(_ id: OperationID) async throws -> (operation: Operation, items: [OperationItem]) {
         do {
             return try await work(id, 1)
-        } catch let error as ServiceError where error.code != .transient && error.code != .unavailable {
-            return try await fail(id, error.detail)
-        } catch let error as DatabaseError where error.kind == .corrupt || error.kind == .statement {
-            return try await fail(id, "its record cannot be read")
+        } catch let error where Self.isOfRecord(error) {
+            return try await fail(id, (error as? ServiceError)?.detail ?? "its record cannot be read or changed")
         }
     }
 

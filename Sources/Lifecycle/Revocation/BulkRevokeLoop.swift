@@ -23,18 +23,32 @@ package struct BulkRevokeLoop: Sendable {
 
     func tick() async throws -> LoopOutcome {
         var rows = 0
+        var failure: (any Error)?
         for id in try await context.database.read({ try OperationStore().running(in: $0) }) {
-            var isOpen = true
-            while isOpen {
-                try Task.checkCancellation()
-                let (operation, items) = try await flow.step(id)
-                rows += items.count
-                isOpen = operation.finishedAt == nil && !items.isEmpty
+            do {
+                rows += try await work(on: id)
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                // One that cannot go on now must not keep the others waiting.
+                failure = failure ?? error
             }
         }
         rows += try await context.database.write { tx in
             try OperationStore().purge(endedBefore: tx.now - Self.retention, limit: 100, in: tx)
         }
+        if let failure { throw failure }
         return LoopOutcome(rows: rows)
+    }
+
+    /// Works on one operation until it has ended, or until nothing of it is left to take; how many objects.
+    private func work(on id: OperationID) async throws -> Int {
+        var rows = 0
+        while true {
+            try Task.checkCancellation()
+            let (operation, items) = try await flow.step(id)
+            rows += items.count
+            if operation.finishedAt != nil || items.isEmpty { return rows }
+        }
     }
 }

@@ -10,6 +10,8 @@ package enum RevocationTarget: Hashable, Sendable {
         case standard
         case everyVersion
         case serial(String)
+        /// Those unexpired with this key: the SHA-256 of its SubjectPublicKeyInfo, in lower case.
+        case key(String)
     }
 
     case certificate(CertificateID, Selection)

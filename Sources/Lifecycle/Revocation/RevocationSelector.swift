@@ -84,6 +84,7 @@ struct RevocationSelector: Sendable {
                 throw Self.unknown(serial)
             }
             return [version]
+        case .key(let spki): return all.filter { $0.spkiSHA256 == spki && $0.notAfter > tx.now }
         case .everyVersion: return all.filter { $0.supersededAt == nil || $0.notAfter > tx.now }
         case .standard:
             let keys = Set(all.filter { $0.supersededAt == nil }.map(\.spkiSHA256))
@@ -130,8 +131,7 @@ struct RevocationSelector: Sendable {
         let visible = try certificates.visible(among: Set(ids), within: clearance, in: tx)
         let subjects = try visible.sorted().map { id in
             let certificate = try certificates.lock(id, in: tx)
-            let chosen = try versions.all(of: id, in: tx).filter { $0.spkiSHA256 == spki && $0.notAfter > tx.now }
-            return try subject(certificate, chosen, in: tx)
+            return try subject(certificate, try choose(.key(spki), of: certificate, .unspecified, in: tx), in: tx)
         }
         guard !subjects.isEmpty else {
             throw ServiceError(.notFound, "there is no unexpired certificate with the key \(spki)")

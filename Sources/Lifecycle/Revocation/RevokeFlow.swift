@@ -44,15 +44,18 @@ package struct RevokeFlow: Sendable {
 
     /// Revokes several certificates in the transaction of the caller, each as by itself; what became of each. All of them
     /// are locked before the first counter of an authority.
+    ///
+    /// - `selection`: Which versions of each.
     func revoke(
-        _ ids: [CertificateID], _ order: RevocationOrder, by author: Authorship, in tx: any Transaction
+        _ ids: [CertificateID], _ selection: RevocationTarget.Selection, _ order: RevocationOrder,
+        by author: Authorship, in tx: any Transaction
     ) throws -> [OperationItem] {
         var items: [OperationItem] = []
         var subjects: [RevocationSubject] = []
         for id in ids.sorted() {
             do {
                 subjects += try selector.subjects(
-                    of: .certificate(id, .standard), order.reason, within: author.clearance, in: tx)
+                    of: .certificate(id, selection), order.reason, within: author.clearance, in: tx)
             } catch StoreError.notFound {
                 items.append(OperationItem(id.text, .failed, "not_found"))
             } catch let error as ServiceError where error.code == .invalidState {

@@ -148,6 +148,10 @@ struct OperationWatcher {
         if result.failed > 0 {
             throw CLIFailure.partialFailure("\(result.failed) of \(result.matched) certificates could not be revoked")
         }
+        if state(operation) == "cancelled" {
+            let done = result.revoked + result.skipped
+            throw CLIFailure.partialFailure("\(id) was cancelled after \(done) of \(result.matched) certificates")
+        }
     }
 
     private func state(_ operation: JSONValue) -> String { operation["state"]?.stringValue ?? "" }

@@ -4,6 +4,12 @@ import Query
 
 /// Work on many objects at once (specification, rest-api §6.6, domain §10).
 package struct Operation: Hashable, Sendable {
+    /// Where the criteria name the key: then only what has this key is meant.
+    package static let keyMember = "key_fingerprint"
+    private static let idsMember = "certificate_ids"
+    /// More identifiers than these are told by their number.
+    private static let toldIDs = 100
+
     /// How many objects of each outcome there are.
     package struct Progress: Hashable, Sendable {
         package let total: Int
@@ -31,6 +37,18 @@ package struct Operation: Hashable, Sendable {
     package let createdAt: Timestamp
     package let startedAt: Timestamp?
     package let finishedAt: Timestamp?
+
+    /// SHA-256 of the SubjectPublicKeyInfo, where the objects were chosen by their key.
+    package var keySHA256: String? { criteria[Self.keyMember]?.stringValue }
+
+    /// The criteria, short enough for lists and for the audit log, which the digest ties to the rest.
+    package var briefCriteria: JSONObject {
+        guard let ids = criteria[Self.idsMember]?.arrayValue, ids.count > Self.toldIDs else { return criteria }
+        var brief = criteria
+        brief[Self.idsMember] = nil
+        brief["certificate_ids_count"] = .integer(Int64(ids.count))
+        return brief
+    }
 
     static let columns: SQL = """
         id, kind, state, created_by, created_by_type, request_id, criteria, reason, invalidity_date, items_sha256,

@@ -7,64 +7,6 @@ package import Query
 package struct OperationStore: Sendable {
     package init() {}
 
-    // MARK: Choosing certificates
-
-    /// What a choice of certificates comes to, for a preview.
-    package struct Choice: Sendable {
-        package let total: Int
-        /// The first of them by identifier, with their states; `nil` for what was never issued.
-        package let sample: [(id: CertificateID, status: CertificateStatus, isIssued: Bool)]
-        /// How many are revoked or archived already, or were never issued.
-        package let skipped: Int
-    }
-
-    /// What `filter` finds within reach.
-    ///
-    /// - `sample`: At most so many certificates are named.
-    package func preview(
-        _ filter: CertificateFilter, within clearance: Clearance, sample: Int, in tx: any Transaction
-    ) throws -> Choice {
-        let condition = try Self.condition(filter, within: clearance, in: tx)
-        let counts = try tx.row(
-            """
-            SELECT COUNT(*) AS total, COALESCE(SUM(CASE WHEN c.status IN \(list: Self.settled)
-                OR c.current_version_id IS NULL THEN 1 ELSE 0 END), 0) AS skipped
-            FROM managed_certificates c WHERE \(fragment: condition)
-            """)
-        let rows = try tx.rows(
-            """
-            SELECT c.id, c.status, (c.current_version_id IS NOT NULL) AS issued FROM managed_certificates c
-            WHERE \(fragment: condition) ORDER BY c.id LIMIT \(sample)
-            """)
-        return Choice(
-            total: try counts?.int("total") ?? 0,
-            sample: try rows.map { row in
-                (id: try row.id("id"), status: try row.value("status"), isIssued: try row.bool("issued"))
-            },
-            skipped: try counts?.int("skipped") ?? 0)
-    }
-
-    /// Of `ids`, those that are not there or out of reach.
-    package func unknown(
-        _ ids: [CertificateID], within clearance: Clearance, in tx: any Transaction
-    ) throws -> [CertificateID] {
-        guard !ids.isEmpty else { return [] }
-        let conditions: [SQL] = ["c.id IN \(list: ids)"] + clearance.certificateConditions
-        let rows = try tx.rows(
-            "SELECT c.id FROM managed_certificates c WHERE \(fragment: SQL.joined(conditions, by: " AND "))")
-        return Set(ids).subtracting(try rows.map { row in try row.id("id") }).sorted()
-    }
-
-    private static let settled: [CertificateStatus] = [.revoked, .archived]
-
-    private static func condition(
-        _ filter: CertificateFilter, within clearance: Clearance, in tx: any Transaction
-    ) throws -> SQL {
-        let hasNames = try filter.subjectAltName != nil && BackfillStore().isFinished(.certificateNames, in: tx)
-        let all = filter.conditions(hasNames: hasNames) + clearance.certificateConditions
-        return all.isEmpty ? "TRUE" : SQL.joined(all, by: " AND ")
-    }
-
     // MARK: Beginning
 
     /// Stores an operation with the certificates that `filter` finds within reach; `unknown` fail at once.
@@ -75,12 +17,8 @@ package struct OperationStore: Sendable {
         awaitingApproval: Bool, in tx: any Transaction
     ) throws -> Operation {
         let condition = try Self.condition(filter, within: clearance, in: tx)
-        let ids = try tx.rows(
-            "SELECT c.id FROM managed_certificates c WHERE \(fragment: condition) ORDER BY c.id"
-        ).map { row throws(DatabaseError) in try row.text("id") }
-        let total = ids.count + unknown.count
         let state: OperationState = awaitingApproval ? .awaitingApproval : .running
-        let rows = try tx.rows(
+        try tx.execute(
             """
             INSERT INTO operations (
                 id, kind, state, created_by, created_by_type, request_id, criteria, reason, invalidity_date,
@@ -88,15 +26,17 @@ package struct OperationStore: Sendable {
             ) VALUES (
                 \(new.id), \(new.kind), \(state), \(new.createdBy.id), \(new.createdBy.type), \(new.requestID),
                 \(JSONColumn.value(.object(new.criteria))), \(new.reason), \(new.invalidityDate),
-                \(Self.digest(of: ids)), \(total), \(unknown.count), \(tx.now),
+                \(Self.digest(of: [])), \(unknown.count), \(unknown.count), \(tx.now),
                 \(awaitingApproval ? nil : tx.now), \(tx.now)
-            ) RETURNING \(fragment: Operation.columns)
+            )
             """)
         try tx.execute(
             """
             INSERT INTO operation_items (operation_id, subject_id, outcome)
             SELECT \(new.id), c.id, 'pending' FROM managed_certificates c WHERE \(fragment: condition)
             """)
+        // Counted and bound as they were stored: asked twice, the criteria may find something else the second time.
+        let ids = try pending(new.id, in: tx)
         for id in unknown {
             try tx.execute(
                 """
@@ -104,7 +44,12 @@ package struct OperationStore: Sendable {
                 VALUES (\(new.id), \(id), 'failed', 'not_found', \(tx.now))
                 """)
         }
-        return try Operation(rows.onlyRow())
+        return try changed(
+            new.id,
+            """
+            UPDATE operations SET items_sha256 = \(Self.digest(of: ids)), total = total + \(ids.count)
+            WHERE id = \(new.id) RETURNING \(fragment: Operation.columns)
+            """, in: tx)
     }
 
     /// What an approval is bound to: SHA-256 of the identifiers in order, each followed by a line feed.
@@ -119,12 +64,16 @@ package struct OperationStore: Sendable {
 
     /// The digest of what an operation still has to look at.
     package func pendingDigest(of id: OperationID, in tx: any Transaction) throws -> String {
-        let rows = try tx.rows(
+        Self.digest(of: try pending(id, in: tx))
+    }
+
+    private func pending(_ id: OperationID, in tx: any Transaction) throws -> [String] {
+        try tx.rows(
             """
             SELECT subject_id FROM operation_items WHERE operation_id = \(id) AND outcome = 'pending'
             ORDER BY subject_id
-            """)
-        return Self.digest(of: try rows.map { row throws(DatabaseError) in try row.text("subject_id") })
+            """
+        ).map { row in try row.text("subject_id") }
     }
 
     /// Names the approval that an operation waits for.

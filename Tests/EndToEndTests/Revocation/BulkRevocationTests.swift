@@ -50,7 +50,7 @@ struct BulkRevocationTests {
         #expect(try await client.get("/api/v1/operations/\(id)").text("state") == "succeeded")
         for name in ["one", "two"] { #expect(try await Self.status(stage, name) == "Revoked") }
         #expect(try await Self.status(stage, "three") == "Active")
-        try await seen(stage, revoked: ["one", "two"], good: "three")
+        try await seen(stage, revoked: ["one", "two"], listed: 2, good: "three")
         let metrics = try await client.get("/api/v1/metrics/prometheus")
         #expect(metrics.body.contains(#"certctl_operations_ended_total{kind="bulk_revoke",state="succeeded"} 1"#))
         let events = try await client.get(
@@ -60,17 +60,9 @@ struct BulkRevocationTests {
     }
 
     /// What openssl says by OCSP at once, and by the list within its bound.
-    private func seen(_ stage: PKIStage, revoked: [String], good: String) async throws {
-        func ocsp(_ name: String) async throws -> String {
-            try await stage.run(
-                "/usr/bin/openssl",
-                [
-                    "ocsp", "-issuer", stage.ca, "-cert", stage.work.path(name), "-CAfile", stage.ca, "-url",
-                    stage.responder,
-                ])
-        }
-        for name in revoked { #expect(try await ocsp(name).contains(": revoked")) }
-        #expect(try await ocsp(good).contains(": good"))
+    private func seen(_ stage: PKIStage, revoked: [String], listed: Int, good: String) async throws {
+        for name in revoked { #expect(try await ocsp(stage, name).contains(": revoked")) }
+        #expect(try await ocsp(stage, good).contains(": good"))
         let isListed = try await eventually(within: .seconds(10)) {
             _ = try await stage.curl([
                 "--output", stage.work.path("crl"), "\(stage.url)/.well-known/pki/crl/iss-local",
@@ -78,9 +70,18 @@ struct BulkRevocationTests {
             let text = try await stage.openssl([
                 "crl", "-inform", "DER", "-in", stage.work.path("crl"), "-noout", "-text",
             ]).output
-            return text.components(separatedBy: "Serial Number:").count == revoked.count + 1
+            return text.components(separatedBy: "Serial Number:").count == listed + 1
         }
         #expect(isListed)
+    }
+
+    private func ocsp(_ stage: PKIStage, _ name: String) async throws -> String {
+        try await stage.run(
+            "/usr/bin/openssl",
+            [
+                "ocsp", "-issuer", stage.ca, "-cert", stage.work.path(name), "-CAfile", stage.ca, "-url",
+                stage.responder,
+            ])
     }
 
     @Test("a line for each certificate, or an operation to follow, which a killed server ends when it is back")
@@ -119,6 +120,44 @@ struct BulkRevocationTests {
         let followed = try await client.get("/api/v1/operations/\(id)", headers: ["Accept: application/x-ndjson"])
         #expect(followed.body.split(separator: "\n").count == 5, "\(followed.body)")
         #expect(try await client.post("/api/v1/operations/\(id)/cancel").status == 409)
+        await stage.server.stop()
+    }
+
+    @Test(
+        "a storm: two hundred at once beside single ones, each seen by OCSP as soon as it is told",
+        arguments: EngineUnderTest.available)
+    func storm(engine: EngineUnderTest) async throws {
+        let stage = try await PKIStage.start(engine)
+        let client = stage.server.client
+        let many = (0..<200).map { "many-\($0)" }
+        let single = (0..<8).map { "single-\($0)" }
+        for batch in stride(from: 0, to: many.count, by: 10) {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for name in many[batch..<(batch + 10)] { group.addTask { try await Self.issue(stage, [name]) } }
+                try await group.waitForAll()
+            }
+        }
+        try await Self.issue(stage, single + ["bystander"])
+        // Answers that were made before must not be given after.
+        for name in ["many-0", "many-199", "single-0", "bystander"] {
+            #expect(try await ocsp(stage, name).contains(": good"))
+        }
+        let body: [String: Any] = ["reason": "superseded", "certificate_ids": many.map { "mc-\($0)" }]
+        let begun = try await client.post(Self.path, body, headers: ["Prefer: respond-async"])
+        let id = try #require(begun.text("id"), "\(begun.body)")
+        for name in single {
+            let told = try await client.post("/api/v1/certificates/mc-\(name)/revoke", ["reason": "superseded"])
+            #expect(told.status == 200, "\(told.body)")
+            #expect(try await ocsp(stage, name).contains(": revoked"), "\(name)")
+        }
+        let isOver = try await eventually(within: .seconds(60)) {
+            try await client.get("/api/v1/operations/\(id)").text("state") == "succeeded"
+        }
+        #expect(isOver)
+        let ended = try await client.get("/api/v1/operations/\(id)")
+        #expect((ended.json["result"] as? [String: Any])?["total_revoked"] as? Int == many.count, "\(ended.body)")
+        for name in [many[0], many[99], many[199]] { #expect(try await ocsp(stage, name).contains(": revoked")) }
+        try await seen(stage, revoked: [], listed: many.count + single.count, good: "bystander")
         await stage.server.stop()
     }
 

@@ -12,13 +12,13 @@ struct BulkRevokeTests {
     /// How many certificates one transaction takes.
     private static let chunk = 200
 
-    private static func flow(
+    static func flow(
         _ world: World, rule: SecondPersonRule = .never, observers: [RevocationObserver] = []
     ) -> BulkRevokeFlow {
         BulkRevokeFlow(world.context, observers: observers, rule: { rule })
     }
 
-    private static func wanted(
+    static func wanted(
         _ reason: RevocationReason = .keyCompromise, confirming count: Int? = nil,
         _ choose: (inout CertificateFilter) -> Void = { $0.ownerIDs = [OwnerID(stored: "o-alice")] }
     ) -> BulkRevocation {
@@ -29,7 +29,7 @@ struct BulkRevokeTests {
     }
 
     /// Certificates of which each was issued.
-    private static func issued(_ world: World, _ names: [String]) async throws {
+    static func issued(_ world: World, _ names: [String]) async throws {
         for name in names {
             try await world.certificate(name)
             try await RevokeFlowTests.issue(world, name)
@@ -38,7 +38,7 @@ struct BulkRevokeTests {
 
     /// Works until the operation has ended.
     @discardableResult
-    private static func finish(_ flow: BulkRevokeFlow, _ id: OperationID) async throws -> Operation {
+    static func finish(_ flow: BulkRevokeFlow, _ id: OperationID) async throws -> Operation {
         for _ in 0..<100 {
             let operation = try await flow.step(id).operation
             if operation.finishedAt != nil { return operation }
