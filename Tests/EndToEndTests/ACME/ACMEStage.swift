@@ -151,9 +151,9 @@ final class ACMETestClient: @unchecked Sendable {
     }
 
     /// Asks for an order until it has ended.
-    func settled(_ order: String) async throws -> Reply {
+    func settled(_ order: String, within patience: Duration = .seconds(30)) async throws -> Reply {
         var reply = try await post(order, nil)
-        let isOver = try await eventually(within: .seconds(30)) {
+        let isOver = try await eventually(within: patience) {
             reply = try await post(order, nil)
             return ["valid", "invalid"].contains(reply.text("status") ?? "")
         }
