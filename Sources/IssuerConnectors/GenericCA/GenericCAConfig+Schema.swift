@@ -111,6 +111,16 @@ extension GenericCAConfig {
             defaultValue: .bool(false)
         ),
         urls("ocsp_urls", "OCSP addresses", "Written into the authority information access."),
+        ConfigField(
+            "ocsp_unknown_as_revoked",
+            .boolean,
+            title: "Unknown numbers are revoked",
+            description:
+                "Answers OCSP requests for numbers that were never given as revoked since 1970 (RFC 6960 §2.2), for "
+                + "clients that take unknown for good. Leave it off while an earlier CA with this key has certificates "
+                + "that are not in the inventory.",
+            defaultValue: .bool(false)
+        ),
         urls("ca_issuers_urls", "CA certificate addresses", "Written into the authority information access."),
         ConfigField(
             "policy_oids",
