@@ -1,8 +1,8 @@
 /// Why a challenge was not met.
 package struct ChallengeFailure: Error, Hashable, Sendable {
-    /// Problem types of RFC 8555 §6.7 that a validation can have.
+    /// Problem types of RFC 8555 §6.7 that a validation, or a look at CAA records, can have.
     package enum Kind: String, Sendable, CaseIterable {
-        case connection, dns, incorrectResponse, rejectedIdentifier, tls, unauthorized
+        case caa, connection, dns, incorrectResponse, rejectedIdentifier, tls, unauthorized
     }
 
     package let kind: Kind

@@ -111,6 +111,9 @@ enum EffectRegistry {
             ("acme.server.http01_port", "ACMEChallengeClientsTests", "lego"),
             ("acme.server.tlsalpn01_port", "ACMEChallengeClientsTests", "lego"),
             ("acme.server.rate_limit_challenge_responds_per_hour", "ACMEChallengeTests", "innerAddresses"),
+            ("acme.server.rate_limit_failed_validations_per_hour", "ACMECAATests", "reuse"),
+            ("acme.server.authz_reuse", "ACMECAATests", "reuse"),
+            ("acme.server.caa_check", "ACMECAATests", "records"),
             ("egress.allow_acme_validation", "ACMEChallengeTests", "innerAddresses"),
         ].map { key, file, function in Entry("server:\(key)", "EndToEndTests/ACME/\(file).swift", function) }
 

@@ -60,3 +60,12 @@ package struct ACMEName: Hashable, Sendable, Comparable {
         (left.kind.rawValue, left.value) < (right.kind.rawValue, right.value)
     }
 }
+
+/// When CAA records decide about an issuance (RFC 8659).
+package enum ACMECAAMode: String, Sendable, CaseIterable {
+    case off
+    /// Where names are proved, once the operator has said by which names the records mean this CA.
+    case auto
+    /// Always, also where accounts are trusted with names; without a name of this CA every restriction forbids.
+    case enforce
+}

@@ -17,13 +17,18 @@ package struct ACMEFinalizeFlow: Sendable {
     private let context: LifecycleContext
     private let registry: IssuerRegistry
     private let settlement: ACMESettlement
+    private let caa: ACMECAAGate
     private let orders = ACMEOrderStore()
     private let certificates = CertificateStore()
 
-    package init(_ context: LifecycleContext, registry: IssuerRegistry, settlement: ACMESettlement) {
+    package init(
+        _ context: LifecycleContext, registry: IssuerRegistry, settlement: ACMESettlement,
+        plan: @escaping @Sendable () -> ACMEPlan, checkCAA: @escaping ACMECAACheck
+    ) {
         self.context = context
         self.registry = registry
         self.settlement = settlement
+        caa = ACMECAAGate(context, plan: plan, check: checkCAA)
     }
 
     /// Accepts the request of a ready order and asks the CA. What is wrong with the request leaves the order ready; the
@@ -38,6 +43,7 @@ package struct ACMEFinalizeFlow: Sendable {
         }
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
         let digest = Hex.encode(SHA256.hash(data: der))
+        try await caa.pass(text, of: account, under: profile, by: author)
         let processing = try await context.write { tx -> ACMEOrder? in
             guard let id = try? ACMEOrderID(text), let order = try orders.lock(id, in: tx),
                 order.accountID == account.id

@@ -33,6 +33,7 @@ package struct ACMEOrderFlow: Sendable {
     private let plan: @Sendable () -> ACMEPlan
     private let orders = ACMEOrderStore()
     private let authorizations = ACMEAuthorizationStore()
+    private let proofs = ACMEProofStore()
 
     package init(_ context: LifecycleContext, plan: @escaping @Sendable () -> ACMEPlan) {
         self.context = context
@@ -58,11 +59,7 @@ package struct ACMEOrderFlow: Sendable {
         try ACMENames.check(request.names, account, profile)
         let id: ACMEOrderID = context.newID()
         let isTrusted = profile.mode == .trustAuthenticated
-        let new = try request.names.map { name in try authorization(of: name, isTrusted: isTrusted, plan) }
-        let order = NewACMEOrder(
-            id: id, accountID: account.id, identifiers: request.names, namesSHA256: ACMENames.digest(request.names),
-            status: isTrusted ? .ready : .pending, expiresAt: wholeSeconds(context.time.now + plan.orderTTL),
-            replaces: request.replaces)
+        let fresh = try request.names.map { name in try authorization(of: name, isTrusted: isTrusted, plan) }
         return try await context.write { tx in
             guard let locked = try ACMEAccountStore().lock(account.id, in: tx), locked.status == .valid else {
                 throw ACMEProblem(.unauthorized, "the account has ended")
@@ -74,6 +71,16 @@ package struct ACMEOrderFlow: Sendable {
                 throw problem
             }
             _ = try ACMEIssuerBinding.issuer(for: profile, in: tx)
+            var new = fresh
+            if !isTrusted {
+                try checkFailures(request.names, of: account.id, plan, in: tx)
+                new = try reusing(fresh, of: account.id, plan, in: tx)
+            }
+            let order = NewACMEOrder(
+                id: id, accountID: account.id, identifiers: request.names,
+                namesSHA256: ACMENames.digest(request.names),
+                status: new.allSatisfy { $0.status == .valid } ? .ready : .pending,
+                expiresAt: wholeSeconds(context.time.now + plan.orderTTL), replaces: request.replaces)
             let stored = try orders.insert(order, in: tx)
             try authorizations.insert(new, for: id, in: tx)
             try context.recorder.record(
@@ -105,6 +112,48 @@ package struct ACMEOrderFlow: Sendable {
             expiresAt: wholeSeconds(context.time.now + plan.authorizationTTL),
             token: Base64URL.encode(context.random.bytes(32)),
             challenges: types.map { (id: context.newID(), type: $0) })
+    }
+
+    /// Whoever fails again and again to prove a name waits (protocol-servers §2.13).
+    private func checkFailures(
+        _ names: [ACMEName], of account: ACMEAccountID, _ plan: ACMEPlan, in tx: any Transaction
+    ) throws {
+        guard plan.failuresPerHour > 0 else { return }
+        let failures = try proofs.failures(
+            of: account, since: tx.now - .hours(1), orderedSince: tx.now - .hours(1) - plan.orderTTL, in: tx)
+        var ends: [Timestamp] = []
+        let parts: [ACMEProblem.Part] = names.compactMap { name in
+            let times = failures.filter { $0.name == name.base }.map(\.at)
+            guard times.count >= plan.failuresPerHour else { return nil }
+            ends.append(times[times.count - plan.failuresPerHour] + .hours(1))
+            return ACMEProblem.Part(
+                .rateLimited, "\(name.base.value) was not proved \(times.count) times within an hour; wait",
+                identifier: name.json)
+        }
+        guard let end = ends.max() else { return }
+        var problem = ACMEProblem.about(parts)
+        problem.retryAfter = max(end - tx.now, .seconds(1))
+        throw problem
+    }
+
+    /// What the account has proved lately need not be proved again (RFC 8555 §7.4). It ends when it would have ended.
+    private func reusing(
+        _ fresh: [NewACMEAuthorization], of account: ACMEAccountID, _ plan: ACMEPlan, in tx: any Transaction
+    ) throws -> [NewACMEAuthorization] {
+        guard plan.authorizationReuse > .zero else { return fresh }
+        let known = try proofs.reusable(by: account, since: tx.now - plan.authorizationReuse, in: tx)
+        return fresh.map { new in
+            let proof = known.first { proof in
+                proof.name == new.identifier && proof.isWildcard == new.isWildcard
+                    && new.challenges.contains { $0.type == proof.method }
+            }
+            guard let proof else { return new }
+            return NewACMEAuthorization(
+                id: new.id, identifier: new.identifier, isWildcard: new.isWildcard, status: .valid,
+                expiresAt: min(proof.expiresAt, wholeSeconds(proof.provedAt + plan.authorizationReuse)),
+                token: proof.token, challenges: new.challenges.filter { $0.type == proof.method },
+                provedAt: proof.provedAt)
+        }
     }
 
     /// The wire has no fractions of a second, and what a client reads is what holds.
@@ -154,7 +203,8 @@ package struct ACMEOrderFlow: Sendable {
         }
     }
 
-    /// Gives an authorization up (RFC 8555 §7.5.2); its order can't be completed any more.
+    /// Gives an authorization up (RFC 8555 §7.5.2), and with it those of other orders that rest on the same proof; their
+    /// orders can't be completed any more.
     package func deactivate(
         _ id: String, of account: ACMEAccount, from origin: RequestOrigin
     ) async throws -> ACMEAuthorizationView {
@@ -163,10 +213,14 @@ package struct ACMEOrderFlow: Sendable {
             guard let id = try? ACMEAuthorizationID(id), let found = try authorizations.find(id, in: tx),
                 found.accountID == account.id
             else { throw ACMEProblem.notYours("authorization") }
-            guard try authorizations.move(id, from: [.pending, .valid], to: .deactivated, in: tx) else { return }
             let error = ACMEProblem(.unauthorized, "an authorization was deactivated", status: 403).json()
-            _ = try orders.invalidate(found.orderID, from: [.pending, .ready], error: error, in: tx)
-            try context.recorder.record(.acmeAuthorizationDeactivated, id.text, by: author, in: tx)
+            for shared in try proofs.sharing(id, of: account.id, in: tx) {
+                guard try authorizations.move(shared.id, from: [.pending, .valid], to: .deactivated, in: tx) else {
+                    continue
+                }
+                _ = try orders.invalidate(shared.order, from: [.pending, .ready], error: error, in: tx)
+                try context.recorder.record(.acmeAuthorizationDeactivated, shared.id.text, by: author, in: tx)
+            }
         }
         return try await authorization(id, of: account)
     }

@@ -18,6 +18,12 @@ package struct ACMEPlan: Sendable {
     package var website: String?
     /// `CERTCTL_ACME_SERVER_CAA_IDENTITIES`.
     package var caaIdentities: [String] = []
+    /// `CERTCTL_ACME_SERVER_CAA_CHECK`.
+    package var caaMode = ACMECAAMode.auto
+    /// `CERTCTL_ACME_SERVER_AUTHZ_REUSE`: for how long a proof counts for further orders; zero for never.
+    package var authorizationReuse = Duration.zero
+    /// `CERTCTL_ACME_SERVER_RATE_LIMIT_FAILED_VALIDATIONS_PER_HOUR`, of an account and name; 0 for no limit.
+    package var failuresPerHour = 5
     /// `CERTCTL_ACME_SERVER_EAB_REQUIRED`.
     package var requiresBinding = false
     /// `CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST`.
@@ -48,6 +54,15 @@ package struct ACMEPlan: Sendable {
     /// all that is trusted (protocol-servers §2.6).
     package func requiresBinding(under mode: ACMEAuthMode) -> Bool {
         requiresBinding || (mode == .trustAuthenticated && !allowsOpenTrust)
+    }
+
+    /// Whether CAA records decide (protocol-servers §2.9).
+    package func checksCAA(under mode: ACMEAuthMode) -> Bool {
+        switch caaMode {
+        case .off: false
+        case .auto: mode == .challenge && !caaIdentities.isEmpty
+        case .enforce: true
+        }
     }
 }
 

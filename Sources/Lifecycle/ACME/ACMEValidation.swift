@@ -40,6 +40,21 @@ package struct ACMEFault: Error, Hashable, Sendable {
 /// Looks once for a proof, and takes no longer than the given time.
 package typealias ACMEValidator = @Sendable (ACMEAttempt, Duration) async throws(ACMEFault) -> Void
 
+/// What CAA records are asked about.
+package struct ACMECAAQuestion: Hashable, Sendable {
+    /// Without `*.`.
+    package let name: ACMEName
+    package let isWildcard: Bool
+    /// How control of the name was proved; `nil` when it was not.
+    package let method: ACMEChallengeType?
+    package let accountID: ACMEAccountID
+    package let profileID: ProfileID
+}
+
+/// Throws when CAA records forbid the certificate, or can't be known. Takes no longer than
+/// ``ACMEValidationPool/longestCAACheck``.
+package typealias ACMECAACheck = @Sendable (ACMECAAQuestion) async throws(ACMEFault) -> Void
+
 /// When a challenge is tried again (protocol-servers §2.8; RFC 8555 §8.2).
 enum ACMERetrySchedule {
     /// After the answer.

@@ -15,6 +15,8 @@ package struct ACMEValidationPool: Sendable {
     static let longestAttempt = Duration.seconds(15)
     /// The shortest that one is given, however late it is.
     static let shortestAttempt = Duration.seconds(5)
+    /// The longest that a look at CAA records may take after it.
+    package static let longestCAACheck = Duration.seconds(8)
     /// How long a server that died keeps others from its challenges.
     static let lease = Duration.seconds(25)
     /// A challenge over which so many servers died is given up.
@@ -28,6 +30,7 @@ package struct ACMEValidationPool: Sendable {
     private let flow: ACMEChallengeFlow
     private let plan: @Sendable () -> ACMEPlan
     private let validate: ACMEValidator
+    private let checkCAA: ACMECAACheck
     private let observe: @Sendable (ACMEChallengeType, ACMEValidationResult, Duration) -> Void
     private let log: Logger
     private let challenges = ACMEChallengeStore()
@@ -35,7 +38,7 @@ package struct ACMEValidationPool: Sendable {
     /// - `instance`: A name of this process that no other one ever had.
     package init(
         _ context: LifecycleContext, instance: String, plan: @escaping @Sendable () -> ACMEPlan,
-        validate: @escaping ACMEValidator,
+        validate: @escaping ACMEValidator, checkCAA: @escaping ACMECAACheck,
         observe: @escaping @Sendable (ACMEChallengeType, ACMEValidationResult, Duration) -> Void, log: Logger
     ) {
         self.context = context
@@ -43,6 +46,7 @@ package struct ACMEValidationPool: Sendable {
         flow = ACMEChallengeFlow(context)
         self.plan = plan
         self.validate = validate
+        self.checkCAA = checkCAA
         self.observe = observe
         self.log = log
     }
@@ -138,10 +142,17 @@ package struct ACMEValidationPool: Sendable {
             return .invalid(
                 ACMEFault(.serverInternal, "the validation could not be completed", isTransient: false))
         }
-        let window = plan().validationTimeout
+        let plan = plan()
+        let window = plan.validationTimeout
         let rest = job.answeredAt + window - context.time.now
         do {
             try await validate(ACMEAttempt(job), min(max(rest, Self.shortestAttempt), Self.longestAttempt))
+            if plan.checksCAA(under: .challenge) {
+                try await checkCAA(
+                    ACMECAAQuestion(
+                        name: job.identifier, isWildcard: job.isWildcard, method: job.challenge.type,
+                        accountID: job.accountID, profileID: job.profileID))
+            }
             return .valid
         } catch {
             let next = ACMERetrySchedule.next(

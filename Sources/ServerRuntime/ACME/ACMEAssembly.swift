@@ -37,6 +37,8 @@ struct ACMEAssembly: Sendable {
         self.plan = plan
         gcInterval = { live.read { $0.acme.gcInterval } }
         settlement = ACMESettlement(context, issue: issue)
+        let checkCAA = ACMEValidation.caaCheck(
+            live: live, random: context.random, resolverFile: resolverFile, log: log)
         let metrics = ACMEMetrics(registryOfMetrics)
         self.metrics = metrics
         handlers = ACMEHandlers(
@@ -48,7 +50,8 @@ struct ACMEAssembly: Sendable {
                 },
                 accounts: ACMEAccountFlow(context, sealer: sealer, plan: plan),
                 orders: ACMEOrderFlow(context, plan: plan), challenges: ACMEChallengeFlow(context),
-                finalize: ACMEFinalizeFlow(context, registry: registry, settlement: settlement),
+                finalize: ACMEFinalizeFlow(
+                    context, registry: registry, settlement: settlement, plan: plan, checkCAA: checkCAA),
                 revocation: ACMERevocation(context, revoke: revoke),
                 nonces: ACMENonces(
                     database: context.database, sealer: sealer, time: context.time, random: context.random,
@@ -61,7 +64,7 @@ struct ACMEAssembly: Sendable {
                 context, instance: instance, plan: plan,
                 validate: ACMEValidation.validator(
                     live: live, random: context.random, resolverFile: resolverFile, log: log),
-                observe: { metrics.validated($0, $1, $2) }, log: log)
+                checkCAA: checkCAA, observe: { metrics.validated($0, $1, $2) }, log: log)
             : nil
     }
 
@@ -89,6 +92,9 @@ struct ACMEAssembly: Sendable {
         plan.termsURL = configuration.termsURL
         plan.website = configuration.website
         plan.caaIdentities = configuration.caaIdentities
+        plan.caaMode = configuration.validation.caaMode
+        plan.authorizationReuse = configuration.validation.authorizationReuse
+        plan.failuresPerHour = configuration.validation.failuresPerHour
         plan.requiresBinding = configuration.requiresBinding
         plan.allowsOpenTrust = configuration.allowsOpenTrust
         plan.answersPerHour = configuration.validation.answersPerHour

@@ -33,17 +33,61 @@ enum ACMEValidation {
         }
     }
 
+    /// Whether CAA records allow a certificate.
+    static func caaCheck(
+        live: LiveConfiguration, random: RandomSource, resolverFile: @escaping @Sendable () -> String?, log: Logger
+    ) -> ACMECAACheck {
+        { question throws(ACMEFault) in
+            let (acme, policy, publicURL) = live.read {
+                ($0.acme, $0.egress.policy, $0.listener.isPublicURLGiven ? $0.listener.publicURL.text : nil)
+            }
+            do throws(ChallengeFailure) {
+                try await CAACheck(dns: dns(acme.validation, policy, random, resolverFile)).check(
+                    CAAQuestion(
+                        name: question.name, isWildcard: question.isWildcard, method: question.method,
+                        identities: acme.caaIdentities,
+                        isAccount: { isAccount($0, question, publicURL: publicURL) }),
+                    within: ACMEValidationPool.longestCAACheck)
+            } catch {
+                log.info(
+                    "CAA records do not allow a certificate, or can't be known",
+                    metadata: ["identifier": "\(question.name.value)", "reason": "\(error.reason)"])
+                throw ACMEFault(
+                    ACMEProblem.Kind(rawValue: error.kind.rawValue) ?? .serverInternal, error.detail,
+                    isTransient: error.isTransient)
+            }
+        }
+    }
+
+    /// Whether an address is that of an account, in either of its spellings (RFC 8657 §3). Without a public URL it may be on any
+    /// host: identifiers of accounts are random, and the records name this CA beside it.
+    static func isAccount(_ uri: String, _ question: ACMECAAQuestion, publicURL: String?) -> Bool {
+        let paths = ["/acme", "/acme/profile/\(question.profileID.text)"].map {
+            "\($0)/account/\(question.accountID.text)"
+        }
+        if let publicURL { return paths.contains { uri == publicURL + $0 } }
+        guard uri.hasPrefix("https://") else { return false }
+        return paths.contains(String(uri.dropFirst("https://".count).drop { $0 != "/" }))
+    }
+
+    private static func dns(
+        _ configuration: ACMEValidationConfiguration, _ policy: EgressPolicy, _ random: RandomSource,
+        _ resolverFile: @escaping @Sendable () -> String?
+    ) -> DNSClient {
+        let named = configuration.resolvers.map { DNSServer(address: $0.address, port: $0.port) }
+        return DNSClient(
+            servers: { named.isEmpty ? HostResolvers.servers(in: resolverFile() ?? "") : named },
+            egress: EgressGuard(policy: policy), random: random)
+    }
+
     private static func validator(
         _ configuration: ACMEValidationConfiguration, _ policy: EgressPolicy, _ random: RandomSource,
         _ resolverFile: @escaping @Sendable () -> String?
     ) -> ChallengeValidator {
-        let named = configuration.resolvers.map { DNSServer(address: $0.address, port: $0.port) }
-        let dns = DNSClient(
-            servers: { named.isEmpty ? HostResolvers.servers(in: resolverFile() ?? "") : named },
-            egress: EgressGuard(policy: policy), random: random)
+        let dns = dns(configuration, policy, random, resolverFile)
         // What the operator named answers for addresses too, or a name of an inner zone would have none.
         let egress =
-            named.isEmpty
+            configuration.resolvers.isEmpty
             ? EgressGuard(policy: policy)
             : EgressGuard(
                 policy: policy,

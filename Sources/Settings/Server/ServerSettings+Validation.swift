@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// How the ACME server validates names (protocol-servers §2.2, §2.8).
 extension ServerSettings {
@@ -61,10 +61,37 @@ extension ServerSettings {
         help: "Answers to one challenge in an hour; 0: no limit."
     )
 
+    package static let acmeFailuresPerHour = Setting<Int>(
+        "acme.server.rate_limit_failed_validations_per_hour",
+        .int.within(0...1_000_000),
+        fallback: 5,
+        reload: .hot,
+        help: "Failed validations of a name for one account in an hour, after which it may not order it; 0: no limit."
+    )
+    package static let acmeAuthorizationReuse = Setting<Duration>(
+        "acme.server.authz_reuse",
+        .duration.within(.zero ... .days(90)),
+        fallback: .zero,
+        reload: .hot,
+        help:
+            "How long a proof of a name counts for further orders of its account, and no longer than its authorization "
+            + "lasts; 0: never."
+    )
+    package static let acmeCAACheck = Setting<ACMECAAMode>(
+        "acme.server.caa_check",
+        .choice,
+        fallback: .auto,
+        reload: .hot,
+        help:
+            "Whether CAA records decide about names: off, auto (where names are proved, once caa_identities are set), or "
+            + "enforce (everywhere)."
+    )
+
     static let validationSettings: [SettingDeclaration] = [
         http01Concurrency.declaration, dns01Resolver.declaration, dns01Concurrency.declaration,
         tlsALPN01Concurrency.declaration, validationTimeout.declaration, http01Port.declaration,
         tlsALPN01Port.declaration, acmeAnswersPerHour.declaration,
+        acmeFailuresPerHour.declaration, acmeAuthorizationReuse.declaration, acmeCAACheck.declaration,
     ]
 }
 
@@ -80,6 +107,11 @@ package struct ACMEValidationConfiguration: Sendable {
     package let tlsALPN01Port: Int
     /// Of one challenge; 0 for no limit.
     package let answersPerHour: Int
+    /// Of an account and a name; 0 for no limit.
+    package let failuresPerHour: Int
+    /// Zero: never.
+    package let authorizationReuse: Duration
+    package let caaMode: ACMECAAMode
 
     /// Whether validation looks elsewhere than RFC 8555 §8.3 and RFC 8737 §3 say.
     package var hasOtherPorts: Bool { http01Port != 80 || tlsALPN01Port != 443 }
@@ -98,6 +130,9 @@ package struct ACMEValidationConfiguration: Sendable {
         http01Port = reader.read(ServerSettings.http01Port)
         tlsALPN01Port = reader.read(ServerSettings.tlsALPN01Port)
         answersPerHour = reader.read(ServerSettings.acmeAnswersPerHour)
+        failuresPerHour = reader.read(ServerSettings.acmeFailuresPerHour)
+        authorizationReuse = reader.read(ServerSettings.acmeAuthorizationReuse)
+        caaMode = reader.read(ServerSettings.acmeCAACheck)
     }
 }
 

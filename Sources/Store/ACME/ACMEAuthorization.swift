@@ -43,10 +43,13 @@ package struct NewACMEAuthorization: Sendable {
     package let expiresAt: Timestamp
     package let token: String
     package let challenges: [(id: ACMEChallengeID, type: ACMEChallengeType)]
+    /// Of a valid one: when it was proved; `nil` for now.
+    package let provedAt: Timestamp?
 
     package init(
         id: ACMEAuthorizationID, identifier: ACMEName, isWildcard: Bool, status: ACMEAuthorizationStatus,
-        expiresAt: Timestamp, token: String, challenges: [(id: ACMEChallengeID, type: ACMEChallengeType)]
+        expiresAt: Timestamp, token: String, challenges: [(id: ACMEChallengeID, type: ACMEChallengeType)],
+        provedAt: Timestamp? = nil
     ) {
         self.id = id
         self.identifier = identifier
@@ -55,7 +58,31 @@ package struct NewACMEAuthorization: Sendable {
         self.expiresAt = expiresAt
         self.token = token
         self.challenges = challenges
+        self.provedAt = provedAt
     }
+}
+
+/// A name that an account has proved, and how.
+package struct ACMEProof: Hashable, Sendable {
+    /// Without `*.`.
+    package let name: ACMEName
+    package let isWildcard: Bool
+    package let method: ACMEChallengeType
+    package let provedAt: Timestamp
+    /// When the authorization ends.
+    package let expiresAt: Timestamp
+    package let token: String
+
+    init(_ row: Row) throws(DatabaseError) {
+        name = try ACMEName(row.json("identifier"))
+        isWildcard = try row.bool("wildcard")
+        method = try row.value("type")
+        provedAt = try row.time("validated_at")
+        expiresAt = try row.time("expires_at")
+        token = try row.text("token")
+    }
+
+    static let columns: SQL = "a.identifier, a.wildcard, a.expires_at, c.type, c.validated_at, c.token"
 }
 
 /// One way to prove an authorization (RFC 8555 §7.1.5).

@@ -31,7 +31,7 @@ package struct ACMEAuthorizationStore: Sendable {
                     ) VALUES (
                         \(challenge.id), \(authorization.id), \(challenge.type),
                         \(isValid ? ACMEChallengeStatus.valid : .pending), \(authorization.token),
-                        \(isValid ? tx.now : nil), \(tx.now), \(tx.now)
+                        \(isValid ? authorization.provedAt ?? tx.now : nil), \(tx.now), \(tx.now)
                     )
                     """
                 )

@@ -11,6 +11,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
     package let isWildcard: Bool
     package let orderID: ACMEOrderID
     package let accountID: ACMEAccountID
+    package let profileID: ProfileID
     /// Of the key that the account has now.
     package let thumbprint: String
     package let answeredAt: Timestamp
@@ -23,6 +24,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
         isWildcard = try row.bool("wildcard")
         orderID = try row.id("order_id")
         accountID = try row.id("account_id")
+        profileID = try row.id("profile_id")
         thumbprint = try row.text("jwk_thumbprint")
         answeredAt = try row.time("answered_at")
         let status: ACMEAuthorizationStatus = try row.value("authz_status")
@@ -33,7 +35,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
     static let columns: SQL = """
         c.challenge_id, c.authz_id, c.type, c.status, c.token, c.validated_at, c.error, c.attempts,
         c.updated_at AS answered_at, a.identifier, a.wildcard, a.status AS authz_status,
-        a.expires_at AS authz_expires_at, a.order_id, o.account_id, k.jwk_thumbprint
+        a.expires_at AS authz_expires_at, a.order_id, o.account_id, k.profile_id, k.jwk_thumbprint
         """
 }
 

@@ -36,10 +36,20 @@ struct NameServer {
                 dnssec-validation no;
             };
             controls { };
+            zone "test" { type primary; file "\(work.path("above"))"; };
             zone "\(Self.zone)" { type primary; file "\(work.path("zone"))"; allow-update { 127.0.0.1; }; };
 
             """
+        // Whoever asks for CAA records asks above the zone too.
+        let above = """
+            $TTL 1
+            @ IN SOA ns.\(Self.zone). ops.\(Self.zone). 1 60 60 600 1
+            @ IN NS ns.\(Self.zone).
+            certctl IN NS ns.\(Self.zone).
+
+            """
         try zone.write(toFile: work.path("zone"), atomically: true, encoding: .utf8)
+        try above.write(toFile: work.path("above"), atomically: true, encoding: .utf8)
         try configuration.write(toFile: work.path("named.conf"), atomically: true, encoding: .utf8)
         let process = try ChildProgram(
             "/usr/sbin/named", ["-g", "-n", "1", "-c", work.path("named.conf")], logs: work.url)

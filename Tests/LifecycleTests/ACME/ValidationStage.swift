@@ -23,6 +23,19 @@ struct ValidationStage {
         /// The next results for a name; the last one stays.
         func set(_ name: String, _ results: [ACMEFault?]) { faults.withLock { $0[name] = results } }
 
+        private let forbidden = Mutex<[String: ACMEFault]>([:])
+        private let questions = Mutex<[ACMECAAQuestion]>([])
+
+        /// What CAA records say of a name, from now on.
+        func setCAA(_ name: String, _ fault: ACMEFault?) { forbidden.withLock { $0[name] = fault } }
+
+        var caaQuestions: [ACMECAAQuestion] { questions.withLock { $0 } }
+
+        func caa(_ question: ACMECAAQuestion) -> ACMEFault? {
+            questions.withLock { $0.append(question) }
+            return forbidden.withLock { $0[question.name.value] }
+        }
+
         var attempts: [ACMEAttempt] { asked.withLock { $0 } }
 
         var validator: ACMEValidator {
@@ -56,7 +69,12 @@ struct ValidationStage {
         return { [plan] in plan }
     }
 
-    var orders: ACMEOrderFlow { ACMEOrderFlow(world.context, plan: Self.plan()) }
+    var orders: ACMEOrderFlow { orders() }
+
+    func orders(_ change: (inout ACMEPlan) -> Void = { _ in }) -> ACMEOrderFlow {
+        ACMEOrderFlow(world.context, plan: Self.plan(change))
+    }
+
     var challenges: ACMEChallengeFlow { ACMEChallengeFlow(world.context) }
 
     func pool(
@@ -64,6 +82,9 @@ struct ValidationStage {
     ) -> ACMEValidationPool {
         ACMEValidationPool(
             world.context, instance: instance, plan: Self.plan(change), validate: validate ?? script.validator,
+            checkCAA: { question throws(ACMEFault) in
+                if let fault = script.caa(question) { throw fault }
+            },
             observe: { _, _, _ in }, log: World.log)
     }
 
@@ -80,9 +101,11 @@ struct ValidationStage {
         )
     }
 
-    func order(_ names: [String], by name: String = "a") async throws -> ACMEOrderView {
+    func order(
+        _ names: [String], by name: String = "a", through flow: ACMEOrderFlow? = nil
+    ) async throws -> ACMEOrderView {
         let (account, profile) = try await account(name)
-        return try await orders.create(
+        return try await (flow ?? orders).create(
             ACMEOrderRequest(names: names.map { ACMEName(.dns, $0) }), for: account, under: profile, from: world.origin)
     }
 

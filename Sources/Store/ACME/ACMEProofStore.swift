@@ -1,0 +1,68 @@
+package import Domain
+import Encoding
+package import Query
+
+/// What accounts proved, and where they failed to.
+package struct ACMEProofStore: Sendable {
+    package init() {}
+
+    /// How the names of an order were proved.
+    package func proofs(of order: ACMEOrderID, in tx: any Transaction) throws -> [ACMEProof] {
+        try tx.rows(
+            """
+            SELECT \(fragment: ACMEProof.columns) FROM acme_authorizations a
+            JOIN acme_challenges c ON c.authz_id = a.authz_id
+            WHERE a.order_id = \(order) AND a.status = 'valid' AND c.status = 'valid'
+            ORDER BY a.position, c.challenge_id
+            """
+        ).map { try ACMEProof($0) }
+    }
+
+    /// Proofs of an account that still hold and are not older than `time`; those that end last come first.
+    package func reusable(
+        by account: ACMEAccountID, since time: Timestamp, in tx: any Transaction
+    ) throws -> [ACMEProof] {
+        try tx.rows(
+            """
+            SELECT \(fragment: ACMEProof.columns) FROM acme_orders o
+            JOIN acme_authorizations a ON a.order_id = o.order_id
+            JOIN acme_challenges c ON c.authz_id = a.authz_id
+            WHERE o.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
+                AND c.status = 'valid' AND c.validated_at >= \(time)
+            ORDER BY a.expires_at DESC, c.challenge_id
+            """
+        ).map { try ACMEProof($0) }
+    }
+
+    /// Authorizations that rest on the same proof as this one: itself, and those of orders that it was used again for.
+    package func sharing(
+        _ id: ACMEAuthorizationID, of account: ACMEAccountID, in tx: any Transaction
+    ) throws -> [(id: ACMEAuthorizationID, order: ACMEOrderID)] {
+        try tx.rows(
+            """
+            SELECT DISTINCT a.authz_id, a.order_id FROM acme_orders o
+            JOIN acme_authorizations a ON a.order_id = o.order_id
+            JOIN acme_challenges c ON c.authz_id = a.authz_id
+            WHERE o.account_id = \(account)
+                AND c.token IN (SELECT token FROM acme_challenges WHERE authz_id = \(id))
+            ORDER BY a.authz_id
+            """
+        ).map { (try $0.id("authz_id"), try $0.id("order_id")) }
+    }
+
+    /// When an account failed to prove which names, since a time, by orders that are no older than `oldest`.
+    package func failures(
+        of account: ACMEAccountID, since time: Timestamp, orderedSince oldest: Timestamp, in tx: any Transaction
+    ) throws -> [(name: ACMEName, at: Timestamp)] {
+        try tx.rows(
+            """
+            SELECT a.identifier, c.updated_at FROM acme_orders o
+            JOIN acme_authorizations a ON a.order_id = o.order_id
+            JOIN acme_challenges c ON c.authz_id = a.authz_id
+            WHERE o.account_id = \(account) AND o.created_at >= \(oldest) AND a.status = 'invalid'
+                AND c.status = 'invalid' AND c.updated_at > \(time)
+            ORDER BY c.updated_at
+            """
+        ).map { (try ACMEName($0.json("identifier")), try $0.time("updated_at")) }
+    }
+}
