@@ -88,6 +88,19 @@ struct NameServer {
                 : #"change="update delete _acme-challenge.$CERTBOT_DOMAIN TXT""#)
     }
 
+    /// The same for dehydrated, which calls its hook for other occasions too.
+    func dehydratedHook() throws -> String {
+        try script(
+            "dehydrated-hook",
+            """
+            case "$1" in
+                deploy_challenge) change="update add _acme-challenge.$2 1 TXT \"$4\"" ;;
+                clean_challenge) change="update delete _acme-challenge.$2 TXT" ;;
+                *) exit 0 ;;
+            esac
+            """)
+    }
+
     private func script(_ name: String, _ change: String) throws -> String {
         let path = work.path(name)
         let text = """

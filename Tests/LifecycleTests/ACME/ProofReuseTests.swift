@@ -72,7 +72,8 @@ struct ProofReuseTests {
         }
     }
 
-    @Test("who fails to prove a name five times in an hour waits with it, and only with it", arguments: Engine.available)
+    @Test(
+        "who fails to prove a name five times in an hour waits with it, and only with it", arguments: Engine.available)
     func failures(engine: Engine) async throws {
         try await ValidationStage.with(engine) { stage async throws in
             stage.script.set("a.test", [Self.wrong])
@@ -100,8 +101,9 @@ struct ProofReuseTests {
     @Test("a name that is proved is not enough where CAA records name others", arguments: Engine.available)
     func caa(engine: Engine) async throws {
         try await ValidationStage.with(engine) { stage async throws in
-            let pool = stage.pool { $0.caaIdentities = ["ca.test"] }
-            stage.script.setCAA("a.test", ACMEFault(.caa, "the CAA records at a.test do not name this CA", isTransient: false))
+            let pool = stage.pool(change: { $0.caaIdentities = ["ca.test"] })
+            stage.script.setCAA(
+                "a.test", ACMEFault(.caa, "the CAA records at a.test do not name this CA", isTransient: false))
             let view = try await stage.answered("a.test")
             try await stage.workOff(pool)
             #expect(try await stage.stored(view).status == .invalid)
@@ -128,13 +130,13 @@ struct ProofReuseTests {
             try await stage.workOff(stage.pool())
             try await stage.answered("d.test")
             try await stage.workOff(
-                stage.pool {
+                stage.pool(change: {
                     $0.caaIdentities = ["ca.test"]
                     $0.caaMode = .off
-                })
+                }))
             #expect(stage.script.caaQuestions.count == asked)
             try await stage.answered("e.test")
-            try await stage.workOff(stage.pool { $0.caaMode = .enforce })
+            try await stage.workOff(stage.pool(change: { $0.caaMode = .enforce }))
             #expect(stage.script.caaQuestions.count == asked + 1)
         }
     }
