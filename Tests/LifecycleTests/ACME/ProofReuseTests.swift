@@ -3,6 +3,7 @@ import Domain
 import Encoding
 import Query
 import Store
+import TestSupport
 import Testing
 
 @testable import Lifecycle
@@ -47,7 +48,8 @@ struct ProofReuseTests {
             try await stage.workOff()
             #expect(try await stage.stored(more).status == .ready)
 
-            // A proof that was used again is no younger for it.
+            // A proof that was used again is no younger for it. (PostgreSQL has a clock of its own.)
+            guard engine == .sqlite else { return }
             stage.world.clock.advance(by: .minutes(91))
             #expect(try await stage.order(["a.test"], through: flow).order.status == .pending)
             #expect(try await stage.order(["b.test"], through: flow).order.status == .ready)
@@ -86,13 +88,15 @@ struct ProofReuseTests {
                 let problem = await #expect(throws: ACMEProblem.self) { try await stage.order(names) }
                 #expect(problem?.kind == .rateLimited && problem?.status == 429)
                 #expect(problem?.parts.count == 1)
-                // The first failure is 25 minutes ago.
-                #expect(problem?.retryAfter.map { $0 > .minutes(34) && $0 <= .minutes(35) } == true)
+                // The first failure is 25 minutes ago, unless the database has a clock of its own.
+                let wait = try #require(problem?.retryAfter)
+                #expect(wait > .minutes(34) && (wait <= .minutes(35) || engine != .sqlite))
             }
             #expect(try await stage.order(["b.test"]).order.status == .pending)
             #expect(try await stage.order(["a.test"], by: "other").order.status == .pending)
             let unlimited = stage.orders { $0.failuresPerHour = 0 }
             #expect(try await stage.order(["a.test"], through: unlimited).order.status == .pending)
+            guard engine == .sqlite else { return }
             stage.world.clock.advance(by: .minutes(36))
             #expect(try await stage.order(["a.test"]).order.status == .pending)
         }
@@ -121,8 +125,11 @@ struct ProofReuseTests {
             #expect(try await stage.challenge(later.authorizations[0]).status == .processing)
             stage.script.setCAA("b.test", nil)
             stage.world.clock.advance(by: .seconds(3))
-            try await stage.workOff(pool)
-            #expect(try await stage.stored(later).status == .ready)
+            let isReady = try await eventually(within: .seconds(20)) {
+                try await stage.workOff(pool)
+                return try await stage.stored(later).status == .ready
+            }
+            #expect(isReady)
 
             // Nobody said by which names records mean this CA, or the check is off: nobody is asked.
             let asked = stage.script.caaQuestions.count
