@@ -69,6 +69,9 @@ package struct LocalCA: Sendable {
         return SignedLeaf(certificate: der, chain: deliveredChain)
     }
 
+    /// Shows that the key of this authority answers.
+    package func proveKey() async throws(SignerError) { try await signer.prove() }
+
     /// Signs a revocation list of this authority.
     package func signList(_ list: consuming CRLSigningPermit) async throws(LocalCAError) -> [UInt8] {
         guard certificate.keyUsage?.contains(.cRLSign) ?? true else {
