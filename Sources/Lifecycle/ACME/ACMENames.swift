@@ -61,12 +61,6 @@ package enum ACMENames {
         guard !name.text.utf8.contains(UInt8(ascii: "_")) else {
             throw Refusal(detail: "not a host name: an underscore")
         }
-        let labels = name.text.split(separator: ".").count - (name.isWildcard ? 1 : 0)
-        guard labels >= 2 else {
-            throw Refusal(
-                detail: name.isWildcard
-                    ? "a wildcard must be below a name of at least two labels" : "a name must have at least two labels")
-        }
         return ACMEName(.dns, name.text)
     }
 
@@ -93,11 +87,17 @@ package enum ACMENames {
         } catch {
             throw ACMEProblem(.serverInternal, "the profile can't be applied; tell the operator of this server")
         }
+        let binding = PatternBinding(
+            commonName: names.first { $0.kind == .dns }?.value ?? names.first?.value ?? "",
+            principal: ACMEActor.account(account.id).id)
         let parts: [ACMEProblem.Part] = names.compactMap { name in
+            if let reason = unwanted(name, profile.fields) {
+                return ACMEProblem.Part(.rejectedIdentifier, reason, identifier: name.json)
+            }
             guard let alternative = try? SubjectAltName(classifying: name.value) else {
                 return ACMEProblem.Part(.rejectedIdentifier, "the name can't be certified", identifier: name.json)
             }
-            if let violation = ProfileEvaluator.nameViolations([alternative], rules).first {
+            if let violation = ProfileEvaluator.nameViolations([alternative], rules, binding).first {
                 return ACMEProblem.Part(.rejectedIdentifier, violation.message, identifier: name.json)
             }
             guard own.isEmpty || own.contains(where: { $0.matches(alternative) }) else {
@@ -110,6 +110,16 @@ package enum ACMENames {
         guard names.count <= rules.maximumNames else {
             throw ACMEProblem(.malformed, "at most \(rules.maximumNames) names are allowed")
         }
+    }
+
+    /// What the profile says about ACME alone.
+    private static func unwanted(_ name: ACMEName, _ fields: ProfileFields) -> String? {
+        guard name.kind == .dns else { return nil }
+        if name.isWildcard, !fields.acmeAllowWildcards { return "wildcards are not allowed here" }
+        let labels = name.value.split(separator: ".").count - (name.isWildcard ? 1 : 0)
+        guard labels < 2, !fields.acmeAllowSingleLabel else { return nil }
+        return name.isWildcard
+            ? "a wildcard must be below a name of at least two labels" : "a name must have at least two labels"
     }
 
     /// The same for the same names in any order.

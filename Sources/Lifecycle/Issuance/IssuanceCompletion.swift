@@ -21,7 +21,6 @@ struct IssuanceCompletion: Sendable {
 
     /// What the CA is asked for.
     func request(for intent: IssuanceIntent) -> IssuanceRequest {
-        let usages = intent.rules.allowedExtendedKeyUsages
         return IssuanceRequest(
             idempotencyKey: intent.order.text,
             certificateID: intent.subject.certificate.id,
@@ -29,11 +28,7 @@ struct IssuanceCompletion: Sendable {
             subjectAltNames: intent.names,
             csr: intent.csr,
             serialNumber: intent.serialNumber,
-            limits: IssuanceLimits(
-                maxTTL: intent.rules.maxTTL,
-                extendedKeyUsages: ExtendedKeyUsage.allCases.filter(usages.contains),
-                mustStaple: intent.rules.mustStaple
-            )
+            limits: IssuanceLimits(intent.template)
         )
     }
 
