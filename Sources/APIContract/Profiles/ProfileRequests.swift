@@ -128,7 +128,8 @@ package struct UpdateProfileRequest: WireValue {
             .update("acme_auth_mode", \.acmeAuthMode, clearable: true, "For the ACME server."),
             .update("requires_approval", \.requiresApproval, clearable: true, "Whether a second person decides."),
             .update("enabled", \.isEnabled, "Whether it can be used."),
-            .update("default_ttl_seconds", \.defaultTTLSeconds, ProfileMembers.seconds, clearable: true, "0: issuer's."),
+            .update(
+                "default_ttl_seconds", \.defaultTTLSeconds, ProfileMembers.seconds, clearable: true, "0: issuer's."),
             .update("backdate_seconds", \.backdateSeconds, ProfileMembers.backdate, clearable: true, "Backdating."),
             .update("eku_critical", \.isEKUCritical, "Whether the extended key usages are critical."),
             .update("allowed_san_types", \.allowedSANTypes, clearable: true, "Types of names."),

@@ -94,7 +94,9 @@ package struct ACMEOrderFlow: Sendable {
         let allowed = profile.fields.acmeChallengeTypes
         // A client that insists on a challenge finds one that is done.
         let types: [ACMEChallengeType] =
-            isTrusted ? [name.isWildcard ? .dns01 : .http01] : plan.challengeTypes.filter { $0.isFit(for: name) && (allowed.isEmpty || allowed.contains($0)) }
+            isTrusted
+            ? [name.isWildcard ? .dns01 : .http01]
+            : plan.challengeTypes.filter { $0.isFit(for: name) && (allowed.isEmpty || allowed.contains($0)) }
         guard !types.isEmpty else {
             throw .about([
                 ACMEProblem.Part(

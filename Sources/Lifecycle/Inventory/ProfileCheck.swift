@@ -178,12 +178,14 @@ enum ProfileCheck {
         for pattern in patterns where pattern.acceptsEverything {
             warnings.append("the pattern \(pattern) accepts every name of its type")
         }
-        for type in fields.allowedSANTypes where !patterns.isEmpty && !patterns.contains(where: { $0.kind == type.kind }) {
+        for type in fields.allowedSANTypes
+        where !patterns.isEmpty && !patterns.contains(where: { $0.kind == type.kind }) {
             if type == .uri, !fields.spiffeURIPattern.isEmpty { continue }
             warnings.append("no pattern is about \(type.rawValue) names, so none of that type is accepted")
         }
         if fields.mustStaple, fields.allowShortLived {
-            warnings.append("must-staple on certificates that live less than an hour: their revocation is rarely asked for")
+            warnings.append(
+                "must-staple on certificates that live less than an hour: their revocation is rarely asked for")
         }
         if fields.allowedKeys.contains(where: { $0.algorithm == .rsa && ($0.maxSize ?? 4096) > 4096 }) {
             warnings.append("RSA keys above 4096 bits slow every handshake down")

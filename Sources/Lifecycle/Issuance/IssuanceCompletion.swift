@@ -21,7 +21,7 @@ struct IssuanceCompletion: Sendable {
 
     /// What the CA is asked for.
     func request(for intent: IssuanceIntent) -> IssuanceRequest {
-        return IssuanceRequest(
+        IssuanceRequest(
             idempotencyKey: intent.order.text,
             certificateID: intent.subject.certificate.id,
             commonName: intent.subject.certificate.fields.commonName,

@@ -47,7 +47,8 @@ package enum Profiles: Resource {
         var requiredCSRAttributes: [String] = []
         @Option(help: "For validity below one hour.") var allowShortLived: Bool?
         @Option(help: "Ask clients to insist on OCSP stapling (RFC 7633).") var mustStaple: Bool?
-        @Option(name: .customLong("acme-auth-mode"), help: "trust_authenticated or challenge.") var acmeAuthMode: String?
+        @Option(name: .customLong("acme-auth-mode"), help: "trust_authenticated or challenge.") var acmeAuthMode:
+            String?
         @Option(name: .customLong("acme-require-eab"), help: "Whether ACME accounts need a key of the operator.")
         var acmeRequireEAB: Bool?
         @Option(name: .customLong("acme-challenge-types"), help: "Challenges that prove names.")

@@ -44,8 +44,11 @@ struct PatternTemplate: Hashable, Sendable {
         }
         var converted: [Part] = []
         for part in parts {
-            if case .pattern(let text) = part { converted.append(.pattern(try Self.expression(text, offset))) }
-            else { converted.append(part) }
+            if case .pattern(let text) = part {
+                converted.append(.pattern(try Self.expression(text, offset)))
+            } else {
+                converted.append(part)
+            }
         }
         self.parts = converted
     }

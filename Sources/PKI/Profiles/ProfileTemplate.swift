@@ -64,7 +64,9 @@ enum SubjectRules {
             if let value = policy.fixed[attribute] {
                 attributes.append((attribute.type, value))
             } else if policy.allowed.contains(attribute) {
-                for value in request.csr.subject.values(of: attribute.type) { attributes.append((attribute.type, value)) }
+                for value in request.csr.subject.values(of: attribute.type) {
+                    attributes.append((attribute.type, value))
+                }
             }
         }
         // A name that is longer stays among the alternative names only (RFC 5280 appendix A).

@@ -21,7 +21,8 @@ struct ProfileRulesEndToEndTests {
             "profiles", "create", "--id", profile, "--name", "strict", "--allowed-key-algorithm", "ECDSA:256:384",
             "--allowed-ekus", "serverAuth,1.3.6.1.4.1.99999.7", "--eku-critical", "true", "--max-ttl-seconds", "86400",
             "--default-ttl-seconds", "7200", "--backdate-seconds", "300", "--allowed-san-types", "dns,ip",
-            "--required-san-pattern", "glob:*.certctl.test", "--required-san-pattern", "ip:10.0.0.0/8", "--max-sans", "3",
+            "--required-san-pattern", "glob:*.certctl.test", "--required-san-pattern", "ip:10.0.0.0/8", "--max-sans",
+            "3",
             "--subject-fixed", "C=CH", "--subject-fixed", "O=Example Ltd", "--subject-allowed", "OU",
             "--policy-oids", "2.23.140.1.2.1", "--key-reuse", "forbid", "--issuer-id", Inventory.issuer,
             "--output", "json",
@@ -32,19 +33,23 @@ struct ProfileRulesEndToEndTests {
 
     private static func request(
         _ names: String, in work: TemporaryDirectory, key: String = "key.pem",
-        keyType: [String] = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], subject: String = "/OU=Web/CN=www.certctl.test"
+        keyType: [String] = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+        subject: String = "/OU=Web/CN=www.certctl.test"
     ) async throws -> String {
         let csr = work.path(UUID().uuidString)
         let outcome = try await runProgram(
             "/usr/bin/openssl",
             ["req", "-new", "-newkey"] + keyType + [
-                "-nodes", "-subj", subject, "-addext", "subjectAltName=\(names)", "-keyout", work.path(key), "-out", csr,
+                "-nodes", "-subj", subject, "-addext", "subjectAltName=\(names)", "-keyout", work.path(key), "-out",
+                csr,
             ], logs: work.url)
         try #require(outcome.status == 0, "\(outcome.errors)")
         return try String(contentsOfFile: csr, encoding: .utf8)
     }
 
-    @Test("what the CLI saved is enforced and written into the certificate, to the second", arguments: EngineUnderTest.available)
+    @Test(
+        "what the CLI saved is enforced and written into the certificate, to the second",
+        arguments: EngineUnderTest.available)
     func strict(engine: EngineUnderTest) async throws {
         let server = try await ControlPlane.start(
             databaseURL: try await engine.makeDatabaseURL(), environment: engine.environment)
@@ -70,8 +75,10 @@ struct ProfileRulesEndToEndTests {
             try await refusals(
                 Self.request(names, in: work, keyType: ["ec", "-pkeyopt", "ec_paramgen_curve:P-521"])) == ["key_size"])
         #expect(try await refusals(Self.request(names, in: work, keyType: ["rsa:2048"])) == ["key_algorithm"])
-        #expect(try await refusals(Self.request(names, in: work, subject: "/L=Bern/CN=www.certctl.test")) == ["subject"])
-        #expect(try await refusals(Self.request(names, in: work, subject: "/O=Other/CN=www.certctl.test")) == ["subject"])
+        #expect(
+            try await refusals(Self.request(names, in: work, subject: "/L=Bern/CN=www.certctl.test")) == ["subject"])
+        #expect(
+            try await refusals(Self.request(names, in: work, subject: "/O=Other/CN=www.certctl.test")) == ["subject"])
 
         let good = try await Self.request(names, in: work)
         try Inventory.expect(201, try await submit(good))
@@ -82,10 +89,12 @@ struct ProfileRulesEndToEndTests {
         let leaf = work.path("leaf.pem")
         try #require(version["pem_chain"] as? String).write(toFile: leaf, atomically: true, encoding: .utf8)
         let read = try await runProgram(
-            "/usr/bin/openssl", ["x509", "-in", leaf, "-noout", "-text", "-nameopt", "RFC2253", "-dateopt", "iso_8601"],
+            "/usr/bin/openssl",
+            ["x509", "-in", leaf, "-noout", "-text", "-nameopt", "RFC2253", "-dateopt", "iso_8601"],
             logs: work.url)
         for part in [
-            "CN=www.certctl.test,OU=Web,O=Example Ltd,C=CH", "X509v3 Extended Key Usage: critical", "1.3.6.1.4.1.99999.7",
+            "CN=www.certctl.test,OU=Web,O=Example Ltd,C=CH", "X509v3 Extended Key Usage: critical",
+            "1.3.6.1.4.1.99999.7",
             "Policy: 2.23.140.1.2.1", "IP Address:10.1.2.3",
         ] {
             #expect(read.output.contains(part), "\(part) in \(read.output)")
@@ -142,7 +151,9 @@ struct ProfileRulesEndToEndTests {
         let server = stage.server
         let client = stage.client()
         #expect(try await client.register().status == 201)
-        func order(_ name: String) async throws -> String { ACMETestClient.problem(try await client.order([name]).reply) }
+        func order(_ name: String) async throws -> String {
+            ACMETestClient.problem(try await client.order([name]).reply)
+        }
         #expect(try await order("*.certctl.test") == "")
         #expect(try await order("intranet") == "rejectedIdentifier")
         try Inventory.expect(
@@ -173,8 +184,10 @@ struct ProfileRulesEndToEndTests {
             200,
             try await Self.patch(
                 server, ACMEStage.profile,
-                ["issuer_id": "iss-second", "owner_id": Inventory.owner, "team_id": Inventory.team,
-                    "required_csr_attributes": ["organizationName"]]))
+                [
+                    "issuer_id": "iss-second", "owner_id": Inventory.owner, "team_id": Inventory.team,
+                    "required_csr_attributes": ["organizationName"],
+                ]))
         _ = try await stranger.obtain(["www.certctl.test"])
         let page = try await server.client.get("/api/v1/certificates?q=www.certctl.test")
         let record = try #require((page.json["data"] as? [[String: Any]])?.first, "\(page.body)")

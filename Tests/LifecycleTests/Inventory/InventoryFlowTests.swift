@@ -112,9 +112,12 @@ struct InventoryFlowTests {
     }
 
     @Test(
-        "profiles refuse what could never be kept", arguments: [
-            "rsa", "eku", "ttl", "pattern", "spiffe", "max_size", "rsa_max", "any", "ocsp", "time_stamping", "default_ttl",
-            "backdate", "backdate_range", "spiffe_type", "pattern_type", "policy", "country", "fixed_and_free", "max_sans",
+        "profiles refuse what could never be kept",
+        arguments: [
+            "rsa", "eku", "ttl", "pattern", "spiffe", "max_size", "rsa_max", "any", "ocsp", "time_stamping",
+            "default_ttl",
+            "backdate", "backdate_range", "spiffe_type", "pattern_type", "policy", "country", "fixed_and_free",
+            "max_sans",
         ])
     func badProfiles(kind: String) async throws {
         try await World.with(.sqlite) { world async throws in

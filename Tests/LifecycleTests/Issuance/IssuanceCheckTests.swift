@@ -83,7 +83,8 @@ struct IssuanceCheckTests {
         #expect(try faults({ $0.subject = try DistinguishedName(commonName: "WWW.example.com") }).isEmpty)
         #expect(try faults({ $0.subject = .empty }).count == 1)
         #expect(try faults({ _ in }, usages: [.clientAuth]).count == 1, "a purpose that nobody allowed")
-        #expect(try faults({ _ in }) { $0.extendedKeyUsages = [] } == ["it names no key purpose, which allows every one"])
+        #expect(
+            try faults({ _ in }) { $0.extendedKeyUsages = [] } == ["it names no key purpose, which allows every one"])
         #expect(try faults({ _ in }) { $0.keyUsage = [.digitalSignature, .keyCertSign] }.count == 1)
     }
 

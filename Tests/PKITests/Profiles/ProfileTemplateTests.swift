@@ -66,7 +66,9 @@ struct ProfileTemplateTests {
     @Test("purposes: what is asked for when it is allowed, all when nothing is, and all over ACME")
     func purposes() throws {
         var rules = ProfileRules()
-        rules.allowedExtendedKeyUsages = [.clientAuth, .serverAuth, try #require(ExtendedKeyUsage(rawValue: "1.3.6.1.4.1.99999.1"))]
+        rules.allowedExtendedKeyUsages = [
+            .clientAuth, .serverAuth, try #require(ExtendedKeyUsage(rawValue: "1.3.6.1.4.1.99999.1")),
+        ]
         func given(_ usages: [ExtendedKeyUsage], _ path: RequestPath = .direct) throws -> [String] {
             let request = try Self.request(["www.example.com"], usages: usages, path: path)
             return ProfileEvaluator.template(for: request, rules: rules).extendedKeyUsages.map(\.rawValue)

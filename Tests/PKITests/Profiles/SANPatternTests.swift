@@ -45,7 +45,8 @@ struct SANPatternTests {
             ("{cn}", "www.example.com", true), ("(api\\.)?{cn}", "api.www.example.com", true),
             ("{cn}", "wwwxexample.com", false), ("{principal}\\.hosts\\.example", "agent-7.hosts.example", true),
             ("{principal}\\.hosts\\.example", "agent-8.hosts.example", false),
-            ("glob:*.{cn}", "a.www.example.com", true), ("email:{principal}@example\\.com", "agent-7@example.com", true),
+            ("glob:*.{cn}", "a.www.example.com", true),
+            ("email:{principal}@example\\.com", "agent-7@example.com", true),
         ])
     func placeholders(pattern: String, name: String, expected: Bool) throws {
         let pattern = try SANPattern(pattern)
