@@ -9,7 +9,11 @@ package enum ACMENames {
     package static let most = 100
 
     /// Reads `identifiers`; each that is wrong is a part of the problem. Without duplicates, in the order of the request.
-    package static func read(_ identifiers: JSONValue?) throws(ACMEProblem) -> [ACMEName] {
+    ///
+    /// - `profile`: Whether it allows wildcards and names of one label is part of the form.
+    package static func read(
+        _ identifiers: JSONValue?, under profile: ACMEProfile
+    ) throws(ACMEProblem) -> [ACMEName] {
         guard let elements = identifiers?.arrayValue, !elements.isEmpty else {
             throw ACMEProblem(.malformed, "identifiers must be a list with at least one element")
         }
@@ -24,6 +28,7 @@ package enum ACMENames {
             }
             do throws(Refusal) {
                 let name = try name(type, value)
+                if let reason = unwanted(name, profile.fields) { throw Refusal(detail: reason) }
                 if !names.contains(name) { names.append(name) }
             } catch {
                 parts.append(ACMEProblem.Part(error.kind, error.detail, identifier: shown(type, value)))
@@ -91,9 +96,6 @@ package enum ACMENames {
             commonName: names.first { $0.kind == .dns }?.value ?? names.first?.value ?? "",
             principal: ACMEActor.account(account.id).id)
         let parts: [ACMEProblem.Part] = names.compactMap { name in
-            if let reason = unwanted(name, profile.fields) {
-                return ACMEProblem.Part(.rejectedIdentifier, reason, identifier: name.json)
-            }
             guard let alternative = try? SubjectAltName(classifying: name.value) else {
                 return ACMEProblem.Part(.rejectedIdentifier, "the name can't be certified", identifier: name.json)
             }

@@ -25,7 +25,7 @@ struct ProfileRulesEndToEndTests {
             "3",
             "--subject-fixed", "C=CH", "--subject-fixed", "O=Example Ltd", "--subject-allowed", "OU",
             "--policy-oids", "2.23.140.1.2.1", "--key-reuse", "forbid", "--issuer-id", Inventory.issuer,
-            "--output", "json",
+            "--format", "json",
         ])
         try #require(made.status == 0, "\(made.errors)")
         #expect(made.output.contains("\"max_size\": 384") || made.output.contains("\"max_size\":384"), "\(made.output)")
@@ -90,7 +90,7 @@ struct ProfileRulesEndToEndTests {
         try #require(version["pem_chain"] as? String).write(toFile: leaf, atomically: true, encoding: .utf8)
         let read = try await runProgram(
             "/usr/bin/openssl",
-            ["x509", "-in", leaf, "-noout", "-text", "-nameopt", "RFC2253", "-dateopt", "iso_8601"],
+            ["x509", "-in", leaf, "-noout", "-text", "-nameopt", "RFC2253"],
             logs: work.url)
         for part in [
             "CN=www.certctl.test,OU=Web,O=Example Ltd,C=CH", "X509v3 Extended Key Usage: critical",
@@ -99,11 +99,12 @@ struct ProfileRulesEndToEndTests {
         ] {
             #expect(read.output.contains(part), "\(part) in \(read.output)")
         }
-        let times = try ["Not Before: ", "Not After : "].map { label in
-            let line = try #require(read.output.split(separator: "\n").first { $0.contains(label) })
-            let text = line.split(separator: ": ", maxSplits: 1)[1].replacing(" ", with: "T")
-            return try Date(String(text), strategy: .iso8601)
+        let dates = try await runProgram(
+            "/usr/bin/openssl", ["x509", "-in", leaf, "-noout", "-dates", "-dateopt", "iso_8601"], logs: work.url)
+        let times = try dates.output.split(separator: "\n").map { line in
+            try Date(String(line.drop { $0 != "=" }.dropFirst()).replacing(" ", with: "T"), strategy: .iso8601)
         }
+        try #require(times.count == 2, "\(dates.output)")
         #expect(times[1].timeIntervalSince(times[0]) == 7199, "two hours, the second of notAfter included: \(times)")
         await server.stop()
     }
