@@ -202,6 +202,9 @@ package enum ControlPlaneAPI {
         CertificateActionHandlers(
             lists: lists, renewal: RenewFlow(context), deployment: DeployFlow(context), issuance: services.issue
         ).register(in: &table)
+        ExportHandlers(exports: CertificateExportFlow(context), time: context.time, random: context.random)
+            .register(in: &table)
+        ImportHandlers(flow: CertificateImportFlow(context)).register(in: &table)
         RevocationHandlers(lists: lists, flow: RevokeFlow(context, observers: services.revocationObservers))
             .register(in: &table)
         let bulk = BulkRevokeFlow(

@@ -18,6 +18,7 @@ package struct CertificateVersionBody: WireValue {
     package var revocationReason: RevocationReason?
     package var issuerID: IssuerID?
     package var keyOrigin: KeyOrigin?
+    package var isIssuedElsewhere = false
 
     package init() {}
 
@@ -40,6 +41,9 @@ package struct CertificateVersionBody: WireValue {
             .optional("revocation_reason", \.revocationReason, "RFC 5280 reason."),
             .optional("issuer_id", \.issuerID, "The issuer at the time."),
             .optional("key_origin", \.keyOrigin, "Who generated the key."),
+            .defaulted(
+                "issued_elsewhere", \.isIssuedElsewhere,
+                "Imported, and not signed by the authority of the issuer: it can only be revoked where it was issued."),
         ]
     )
 }

@@ -11,6 +11,12 @@ extension RequestContent {
         RequestContent(schema: Body.wireSchema, isRequired: false, mediaTypes: ["application/json"])
     }
 
+    /// JSON texts, one a line; a single one may also come as JSON. The schema is that of a line.
+    package static func lines<Body: WireValue>(of _: Body.Type) -> RequestContent {
+        RequestContent(
+            schema: Body.wireSchema, isRequired: true, mediaTypes: ["application/x-ndjson", "application/json"])
+    }
+
     /// RFC 7396.
     package static func mergePatch<Body: WireValue>(_: Body.Type) -> RequestContent {
         RequestContent(

@@ -144,6 +144,7 @@ extension CertificateVersionBody {
             $0.createdAt = version.createdAt
             $0.spkiSHA256 = version.spkiSHA256
             $0.issuerID = version.issuerID
+            $0.isIssuedElsewhere = version.isIssuedElsewhere
             $0.keyOrigin = APIContract.KeyOrigin(rawValue: version.keyOrigin.rawValue)
         }
     }

@@ -31,7 +31,7 @@ package struct CertificateFlow: Sendable {
     package func create(_ draft: CertificateDraft, by author: Authorship) async throws -> CreatedCertificate {
         var problems = FieldProblems()
         let id: CertificateID = draft.id.flatMap { problems.checkedID($0) } ?? context.newID()
-        let fields = fields(of: draft, into: &problems)
+        let fields = Self.fields(of: draft, into: &problems)
         let targets = Self.targets(draft.targetIDs, into: &problems)
         if draft.status != .pending, draft.status != .active {
             problems.add("/status", "read_only", "a certificate is created as Pending or Active")
@@ -82,7 +82,7 @@ package struct CertificateFlow: Sendable {
                 throw ServiceError(.invalidState, "\(id.text) is archived; unarchive it to change it")
             }
             var problems = FieldProblems()
-            let fields = fields(of: change.applied(to: stored.fields), into: &problems)
+            let fields = Self.fields(of: change.applied(to: stored.fields), into: &problems)
             var targets: [TargetID]?
             if case .set(let ids) = change.targetIDs { targets = Self.targets(ids, into: &problems) }
             try problems.throwIfAny()
@@ -222,12 +222,12 @@ package struct CertificateFlow: Sendable {
     // MARK: Checks
 
     /// Nobody puts a certificate, by its issuer and profile, where they could not reach it.
-    private static func require(_ fields: CertificateFields, within clearance: Clearance) throws(ServiceError) {
+    static func require(_ fields: CertificateFields, within clearance: Clearance) throws(ServiceError) {
         let profile = fields.profileID.map { " and profile \($0.text)" } ?? ""
         try clearance.require(fields.scopes, "issuer \(fields.issuerID.text)\(profile)")
     }
 
-    private func fields(of draft: CertificateDraft, into problems: inout FieldProblems) -> CertificateFields? {
+    static func fields(of draft: CertificateDraft, into problems: inout FieldProblems) -> CertificateFields? {
         let names = CheckedNames(
             commonName: draft.commonName,
             subjectAltNames: draft.subjectAltNames,
@@ -258,7 +258,7 @@ package struct CertificateFlow: Sendable {
         )
     }
 
-    private static func targets(_ texts: [String], into problems: inout FieldProblems) -> [TargetID] {
+    static func targets(_ texts: [String], into problems: inout FieldProblems) -> [TargetID] {
         if texts.count > mostTargets { problems.add("/target_ids", "too_many", "at most \(mostTargets) targets") }
         var ids: [TargetID] = []
         for (index, text) in texts.prefix(mostTargets).enumerated() {

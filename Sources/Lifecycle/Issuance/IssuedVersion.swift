@@ -19,6 +19,7 @@ package struct IssuedVersion: Hashable, Sendable {
     package let keySize: Int
     package let keyOrigin: KeyOrigin
     package let agentID: AgentID?
+    package let isIssuedElsewhere: Bool
     package let createdAt: Timestamp
 
     package init(_ detail: CertificateVersionDetail) {
@@ -37,6 +38,7 @@ package struct IssuedVersion: Hashable, Sendable {
         keySize = version.keySize
         keyOrigin = version.keyOrigin
         agentID = version.agentID
+        isIssuedElsewhere = version.isIssuedElsewhere
         createdAt = version.createdAt
     }
 
@@ -55,6 +57,7 @@ package struct IssuedVersion: Hashable, Sendable {
         keySize = new.keySize
         keyOrigin = new.keyOrigin
         agentID = new.agentID
+        isIssuedElsewhere = new.importation?.isIssuedElsewhere ?? false
         self.createdAt = createdAt
     }
 }

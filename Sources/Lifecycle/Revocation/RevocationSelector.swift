@@ -61,7 +61,9 @@ struct RevocationSelector: Sendable {
                 throw ServiceError(
                     .invalidState, "\(id.text) is archived; unarchive it, or revoke it by serial number")
             }
-            let chosen = try choose(selection, of: certificate, reason, in: tx)
+            let meant = try choose(selection, of: certificate, reason, in: tx)
+            let chosen = meant.filter { !$0.isIssuedElsewhere }
+            guard meant.isEmpty || !chosen.isEmpty else { throw Self.issuedElsewhere(id) }
             guard !chosen.isEmpty else {
                 throw ServiceError(.invalidState, "\(id.text) has no version that could be revoked")
             }
@@ -70,6 +72,14 @@ struct RevocationSelector: Sendable {
             return [try serial(issuer, try Self.canonical(text), notAfter, within: clearance, in: tx)]
         case .key(let text): return try key(Self.digest(text), within: clearance, in: tx)
         }
+    }
+
+    /// A number of another authority does not belong into lists and answers of this one.
+    private static func issuedElsewhere(_ id: CertificateID) -> ServiceError {
+        ServiceError(
+            .invalidState,
+            "the certificate of \(id.text) was imported and its issuer here did not sign it: revoke it where it was issued"
+        )
     }
 
     private func choose(
@@ -129,10 +139,12 @@ struct RevocationSelector: Sendable {
     ) throws -> [RevocationSubject] {
         let ids = try versions.certificates(withKey: spki, in: tx)
         let visible = try certificates.visible(among: Set(ids), within: clearance, in: tx)
-        let subjects = try visible.sorted().map { id in
+        let subjects = try visible.sorted().compactMap { id in
             let certificate = try certificates.lock(id, in: tx)
-            return try subject(certificate, try choose(.key(spki), of: certificate, .unspecified, in: tx), in: tx)
+            let chosen = try choose(.key(spki), of: certificate, .unspecified, in: tx).filter { !$0.isIssuedElsewhere }
+            return chosen.isEmpty ? nil : try subject(certificate, chosen, in: tx)
         }
+        if subjects.isEmpty, let first = visible.min() { throw Self.issuedElsewhere(first) }
         guard !subjects.isEmpty else {
             throw ServiceError(.notFound, "there is no unexpired certificate with the key \(spki)")
         }
@@ -148,7 +160,7 @@ struct RevocationSelector: Sendable {
         switch target {
         case .certificate(let id, let selection):
             let certificate = try certificates.lock(id, within: clearance, in: tx)
-            var all = try versions.all(of: id, in: tx)
+            var all = try versions.all(of: id, in: tx).filter { !$0.isIssuedElsewhere }
             if case .serial(let text) = selection {
                 let serial = try Self.canonical(text)
                 all.removeAll { $0.serialNumber != serial }

@@ -186,7 +186,8 @@ package struct RevokeFlow: Sendable {
     /// Whether no current version of a certificate is good any more.
     private func isOver(_ current: [CertificateVersion], in tx: any Transaction) throws -> Bool {
         try current.allSatisfy { version in
-            try store.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)?.isInForce ?? false
+            guard !version.isIssuedElsewhere else { return false }
+            return try store.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)?.isInForce ?? false
         }
     }
 

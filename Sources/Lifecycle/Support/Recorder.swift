@@ -110,6 +110,8 @@ struct RecordedAction: Sendable {
     static let orderAbandoned = certificate("issuance_order_abandoned", nil)
     static let deploymentTriggered = certificate("deployment_triggered", nil)
     static let certificateRevoked = certificate("certificate_revoked", "certificate.revoked")
+    static let certificateExported = certificate("certificate_exported", nil)
+    static let certificateImported = certificate("certificate_imported", "certificate.created")
     static let holdReleased = certificate("certificate_hold_released", "certificate.status_changed")
     /// Of a serial number that belongs to no certificate of the inventory.
     static let serialRevoked = RecordedAction(

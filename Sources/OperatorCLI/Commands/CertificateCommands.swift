@@ -11,7 +11,7 @@ package struct CertsCommand: ParsableCommand {
             IssueCommand.self, UpdateCommand<Certificates>.self, ArchiveCommand.self, UnarchiveCommand.self,
             RenewCommand.self, DeployCommand.self, VersionsCommand.self, CertificateTargetsCommand.self,
             AttachCommand.self, DetachCommand.self, SubmitCSRCommand.self, RevokeCommand.self, ReleaseCommand.self,
-            BulkRevokeCommand.self,
+            BulkRevokeCommand.self, ExportCommand.self,
             RevocationsCommand.self,
         ]
     )

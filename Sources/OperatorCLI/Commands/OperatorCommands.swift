@@ -3,7 +3,8 @@ package import ArgumentParser
 /// The commands of the client, for the root of a program to list.
 package enum OperatorCommands {
     package static let all: [any ParsableCommand.Type] = [
-        SetupCommand.self, StatusCommand.self, CertsCommand.self, JobsCommand.self, ApprovalsCommand.self,
+        SetupCommand.self, StatusCommand.self, CertsCommand.self, ImportCommand.self, JobsCommand.self,
+        ApprovalsCommand.self,
         OperationsCommand.self,
         AgentsCommand.self,
         EnrollmentTokensCommand.self, TargetsCommand.self, IssuersCommand.self, ProfilesCommand.self,

@@ -7,9 +7,29 @@ package enum CertificatesOnly {
             DERWriter.element(0xA0, parts: certificates.map(\.der)), DERWriter.set(of: []))
         return DERWriter.sequence(DERWriter.oid(.cmsSignedData), DERWriter.explicit(0, signedData))
     }
-}
 
-extension OID {
-    fileprivate static let cmsData = OID(1, 2, 840, 113549, 1, 7, 1)
-    fileprivate static let cmsSignedData = OID(1, 2, 840, 113549, 1, 7, 2)
+    /// The certificates of a SignedData in BER or DER, in their order there; signatures are not looked at.
+    ///
+    /// Certificates of other kinds than X.509 are passed over.
+    package static func decode(_ octets: [UInt8]) throws(KeyStoreError) -> [X509Certificate] {
+        try readingKeyStore {
+            let der = try BER.der(from: octets[...])
+            var info = try DERNode(parsing: der[...]).sequence("message", limit: 2)
+            let type = try info.next().oid("message type")
+            guard type == .cmsSignedData else {
+                throw KeyStoreError.unsupported("a message that is not SignedData (\(type.nameForMessages))")
+            }
+            var fields = try info.next().explicit("SignedData").sequence("SignedData", limit: 6)
+            _ = try fields.next().smallInteger("version")
+            _ = try fields.next().set("digest algorithms")
+            _ = try fields.next().sequence("content")
+            guard let set = fields.next(ifContextTag: 0) else { return [] }
+            var certificates: [X509Certificate] = []
+            for node in try set.elements("certificates", limit: KeyStoreContent.maximumEntries)
+            where node.has(.sequence) {
+                certificates.append(try X509Certificate(der: Array(node.encoded)))
+            }
+            return certificates
+        }
+    }
 }

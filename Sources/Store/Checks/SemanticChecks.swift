@@ -147,7 +147,7 @@ package enum SemanticChecks {
             remedy: "An index is damaged: REINDEX, and restore the backup if it stays.",
             rows: """
                 SELECT issuer_id || ' ' || serial_number AS row_id FROM certificate_versions
-                GROUP BY issuer_id, serial_number HAVING count(*) > 1
+                WHERE NOT issued_elsewhere GROUP BY issuer_id, serial_number HAVING count(*) > 1
                 """
         ),
         Check(

@@ -69,7 +69,8 @@ package struct VersionInstaller: Sendable {
         let slot = version.agentID?.text ?? ""
         let assignments: [SQL] =
             outcome.assignments(now: now) + [
-                "current_version_id = \(version.id)", "last_renewal_at = \(now)", "declared_active = FALSE",
+                "current_version_id = \(version.id)", "last_renewal_at = \(version.importation?.issuedAt ?? now)",
+                "declared_active = FALSE",
                 """
                 expires_at = COALESCE((
                     SELECT MIN(o.not_after) FROM certificate_versions o

@@ -74,7 +74,8 @@ package struct OCSPResponseStore: Sendable {
         }
         let row = try tx.row(
             """
-            SELECT not_after FROM certificate_versions WHERE issuer_id = \(issuer) AND serial_number = \(serial)
+            SELECT not_after FROM certificate_versions
+            WHERE issuer_id = \(issuer) AND serial_number = \(serial) AND NOT issued_elsewhere
             UNION ALL
             SELECT not_after FROM ocsp_responders
             WHERE authority_id = \(authority) AND serial_number = \(serial) AND cert_pem IS NOT NULL

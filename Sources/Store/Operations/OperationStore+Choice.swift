@@ -71,7 +71,7 @@ extension OperationStore {
         return """
             c.status <> \(CertificateStatus.archived) AND EXISTS (
                 SELECT 1 FROM certificate_versions v
-                WHERE v.certificate_id = c.id AND \(fragment: meant) AND NOT EXISTS (
+                WHERE v.certificate_id = c.id AND NOT v.issued_elsewhere AND \(fragment: meant) AND NOT EXISTS (
                     SELECT 1 FROM certificate_revocations r
                     WHERE r.issuer_id = v.issuer_id AND r.serial_number = v.serial_number
                         AND r.released_at IS NULL AND \(fragment: final)))

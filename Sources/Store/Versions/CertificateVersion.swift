@@ -24,6 +24,8 @@ package struct CertificateVersion: Hashable, Sendable {
     /// The key slot: the agent that holds the private key; `nil` for a key of the server or of a client.
     package let agentID: AgentID?
     package let jobID: JobID?
+    /// Imported, and not signed by the authority of ``issuerID``, whose lists and answers know nothing of it.
+    package let isIssuedElsewhere: Bool
     package let supersededAt: Timestamp?
     package let createdAt: Timestamp
 
@@ -41,6 +43,7 @@ package struct CertificateVersion: Hashable, Sendable {
         keyOrigin = try row.value("key_origin")
         agentID = try row.optionalID("agent_id")
         jobID = try row.optionalID("job_id")
+        isIssuedElsewhere = try row.bool("issued_elsewhere")
         supersededAt = try row.optionalTime("superseded_at")
         createdAt = try row.time("created_at")
     }
@@ -73,6 +76,20 @@ package struct NewVersion: Sendable {
     /// PKCS#8 sealed for the row, of a key made by the server.
     package let sealedKey: [UInt8]?
     package let jobID: JobID?
+    /// What is special about a version that was not issued here but imported.
+    package var importation: Importation?
+
+    /// How an imported version came to be.
+    package struct Importation: Hashable, Sendable {
+        package let isIssuedElsewhere: Bool
+        /// When it was issued, and from when on it counts as a version: versions are in the order of their issuance.
+        package let issuedAt: Timestamp
+
+        package init(isIssuedElsewhere: Bool, issuedAt: Timestamp) {
+            self.isIssuedElsewhere = isIssuedElsewhere
+            self.issuedAt = issuedAt
+        }
+    }
 
     package init(
         id: VersionID,

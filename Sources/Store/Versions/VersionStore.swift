@@ -11,7 +11,7 @@ package struct VersionStore: Sendable {
 
     private static let columns: SQL = """
         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256, spki_sha256,
-        key_algorithm, key_size, key_origin, agent_id, job_id, superseded_at, created_at
+        key_algorithm, key_size, key_origin, agent_id, job_id, issued_elsewhere, superseded_at, created_at
         """
     private static let rules = [
         UniqueRule(
@@ -28,14 +28,16 @@ package struct VersionStore: Sendable {
     ]
 
     /// Stores a version; the one it follows in its key slot must have been superseded before.
-    package func insert(_ new: NewVersion, in tx: any Transaction) throws {
+    ///
+    /// - `isSuperseded`: Of an imported version that a newer one had followed before.
+    package func insert(_ new: NewVersion, isSuperseded: Bool = false, in tx: any Transaction) throws {
         try tx.submit(
             DeferredStatement(
                 head: """
                     INSERT INTO certificate_versions (
                         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
                         spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
-                        key_material_encrypted, job_id, created_at
+                        key_material_encrypted, job_id, issued_elsewhere, superseded_at, created_at
                     ) VALUES
                     """,
                 member: """
@@ -43,7 +45,8 @@ package struct VersionStore: Sendable {
                         \(new.id), \(new.certificateID), \(new.issuerID), \(new.serialNumber), \(new.notBefore),
                         \(new.notAfter), \(new.fingerprintSHA256), \(new.spkiSHA256), \(new.pemChain), \(new.csrPEM),
                         \(new.keyAlgorithm), \(new.keySize), \(new.keyOrigin), \(new.agentID), \(new.sealedKey),
-                        \(new.jobID), \(tx.now)
+                        \(new.jobID), \(new.importation?.isIssuedElsewhere ?? false),
+                        \(isSuperseded ? tx.now : nil), \(new.importation?.issuedAt ?? tx.now)
                     )
                     """,
                 translate: { UniqueRule.error(for: $0, under: Self.rules) }
@@ -119,7 +122,7 @@ package struct VersionStore: Sendable {
         try tx.row(
             """
             SELECT \(fragment: Self.columns) FROM certificate_versions
-            WHERE issuer_id = \(issuer) AND serial_number = \(serial)
+            WHERE issuer_id = \(issuer) AND serial_number = \(serial) AND NOT issued_elsewhere
             """
         ).map { try CertificateVersion($0) }
     }

@@ -80,7 +80,7 @@ enum PermissionCaller: String, CaseIterable, Sendable {
         case .object:
             if self != .elsewhere { return row.admitted }
             // What is to be made does not exist yet, so that its absence cannot be pretended.
-            return row.route == "createCertificate" ? 403 : 404
+            return ["createCertificate", "importCertificate"].contains(row.route) ? 403 : 404
         case .issuer: return self == .issuerAdmin ? row.admitted : 404
         case .profile: return self == .profileAdmin ? row.admitted : 404
         }

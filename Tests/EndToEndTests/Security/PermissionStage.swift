@@ -10,6 +10,7 @@ final class PermissionStage: @unchecked Sendable {
     private var keys: [PermissionCaller: String] = [:]
     private var names: [String: String] = [:]
     private var csr = ""
+    private var issuedPEM = ""
 
     init() async throws {
         server = try await ControlPlane.start(environment: [
@@ -62,6 +63,7 @@ final class PermissionStage: @unchecked Sendable {
         let issued = try await client.post("/api/v1/certificates/mc-issued/csr", ["csr_pem": csr])
         let version: String = try #require(try Inventory.expect(201, issued).text("id"))
         names["{version}"] = version
+        issuedPEM = try #require(issued.text("pem_chain"))
         // The renewal loop may have been faster.
         let renewal = try await client.post("/api/v1/certificates/mc-here/renew", ["force": true])
         let job = try #require(try Inventory.expect(202, renewal).text("job_id"))
@@ -169,6 +171,10 @@ final class PermissionStage: @unchecked Sendable {
         switch body {
         case "{certificate}": object = Inventory.certificate("mc-here", name: "mc-here.certctl.test")
         case "{csr}": object = ["csr_pem": csr]
+        case "{import}":
+            object = Inventory.certificate("mc-import", name: "mc-import").filter {
+                ["owner_id", "team_id", "issuer_id", "renewal_policy_id", "certificate_profile_id"].contains($0.key)
+            }.merging(["pem": issuedPEM]) { _, new in new }
         default: return body
         }
         return String(decoding: try JSONSerialization.data(withJSONObject: object), as: UTF8.self)

@@ -210,6 +210,17 @@ enum PermissionTable {
         Row(
             route: "getVersionOfCertificate", rule: .object("cert.read"), admitted: 200,
             path: ["mc-issued", "{version}"]),
+        Row(route: "exportCertificatePEM", rule: .object("cert.read"), admitted: 200, path: ["mc-issued"]),
+        Row(route: "exportCertificateDER", rule: .object("cert.read"), admitted: 200, path: ["mc-issued"]),
+        Row(route: "exportCertificatePKCS7", rule: .object("cert.read"), admitted: 200, path: ["mc-issued"]),
+        Row(
+            route: "exportCertificatePKCS12", rule: .object("cert.read"), admitted: 200, path: ["mc-issued"], body: "{}"
+        ),
+        Row(
+            route: "exportCertificateJKS", rule: .object("cert.read"), admitted: 200, path: ["mc-issued"],
+            body: #"{"password":"secret-1"}"#),
+        Row(route: "importCertificate", rule: .object("cert.issue"), admitted: 409, body: "{import}"),
+        Row(route: "bulkImportCertificates", rule: .list("cert.issue"), admitted: 200, body: "{import}"),
         Row(route: "listDeployments", rule: .object("cert.read"), admitted: 200, path: ["mc-here"]),
         Row(route: "listCertificateTargets", rule: .object("cert.read"), admitted: 200, path: ["mc-here"]),
         Row(route: "attachTarget", rule: .object("cert.edit"), admitted: 204, path: ["mc-here", "tgt-one"]),

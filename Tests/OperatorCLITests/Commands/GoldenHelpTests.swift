@@ -23,6 +23,8 @@ struct GoldenHelpTests {
                                       when it is not ready.
               certs                   Certificates: list, issue, renew, deploy, revoke,
                                       archive.
+              import                  Bring certificates that exist already under
+                                      management.
               jobs                    Jobs: list, watch, cancel, retry, approve, reject.
               approvals               Requests that wait for a second person: list, show,
                                       approve, reject, withdraw.
@@ -84,6 +86,8 @@ struct GoldenHelpTests {
               release                 End the hold of a certificate.
               bulk-revoke             Revoke every certificate that meets all of the
                                       criteria.
+              export                  Write a certificate with its chain as PEM, DER,
+                                      PKCS#7, PKCS#12 or JKS.
               revocations             List what is revoked, newest first.
 
               See 'certctl-cli help certs <subcommand>' for detailed help.

@@ -375,10 +375,11 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     key_origin TEXT NOT NULL,
     key_material_encrypted BYTEA,
     job_id TEXT,
+    -- Imported, and not signed by the authority of its issuer: its serial number is somebody else's.
+    issued_elsewhere BOOLEAN NOT NULL DEFAULT FALSE,
     superseded_at TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),
-    CONSTRAINT certificate_versions_issuer_id_serial_number_key UNIQUE (issuer_id, serial_number),
     CONSTRAINT certificate_versions_fingerprint_sha256_key UNIQUE (fingerprint_sha256),
     CONSTRAINT certificate_versions_certificate_fkey
         FOREIGN KEY (certificate_id) REFERENCES managed_certificates (id) ON DELETE CASCADE,
@@ -396,6 +397,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     CONSTRAINT certificate_versions_csr_only
         CHECK (csr_pem IS NULL OR csr_pem LIKE '-----BEGIN CERTIFICATE REQUEST-----%')
 );
+CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_issuer_id_serial_number_key
+    ON certificate_versions (issuer_id, serial_number) WHERE NOT issued_elsewhere;
 -- No foreign key: jobs leave with retention, and the rule that one job stores one version must outlive them.
 CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_job_id_key
     ON certificate_versions (job_id) WHERE job_id IS NOT NULL;

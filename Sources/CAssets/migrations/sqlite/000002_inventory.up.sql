@@ -410,10 +410,11 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     key_origin TEXT NOT NULL,
     key_material_encrypted BLOB,
     job_id TEXT,
+    -- Imported, and not signed by the authority of its issuer: its serial number is somebody else's.
+    issued_elsewhere INTEGER NOT NULL DEFAULT 0,
     superseded_at INTEGER,
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),
-    CONSTRAINT certificate_versions_issuer_id_serial_number_key UNIQUE (issuer_id, serial_number),
     CONSTRAINT certificate_versions_fingerprint_sha256_key UNIQUE (fingerprint_sha256),
     CONSTRAINT certificate_versions_certificate_fkey
         FOREIGN KEY (certificate_id) REFERENCES managed_certificates (id) ON DELETE CASCADE,
@@ -432,10 +433,13 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     CONSTRAINT certificate_versions_validity CHECK (not_before < not_after),
     CONSTRAINT certificate_versions_key_algorithm_enum CHECK (key_algorithm IN ('RSA', 'ECDSA', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87')),
     CONSTRAINT certificate_versions_key_origin_enum CHECK (key_origin IN ('agent', 'server', 'external')),
+    CONSTRAINT certificate_versions_issued_elsewhere_bool CHECK (issued_elsewhere IN (0, 1)),
     CONSTRAINT certificate_versions_key_slot CHECK ((key_origin = 'agent') = (agent_id IS NOT NULL)),
     CONSTRAINT certificate_versions_csr_only
         CHECK (csr_pem IS NULL OR csr_pem LIKE '-----BEGIN CERTIFICATE REQUEST-----%')
 ) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_issuer_id_serial_number_key
+    ON certificate_versions (issuer_id, serial_number) WHERE issued_elsewhere = 0;
 -- No foreign key: jobs leave with retention, and the rule that one job stores one version must outlive them.
 CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_job_id_key
     ON certificate_versions (job_id) WHERE job_id IS NOT NULL;

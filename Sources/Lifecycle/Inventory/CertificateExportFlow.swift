@@ -1,0 +1,63 @@
+package import Domain
+import Encoding
+package import PKI
+import Query
+import Store
+
+/// A version about to leave as a file.
+package struct ExportedVersion: Sendable {
+    package let version: VersionID
+    /// Leaf first, then what issued it.
+    package let chain: [X509Certificate]
+    /// What the file is called after.
+    package let name: String
+}
+
+/// Hands out certificates as files, and records who took which (specification, rest-api §7.4).
+package struct CertificateExportFlow: Sendable {
+    private let context: LifecycleContext
+
+    package init(_ context: LifecycleContext) { self.context = context }
+
+    /// The current version of a certificate, or `version` of it.
+    ///
+    /// Throws 404 for what is not there or out of reach, 409 when nothing was issued yet, 422 when what is stored is not
+    /// a chain.
+    ///
+    /// - `format`: As the audit trail names it.
+    /// - `withRoot`: Ends the chain with the root of the issuer, which servers do not send.
+    package func export(
+        _ id: CertificateID, version: VersionID?, format: String, withRoot: Bool, by author: Authorship
+    ) async throws -> ExportedVersion {
+        try await context.write { tx in
+            let certificate = try CertificateStore().get(id, within: author.clearance, in: tx)
+            guard let wanted = version ?? certificate.currentVersionID else {
+                throw ServiceError(.invalidState, "nothing was issued for \(id.text) yet")
+            }
+            guard let detail = try VersionStore().find(wanted, in: tx), detail.version.certificateID == id else {
+                throw StoreError.notFound(.version, id: wanted.text)
+            }
+            var chain: [X509Certificate]
+            do {
+                chain = try X509Certificate.bundle(pem: detail.pemChain)
+            } catch {
+                throw ServiceError(.unprocessable, "the stored chain of \(wanted.text) can't be read: \(error)")
+            }
+            if withRoot, let leaf = chain.first {
+                let authorities = try AuthorityStore().all(in: tx).flatMap { authority in
+                    (try? X509Certificate.bundle(pem: authority.chainPEM)) ?? []
+                }
+                let longer = KeyStoreContent.chain(of: leaf, among: chain + authorities)
+                if longer.starts(with: chain) { chain = longer }
+            }
+            try context.recorder.record(
+                .certificateExported, id.text,
+                details: [
+                    "version_id": .string(wanted.text), "format": .string(format),
+                    "serial_number": .string(detail.version.serialNumber),
+                ],
+                by: author, in: tx)
+            return ExportedVersion(version: wanted, chain: chain, name: certificate.fields.commonName)
+        }
+    }
+}
