@@ -89,7 +89,8 @@ let package = Package(
         // The host and the network.
         module("Settings", ["Encoding", "Domain", toml]),
         module("HostEffects", ["Domain", "Threads"]),
-        module("Outbound", ["Encoding", "Domain", "PKI", httpClient, nio, nioHTTP1, nioPosix, nioSSL]),
+        module("Outbound", ["Encoding", "Domain", "PKI", httpClient, nio, nioHTTP1, nioPosix, nioSSL, nioTLS]),
+        module("ChallengeValidation", ["Encoding", "Domain", "PKI", "Outbound", crypto]),
 
         // Connectors.
         module("Deployment", ["Encoding", "Domain", "PKI", "HostEffects", "Outbound", crypto]),
@@ -123,7 +124,8 @@ let package = Package(
             "ServerRuntime",
             [
                 "CAssets", "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing",
-                "Store", "PKI", "EmbeddedCA", "Settings", "HostEffects", "Outbound", "ConnectorKit",
+                "Store", "PKI", "EmbeddedCA", "Settings", "HostEffects", "Outbound", "ChallengeValidation",
+                "ConnectorKit",
                 "IssuerConnectors", "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing",
                 "ControlAPI", crypto, lifecycle, logging, nioPosix,
                 unixSignals,
@@ -205,6 +207,9 @@ let package = Package(
         tests("SettingsTests", ["Domain", "Settings"]),
         tests("HostEffectsTests", ["HostEffects"]),
         tests("OutboundTests", ["Domain", "PKI", "Outbound", nio, nioPosix, nioSSL]),
+        tests(
+            "ChallengeValidationTests",
+            ["ChallengeValidation", "Domain", "Encoding", "Outbound", "PKI", nio, nioPosix, crypto]),
         tests(
             "DeploymentTests",
             [

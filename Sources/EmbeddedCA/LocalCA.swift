@@ -115,6 +115,7 @@ package struct LocalCA: Sendable {
         template.crlDistributionPoints =
             settings.crlShards.map { [$0.location(of: issuance.serial.serialNumber)] }
             ?? settings.crlDistributionPoints
+        template.freshestCRL = settings.freshestCRL
         template.ocspURLs = settings.ocspURLs
         template.caIssuersURLs = settings.caIssuersURLs
         template.policies = settings.policies + issuance.policies.filter { !settings.policies.contains($0) }

@@ -18,6 +18,8 @@ package struct LocalCASettings: Sendable {
     package var crlDistributionPoints: [String] = []
     /// Several lists instead, each for some of the certificates.
     package var crlShards: CRLShards?
+    /// Where the delta list to the complete one is (RFC 5280 §4.2.1.15).
+    package var freshestCRL: [String] = []
     package var ocspURLs: [String] = []
     package var caIssuersURLs: [String] = []
     package var policies: [OID] = []

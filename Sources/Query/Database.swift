@@ -95,6 +95,8 @@ package enum SignalChannel: String, Sendable, CaseIterable {
     case access = "certctl_access"
     /// Another key seals from now on. Payload: its id.
     case sealing = "certctl_sealing"
+    /// A client answered a challenge. Payload: its id; empty when a server gave several back.
+    case challenges = "certctl_challenges"
 }
 
 /// What went wrong in a database, in terms that both engines share.

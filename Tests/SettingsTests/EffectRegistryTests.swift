@@ -21,7 +21,7 @@ enum EffectRegistry {
 
     static let entries: [Entry] =
         configuration + client + listener + storageAndLifecycle + agent + access + signIn + audit
-        + hardening + revocationLists + relyingParties + acme
+        + hardening + revocationLists + relyingParties + acme + validation
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -100,6 +100,19 @@ enum EffectRegistry {
     ].map { key, function in
         Entry("server:acme.server.\(key)", "EndToEndTests/ACME/ACMELifeTests.swift", function)
     }
+
+    static let validation =
+        [
+            ("acme.server.http01_concurrency", "ACMEChallengeTests", "places"),
+            ("acme.server.dns01_concurrency", "ACMEChallengeTests", "places"),
+            ("acme.server.tlsalpn01_concurrency", "ACMEChallengeTests", "places"),
+            ("acme.server.dns01_resolver", "ACMEChallengeTests", "answers"),
+            ("acme.server.validation_timeout", "ACMEChallengeTests", "answers"),
+            ("acme.server.http01_port", "ACMEChallengeClientsTests", "lego"),
+            ("acme.server.tlsalpn01_port", "ACMEChallengeClientsTests", "lego"),
+            ("acme.server.rate_limit_challenge_responds_per_hour", "ACMEChallengeTests", "innerAddresses"),
+            ("egress.allow_acme_validation", "ACMEChallengeTests", "innerAddresses"),
+        ].map { key, file, function in Entry("server:\(key)", "EndToEndTests/ACME/\(file).swift", function) }
 
     static let client = [
         Entry("cli:server.url", "SettingsTests/CLI/CLIConfigurationTests.swift", "precedence"),

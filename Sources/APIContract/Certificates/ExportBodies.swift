@@ -45,6 +45,10 @@ package struct ExportJKSRequest: WireValue {
 
     package static let contract = Contract<Self>(
         "ExportJKS", "Password of the file.",
-        [.required("password", \.password, .text(6...1024), "Password of the file; Java wants six characters.")]
+        [
+            .required(
+                "password", \.password, .text(6...1024, example: "correct-horse"),
+                "Password of the file; Java wants six characters.")
+        ]
     )
 }

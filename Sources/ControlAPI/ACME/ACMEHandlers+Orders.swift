@@ -64,13 +64,19 @@ extension ACMEHandlers {
             try await services.orders.deactivate(id, of: account, from: call.origin), call)
     }
 
+    /// `{}` says that the proof is in place (RFC 8555 §7.5.1); an empty payload reads.
     func challenge(_ call: Call) async throws -> OutgoingResponse {
         let (verified, account) = try await signed(call)
-        if !verified.isRead { _ = try verified.object() }
-        let challenge = try await services.orders.challenge(call.parameter("challenge_id"), of: account)
+        var challenge = try await services.orders.challenge(call.parameter("challenge_id"), of: account)
+        if !verified.isRead {
+            _ = try verified.object()
+            try await take("acme_challenges", allowing: services.plan().answersPerHour, of: challenge.id.text)
+            challenge = try await services.challenges.answer(challenge, of: account, from: call.origin)
+        }
         var response = OutgoingResponse.json(value: ACMEObjects.challenge(challenge, call.place))
         let authorization = call.place.authorization(challenge.authorizationID)
         response.fields.append(HTTPField(name: .link, value: "<\(authorization)>;rel=\"up\""))
+        if challenge.status == .processing { response.fields[.retryAfter] = "2" }
         return response
     }
 
@@ -134,6 +140,9 @@ extension ACMEHandlers {
     }
 
     private func response(_ view: ACMEAuthorizationView, _ call: Call) -> OutgoingResponse {
-        .json(value: ACMEObjects.authorization(view, call.place))
+        var response = OutgoingResponse.json(value: ACMEObjects.authorization(view, call.place))
+        let isUnderWay = view.status == .pending && view.challenges.contains { $0.status == .processing }
+        if isUnderWay { response.fields[.retryAfter] = "1" }
+        return response
     }
 }

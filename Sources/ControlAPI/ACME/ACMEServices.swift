@@ -10,6 +10,7 @@ package struct ACMEServices: Sendable {
     let isTrustedProxy: @Sendable (String) -> Bool
     let accounts: ACMEAccountFlow
     let orders: ACMEOrderFlow
+    let challenges: ACMEChallengeFlow
     let finalize: ACMEFinalizeFlow
     let revocation: ACMERevocation
     let nonces: ACMENonces
@@ -20,14 +21,15 @@ package struct ACMEServices: Sendable {
     package init(
         plan: @escaping @Sendable () -> ACMEPlan, publicURL: @escaping @Sendable () -> String?,
         isTrustedProxy: @escaping @Sendable (String) -> Bool, accounts: ACMEAccountFlow, orders: ACMEOrderFlow,
-        finalize: ACMEFinalizeFlow, revocation: ACMERevocation, nonces: ACMENonces, limiter: AttemptLimiter,
-        time: TimeSource, count: @escaping @Sendable (ACMEEvent) -> Void
+        challenges: ACMEChallengeFlow, finalize: ACMEFinalizeFlow, revocation: ACMERevocation, nonces: ACMENonces,
+        limiter: AttemptLimiter, time: TimeSource, count: @escaping @Sendable (ACMEEvent) -> Void
     ) {
         self.plan = plan
         self.publicURL = publicURL
         self.isTrustedProxy = isTrustedProxy
         self.accounts = accounts
         self.orders = orders
+        self.challenges = challenges
         self.finalize = finalize
         self.revocation = revocation
         self.nonces = nonces
@@ -59,6 +61,8 @@ package enum ACMEEvent: String, Sendable, CaseIterable {
     case authzRead = "authz_read"
     case challengeRespond = "challenge_respond"
     case challengeRespondFailures = "challenge_respond_failures"
+    case challengeValidateValid = "challenge_validate_valid"
+    case challengeValidateInvalid = "challenge_validate_invalid"
     case keyChange = "key_change"
     case keyChangeFailures = "key_change_failures"
     case revokeCert = "revoke_cert"

@@ -2,16 +2,19 @@
 package enum RevocationListScope: Hashable, Sendable, CustomStringConvertible {
     /// Every certificate of the authority.
     case full
+    /// What has changed since an earlier complete list (RFC 5280 §5.2.4).
+    case delta
     /// One of several lists that together cover all certificates but those of authorities.
     case shard(Int, of: Int)
 
     /// Most shards of one authority.
     package static let mostShards = 256
 
-    /// As stored and as the addresses end: `full`, `7-64` for shard 7 of 64.
+    /// As stored and as the addresses end: `full`, `delta`, `7-64` for shard 7 of 64.
     package init?(_ text: some StringProtocol) {
         switch text {
         case "full": self = .full
+        case "delta": self = .delta
         default:
             let parts = text.split(separator: "-", omittingEmptySubsequences: false)
             guard parts.count == 2, let shard = Int(parts[0]), let count = Int(parts[1]),
@@ -30,6 +33,7 @@ package enum RevocationListScope: Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .full: "full"
+        case .delta: "delta"
         case .shard(let shard, let count): "\(shard)-\(count)"
         }
     }

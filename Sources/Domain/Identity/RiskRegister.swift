@@ -14,6 +14,7 @@ package enum RiskFlag: String, Sendable, CaseIterable {
     case egressOpened = "egress_opened"
     case plainSyslog = "audit_syslog_plain"
     case openTrust = "acme_open_trust"
+    case validationPorts = "acme_validation_ports"
 
     /// What it means, for a log and for a person.
     package var meaning: String {
@@ -29,8 +30,10 @@ package enum RiskFlag: String, Sendable, CaseIterable {
         case .approvalBypass: "requests are approved at once, and nobody is asked (CERTCTL_APPROVAL_BYPASS)"
         case .rateLimitsOff: "requests are not limited (CERTCTL_RATE_LIMIT_ENABLED=false)"
         case .limitsPerReplica: "each replica counts guesses by itself (CERTCTL_RATE_LIMIT_BACKEND=memory)"
-        case .egressOpened: "audit receivers may lie in networks that are closed otherwise (CERTCTL_EGRESS_ALLOW_AUDIT)"
+        case .egressOpened: "connections may go to networks that are closed otherwise (CERTCTL_EGRESS_ALLOW_…)"
         case .openTrust: "whoever reaches the ACME server gets every name (CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST)"
+        case .validationPorts:
+            "names are validated at other ports than 80 and 443 (CERTCTL_ACME_SERVER_HTTP01_PORT, _TLSALPN01_PORT)"
         case .plainSyslog: "audit events leave unencrypted (CERTCTL_AUDIT_SYSLOG_URL=tcp://)"
         }
     }

@@ -6,6 +6,10 @@ package enum EgressPurpose: String, Sendable, CaseIterable {
     case target
     /// The control plane tells a receiver of security events about the audit log.
     case audit
+    /// The control plane looks whether a client of the ACME server controls a name (RFC 8555 §8).
+    case acmeValidation = "acme_validation"
+    /// The control plane asks a name server that the operator of its host named.
+    case resolver
 
     /// Where connections may go without an entry in an allow-list.
     ///
@@ -14,15 +18,17 @@ package enum EgressPurpose: String, Sendable, CaseIterable {
     var open: Set<AddressReach> {
         switch self {
         case .controlPlane, .target: [.global, .private, .local]
-        case .audit: [.global, .private]
+        case .audit, .acmeValidation: [.global, .private]
+        case .resolver: [.global, .private, .local, .reserved]
         }
     }
 
     /// The setting that opens more; `nil` where the configuration of the host already is that decision.
     var allowListSetting: String? {
         switch self {
-        case .controlPlane, .target: nil
+        case .controlPlane, .target, .resolver: nil
         case .audit: "CERTCTL_EGRESS_ALLOW_AUDIT"
+        case .acmeValidation: "CERTCTL_EGRESS_ALLOW_ACME_VALIDATION"
         }
     }
 }

@@ -10,8 +10,18 @@ extension GenericCAConfig {
         title: "Local CA",
         schema: schema,
         capabilities: LocalCAConnector.capabilities,
-        checkTogether: checkPair
+        checkTogether: { checkPair($0) + checkDelta($0) }
     )
+
+    /// A delta list has the scope of its base; the lists of shards have others (RFC 5280 §5.2.4).
+    private static func checkDelta(_ config: JSONObject) -> [FieldProblem] {
+        guard config["crl_delta"]?.boolValue == true, config["crl_partitions"]?.integerValue ?? 0 > 0 else { return [] }
+        return [
+            FieldProblem(
+                pointer: "/config/crl_delta", code: "conflict",
+                detail: "needs one list of all certificates; set crl_partitions to 0 or leave the delta lists out")
+        ]
+    }
 
     private static let keySpecs: [KeySpec] = [.ecdsaP256, .ecdsaP384, .rsa2048, .rsa3072, .rsa4096, .mlDSA65, .mlDSA87]
 
@@ -91,7 +101,26 @@ extension GenericCAConfig {
                 + "the server's public address for relying parties. 0: one list of all.",
             defaultValue: .integer(0)
         ),
+        ConfigField(
+            "crl_delta",
+            .boolean,
+            title: "Delta CRLs",
+            description:
+                "Publishes what changed since an earlier list beside the complete one, and names it in list and "
+                + "certificates. Needs the server's public address for relying parties, and one list of all.",
+            defaultValue: .bool(false)
+        ),
         urls("ocsp_urls", "OCSP addresses", "Written into the authority information access."),
+        ConfigField(
+            "ocsp_unknown_as_revoked",
+            .boolean,
+            title: "Unknown numbers are revoked",
+            description:
+                "Answers OCSP requests for numbers that were never given as revoked since 1970 (RFC 6960 §2.2), for "
+                + "clients that take unknown for good. Leave it off while an earlier CA with this key has certificates "
+                + "that are not in the inventory.",
+            defaultValue: .bool(false)
+        ),
         urls("ca_issuers_urls", "CA certificate addresses", "Written into the authority information access."),
         ConfigField(
             "policy_oids",

@@ -23,6 +23,8 @@ package struct GenericCAConfig: Hashable, Sendable {
     package let crlDistributionPoints: [String]
     /// How many revocation lists the certificates are spread over; 0 for one list of all.
     package let crlPartitions: Int
+    /// Whether there are delta lists to the complete one.
+    package let hasDeltaCRL: Bool
     package let ocspURLs: [String]
     package let caIssuersURLs: [String]
     package let policyOIDs: [String]
@@ -50,6 +52,7 @@ package struct GenericCAConfig: Hashable, Sendable {
         commonNamePolicy = CommonNamePolicy(rawValue: text("cn_policy")) ?? .keep
         crlDistributionPoints = texts("crl_distribution_point_urls")
         crlPartitions = Int(number("crl_partitions", 0))
+        hasDeltaCRL = config["crl_delta"]?.boolValue ?? false
         ocspURLs = texts("ocsp_urls")
         caIssuersURLs = texts("ca_issuers_urls")
         policyOIDs = texts("policy_oids")
@@ -65,6 +68,7 @@ package struct GenericCAConfig: Hashable, Sendable {
         if settings.crlDistributionPoints.isEmpty {
             let list = "\(base)/crl/\(issuer.text)"
             settings.crlDistributionPoints = crlPartitions > 0 ? [] : [list]
+            settings.freshestCRL = hasDeltaCRL ? ["\(list)/\(RevocationListScope.delta)"] : []
             settings.crlShards = crlPartitions > 0 ? CRLShards(below: list, count: crlPartitions) : nil
         }
         if settings.ocspURLs.isEmpty { settings.ocspURLs = ["\(base)/ocsp/\(issuer.text)"] }

@@ -32,8 +32,11 @@ package struct ACMEPlan: Sendable {
     package var answersPerHour = 60
     /// How long orders are kept that ended without a certificate.
     package var retention = Duration.days(90)
-    /// What this server can validate.
-    package var challengeTypes: [ACMEChallengeType] = []
+    /// What this server can validate, and how much of each at a time: `CERTCTL_ACME_SERVER_HTTP01_CONCURRENCY` and so on.
+    package var validations: [ACMEChallengeType: Int] = [:]
+    /// `CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT`: how long an answered challenge is tried again.
+    package var validationTimeout = Duration.seconds(30)
+    package var challengeTypes: [ACMEChallengeType] { ACMEChallengeType.allCases.filter { validations[$0] != nil } }
     /// `CERTCTL_ACME_SERVER_ARI_ENABLED`.
     package var offersRenewalInfo = true
     /// `CERTCTL_ACME_SERVER_ARI_POLL_INTERVAL`.

@@ -17,6 +17,8 @@ package struct OCSPAuthority: Sendable {
     package let identity: IssuerIdentity
     let fingerprint: String
     let connector: any ResponderAppointing
+    /// Whether numbers that were never given are answered as revoked (RFC 6960 §2.2).
+    let revokesUnknown: Bool
 
     /// Under what name answers to a CertID of this form are kept: another CA certificate of the same issuer has its own.
     func cacheForm(_ certID: CertID) -> String { "\(certID.form)/\(fingerprint.prefix(16))" }
@@ -72,11 +74,13 @@ package final class OCSPAuthorities: Sendable {
         if let connector = connector as? any ResponderAppointing {
             let chain = try await connector.authorityChain()
             if let certificate = chain.first {
+                let config = try await context.database.read { try IssuerStore().find(issuer, in: $0)?.config }
                 found = .authority(
                     OCSPAuthority(
                         id: AuthorityID(stored: issuer.text), issuer: issuer, chain: chain, certificate: certificate,
                         identity: IssuerIdentity(certificate), fingerprint: certificate.fingerprintSHA256,
-                        connector: connector))
+                        connector: connector,
+                        revokesUnknown: config?.objectValue?["ocsp_unknown_as_revoked"]?.boolValue ?? false))
             }
         }
         note(issuer, Entry(found: found, revision: revision, readAt: now))

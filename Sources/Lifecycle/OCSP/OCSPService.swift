@@ -224,7 +224,9 @@ package struct OCSPService: Sendable {
         let responses = zip(certIDs, subjects).map { certID, subject in
             Self.single(certID, subject, updates, authority)
         }
-        let octets = try sign(responses, nonce: nonce, at: updates.this, responder)
+        let saysExtendedRevoke = authority.revokesUnknown && subjects.contains(nil)
+        let octets = try sign(
+            responses, nonce: nonce, at: updates.this, responder, saysExtendedRevoke: saysExtendedRevoke)
         observers.count(.requestSuccess)
         if nonce != nil { observers.count(.nonceEchoed) }
         return OCSPReplyOctets(der: octets)
@@ -243,7 +245,9 @@ package struct OCSPService: Sendable {
     ) -> OCSPSingleResponse {
         let status: OCSPCertificateStatus =
             switch subject?.status {
-            case nil: .unknown
+            case nil:
+                authority.revokesUnknown
+                    ? .revoked(at: Timestamp(secondsSinceEpoch: 0), reason: .certificateHold) : .unknown
             case .good: .good
             case .revoked(let time, let reason): .revoked(at: time, reason: reason)
             }
@@ -254,12 +258,14 @@ package struct OCSPService: Sendable {
     }
 
     private func sign(
-        _ responses: [OCSPSingleResponse], nonce: [UInt8]?, at time: Timestamp, _ responder: OCSPResponder
+        _ responses: [OCSPSingleResponse], nonce: [UInt8]?, at time: Timestamp, _ responder: OCSPResponder,
+        saysExtendedRevoke: Bool = false
     ) throws -> [UInt8] {
         let start = ContinuousClock.now
         var template = OCSPResponseTemplate(
             responder: responder.certificate.subjectPublicKey, producedAt: time, responses: responses)
         template.nonce = nonce
+        template.saysExtendedRevoke = saysExtendedRevoke
         let octets = try responder.sign(template)
         observers.signed(start.duration(to: .now))
         return octets

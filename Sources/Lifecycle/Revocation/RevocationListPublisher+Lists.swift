@@ -9,7 +9,7 @@ import Synchronization
 
 extension RevocationListPublisher {
     /// Changes read from the database at a time.
-    private static let page = 5000
+    static let page = 5000
 
     /// A list that is being made: its entries as they will be.
     private struct Draft {
@@ -25,7 +25,8 @@ extension RevocationListPublisher {
         _ work: Work
     ) async throws -> Int {
         var drafts: [RevocationListScope: Draft] = [:]
-        for scope in scopes where known[scope].map({ Self.isDue($0, work.plan, work.now) }) ?? true {
+        for scope in scopes
+        where (scope == .full && work.mustFollow) || known[scope].map({ Self.isDue($0, work.plan, work.now) }) ?? true {
             drafts[scope] = try await draft(scope, known[scope], work)
         }
         var cursor = scopes.map { known[$0]?.throughChange ?? 0 }.min() ?? 0
@@ -105,7 +106,7 @@ extension RevocationListPublisher {
             try work.fence.check(in: tx)
             return try lists.takeNumber(of: work.authority, issuer: work.issuer, in: tx)
         }
-        let template = try Self.template(scope, number: number, work)
+        let template = try template(scope, number: number, work)
         let frame = try template.frame(entryOctets: blocks.octetCount)
         let closed = frame.closed(signature: try await work.signing.signList(frame.permit(blocks)))
         let octets = RevocationListOctets(head: closed.head, tail: closed.tail)
@@ -121,7 +122,7 @@ extension RevocationListPublisher {
         return true
     }
 
-    private static func joined(_ octets: RevocationListOctets, _ blocks: RevocationListBlocks) -> [UInt8] {
+    static func joined(_ octets: RevocationListOctets, _ blocks: RevocationListBlocks) -> [UInt8] {
         var der: [UInt8] = []
         der.reserveCapacity(octets.head.count + blocks.octetCount + octets.tail.count)
         der += octets.head
@@ -129,9 +130,7 @@ extension RevocationListPublisher {
         return der + octets.tail
     }
 
-    private static func template(
-        _ scope: RevocationListScope, number: Int, _ work: Work
-    ) throws -> RevocationListTemplate {
+    func template(_ scope: RevocationListScope, number: Int, _ work: Work) throws -> RevocationListTemplate {
         let issuer = work.signing.listIssuer
         let now = Timestamp(secondsSinceEpoch: work.now.secondsSinceEpoch)
         var template = RevocationListTemplate(
@@ -141,6 +140,9 @@ extension RevocationListPublisher {
         if case .shard = scope, let location = work.plan.location(of: work.authority, scope) {
             template.issuingDistributionPoint = IssuingDistributionPoint(
                 urls: [try URIName(location)], coverage: .userCertificates)
+        }
+        if scope == .full, work.hasDelta, let location = work.plan.location(of: work.authority, .delta) {
+            template.freshestCRL = [try URIName(location)]
         }
         return template
     }
@@ -156,7 +158,7 @@ extension RevocationListPublisher {
         try blocks.remove(Set(ended.compactMap { try? SerialNumber(hex: $0) }))
     }
 
-    private func store(
+    func store(
         _ row: RevocationListRow, _ octets: RevocationListOctets, _ blocks: RevocationListBlocks, _ previous: Int?,
         since began: ContinuousClock.Instant, _ work: Work
     ) async throws -> Bool {
@@ -174,7 +176,8 @@ extension RevocationListPublisher {
             else { return false }
             try lists.recordGeneration(
                 of: row.scope, work.authority, issuer: work.issuer, number: row.number,
-                revokedCount: row.revokedCount, startedAt: work.now, took: took, error: nil, in: tx)
+                through: row.throughChange, revokedCount: row.revokedCount, startedAt: work.now, took: took, error: nil,
+                in: tx)
             return true
         }
     }

@@ -45,6 +45,10 @@ package final class RevocationListPublisher: Sendable {
         let now: Timestamp
         let plan: RevocationListPlan
         let fence: Fence
+        /// Whether there are delta lists to the complete one.
+        let hasDelta: Bool
+        /// Whether another complete list is made although the first one is good, so that a delta list has a base.
+        let mustFollow: Bool
     }
 
     let context: LifecycleContext
@@ -122,17 +126,28 @@ package final class RevocationListPublisher: Sendable {
             + partitions.flatMap { count in
                 (0..<count).map { RevocationListScope.shard($0, of: count) }
             }
-        let isQuiet = scopes.allSatisfy { scope in
-            guard let row = known[scope] else { return false }
-            return row.throughChange >= lastChange && !Self.isDue(row, plan, now)
+        let hasDelta = plan.publicURL != nil && issuer.config.objectValue?["crl_delta"]?.boolValue == true
+        if !hasDelta, known[.delta] != nil { try await withdrawDelta(of: authority) }
+        var mustFollow = false
+        if hasDelta, known[.delta] == nil, let full = known[.full] {
+            mustFollow = try await isFirst(full, of: authority)
         }
+        let isComplete = known[.delta].map { $0.number == known[.full]?.number } ?? false
+        let isQuiet =
+            (isComplete || !hasDelta)
+            && scopes.allSatisfy { scope in
+                guard let row = known[scope] else { return false }
+                return row.throughChange >= lastChange && !Self.isDue(row, plan, now)
+            }
         if isQuiet { return 0 }
         let connector = try await registry.connector(for: issuer.id, revision: issuer.configRevision)
         guard let signing = connector as? any RevocationListSigning else { return 0 }
         let work = Work(
             authority: authority, issuer: issuer.id, signing: signing, now: now, plan: plan,
-            fence: try leadership.fence())
-        return try await refresh(scopes, known, through: lastChange, work)
+            fence: try leadership.fence(), hasDelta: hasDelta, mustFollow: mustFollow)
+        let made = try await refresh(scopes, known, through: lastChange, work)
+        guard hasDelta else { return made }
+        return made + (try await refreshDelta(work) ? 1 : 0)
     }
 
     /// Notes the shards that an issuer's certificates name from now on; those of before stay.
@@ -165,7 +180,8 @@ package final class RevocationListPublisher: Sendable {
         let reason = (error as? ServiceError)?.detail ?? (error as? IssuerError)?.message ?? "\(error)"
         try await context.database.write { [lists] tx in
             try lists.recordGeneration(
-                of: .full, authority, issuer: issuer, number: nil, revokedCount: 0, startedAt: now, took: .zero,
+                of: .full, authority, issuer: issuer, number: nil, through: nil, revokedCount: 0, startedAt: now,
+                took: .zero,
                 error: String(reason.prefix(1024)), in: tx)
         }
     }

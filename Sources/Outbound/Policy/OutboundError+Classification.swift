@@ -76,9 +76,18 @@ extension OutboundError {
 
     /// BoringSSL's packed code of library SSL (16) and reason CERTIFICATE_VERIFY_FAILED (125). The library
     /// shows the number in the description only, in front of the words.
-    private static func isVerificationFailure(_ error: BoringSSLInternalError) -> Bool {
-        let verifyFailed = UInt32(16) << 24 | 125
-        return error.description.split(separator: " ").dropFirst().first == "\(verifyFailed)"
+    private static func isVerificationFailure(_ error: BoringSSLInternalError) -> Bool { has(error, reason: 125) }
+
+    private static func has(_ error: BoringSSLInternalError, reason: UInt32) -> Bool {
+        error.description.split(separator: " ").dropFirst().first == "\(UInt32(16) << 24 | reason)"
+    }
+
+    /// Whether a handshake ended because the key usage of the certificate does not fit (KEY_USAGE_BIT_INCORRECT).
+    static func isKeyUsage(_ error: any Error) -> Bool {
+        switch error as? NIOSSLError {
+        case .handshakeFailed(.sslError(let stack))?: stack.contains { has($0, reason: 302) }
+        default: false
+        }
     }
 
     private static func isTimeout(_ error: any Error) -> Bool {

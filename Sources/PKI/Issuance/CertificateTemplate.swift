@@ -24,6 +24,8 @@ package struct CertificateTemplate: Sendable {
     /// The subject key identifier of the issuer; `nil` leaves the extension out (self-signed roots).
     package var authorityKeyIdentifier: [UInt8]?
     package var crlDistributionPoints: [String] = []
+    /// Where the delta list to the complete one is.
+    package var freshestCRL: [String] = []
     package var ocspURLs: [String] = []
     package var caIssuersURLs: [String] = []
     package var policies: [OID] = []
@@ -76,6 +78,10 @@ package struct CertificateTemplate: Sendable {
         if !names.isEmpty { list.append(ExtensionEncoding.subjectAltName(names, isCritical: subject.isEmpty)) }
         if !crlDistributionPoints.isEmpty {
             list.append(ExtensionEncoding.crlDistributionPoints(crlDistributionPoints))
+        }
+        if !freshestCRL.isEmpty {
+            let points = ExtensionEncoding.crlDistributionPoints(freshestCRL).value
+            list.append(CertificateExtension(oid: .freshestCRL, isCritical: false, value: points))
         }
         if !ocspURLs.isEmpty || !caIssuersURLs.isEmpty {
             list.append(ExtensionEncoding.authorityInfoAccess(ocsp: ocspURLs, caIssuers: caIssuersURLs))

@@ -8,7 +8,7 @@ struct LintInspection {
 
     private static let allowedExtensions: Set<OID> = [
         .basicConstraints, .keyUsage, .extendedKeyUsage, .subjectKeyIdentifier, .authorityKeyIdentifier,
-        .subjectAltName, .crlDistributionPoints, .authorityInfoAccess, .certificatePolicies, .tlsFeature,
+        .subjectAltName, .crlDistributionPoints, .freshestCRL, .authorityInfoAccess, .certificatePolicies, .tlsFeature,
         .ocspNoCheck,
     ]
 

@@ -21,10 +21,14 @@ struct ACMEAssembly: Sendable {
     private let plan: @Sendable () -> ACMEPlan
     private let gcInterval: @Sendable () -> Duration
     private let metrics: ACMEMetrics
+    /// `nil` while the ACME server is off.
+    let validation: ACMEValidationPool?
 
     init(
         _ context: LifecycleContext, issue: IssueFlow, registry: IssuerRegistry, revoke: RevokeFlow, sealer: Sealer,
-        live: LiveConfiguration, limiter: AttemptLimiter, metrics registryOfMetrics: MetricsRegistry
+        live: LiveConfiguration, limiter: AttemptLimiter, instance: String,
+        resolverFile: @escaping @Sendable () -> String?,
+        metrics registryOfMetrics: MetricsRegistry, log: Logger
     ) {
         isEnabled = live.read { $0.acme.isEnabled }
         switchedOff = isEnabled ? [] : [.acme]
@@ -43,7 +47,7 @@ struct ACMEAssembly: Sendable {
                     live.read { Self.proxies($0.listener) }.isTrusted(address)
                 },
                 accounts: ACMEAccountFlow(context, sealer: sealer, plan: plan),
-                orders: ACMEOrderFlow(context, plan: plan),
+                orders: ACMEOrderFlow(context, plan: plan), challenges: ACMEChallengeFlow(context),
                 finalize: ACMEFinalizeFlow(context, registry: registry, settlement: settlement),
                 revocation: ACMERevocation(context, revoke: revoke),
                 nonces: ACMENonces(
@@ -51,6 +55,14 @@ struct ACMEAssembly: Sendable {
                     lifetime: { plan().nonceTTL }),
                 limiter: limiter, time: context.time, count: { metrics.count($0) }),
             sealer: sealer)
+        validation =
+            isEnabled
+            ? ACMEValidationPool(
+                context, instance: instance, plan: plan,
+                validate: ACMEValidation.validator(
+                    live: live, random: context.random, resolverFile: resolverFile, log: log),
+                observe: { metrics.validated($0, $1, $2) }, log: log)
+            : nil
     }
 
     func loops(_ leadership: Leadership) -> [Loop] {
@@ -79,45 +91,12 @@ struct ACMEAssembly: Sendable {
         plan.caaIdentities = configuration.caaIdentities
         plan.requiresBinding = configuration.requiresBinding
         plan.allowsOpenTrust = configuration.allowsOpenTrust
+        plan.answersPerHour = configuration.validation.answersPerHour
+        plan.validationTimeout = configuration.validation.timeout
+        plan.validations = [
+            .http01: configuration.validation.http01Concurrency, .dns01: configuration.validation.dns01Concurrency,
+            .tlsALPN01: configuration.validation.tlsALPN01Concurrency,
+        ]
         return plan
-    }
-}
-
-/// The metrics of the ACME server (protocol-servers §2.16).
-struct ACMEMetrics: Sendable {
-    private let events: [ACMEEvent: Counter]
-    private let nonces: Counter
-    private let authorizations: Counter
-    private let orders: Counter
-    private let runs: Counter
-    private let failures: Counter
-
-    init(_ registry: MetricsRegistry) {
-        events = Dictionary(
-            uniqueKeysWithValues: ACMEEvent.allCases.map { event in
-                (event, registry.counter("certctl_acme_\(event.rawValue)_total", Self.help(event)).with())
-            })
-        nonces = registry.counter("certctl_acme_gc_nonces_reaped_total", "Used nonces that were forgotten.").with()
-        authorizations = registry.counter(
-            "certctl_acme_gc_authzs_expired_total", "Authorizations that ran out of time."
-        ).with()
-        orders = registry.counter("certctl_acme_gc_orders_invalidated_total", "Orders that ran out of time.").with()
-        runs = registry.counter("certctl_acme_gc_runs_total", "Runs of the sweeper.").with()
-        failures = registry.counter("certctl_acme_gc_run_failures_total", "Sweeps that failed.").with()
-    }
-
-    private static func help(_ event: ACMEEvent) -> String {
-        let words = event.rawValue.split(separator: "_").joined(separator: " ")
-        return "ACME requests, by what became of them: \(words)."
-    }
-
-    func count(_ event: ACMEEvent) { events[event]?.add() }
-
-    func swept(_ sweep: ACMESweep) {
-        nonces.add(sweep.nonces)
-        authorizations.add(sweep.authorizations)
-        orders.add(sweep.orders)
-        runs.add()
-        failures.add(sweep.failures)
     }
 }

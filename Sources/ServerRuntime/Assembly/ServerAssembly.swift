@@ -88,7 +88,9 @@ struct ServerAssembly: Sendable {
         let acme = ACMEAssembly(
             context, issue: issue, registry: registry,
             revoke: RevokeFlow(context, observers: revocationObservers), sealer: sealer, live: live,
-            limiter: attempts, metrics: metrics)
+            limiter: attempts, instance: instance,
+            resolverFile: { try? fileSystem.read("/etc/resolv.conf").map { String(decoding: $0, as: UTF8.self) } },
+            metrics: metrics, log: logs.logger("acme"))
         let chosen = try Self.chosenToken(configuration.secrets.bootstrapToken)
         let (bootstrap, schema) = (BootstrapLatch(), SchemaVersion())
         let state = ServingState()
@@ -220,7 +222,8 @@ struct ServerAssembly: Sendable {
                 log: logs.logger("sealing")
             ),
             scheduler: SchedulerService(
-                leadership: leadership, runner: runner, refusals: audit.refusals, log: logs.logger("scheduler")
+                leadership: leadership, runner: runner, validation: acme.validation, refusals: audit.refusals,
+                log: logs.logger("scheduler")
             ),
             log: logs.logger("server"), tell: tell
         )

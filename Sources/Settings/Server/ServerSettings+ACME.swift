@@ -102,13 +102,14 @@ extension ServerSettings {
             + "reaches the port gets every name that the profile allows."
     )
 
-    static let acmeSettings: [SettingDeclaration] = [
-        acmeEnabled.declaration, acmeDefaultProfile.declaration, acmeNonceTTL.declaration, acmeOrderTTL.declaration,
-        acmeAuthorizationTTL.declaration, acmeOrdersPerHour.declaration, acmeConcurrentOrders.declaration,
-        acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeTermsURL.declaration,
-        acmeWebsite.declaration, acmeCAAIdentities.declaration, acmeBindingRequired.declaration,
-        acmeOpenTrust.declaration,
-    ]
+    static let acmeSettings: [SettingDeclaration] =
+        [
+            acmeEnabled.declaration, acmeDefaultProfile.declaration, acmeNonceTTL.declaration, acmeOrderTTL.declaration,
+            acmeAuthorizationTTL.declaration, acmeOrdersPerHour.declaration, acmeConcurrentOrders.declaration,
+            acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeTermsURL.declaration,
+            acmeWebsite.declaration, acmeCAAIdentities.declaration, acmeBindingRequired.declaration,
+            acmeOpenTrust.declaration,
+        ] + validationSettings
 }
 
 /// The ACME server.
@@ -130,6 +131,7 @@ package struct ACMEConfiguration: Sendable {
     package let caaIdentities: [String]
     package let requiresBinding: Bool
     package let allowsOpenTrust: Bool
+    package let validation: ACMEValidationConfiguration
 
     init(reading reader: inout SettingReader) {
         isEnabled = reader.read(ServerSettings.acmeEnabled)
@@ -146,6 +148,7 @@ package struct ACMEConfiguration: Sendable {
         caaIdentities = reader.read(ServerSettings.acmeCAAIdentities)
         requiresBinding = reader.read(ServerSettings.acmeBindingRequired)
         allowsOpenTrust = reader.read(ServerSettings.acmeOpenTrust)
+        validation = ACMEValidationConfiguration(reading: &reader)
     }
 }
 

@@ -17,9 +17,18 @@ extension ServerSettings {
             "Networks, addresses and host names that audit receivers may have besides: a network opens what it names, "
             + "loopback included; a name opens private addresses."
     )
+    package static let egressAllowValidation = Setting<[String]>(
+        "egress.allow_acme_validation",
+        .egressTargets,
+        fallback: [],
+        derived: "none: public and private addresses only",
+        help:
+            "Networks, addresses and host names that may be validated for ACME besides: a network opens what it names, "
+            + "loopback included; a name opens private addresses."
+    )
 
     static let egressSettings: [SettingDeclaration] = [
-        blockPrivateOutbound.declaration, egressAllowAudit.declaration,
+        blockPrivateOutbound.declaration, egressAllowAudit.declaration, egressAllowValidation.declaration,
     ]
 }
 
@@ -34,8 +43,10 @@ package struct EgressConfiguration: Sendable {
     init(reading reader: inout SettingReader) {
         blocksPrivate = reader.read(ServerSettings.blockPrivateOutbound)
         let audit = EgressAllowance(reader.read(ServerSettings.egressAllowAudit))
-        isOpened = !audit.ranges.isEmpty
-        policy = EgressPolicy(blocksPrivate: blocksPrivate, allowances: [.audit: audit])
+        let validation = EgressAllowance(reader.read(ServerSettings.egressAllowValidation))
+        isOpened = !audit.ranges.isEmpty || !validation.ranges.isEmpty
+        policy = EgressPolicy(
+            blocksPrivate: blocksPrivate, allowances: [.audit: audit, .acmeValidation: validation])
     }
 
     /// Refuses a configured receiver that the policy would refuse each time, as far as that shows without a look-up.

@@ -143,6 +143,7 @@ extension ServerConfiguration {
         raise(.limitsPerReplica, when: rateLimit.backend == .memory && database.isShared)
         raise(.egressOpened, when: egress.isOpened)
         raise(.openTrust, when: acme.isEnabled && acme.allowsOpenTrust)
+        raise(.validationPorts, when: acme.isEnabled && acme.validation.hasOtherPorts)
         raise(.plainSyslog, when: audit.syslog.map { !$0.location.isEncrypted } ?? false)
         return RiskRegister(flags)
     }

@@ -5,7 +5,7 @@ extension RevocationListScope {
     /// Whether a list of this scope has to say something about a certificate.
     package func covers(_ revocation: Revocation) -> Bool {
         switch self {
-        case .full: true
+        case .full, .delta: true
         case .shard(_, let count): !revocation.isCA && Self(shardOf: revocation.serialNumber, among: count) == self
         }
     }

@@ -172,19 +172,44 @@ package struct RevocationListStore: Sendable {
     // MARK: What happened
 
     package func recordGeneration(
-        of scope: RevocationListScope, _ authority: AuthorityID, issuer: IssuerID, number: Int?, revokedCount: Int,
-        startedAt: Timestamp, took duration: Duration, error: String?, in tx: any Transaction
+        of scope: RevocationListScope, _ authority: AuthorityID, issuer: IssuerID, number: Int?, through change: Int?,
+        revokedCount: Int, startedAt: Timestamp, took duration: Duration, error: String?, in tx: any Transaction
     ) throws {
         _ = try tx.execute(
             """
             INSERT INTO crl_generation_events (
-                issuer_id, authority_id, scope, crl_number, duration_ms, revoked_count, started_at, succeeded, error
+                issuer_id, authority_id, scope, crl_number, through_change, duration_ms, revoked_count, started_at,
+                succeeded, error
             ) VALUES (
-                \(issuer), \(authority), \(scope.description), \(number), \(Int(duration / .milliseconds(1))),
+                \(issuer), \(authority), \(scope.description), \(number), \(change), \(Int(duration / .milliseconds(1))),
                 \(revokedCount), \(startedAt), \(error == nil), \(error)
             )
             """
         )
+    }
+
+    /// The complete list that a delta list is to: the newest of those that nobody may hold an older one of any more, or
+    /// else the first of all. `nil` when there is none before `number`.
+    ///
+    /// - `end`: Lists that were made by then have ended; so has every one before them.
+    package func base(
+        of authority: AuthorityID, below number: Int, endedBy end: Timestamp, in tx: any Transaction
+    ) throws -> (number: Int, throughChange: Int)? {
+        let made: SQL = """
+            SELECT crl_number, through_change FROM crl_generation_events
+            WHERE authority_id = \(authority) AND scope = 'full' AND succeeded AND crl_number < \(number)
+                AND through_change IS NOT NULL
+            """
+        let row =
+            try tx.row("\(fragment: made) AND started_at <= \(end) ORDER BY crl_number DESC LIMIT 1")
+            ?? tx.row("\(fragment: made) ORDER BY crl_number LIMIT 1")
+        return try row.map { (try $0.int("crl_number"), try $0.int("through_change")) }
+    }
+
+    /// Takes away a list that is not made any more.
+    package func withdraw(_ scope: RevocationListScope, of authority: AuthorityID, in tx: any Transaction) throws {
+        _ = try tx.execute(
+            "DELETE FROM crl_cache WHERE authority_id = \(authority) AND scope = \(scope.description)")
     }
 
     /// Forgets generations that began before `end`.

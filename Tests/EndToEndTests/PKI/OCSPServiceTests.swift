@@ -126,4 +126,29 @@ struct OCSPServiceTests {
         #expect(try await stage.ask().contains("trylater (3)"))
         await stage.server.stop()
     }
+
+    @Test("RFC 6960 §2.2: numbers that were never given are revoked where the issuer says so; others are not")
+    func extendedRevoke() async throws {
+        let stage = try await PKIStage.start(.sqlite)
+        try await stage.issue("mc-a", "a.certctl.test", to: stage.leaf)
+        try Inventory.expect(
+            200,
+            try await stage.server.client.put(
+                "/api/v1/issuers/iss-local", ["config": ["ocsp_unknown_as_revoked": true]]))
+        var said = ""
+        let isRevoked = try await eventually(within: .seconds(20)) {
+            said = try await stage.run(
+                "/usr/bin/openssl",
+                [
+                    "ocsp", "-issuer", stage.ca, "-serial", "0x1234567890", "-CAfile", stage.ca, "-url",
+                    stage.responder, "-resp_text",
+                ])
+            return said.contains("0x1234567890: revoked")
+        }
+        #expect(isRevoked && said.contains("Response verify OK"), "\(said)")
+        #expect(said.contains("Reason: certificateHold") && said.contains("Jan  1 00:00:00 1970 GMT"), "\(said)")
+        #expect(said.contains("1.3.6.1.5.5.7.48.1.9") || said.contains("Extended OCSP Status"), "\(said)")
+        #expect(try await stage.ask().contains("leaf.pem: good"))
+        await stage.server.stop()
+    }
 }

@@ -178,6 +178,11 @@ struct StartUpGuardTests {
                 .openTrust,
                 ["CERTCTL_ACME_SERVER_ENABLED": "true", "CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST": "true"]
             ),
+            (.egressOpened, ["CERTCTL_EGRESS_ALLOW_ACME_VALIDATION": "10.0.0.0/8"]),
+            (
+                .validationPorts,
+                ["CERTCTL_ACME_SERVER_ENABLED": "true", "CERTCTL_ACME_SERVER_HTTP01_PORT": "8080"]
+            ),
             (.demoAcknowledged, Self.acknowledged()),
         ]
         for (flag, environment) in cases {

@@ -411,7 +411,7 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     key_material_encrypted BLOB,
     job_id TEXT,
     -- Imported, and not signed by the authority of its issuer: its serial number is somebody else's.
-    issued_elsewhere INTEGER NOT NULL DEFAULT 0,
+    issued_elsewhere INTEGER NOT NULL DEFAULT FALSE,
     superseded_at INTEGER,
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),
@@ -439,7 +439,7 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
         CHECK (csr_pem IS NULL OR csr_pem LIKE '-----BEGIN CERTIFICATE REQUEST-----%')
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_issuer_id_serial_number_key
-    ON certificate_versions (issuer_id, serial_number) WHERE issued_elsewhere = 0;
+    ON certificate_versions (issuer_id, serial_number) WHERE NOT issued_elsewhere;
 -- No foreign key: jobs leave with retention, and the rule that one job stores one version must outlive them.
 CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_job_id_key
     ON certificate_versions (job_id) WHERE job_id IS NOT NULL;

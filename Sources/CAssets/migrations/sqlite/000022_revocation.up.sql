@@ -83,7 +83,7 @@ CREATE INDEX IF NOT EXISTS certificate_revocations_compromised_idx
 CREATE INDEX IF NOT EXISTS certificate_revocations_notify_idx
     ON certificate_revocations (next_notify_at) WHERE next_notify_at IS NOT NULL;
 
--- The newest list of each scope: 'full', or 'K-N' for shard K of N. Its octets are head, the entries of its
+-- The newest list of each scope: 'full', 'delta', or 'K-N' for shard K of N. Its octets are head, the entries of its
 -- blocks in order, and tail; so that one more revocation writes one block, not a million entries.
 CREATE TABLE IF NOT EXISTS crl_cache (
     authority_id TEXT NOT NULL,
@@ -138,6 +138,8 @@ CREATE TABLE IF NOT EXISTS crl_generation_events (
     authority_id TEXT NOT NULL,
     scope TEXT NOT NULL,
     crl_number INTEGER,
+    -- The newest change that the list has taken into account: what a delta list to it has to tell comes after.
+    through_change INTEGER,
     duration_ms INTEGER NOT NULL,
     revoked_count INTEGER NOT NULL,
     started_at INTEGER NOT NULL,

@@ -1,0 +1,101 @@
+import Crypto
+package import Domain
+import Encoding
+package import Outbound
+
+/// What is to be proved, and by what.
+package struct ChallengeProof: Sendable {
+    package let type: ACMEChallengeType
+    /// Without `*.`.
+    package let name: ACMEName
+    package let token: String
+    /// Of the key of the account: SHA-256, base64url (RFC 7638).
+    package let thumbprint: String
+
+    package init(type: ACMEChallengeType, name: ACMEName, token: String, thumbprint: String) {
+        self.type = type
+        self.name = name
+        self.token = token
+        self.thumbprint = thumbprint
+    }
+
+    /// RFC 8555 §8.1.
+    var keyAuthorization: String { "\(token).\(thumbprint)" }
+    var digest: [UInt8] { Array(SHA256.hash(data: Array(keyAuthorization.utf8))) }
+}
+
+/// Where names are validated.
+package struct ValidationPlaces: Sendable {
+    package var http01Port = 80
+    package var tlsALPN01Port = 443
+
+    package init() {}
+}
+
+/// Looks whether a name is controlled by whoever holds the key of an account (RFC 8555 §8).
+///
+/// One attempt each; whoever calls decides about more. Every connection goes through the egress guard.
+package struct ChallengeValidator: Sendable {
+    /// What this can validate.
+    package static let types: [ACMEChallengeType] = [.http01, .dns01, .tlsALPN01]
+
+    private let places: @Sendable () -> ValidationPlaces
+    private let fetch: WebFetch
+    private let handshake: ProtocolHandshake
+    private let dns: DNSClient
+
+    package init(
+        places: @escaping @Sendable () -> ValidationPlaces, dns: DNSClient, egress: EgressGuard, userAgent: String
+    ) {
+        self.places = places
+        self.dns = dns
+        fetch = WebFetch(userAgent: userAgent, purpose: .acmeValidation, through: egress)
+        handshake = ProtocolHandshake(purpose: .acmeValidation, through: egress)
+    }
+
+    /// Returns when the proof is there.
+    ///
+    /// - Throws: ``ChallengeFailure``. Being cancelled is one too, and means nothing.
+    package func validate(_ proof: ChallengeProof, within timeout: Duration) async throws(ChallengeFailure) {
+        do throws(ChallengeFailure) {
+            switch proof.type {
+            case .http01:
+                try await HTTP01(fetch: fetch, port: places().http01Port).validate(proof, within: timeout)
+            case .dns01: try await DNS01(dns: dns).validate(proof)
+            case .tlsALPN01:
+                try await TLSALPN01(handshake: handshake, port: places().tlsALPN01Port).validate(proof, within: timeout)
+            case .dnsAccount01, .dnsPersist01:
+                throw ChallengeFailure(
+                    .rejectedIdentifier, "this server does not validate by \(proof.type.rawValue)", isTransient: false)
+            }
+        } catch { throw error }
+    }
+}
+
+extension ChallengeFailure {
+    /// A connection that came to nothing.
+    ///
+    /// - `tls`: Whether a failed handshake is the point, and not just the way.
+    init(_ error: OutboundError, of name: String, isHandshake: Bool) {
+        let reason = "\(error)"
+        switch error.kind {
+        case .nameResolution: self.init(.dns, "no address of \(name) is known to the DNS", reason: reason)
+        case .refused:
+            self.init(
+                .connection, "\(name) has an address that this server does not connect to", reason: reason,
+                isTransient: false)
+        case .timeout: self.init(.connection, "\(name) did not answer in time", reason: reason)
+        case .bodyTooLarge:
+            self.init(
+                .incorrectResponse, "\(name) answered with more octets than a key authorization has", reason: reason)
+        case .tlsHandshake, .tlsVerification:
+            self.init(
+                isHandshake ? .tls : .connection, "the TLS handshake with \(name) failed", reason: reason,
+                isTransient: false)
+        case .connectionLost:
+            self.init(.connection, "\(name) closed the connection without an answer", reason: reason)
+        case .unreachable, .invalidRequest, .cancelled, .other:
+            self.init(.connection, "no connection to \(name)", reason: reason)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package import Domain
+import Encoding
+import Store
+
+/// What a proof of control is looked for by.
+package struct ACMEAttempt: Hashable, Sendable {
+    package let type: ACMEChallengeType
+    /// Without `*.`.
+    package let name: ACMEName
+    package let token: String
+    /// Of the key of the account (RFC 7638).
+    package let thumbprint: String
+
+    init(_ job: ACMEValidationJob) {
+        type = job.challenge.type
+        name = job.identifier
+        token = job.challenge.token
+        thumbprint = job.thumbprint
+    }
+}
+
+/// Why an attempt found no proof.
+package struct ACMEFault: Error, Hashable, Sendable {
+    package let kind: ACMEProblem.Kind
+    /// For the client.
+    package let detail: String
+    /// Whether another attempt may find one.
+    package let isTransient: Bool
+
+    package init(_ kind: ACMEProblem.Kind, _ detail: String, isTransient: Bool) {
+        self.kind = kind
+        self.detail = detail
+        self.isTransient = isTransient
+    }
+
+    /// What an account did not prove is forbidden, not unauthenticated.
+    var problem: ACMEProblem { ACMEProblem(kind, detail, status: kind == .unauthorized ? 403 : nil) }
+}
+
+/// Looks once for a proof, and takes no longer than the given time.
+package typealias ACMEValidator = @Sendable (ACMEAttempt, Duration) async throws(ACMEFault) -> Void
+
+/// When a challenge is tried again (protocol-servers §2.8; RFC 8555 §8.2).
+enum ACMERetrySchedule {
+    /// After the answer.
+    static let offsets: [Duration] = [.zero, .seconds(2), .seconds(5), .seconds(10), .seconds(20)]
+    private static let shortestPause = Duration.seconds(1)
+
+    /// The time of the next attempt after `attempts`; `nil` when there is none, because it would begin after the
+    /// `window` that an answer opens.
+    static func next(
+        after attempts: Int, answeredAt: Timestamp, now: Timestamp, within window: Duration
+    ) -> Timestamp? {
+        guard attempts < offsets.count else { return nil }
+        let next = max(answeredAt + offsets[attempts], now + shortestPause)
+        return next < answeredAt + window ? next : nil
+    }
+}
+
+/// How an attempt came out, for metrics.
+package enum ACMEValidationResult: String, Sendable, CaseIterable {
+    case valid, invalid, retried
+}

@@ -1,0 +1,172 @@
+package import Domain
+package import Logging
+import Query
+import Store
+import Synchronization
+
+/// Validates answered challenges on every replica, as many at a time as the settings allow for each type
+/// (protocol-servers §2.8, ADR-0023).
+///
+/// A challenge is a row with a lease: whoever holds it makes one attempt and writes the outcome, and a server that dies
+/// loses it when the lease ends. It is no loop of the table, since runs of a loop end before the next begins, and an answer
+/// must not wait for the slowest of others.
+package struct ACMEValidationPool: Sendable {
+    /// The longest that one attempt may take.
+    static let longestAttempt = Duration.seconds(15)
+    /// The shortest that one is given, however late it is.
+    static let shortestAttempt = Duration.seconds(5)
+    /// How long a server that died keeps others from its challenges.
+    static let lease = Duration.seconds(25)
+    /// A challenge over which so many servers died is given up.
+    static let mostAttempts = 10
+    /// How often to look for work that nobody told of.
+    private static let interval = Duration.seconds(5)
+    private static let failureDelay = Duration.seconds(2)
+
+    private let context: LifecycleContext
+    private let instance: String
+    private let flow: ACMEChallengeFlow
+    private let plan: @Sendable () -> ACMEPlan
+    private let validate: ACMEValidator
+    private let observe: @Sendable (ACMEChallengeType, ACMEValidationResult, Duration) -> Void
+    private let log: Logger
+    private let challenges = ACMEChallengeStore()
+
+    /// - `instance`: A name of this process that no other one ever had.
+    package init(
+        _ context: LifecycleContext, instance: String, plan: @escaping @Sendable () -> ACMEPlan,
+        validate: @escaping ACMEValidator,
+        observe: @escaping @Sendable (ACMEChallengeType, ACMEValidationResult, Duration) -> Void, log: Logger
+    ) {
+        self.context = context
+        self.instance = instance
+        flow = ACMEChallengeFlow(context)
+        self.plan = plan
+        self.validate = validate
+        self.observe = observe
+        self.log = log
+    }
+
+    /// Works until the task is cancelled; attempts under way end with it, and nothing is written of them.
+    package func run() async {
+        let alarm = Alarm()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await _ in context.database.signals(on: .challenges) { alarm.ring() }
+            }
+            group.addTask { await dispatch(alarm) }
+            // The signals end with the database; until the task is cancelled there is work all the same.
+            await group.waitForAll()
+        }
+    }
+
+    /// Lets others take up what ``run()`` was at when it was cancelled.
+    package func giveBack() async throws {
+        try await context.write { tx in _ = try challenges.giveBack(by: instance, in: tx) }
+    }
+
+    private func dispatch(_ alarm: Alarm) async {
+        let atWork = AtWork()
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                do {
+                    let (claimed, pause) = try await takeUp(atWork)
+                    for job in claimed {
+                        group.addTask {
+                            await work(on: job)
+                            atWork.leave(job.challenge.type)
+                            alarm.ring()
+                        }
+                    }
+                    if claimed.isEmpty { await alarm.wait(atMost: pause, by: context.time) }
+                } catch is CancellationError {
+                    return
+                } catch {
+                    log.warning("challenges can't be taken up now", metadata: ["error": "\(error)"])
+                    await alarm.wait(atMost: Self.failureDelay, by: context.time)
+                }
+            }
+        }
+    }
+
+    /// What is due and finds a place; without any, how long until something may be.
+    private func takeUp(_ atWork: AtWork) async throws -> ([ACMEValidationJob], pause: Duration) {
+        let plan = plan()
+        let (due, now) = try await context.read { tx in (try challenges.due(in: tx), tx.now) }
+        var claimed: [ACMEValidationJob] = []
+        var pause = Self.interval
+        for (type, time) in due {
+            let free = (plan.validations[type] ?? 0) - atWork.count(type)
+            guard free > 0 else { continue }
+            guard time <= now else {
+                pause = min(pause, time - now)
+                continue
+            }
+            let jobs = try await claim(type, limit: free)
+            atWork.enter(type, jobs.count)
+            claimed += jobs
+        }
+        return (claimed, max(pause, .milliseconds(20)))
+    }
+
+    func claim(_ type: ACMEChallengeType, limit: Int) async throws -> [ACMEValidationJob] {
+        try await context.write { tx in
+            try challenges.claim(type, by: instance, for: Self.lease, limit: limit, in: tx)
+        }
+    }
+
+    /// One attempt and its outcome.
+    func work(on job: ACMEValidationJob) async {
+        let start = context.time.now
+        do {
+            let outcome = await outcome(of: job)
+            // What a cancelled attempt found means nothing.
+            try Task.checkCancellation()
+            guard try await flow.settle(job, outcome, by: instance) else { return }
+            observe(job.challenge.type, outcome.result, context.time.now - start)
+        } catch is CancellationError {
+            return
+        } catch {
+            log.error(
+                "the outcome of a validation could not be stored; it is repeated",
+                metadata: ["challenge": "\(job.challenge.id.text)", "error": "\(error)"])
+        }
+    }
+
+    private func outcome(of job: ACMEValidationJob) async -> ACMEChallengeFlow.Outcome {
+        guard job.isWanted, job.challenge.attempts <= Self.mostAttempts else {
+            return .invalid(
+                ACMEFault(.serverInternal, "the validation could not be completed", isTransient: false))
+        }
+        let window = plan().validationTimeout
+        let rest = job.answeredAt + window - context.time.now
+        do {
+            try await validate(ACMEAttempt(job), min(max(rest, Self.shortestAttempt), Self.longestAttempt))
+            return .valid
+        } catch {
+            let next = ACMERetrySchedule.next(
+                after: job.challenge.attempts, answeredAt: job.answeredAt, now: context.time.now, within: window)
+            guard error.isTransient, let next else { return .invalid(error) }
+            return .again(at: next, error)
+        }
+    }
+}
+
+extension ACMEChallengeFlow.Outcome {
+    var result: ACMEValidationResult {
+        switch self {
+        case .valid: .valid
+        case .invalid: .invalid
+        case .again: .retried
+        }
+    }
+}
+
+/// How many validations of each type a server is at.
+private final class AtWork: Sendable {
+    private let counts = Mutex<[ACMEChallengeType: Int]>([:])
+
+    func count(_ type: ACMEChallengeType) -> Int { counts.withLock { $0[type] ?? 0 } }
+    func enter(_ type: ACMEChallengeType, _ count: Int) { counts.withLock { $0[type, default: 0] += count } }
+    func leave(_ type: ACMEChallengeType) { counts.withLock { $0[type, default: 0] -= 1 } }
+}

@@ -1,0 +1,150 @@
+import DatabaseTestSupport
+import Domain
+import Encoding
+import Logging
+import Query
+import Store
+import Synchronization
+
+@testable import Lifecycle
+
+/// A world with a profile that demands challenges, and a validator that answers as it is told.
+struct ValidationStage {
+    static let profile = ProfileID(stored: "prof-challenge")
+
+    let world: World
+    let script: Script
+
+    /// What the validator finds, by name; a proof for every other.
+    final class Script: Sendable {
+        private let faults = Mutex<[String: [ACMEFault?]]>([:])
+        private let asked = Mutex<[ACMEAttempt]>([])
+
+        /// The next results for a name; the last one stays.
+        func set(_ name: String, _ results: [ACMEFault?]) { faults.withLock { $0[name] = results } }
+
+        var attempts: [ACMEAttempt] { asked.withLock { $0 } }
+
+        var validator: ACMEValidator {
+            { attempt, _ throws(ACMEFault) in
+                self.asked.withLock { $0.append(attempt) }
+                let fault = self.faults.withLock { faults -> ACMEFault? in
+                    guard var results = faults[attempt.name.value], let first = results.first else { return nil }
+                    if results.count > 1 { results.removeFirst() }
+                    faults[attempt.name.value] = results
+                    return first
+                }
+                if let fault { throw fault }
+            }
+        }
+    }
+
+    static func with(_ engine: Engine, _ body: (ValidationStage) async throws -> Void) async throws {
+        try await World.with(engine) { world async throws in
+            try await world.database.write { tx in
+                let fields = ProfileFields(name: "challenge", acmeAuthMode: .challenge)
+                try ProfileStore().insert(profile, fields, in: tx)
+            }
+            try await body(ValidationStage(world: world, script: Script()))
+        }
+    }
+
+    static func plan(_ change: (inout ACMEPlan) -> Void = { _ in }) -> @Sendable () -> ACMEPlan {
+        var plan = ACMEPlan()
+        plan.validations = [.http01: 10, .dns01: 10, .tlsALPN01: 10]
+        change(&plan)
+        return { [plan] in plan }
+    }
+
+    var orders: ACMEOrderFlow { ACMEOrderFlow(world.context, plan: Self.plan()) }
+    var challenges: ACMEChallengeFlow { ACMEChallengeFlow(world.context) }
+
+    func pool(
+        _ instance: String = "one", validate: ACMEValidator? = nil, change: (inout ACMEPlan) -> Void = { _ in }
+    ) -> ACMEValidationPool {
+        ACMEValidationPool(
+            world.context, instance: instance, plan: Self.plan(change), validate: validate ?? script.validator,
+            observe: { _, _, _ in }, log: World.log)
+    }
+
+    // MARK: Steps of a client
+
+    func account(_ name: String) async throws -> (account: ACMEAccount, profile: ACMEProfile) {
+        let accounts = ACMEAccountFlow(world.context, sealer: world.sealer, plan: Self.plan())
+        guard let profile = try await accounts.profile(Self.profile) else {
+            throw ServiceError(.internalError, "no profile")
+        }
+        let key = ACMEAccountKey(thumbprint: "thumb-\(name)", jwk: ["kty": "EC"], spkiSHA256: "spki-\(name)")
+        return (
+            try await accounts.register(key, ACMERegistration(), under: profile, from: world.origin).account, profile
+        )
+    }
+
+    func order(_ names: [String], by name: String = "a") async throws -> ACMEOrderView {
+        let (account, profile) = try await account(name)
+        return try await orders.create(
+            ACMEOrderRequest(names: names.map { ACMEName(.dns, $0) }), for: account, under: profile, from: world.origin)
+    }
+
+    /// The challenge of an authorization by its type, as it is now.
+    func challenge(
+        _ authorization: ACMEAuthorizationID, _ type: ACMEChallengeType = .http01
+    ) async throws -> ACMEChallenge {
+        let found = try await world.database.read { tx in
+            try ACMEAuthorizationStore().challenges(of: authorization, in: tx).first { $0.type == type }
+        }
+        guard let found else { throw ServiceError(.internalError, "no challenge") }
+        return found
+    }
+
+    @discardableResult
+    func answer(
+        _ authorization: ACMEAuthorizationID, _ type: ACMEChallengeType = .http01, by name: String = "a"
+    ) async throws -> ACMEChallenge {
+        let account = try await account(name).account
+        return try await challenges.answer(try await challenge(authorization, type), of: account, from: world.origin)
+    }
+
+    /// An order for a name whose http-01 challenge is answered.
+    @discardableResult
+    func answered(_ name: String, by account: String = "a") async throws -> ACMEOrderView {
+        let view = try await order([name], by: account)
+        for authorization in view.authorizations { try await answer(authorization, by: account) }
+        return view
+    }
+
+    // MARK: Looks
+
+    func stored(_ order: ACMEOrderView) async throws -> ACMEOrder {
+        guard let found = try await world.database.read({ tx in try ACMEOrderStore().find(order.order.id, in: tx) })
+        else {
+            throw ServiceError(.internalError, "no order")
+        }
+        return found
+    }
+
+    func status(_ authorization: ACMEAuthorizationID) async throws -> ACMEAuthorizationStatus? {
+        try await world.database.read { tx in try ACMEAuthorizationStore().find(authorization, in: tx)?.status }
+    }
+
+    /// How often something is in the audit log.
+    func audited(_ action: String) async throws -> Int {
+        try await world.database.read { tx in
+            try tx.row("SELECT COUNT(*) AS n FROM audit_events WHERE action = \(action)")?.int("n") ?? 0
+        }
+    }
+
+    /// Makes every attempt that is due; how many.
+    @discardableResult
+    func workOff(_ pool: ACMEValidationPool? = nil) async throws -> Int {
+        let pool = pool ?? self.pool()
+        var count = 0
+        for type in ACMEChallengeType.allCases {
+            for job in try await pool.claim(type, limit: 100) {
+                await pool.work(on: job)
+                count += 1
+            }
+        }
+        return count
+    }
+}
