@@ -14,7 +14,8 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         keyAlgorithms: [.ecdsa, .rsa, .ed25519, .mlDSA65, .mlDSA87],
         honoursMaxTTL: true,
         honoursExtendedKeyUsages: true,
-        honoursMustStaple: true
+        honoursMustStaple: true,
+        honoursTemplates: true
     )
 
     private let authority: LocalCA
@@ -42,7 +43,11 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
             names: request.subjectAltNames,
             now: time.now
         )
+        issuance.subject = request.limits.subject
         issuance.extendedKeyUsages = request.limits.extendedKeyUsages
+        issuance.isUsageCritical = request.limits.isUsageCritical
+        issuance.policies = request.limits.policies
+        issuance.backdate = request.limits.backdate
         issuance.mustStaple = request.limits.mustStaple
         issuance.maxTTL = request.limits.maxTTL
         do throws(LocalCAError) {

@@ -179,6 +179,11 @@ package struct VersionStore: Sendable {
         ).map { try CertificateVersion($0) }
     }
 
+    /// Whether a key was certified before, by any version of any certificate.
+    package func isCertified(spkiSHA256: String, in tx: any Transaction) throws -> Bool {
+        try tx.row("SELECT 1 AS one FROM certificate_versions WHERE spki_sha256 = \(spkiSHA256) LIMIT 1") != nil
+    }
+
     /// The version that a job stored, which makes repeating the job's last step harmless.
     package func find(storedBy job: JobID, in tx: any Transaction) throws -> CertificateVersion? {
         try tx.row("SELECT \(fragment: Self.columns) FROM certificate_versions WHERE job_id = \(job)")
