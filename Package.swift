@@ -64,6 +64,7 @@ let package = Package(
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
         .target(name: "CAssets"),
+        .target(name: "CPKCS11"),
 
         // Pure values and decisions.
         module("Encoding"),
@@ -85,6 +86,7 @@ let package = Package(
         // Certificates.
         module("PKI", ["Encoding", "Domain", crypto, cryptoExtras]),
         module("EmbeddedCA", ["Domain", "PKI", "Threads"]),
+        module("PKCS11", ["Domain", "PKI", "EmbeddedCA", "Threads", "CPKCS11"]),
 
         // The host and the network.
         module("Settings", ["Encoding", "Domain", toml]),
@@ -124,8 +126,8 @@ let package = Package(
             "ServerRuntime",
             [
                 "CAssets", "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing",
-                "Store", "PKI", "EmbeddedCA", "Settings", "HostEffects", "Outbound", "ChallengeValidation",
-                "ConnectorKit",
+                "Store", "PKI", "EmbeddedCA", "PKCS11", "Settings", "HostEffects", "Outbound",
+                "ChallengeValidation", "ConnectorKit",
                 "IssuerConnectors", "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing",
                 "ControlAPI", crypto, lifecycle, logging, nioPosix,
                 unixSignals,
@@ -204,6 +206,7 @@ let package = Package(
         tests("SealingTests", ["Encoding", "Domain", "Sealing"]),
         tests("PKITests", ["Encoding", "Domain", "PKI"]),
         tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA", "Threads"]),
+        tests("PKCS11Tests", ["Domain", "PKI", "EmbeddedCA", "PKCS11"]),
         tests("SettingsTests", ["Domain", "Settings"]),
         tests("HostEffectsTests", ["HostEffects"]),
         tests("OutboundTests", ["Domain", "PKI", "Outbound", nio, nioPosix, nioSSL]),

@@ -56,3 +56,7 @@
 #include "embed_migration.h"
 #define MIGRATION 000025_acme_server
 #include "embed_migration.h"
+#define MIGRATION 000026_profile_rules
+#include "embed_migration.h"
+#define MIGRATION 000027_version_keys
+#include "embed_migration.h"

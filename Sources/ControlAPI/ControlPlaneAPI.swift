@@ -152,6 +152,7 @@ package enum ControlPlaneAPI {
         CryptoHandlers(
             rekey: services.rekey, provider: services.keyProvider, time: context.time
         ).register(in: &table)
+        CryptoInventoryHandlers(context: context, controlPlaneCA: services.controlPlaneCA).register(in: &table)
         AuditHandlers(lists: lists(services)).register(in: &table)
         AuditLogHandlers(
             database: context.database, export: AuditExport(context),

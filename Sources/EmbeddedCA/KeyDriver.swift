@@ -27,9 +27,60 @@ package protocol KeyDriver: Sendable {
     func generate(
         _ spec: KeySpec, label: String, for purposes: SigningPurposes
     ) async throws(SignerError) -> (signer: any Signer, ref: String)
+
+    /// The key that `ref` names, made when there is none: whoever is interrupted and asks again gets the same key.
+    ///
+    /// - `spec`: What to make; a key that is there already must be of this kind. `nil` takes any kind, and makes the
+    ///   usual one.
+    func obtain(_ spec: KeySpec?, at ref: String, for purposes: SigningPurposes) async throws(SignerError)
+        -> ObtainedKey
+
+    /// Whether there is a key under `ref`. Throws when it could neither be used nor made now.
+    func examine(_ ref: String) async throws(SignerError) -> Bool
+
+    /// Removes a key that this process made and nobody used.
+    func discard(_ ref: String) async throws(SignerError)
+}
+
+/// A key by the reference that is stored for it, which names this key and no other.
+package struct ObtainedKey: Sendable {
+    package let signer: any Signer
+    package let ref: String
+    /// Whether this very call made it, so that nobody else has it yet.
+    package let isNew: Bool
+    /// Whether this process made it, by this call or by one that came together with it.
+    package let isOwn: Bool
+
+    package init(signer: any Signer, ref: String, isNew: Bool, isOwn: Bool) {
+        self.signer = signer
+        self.ref = ref
+        self.isNew = isNew
+        self.isOwn = isOwn
+    }
 }
 
 extension KeyDriver {
+    package func obtain(
+        _ spec: KeySpec?, at ref: String, for purposes: SigningPurposes
+    ) async throws(SignerError) -> ObtainedKey {
+        ObtainedKey(signer: try await load(ref, for: purposes), ref: ref, isNew: false, isOwn: false)
+    }
+
+    package func examine(_ ref: String) async throws(SignerError) -> Bool {
+        do {
+            _ = try await load(ref, for: .authority)
+            return true
+        } catch .keyNotFound {
+            return false
+        } catch {
+            throw error
+        }
+    }
+
+    package func discard(_ ref: String) async throws(SignerError) {
+        throw .unsupported("key driver \(name) removes no keys")
+    }
+
     package func generate(
         _ spec: KeySpec, label: String, for purposes: SigningPurposes
     ) async throws(SignerError) -> (signer: any Signer, ref: String) {
@@ -122,6 +173,21 @@ package struct KeyDriverRegistry: Sendable {
     ) async throws(SignerError) -> (signer: any Signer, reference: KeyReference) {
         let (signer, ref) = try await driver(name).generate(spec, label: label, for: purposes)
         return (signer, KeyReference(driver: name, ref: ref))
+    }
+
+    /// As ``KeyDriver/obtain(_:at:for:)``, with the reference to store.
+    package func obtain(
+        _ spec: KeySpec?, at reference: KeyReference, for purposes: SigningPurposes = .authority
+    ) async throws(SignerError) -> ObtainedKey {
+        try await driver(reference.driver).obtain(spec, at: reference.ref, for: purposes)
+    }
+
+    package func examine(_ reference: KeyReference) async throws(SignerError) -> Bool {
+        try await driver(reference.driver).examine(reference.ref)
+    }
+
+    package func discard(_ reference: KeyReference) async throws(SignerError) {
+        try await driver(reference.driver).discard(reference.ref)
     }
 
     private func driver(_ name: String) throws(SignerError) -> any KeyDriver {

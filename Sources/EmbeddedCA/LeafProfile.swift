@@ -8,12 +8,14 @@ enum LeafProfile {
         var usage: KeyUsage = [.digitalSignature]
         for purpose in purposes {
             switch purpose {
-            case .serverAuth, .clientAuth: if algorithm == .rsa { usage.insert(.keyEncipherment) }
+            case .serverAuth, .clientAuth, .encryptingFileSystem, .keyRecoveryAgent:
+                if algorithm == .rsa { usage.insert(.keyEncipherment) }
             case .emailProtection:
                 usage.insert(.contentCommitment)
                 if algorithm == .rsa { usage.insert(.keyEncipherment) }
                 if algorithm == .ecdsa { usage.insert(.keyAgreement) }
-            case .codeSigning, .timeStamping: continue
+            case .documentSigning, .documentSigningRFC9336: usage.insert(.contentCommitment)
+            default: continue
             }
         }
         return usage
@@ -39,23 +41,29 @@ enum LeafProfile {
         if wanted.contains(.timeStamping), wanted.count > 1 {
             throw .validation(field: "ekus", reason: "timeStamping must be the only purpose (RFC 3161 §2.3)")
         }
-        return ExtendedKeyUsage.allCases.filter(wanted.contains)
+        return ExtendedKeyUsage.ordered(wanted)
     }
 
     /// Whole seconds; never beyond the issuing certificate, nor before it.
+    ///
+    /// A cap is of the whole period, backdating included, and `notAfter` counts as valid (RFC 5280 §4.1.2.5). Without a
+    /// wish of the profile's, backdating takes at most a tenth of it, so that very short lives are not over at once.
     static func validity(
         _ issuance: LocalIssuance, _ settings: LocalCASettings, issuer: X509Certificate
     ) throws(LocalCAError) -> (notBefore: Timestamp, notAfter: Timestamp) {
         let now = Timestamp(secondsSinceEpoch: issuance.now.secondsSinceEpoch)
+        let usual = issuance.maxTTL.map { min(settings.backdate, $0 / 10) } ?? settings.backdate
+        let start = now - (issuance.backdate ?? usual)
+        let notBefore = max(Timestamp(secondsSinceEpoch: start.secondsSinceEpoch), issuer.notBefore)
         var notAfter = min(now + settings.validity, issuer.notAfter)
-        if let cap = issuance.maxTTL { notAfter = min(notAfter, now + cap) }
+        if let cap = issuance.maxTTL { notAfter = min(notAfter, notBefore + cap - .seconds(1)) }
         if let exact = issuance.notAfter { notAfter = min(notAfter, exact) }
         notAfter = Timestamp(secondsSinceEpoch: notAfter.secondsSinceEpoch)
         guard notAfter > now else {
             throw .validation(
                 field: "validity", reason: "the certificate would have no lifetime left (\(notAfter.rfc3339))")
         }
-        return (max(now - settings.backdate, issuer.notBefore), notAfter)
+        return (notBefore, notAfter)
     }
 
     /// Subject and alternative names by the policy for common names.
@@ -67,6 +75,7 @@ enum LeafProfile {
             names.append(name)
         }
         names = SubjectAltName.canonicalOrder(names)
+        if let subject = issuance.subject { return (subject, names) }
         let text: String? =
             switch policy {
             case .keep: issuance.commonName

@@ -10,10 +10,18 @@ package struct LocalIssuance: Sendable {
     /// The approved names; the CSR adds none.
     package let names: [SubjectAltName]
     package let now: Timestamp
+    /// `nil` for a common name or none, by the settings of the authority.
+    package var subject: DistinguishedName?
     /// Empty for server and client authentication.
     package var extendedKeyUsages: [ExtendedKeyUsage] = []
+    package var isUsageCritical = false
     package var mustStaple = false
+    /// Beside those of the authority's settings.
+    package var policies: [OID] = []
+    /// Most of the whole period, both ends counted (RFC 5280 §4.1.2.5).
     package var maxTTL: Duration?
+    /// How long before now the period begins; `nil` for the authority's setting.
+    package var backdate: Duration?
     /// An exact end wanted by the caller; earlier limits win.
     package var notAfter: Timestamp?
 
@@ -69,6 +77,9 @@ package struct LocalCA: Sendable {
         return SignedLeaf(certificate: der, chain: deliveredChain)
     }
 
+    /// Shows that the key of this authority answers.
+    package func proveKey() async throws(SignerError) { try await signer.prove() }
+
     /// Signs a revocation list of this authority.
     package func signList(_ list: consuming CRLSigningPermit) async throws(LocalCAError) -> [UInt8] {
         guard certificate.keyUsage?.contains(.cRLSign) ?? true else {
@@ -100,6 +111,7 @@ package struct LocalCA: Sendable {
             signatureAlgorithm: certificate.subjectPublicKey.signatureAlgorithm)
         template.keyUsage = LeafProfile.keyUsage(purposes, key.algorithm)
         template.extendedKeyUsages = purposes.map(\.oid)
+        template.isExtendedKeyUsageCritical = issuance.isUsageCritical
         template.subjectAltNames = names
         template.authorityKeyIdentifier =
             certificate.extensions.subjectKeyIdentifier ?? certificate.subjectPublicKey.keyIdentifier
@@ -109,7 +121,7 @@ package struct LocalCA: Sendable {
         template.freshestCRL = settings.freshestCRL
         template.ocspURLs = settings.ocspURLs
         template.caIssuersURLs = settings.caIssuersURLs
-        template.policies = settings.policies
+        template.policies = settings.policies + issuance.policies.filter { !settings.policies.contains($0) }
         template.mustStaple = issuance.mustStaple
         return template
     }

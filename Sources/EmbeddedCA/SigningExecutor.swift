@@ -7,6 +7,10 @@ import Threads
 /// At most `threads` run at once and at most `waiting` wait for their turn; whoever comes then is refused at once, as a
 /// failure that is worth a retry, so that a slow device costs its callers time and the server no memory. Who is cancelled
 /// while it waits leaves the line. A thread ends when nothing waits.
+///
+/// An executor for a device has a deadline: who waited so long is failed as worth a retry, whether the work stands in line
+/// or hangs in the device. Work that hangs keeps its thread until the device lets it go, and its result is thrown away; so
+/// a device that stalls holds its own threads and nobody else's.
 package final class SigningExecutor: Sendable {
     private struct Job: Sendable {
         let id: Int
@@ -27,15 +31,98 @@ package final class SigningExecutor: Sendable {
 
     private let threads: Int
     private let waiting: Int
+    private let deadline: Duration?
     private let state = Mutex(State())
 
-    package init(threads: Int, waiting: Int) {
+    /// - Parameters:
+    ///   - threads: How many run at once.
+    ///   - waiting: How many may wait besides.
+    ///   - deadline: How long a caller waits, in line and for the work; `nil` for work that always ends.
+    package init(threads: Int, waiting: Int, deadline: Duration? = nil) {
         self.threads = threads
         self.waiting = waiting
+        self.deadline = deadline
     }
 
     /// How many wait for their turn now.
     package var queueLength: Int { state.withLock { $0.line.count } }
+
+    /// How many threads work or hang now.
+    package var busyThreads: Int { state.withLock { $0.running } }
+
+    /// Runs `body` on one of the threads, and waits for it no longer than the deadline.
+    ///
+    /// - `deadline`: Another one than that of the executor, for work that takes longer by its nature.
+    package func run<Success: Sendable>(
+        within deadline: Duration?,
+        _ body: @escaping @Sendable () throws(SignerError) -> Success
+    ) async throws(SignerError) -> Success {
+        guard let deadline = deadline ?? self.deadline else { return try await run(body) }
+        let ticket = Ticket<Success>()
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        let late = SignerError.transient("the device that signs did not answer within \(deadline)")
+        let result = await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                // Cancelled when there is a result, and with the caller: then nobody waits any more either.
+                let isLate = (try? await Task.sleep(for: deadline)) != nil
+                self.leaveLine(id)
+                ticket.settle(.failure(isLate ? late : Self.abandoned))
+            }
+            let result = await withCheckedContinuation { continuation in
+                ticket.wait(continuation)
+                self.enqueue(
+                    Job(id: id) { refusal in
+                        ticket.settle(refusal.map { .failure($0) } ?? Self.result(body))
+                    })
+            }
+            group.cancelAll()
+            return result
+        }
+        return try result.get()
+    }
+
+    /// Whoever settles it first decides.
+    private final class Ticket<Success: Sendable>: Sendable {
+        private enum State {
+            case open
+            case waiting(CheckedContinuation<Result<Success, SignerError>, Never>)
+            case settled(Result<Success, SignerError>)
+        }
+        private let state = Mutex(State.open)
+
+        func wait(_ continuation: CheckedContinuation<Result<Success, SignerError>, Never>) {
+            let early = state.withLock { state -> Result<Success, SignerError>? in
+                if case .settled(let result) = state { return result }
+                state = .waiting(continuation)
+                return nil
+            }
+            if let early { continuation.resume(returning: early) }
+        }
+
+        func settle(_ result: Result<Success, SignerError>) {
+            let waiting = state.withLock { state -> CheckedContinuation<Result<Success, SignerError>, Never>? in
+                switch state {
+                case .settled: return nil
+                case .open:
+                    state = .settled(result)
+                    return nil
+                case .waiting(let continuation):
+                    state = .settled(result)
+                    return continuation
+                }
+            }
+            waiting?.resume(returning: result)
+        }
+    }
+
+    private func leaveLine(_ id: Int) {
+        state.withLock { state in
+            if let index = state.line.firstIndex(where: { $0.id == id }) { state.line.remove(at: index) }
+        }
+    }
 
     /// Runs `body` on one of the threads; the caller suspends.
     package func run<Success: Sendable>(

@@ -131,7 +131,18 @@ struct LocalCATests {
             try await ca.authority.issue(CAUnderTest.issuance(["a.example"], change)).certificate.notAfter
         }
         #expect(try await end { _ in } == now + .days(30))
-        #expect(try await end { $0.maxTTL = .seconds(600) } == now + .seconds(600))
+        // The whole period is 600 seconds, notAfter included: 60 of backdating, and 540 from now on.
+        #expect(try await end { $0.maxTTL = .seconds(600) } == now + .seconds(539))
+        #expect(
+            try await end {
+                $0.maxTTL = .seconds(600); $0.backdate = .zero
+            } == now + .seconds(599))
+        #expect(try await end { $0.maxTTL = .seconds(100) } == now + .seconds(89), "backdating takes a tenth at most")
+        await #expect(throws: LocalCAError.self) {
+            try await end {
+                $0.maxTTL = .seconds(50); $0.backdate = .seconds(49)
+            }
+        }
         #expect(
             try await end {
                 $0.notAfter = now + .hours(2); $0.maxTTL = .days(1)
@@ -143,6 +154,39 @@ struct LocalCATests {
         } throws: {
             "\($0)".contains("expired at")
         }
+    }
+
+    @Test("the template of a profile is written as it says, and OpenSSL reads it so")
+    func template() async throws {
+        let ca = try await CAUnderTest.generated { $0.policies = [OID(1, 2, 3, 4)] }
+        let own = try #require(ExtendedKeyUsage(rawValue: "1.3.6.1.4.1.99999.7"))
+        let subject = try DistinguishedName([(.countryName, "CH"), (.organizationName, "Example Ltd")])
+        let leaf = try await ca.authority.issue(
+            CAUnderTest.issuance(["a.example"], commonName: "a.example", spec: .rsa2048) {
+                $0.subject = subject
+                $0.extendedKeyUsages = [.serverAuth, .documentSigning, own]
+                $0.isUsageCritical = true
+                $0.policies = [OID(2, 23, 140, 1, 2, 1)]
+                $0.backdate = .seconds(30)
+                $0.maxTTL = .days(1)
+            }
+        ).certificate
+        #expect(leaf.subject.description == "O=Example Ltd,C=CH")
+        #expect(leaf.notBefore == CAUnderTest.now - .seconds(30))
+        #expect(leaf.notAfter + .seconds(1) == leaf.notBefore + .days(1))
+        #expect(leaf.keyUsage == [.digitalSignature, .keyEncipherment, .contentCommitment])
+        let openssl = try OpenSSL()
+        let file = try openssl.file("leaf.pem", leaf.pem)
+        let text = try await openssl.succeed("x509", "-in", file, "-noout", "-text")
+        for part in [
+            "Subject: C = CH, O = Example Ltd", "X509v3 Extended Key Usage: critical", "1.3.6.1.4.1.99999.7",
+            "Policy: 1.2.3.4", "Policy: 2.23.140.1.2.1",
+        ] {
+            #expect(text.contains(part), "\(part) in \(text)")
+        }
+        try await openssl.succeed(
+            "verify", "-x509_strict", "-attime", "1780000100", "-purpose", "sslserver", "-CAfile",
+            try openssl.file("root.pem", ca.authority.certificate.pem), file)
     }
 
     @Test(

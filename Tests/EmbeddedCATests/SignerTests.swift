@@ -46,6 +46,45 @@ struct SignerTests {
     }
 }
 
+@Suite("Issuers §5.3: every signature is told of")
+struct ObservedSignerTests {
+    private struct Stranger: Signer {
+        let publicKey: SubjectPublicKey
+        let purposes = SigningPurposes.authority
+        let isExternal = true
+        let other: PrivateKey
+        func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
+            do throws(KeyError) { return try other.sign(order.message) } catch { throw .unsupported("\(error)") }
+        }
+    }
+
+    private final class Ledger: Sendable {
+        let lines = Mutex<[String]>([])
+        func note(_ operation: SignerOperation) {
+            let line =
+                "\(operation.driver) \(operation.algorithm) \(operation.purpose.rawValue) \(operation.outcome.rawValue)"
+            lines.withLock { $0.append(line) }
+        }
+    }
+
+    @Test("with driver, kind, purpose and outcome; a signature that is wrong is an outcome and reaches nobody")
+    func told() async throws {
+        let (ledger, key) = (Ledger(), try PrivateKey.generate(.ecdsaP384))
+        let own = ObservedSigner(InProcessSigner(key: key), driver: "database", observe: ledger.note)
+        _ = try await LocalCA.createRoot(
+            commonName: "told", serial: RecordedSerial(alreadyRecorded: .random(.system)), signer: own,
+            validity: (CAUnderTest.now, CAUnderTest.now + .days(1)))
+        let wrong = ObservedSigner(
+            Stranger(publicKey: key.publicKey, other: try .generate(.ecdsaP384)), driver: "pkcs11",
+            observe: ledger.note)
+        await #expect { try await wrong.prove() } throws: {
+            if case .wrongSignature = $0 as? SignerError { true } else { false }
+        }
+        #expect(
+            ledger.lines.withLock { $0 } == ["database ECDSA-P384 ca ok", "pkcs11 ECDSA-P384 test wrong_signature"])
+    }
+}
+
 @Suite("Issuers §5: threads for slow signatures")
 struct SigningExecutorTests {
     /// Holds threads until it is opened.
@@ -104,6 +143,40 @@ struct SigningExecutorTests {
         }
         cancelled.cancel()
         await #expect(throws: SignerError.self) { try await cancelled.value }
+    }
+
+    @Test("with a deadline nobody waits for a device that hangs, in line or at it; what comes too late is thrown away")
+    func deadline() async throws {
+        let executor = SigningExecutor(threads: 1, waiting: 8, deadline: .milliseconds(200))
+        let gate = Gate()
+        let clock = ContinuousClock()
+        let took = await clock.measure {
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        await #expect {
+                            try await executor.run(within: nil) { () throws(SignerError) in gate.pass() }
+                        } throws: { error in
+                            guard case .transient(let text) = error as? SignerError else { return false }
+                            return text.contains("did not answer within 0.2 seconds")
+                        }
+                    }
+                }
+            }
+        }
+        #expect(took >= .milliseconds(200) && took < .seconds(3), "\(took)")
+        #expect(executor.queueLength == 0 && executor.busyThreads == 1)
+        // Who stops waiting is not kept either, long before the deadline.
+        let impatient = Task { try await executor.run(within: .seconds(60)) { () throws(SignerError) in 0 } }
+        while executor.queueLength == 0 { await Task.yield() }
+        impatient.cancel()
+        await #expect(throws: SignerError.transient("the wait for the signature was cancelled")) {
+            try await impatient.value
+        }
+        gate.open()
+        while executor.busyThreads > 0 { await Task.yield() }
+        #expect(gate.entered.withLock { $0 } == 1, "those that stood in line never ran")
+        #expect(try await executor.run(within: .seconds(60)) { () throws(SignerError) in 7 } == 7)
     }
 
     @Test("RSA signatures leave the cooperative pool")

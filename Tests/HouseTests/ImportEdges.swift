@@ -9,7 +9,7 @@ enum ImportEdges {
         let aliases = productAliases(in: manifest)
         var edges: [String: Set<String>] = [:]
         for declaration in manifest.matches(
-            of: /(?:module|tests|name:)\s*\(?\s*"([A-Za-z-]+)"(?:,\s*(?:dependencies:\s*)?\[((?:[^\[\]])*)\])?/
+            of: /(?:module|tests|name:)\s*\(?\s*"([A-Za-z0-9-]+)"(?:,\s*(?:dependencies:\s*)?\[((?:[^\[\]])*)\])?/
         ) {
             let name = String(declaration.1)
             let list = declaration.2.map(String.init) ?? ""

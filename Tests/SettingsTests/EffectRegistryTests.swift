@@ -21,7 +21,7 @@ enum EffectRegistry {
 
     static let entries: [Entry] =
         configuration + client + listener + storageAndLifecycle + agent + access + signIn + audit
-        + hardening + revocationLists + relyingParties + acme + validation
+        + hardening + revocationLists + relyingParties + acme + validation + tokens
 
     /// Settings whose effect lies in the configuration itself.
     static let configuration = [
@@ -90,6 +90,13 @@ enum EffectRegistry {
         ("ocsp.responder_validity", "settings"), ("ocsp.responder_rotation_grace", "settings"),
         ("ocsp.response_validity", "settings"), ("ocsp.rate_limit_per_ip_min", "settings"),
     ].map { key, function in Entry("server:\(key)", "EndToEndTests/PKI/OCSPServiceTests.swift", function) }
+
+    static let tokens = [
+        Entry("server:pkcs11.module", "EndToEndTests/PKI/TokenAuthorityTests.swift", "life"),
+        Entry("server:pkcs11.pin", "EndToEndTests/PKI/TokenAuthorityTests.swift", "refusals"),
+        Entry("server:pkcs11.timeout", "EndToEndTests/PKI/TokenAuthorityTests.swift", "stalled"),
+        Entry("server:pkcs11.sessions", "EndToEndTests/PKI/TokenAuthorityTests.swift", "stalled"),
+    ]
 
     static let acme = [
         ("enabled", "switches"), ("default_profile_id", "switches"), ("nonce_ttl", "settings"),

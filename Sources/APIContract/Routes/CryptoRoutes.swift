@@ -20,5 +20,20 @@ package enum CryptoRoutes {
         cli: .verb("admin rotate-key")
     )
 
-    package static let all: [Route] = [status.route, rekey.route]
+    package static let inventory = ProtectedRoute(
+        "getCryptoInventory", .get, "/api/v1/crypto/inventory", .permission(.auditRead),
+        "Every algorithm in use: what the program has, and the keys of certificates and authorities.",
+        query: [
+            QueryParameter(
+                "format", .choice(["json", "cyclonedx"]),
+                "cyclonedx: a CycloneDX 1.6 cryptography bill of materials. Without it, that when Accept prefers it.")
+        ],
+        responses: [
+            .json(200, CryptoInventoryBody.self, "The inventory."),
+            .text(200, "application/vnd.cyclonedx+json", "{\"bomFormat\":\"CycloneDX\"}", "The same as a CBOM."),
+        ],
+        cli: .verb("crypto inventory")
+    )
+
+    package static let all: [Route] = [status.route, rekey.route, inventory.route]
 }

@@ -138,7 +138,6 @@ extension CertificateSource: WireEnum {}
 extension CertificateStatus: WireEnum {}
 extension ConfigSource: WireEnum {}
 extension ConnectionTestStatus: WireEnum {}
-extension ExtendedKeyUsage: WireEnum {}
 extension JobErrorClass: WireEnum {}
 extension JobStatus: WireEnum {}
 extension JobTrigger: WireEnum {}

@@ -42,15 +42,33 @@ package struct IssuanceRequest: Sendable {
 
 /// What the profile grants to one certificate.
 package struct IssuanceLimits: Hashable, Sendable {
-    /// `nil` when only the issuer limits the life time.
+    /// Most of the whole period, `notBefore` and `notAfter` included (RFC 5280 §4.1.2.5); `nil` when only the issuer
+    /// limits the life time. An issuer that backdates has to be asked for less.
     package let maxTTL: Duration?
     package let extendedKeyUsages: [ExtendedKeyUsage]
     /// RFC 7633.
     package let mustStaple: Bool
+    /// The whole subject; `nil` for the common name of the request, or none.
+    package var subject: DistinguishedName?
+    package var isUsageCritical = false
+    /// How long before the issuance the period begins; `nil` for the issuer's own.
+    package var backdate: Duration?
+    /// Certificate policies (RFC 5280 §4.2.1.4).
+    package var policies: [OID] = []
 
     package init(maxTTL: Duration?, extendedKeyUsages: [ExtendedKeyUsage], mustStaple: Bool = false) {
         self.maxTTL = maxTTL
         self.extendedKeyUsages = extendedKeyUsages
         self.mustStaple = mustStaple
+    }
+
+    /// What a profile decided.
+    package init(_ template: ProfileTemplate) {
+        self.init(
+            maxTTL: template.ttl, extendedKeyUsages: template.extendedKeyUsages, mustStaple: template.mustStaple)
+        subject = template.subject
+        isUsageCritical = template.isUsageCritical
+        backdate = template.backdate
+        policies = template.policies
     }
 }

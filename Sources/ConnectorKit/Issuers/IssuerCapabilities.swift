@@ -23,6 +23,9 @@ package struct IssuerCapabilities: Hashable, Sendable {
     package let honoursMaxTTL: Bool
     package let honoursExtendedKeyUsages: Bool
     package let honoursMustStaple: Bool
+    /// Whether the subject, the policies, the begin of the period and the criticality of the purposes are written as the
+    /// order says.
+    package let honoursTemplates: Bool
 
     package init(
         flow: Flow,
@@ -31,7 +34,8 @@ package struct IssuerCapabilities: Hashable, Sendable {
         keyAlgorithms: Set<KeyAlgorithm>,
         honoursMaxTTL: Bool,
         honoursExtendedKeyUsages: Bool,
-        honoursMustStaple: Bool
+        honoursMustStaple: Bool,
+        honoursTemplates: Bool = false
     ) {
         self.flow = flow
         self.serialAllocation = serialAllocation
@@ -40,7 +44,9 @@ package struct IssuerCapabilities: Hashable, Sendable {
         self.honoursMaxTTL = honoursMaxTTL
         self.honoursExtendedKeyUsages = honoursExtendedKeyUsages
         self.honoursMustStaple = honoursMustStaple
+        self.honoursTemplates = honoursTemplates
     }
+
     /// The record as the API shows it.
     package var json: JSONObject {
         [
@@ -51,6 +57,7 @@ package struct IssuerCapabilities: Hashable, Sendable {
             "max_ttl": .bool(honoursMaxTTL),
             "ekus": .bool(honoursExtendedKeyUsages),
             "must_staple": .bool(honoursMustStaple),
+            "templates": .bool(honoursTemplates),
         ]
     }
 }

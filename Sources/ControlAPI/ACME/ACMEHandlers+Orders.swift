@@ -24,7 +24,7 @@ extension ACMEHandlers {
         }
         do {
             let view = try await services.orders.create(
-                ACMEOrderRequest(names: try ACMENames.read(members["identifiers"])), for: account,
+                ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: call.profile)), for: account,
                 under: call.profile, from: call.origin)
             return response(view, call, status: 201)
         } catch let problem as ACMEProblem {

@@ -174,7 +174,7 @@ package struct ACMEHandlers: Sendable {
         let plan = services.plan()
         var response = OutgoingResponse.json(
             value: ACMEObjects.directory(
-                call.place, plan, requiresBinding: plan.requiresBinding(under: call.profile.mode)))
+                call.place, plan, requiresBinding: plan.requiresBinding(under: call.profile)))
         response.fields[.cacheControl] = "public, max-age=0, no-cache"
         response.fields[.accessControlAllowOrigin] = "*"
         return response

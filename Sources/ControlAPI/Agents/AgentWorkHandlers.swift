@@ -89,18 +89,15 @@ struct AgentWorkHandlers: Sendable {
         }
     }
 
-    /// The key that an agent makes: the profile's first rule, in a size that is common for it.
+    /// The key that an agent makes: of the profile's first rule that it can fulfil, in the smallest size.
     private static func keySpec(_ rules: [KeyRule]) -> KeySpecBody {
-        let rule = rules.first ?? KeyRule(algorithm: .ecdsa, minSize: 256)
+        let specs = rules.lazy.compactMap { rule in
+            KeySpec.allCases.first { $0.algorithm == rule.algorithm && rule.admits(size: $0.size) }
+        }
+        let spec = specs.first ?? .ecdsaP256
         return KeySpecBody {
-            $0.algorithm = rule.algorithm
-            switch rule.algorithm {
-            case .ecdsa: $0.size = rule.minSize <= 256 ? 256 : rule.minSize <= 384 ? 384 : 521
-            case .rsa: $0.size = rule.minSize <= 2048 ? 2048 : rule.minSize <= 3072 ? 3072 : 4096
-            case .ed25519: $0.size = 256
-            case .mlDSA65: $0.size = KeySpec.mlDSA65.size
-            case .mlDSA87: $0.size = KeySpec.mlDSA87.size
-            }
+            $0.algorithm = spec.algorithm
+            $0.size = spec.size
         }
     }
 

@@ -19,21 +19,24 @@ package enum KeyAlgorithm: String, Sendable, CaseIterable {
     package var isPostQuantum: Bool { self == .mlDSA65 || self == .mlDSA87 }
 }
 
-/// One line of a profile's allow-list: a family and its smallest size in bits.
+/// One line of a profile's allow-list: a family and the sizes in bits that it may have.
 package struct KeyRule: Hashable, Sendable {
     package let algorithm: KeyAlgorithm
     package let minSize: Int
+    /// `nil` for every size that certctl accepts.
+    package let maxSize: Int?
 
-    package init(algorithm: KeyAlgorithm, minSize: Int) {
+    package init(algorithm: KeyAlgorithm, minSize: Int, maxSize: Int? = nil) {
         self.algorithm = algorithm
         self.minSize = minSize
+        self.maxSize = maxSize
+    }
+
+    /// Whether a key of this family may have `size` bits.
+    package func admits(size: Int) -> Bool {
+        algorithm.hasFixedSize || (size >= minSize && size <= maxSize ?? size)
     }
 
     /// What a profile allows when it does not say.
     package static let defaults = [KeyRule(algorithm: .ecdsa, minSize: 256), KeyRule(algorithm: .rsa, minSize: 2048)]
-}
-
-/// Extended key usages by the names of the API; RFC 5280 §4.2.1.12.
-package enum ExtendedKeyUsage: String, Sendable, CaseIterable {
-    case serverAuth, clientAuth, codeSigning, emailProtection, timeStamping
 }

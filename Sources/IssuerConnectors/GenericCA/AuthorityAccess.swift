@@ -1,14 +1,26 @@
 package import Domain
+package import EmbeddedCA
 package import PKI
+
+/// The key of an authority as it is kept.
+package enum AuthorityKey: Sendable {
+    /// In the database, sealed; here it is open.
+    case sealed(PrivateKey)
+    /// Held by a key driver, which signs with it.
+    case held(KeyReference)
+}
 
 /// A certification authority as it is kept: its chain, issuing certificate first, and its key.
 package struct StoredAuthority: Sendable {
     package let chain: [X509Certificate]
-    package let key: PrivateKey
+    package let key: AuthorityKey
+    /// Whether the key was made for this authority just now, rather than found.
+    package let isKeyNew: Bool
 
-    package init(chain: [X509Certificate], key: PrivateKey) {
+    package init(chain: [X509Certificate], key: AuthorityKey, isKeyNew: Bool = false) {
         self.chain = chain
         self.key = key
+        self.isKeyNew = isKeyNew
     }
 }
 
@@ -24,18 +36,26 @@ package struct AuthorityAccess: Sendable {
     package let readKey: @Sendable (_ path: String) async throws -> Secret
     /// The origin of the addresses that certificates name where the issuer's configuration has none; `nil` for none.
     package let publicURL: String?
+    /// The drivers of keys that are neither sealed in the database nor files.
+    package let keys: KeyDriverRegistry
+    /// Is told of every signature by a key of an authority.
+    package let observe: @Sendable (SignerOperation) -> Void
 
     package init(
         load: @escaping @Sendable (IssuerID) async throws -> StoredAuthority?,
         storeIfAbsent: @escaping @Sendable (IssuerID, StoredAuthority) async throws -> StoredAuthority,
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
         readKey: @escaping @Sendable (_ path: String) async throws -> Secret,
-        publicURL: String? = nil
+        publicURL: String? = nil,
+        keys: KeyDriverRegistry = KeyDriverRegistry([]),
+        observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }
     ) {
         self.load = load
         self.storeIfAbsent = storeIfAbsent
         self.readCertificates = readCertificates
         self.readKey = readKey
         self.publicURL = publicURL
+        self.keys = keys
+        self.observe = observe
     }
 }

@@ -67,6 +67,32 @@ extension GenericCAConfig {
             description: "PEM on the server, readable by the server alone. Needs the certificate file.",
             check: absolutePath
         ),
+        ConfigField(
+            "key_driver",
+            .choice(Driver.allCases.map(\.rawValue)),
+            title: "CA key driver",
+            description:
+                "Where the key of the CA is: database, sealed; or pkcs11, in a token that signs and never gives it away.",
+            defaultValue: .string(Driver.database.rawValue)
+        ),
+        ConfigField(
+            "key_ref",
+            .string,
+            title: "CA key reference",
+            description:
+                "The key in the token, as RFC 7512 writes it: pkcs11:token=LABEL;object=KEY. Without a CA certificate file "
+                + "the key is made when the token has none of this name.",
+            check: { value in
+                let text = value.stringValue ?? ""
+                guard !text.isEmpty else { return nil }
+                do throws(PKCS11URIProblem) {
+                    _ = try PKCS11URI(text)
+                    return nil
+                } catch {
+                    return ConfigField.Refusal("invalid_key_ref", error.description)
+                }
+            }
+        ),
     ]
 
     private static let leafFields: [ConfigField] = [
@@ -162,10 +188,19 @@ extension GenericCAConfig {
         return nil
     }
 
-    /// Certificate and key are supplied both or neither.
+    /// Certificate and key are supplied both or neither, and a key is in one place.
     private static func checkPair(_ config: JSONObject) -> [FieldProblem] {
-        let hasCertificate = config["ca_cert_path"]?.stringValue?.isEmpty == false
-        let hasKey = config["ca_key_path"]?.stringValue?.isEmpty == false
+        func has(_ name: String) -> Bool { config[name]?.stringValue?.isEmpty == false }
+        let hasCertificate = has("ca_cert_path")
+        let hasKey = has("ca_key_path")
+        if config["key_driver"]?.stringValue == Driver.pkcs11.rawValue { return checkHeld(config, has) }
+        if has("key_ref") {
+            return [
+                FieldProblem(
+                    pointer: "/config/key_ref", code: "unexpected",
+                    detail: "names a key of another driver; set key_driver to \(Driver.pkcs11.rawValue)")
+            ]
+        }
         guard hasCertificate != hasKey else { return [] }
         let missing = hasCertificate ? "ca_key_path" : "ca_cert_path"
         return [
@@ -175,5 +210,30 @@ extension GenericCAConfig {
                 detail: "certificate and key of the CA are supplied both or neither"
             )
         ]
+    }
+
+    private static func checkHeld(_ config: JSONObject, _ has: (String) -> Bool) -> [FieldProblem] {
+        var problems: [FieldProblem] = []
+        if !has("key_ref") {
+            problems.append(
+                FieldProblem(
+                    pointer: "/config/key_ref", code: "required",
+                    detail: "a key in a token is named by its reference: pkcs11:token=LABEL;object=KEY"))
+        }
+        if has("ca_key_path") {
+            problems.append(
+                FieldProblem(
+                    pointer: "/config/ca_key_path", code: "unexpected", detail: "the key is either a file or in a token"
+                ))
+        }
+        if let text = config["key_algorithm"]?.stringValue, let spec = KeySpec(rawValue: text),
+            ![.ecdsa, .rsa].contains(spec.algorithm)
+        {
+            problems.append(
+                FieldProblem(
+                    pointer: "/config/key_algorithm", code: "unsupported",
+                    detail: "keys in tokens are ECDSA or RSA, not \(text)"))
+        }
+        return problems
     }
 }

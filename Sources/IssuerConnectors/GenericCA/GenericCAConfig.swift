@@ -11,6 +11,24 @@ package struct GenericCAConfig: Hashable, Sendable {
         case generated(commonName: String, keySpec: KeySpec, validity: Duration)
         /// Supplied files: the issuing certificate with its chain, and its key.
         case files(certificatePath: String, keyPath: String)
+        /// A root whose key a driver holds. The key is made at first use unless the reference names one.
+        case held(commonName: String, key: KeyReference, keySpec: KeySpec?, validity: Duration)
+        /// A supplied issuing certificate with its chain, whose key a driver holds.
+        case heldBelow(certificatePath: String, key: KeyReference)
+
+        /// The key that a driver holds, and the kind that it must have.
+        package var heldKey: (reference: KeyReference, spec: KeySpec?)? {
+            switch self {
+            case .generated, .files: nil
+            case .held(_, let key, let spec, _): (key, spec)
+            case .heldBelow(_, let key): (key, nil)
+            }
+        }
+    }
+
+    /// The drivers of keys that an issuer may name: in the database unless something else is said.
+    package enum Driver: String, Sendable, CaseIterable {
+        case database, pkcs11
     }
 
     package static let defaultCommonName = "CertCtl Local CA"
@@ -35,18 +53,7 @@ package struct GenericCAConfig: Hashable, Sendable {
         func number(_ name: String, _ fallback: Int64) -> Int64 { config[name]?.integerValue ?? fallback }
         func texts(_ name: String) -> [String] { (config[name]?.arrayValue ?? []).compactMap(\.stringValue) }
 
-        let paths = (text("ca_cert_path"), text("ca_key_path"))
-        if paths.0.isEmpty {
-            let commonName = text("ca_common_name")
-            let spec = KeySpec(rawValue: text("key_algorithm"))
-            material = .generated(
-                commonName: commonName.isEmpty ? Self.defaultCommonName : commonName,
-                keySpec: spec ?? .ecdsaP256,
-                validity: .days(number("ca_validity_days", 3650))
-            )
-        } else {
-            material = .files(certificatePath: paths.0, keyPath: paths.1)
-        }
+        material = Self.material(text, validity: .days(number("ca_validity_days", 3650)))
         leafValidity = .days(number("validity_days", 90))
         backdate = .seconds(number("backdate_seconds", 60))
         commonNamePolicy = CommonNamePolicy(rawValue: text("cn_policy")) ?? .keep
@@ -56,6 +63,21 @@ package struct GenericCAConfig: Hashable, Sendable {
         ocspURLs = texts("ocsp_urls")
         caIssuersURLs = texts("ca_issuers_urls")
         policyOIDs = texts("policy_oids")
+    }
+
+    private static func material(_ text: (String) -> String, validity: Duration) -> Material {
+        let certificatePath = text("ca_cert_path")
+        let commonName = text("ca_common_name").isEmpty ? defaultCommonName : text("ca_common_name")
+        let spec = KeySpec(rawValue: text("key_algorithm"))
+        guard text("key_driver") == Driver.pkcs11.rawValue else {
+            return certificatePath.isEmpty
+                ? .generated(commonName: commonName, keySpec: spec ?? .ecdsaP256, validity: validity)
+                : .files(certificatePath: certificatePath, keyPath: text("ca_key_path"))
+        }
+        let key = KeyReference(driver: Driver.pkcs11.rawValue, ref: text("key_ref"))
+        return certificatePath.isEmpty
+            ? .held(commonName: commonName, key: key, keySpec: spec, validity: validity)
+            : .heldBelow(certificatePath: certificatePath, key: key)
     }
 
     /// How the authority signs, with what relying parties are pointed at (protocol-servers §5.6).

@@ -13,11 +13,11 @@ extension LocalCAConnector {
         authorities: AuthorityAccess,
         time: TimeSource
     ) async throws -> LocalCAConnector {
-        let stored = try await authority(of: issuer, config.material, authorities, time)
+        let (chain, signer, driver) = try await authority(of: issuer, config.material, authorities, time)
         do {
             let authority = try LocalCA(
-                certificateChain: stored.chain,
-                signer: InProcessSigner(key: stored.key),
+                certificateChain: chain,
+                signer: ObservedSigner(signer, driver: driver, observe: authorities.observe),
                 settings: config.settings(pointingAt: issuer, under: authorities.publicURL),
                 now: time.now
             )
@@ -31,19 +31,87 @@ extension LocalCAConnector {
         }
     }
 
+    /// Chain, signer, and the driver that holds the key.
+    private typealias Usable = (chain: [X509Certificate], signer: any Signer, driver: String)
+
     private static func authority(
         of issuer: IssuerID,
         _ material: GenericCAConfig.Material,
         _ authorities: AuthorityAccess,
         _ time: TimeSource
-    ) async throws -> StoredAuthority {
+    ) async throws -> Usable {
         switch material {
         case .files(let certificatePath, let keyPath):
             return try await files(certificatePath, keyPath, authorities)
+        case .heldBelow(let certificatePath, let key):
+            let chain = try certificates(try await authorities.readCertificates(certificatePath), certificatePath)
+            return (chain, try await signer(key, of: issuer, authorities), key.driver)
         case .generated(let commonName, let keySpec, let validity):
-            if let stored = try await authorities.load(issuer) { return stored }
-            let made = try await generate(commonName, keySpec, validity, time)
-            return try await authorities.storeIfAbsent(issuer, made)
+            if let stored = try await authorities.load(issuer) { return try await use(stored, of: issuer, authorities) }
+            let key = try generate(keySpec)
+            let root = try await root(commonName, InProcessSigner(key: key), "database", validity, authorities, time)
+            let stored = StoredAuthority(chain: [root], key: .sealed(key), isKeyNew: true)
+            return try await use(try await authorities.storeIfAbsent(issuer, stored), of: issuer, authorities)
+        case .held(let commonName, let reference, let keySpec, let validity):
+            if let stored = try await authorities.load(issuer) { return try await use(stored, of: issuer, authorities) }
+            return try await makeHeld(commonName, reference, keySpec, validity, of: issuer, authorities, time)
+        }
+    }
+
+    /// What was stored decides which driver holds the key, whatever the configuration says by now.
+    private static func use(
+        _ stored: StoredAuthority, of issuer: IssuerID, _ authorities: AuthorityAccess
+    ) async throws -> Usable {
+        switch stored.key {
+        case .sealed(let key): (stored.chain, InProcessSigner(key: key), "database")
+        case .held(let key): (stored.chain, try await signer(key, of: issuer, authorities), key.driver)
+        }
+    }
+
+    private static func signer(
+        _ key: KeyReference, of issuer: IssuerID, _ authorities: AuthorityAccess
+    ) async throws(IssuerError) -> any Signer {
+        do throws(SignerError) {
+            let signer = try await authorities.keys.load(key)
+            try await signer.prove()
+            return signer
+        } catch {
+            throw unusable(key, of: issuer, error)
+        }
+    }
+
+    /// Of two that make a key at the same time one is stored, and the key of the other is removed.
+    private static func makeHeld(
+        _ commonName: String, _ wanted: KeyReference, _ keySpec: KeySpec?, _ validity: Duration, of issuer: IssuerID,
+        _ authorities: AuthorityAccess, _ time: TimeSource
+    ) async throws -> Usable {
+        let made: ObtainedKey
+        do throws(SignerError) {
+            made = try await authorities.keys.obtain(keySpec, at: wanted)
+            try await made.signer.prove()
+        } catch {
+            throw unusable(wanted, of: issuer, error)
+        }
+        let own = KeyReference(driver: wanted.driver, ref: made.ref)
+        let root = try await root(commonName, made.signer, own.driver, validity, authorities, time)
+        let stored = try await authorities.storeIfAbsent(
+            issuer, StoredAuthority(chain: [root], key: .held(own), isKeyNew: made.isOwn))
+        if made.isNew, case .held(let reference) = stored.key, reference != own {
+            do throws(SignerError) {
+                try await authorities.keys.discard(own)
+            } catch {
+                throw unusable(own, of: issuer, error)
+            }
+        }
+        return try await use(stored, of: issuer, authorities)
+    }
+
+    private static func unusable(_ key: KeyReference, of issuer: IssuerID, _ error: SignerError) -> IssuerError {
+        let message = "the key \(key.ref) of issuer \(issuer.text) cannot be used: \(error)"
+        return if case .transient = error {
+            IssuerError(.other, message, help: "it is tried again; look after the token if it persists")
+        } else {
+            IssuerError(.auth, message, help: "correct the token, its settings or the issuer's configuration")
         }
     }
 
@@ -51,14 +119,11 @@ extension LocalCAConnector {
         _ certificatePath: String,
         _ keyPath: String,
         _ authorities: AuthorityAccess
-    ) async throws -> StoredAuthority {
-        let certificates = try await authorities.readCertificates(certificatePath)
+    ) async throws -> Usable {
+        let text = try await authorities.readCertificates(certificatePath)
         let key = try await authorities.readKey(keyPath)
         do {
-            return StoredAuthority(
-                chain: try X509Certificate.bundle(pem: certificates),
-                key: try PrivateKey(pem: key)
-            )
+            return (try X509Certificate.bundle(pem: text), InProcessSigner(key: try PrivateKey(pem: key)), "file")
         } catch {
             throw IssuerError(
                 .validation,
@@ -68,22 +133,36 @@ extension LocalCAConnector {
         }
     }
 
-    private static func generate(
-        _ commonName: String,
-        _ keySpec: KeySpec,
-        _ validity: Duration,
-        _ time: TimeSource
-    ) async throws -> StoredAuthority {
+    private static func certificates(_ text: String, _ path: String) throws -> [X509Certificate] {
         do {
-            let key = try PrivateKey.generate(keySpec)
-            let now = Timestamp(secondsSinceEpoch: time.now.secondsSinceEpoch)
-            let root = try await LocalCA.createRoot(
+            return try X509Certificate.bundle(pem: text)
+        } catch {
+            throw IssuerError(
+                .validation, "the supplied CA certificate cannot be read: \(error)", help: "check \(path)")
+        }
+    }
+
+    private static func generate(_ spec: KeySpec) throws(IssuerError) -> PrivateKey {
+        do throws(KeyError) { return try .generate(spec) } catch {
+            throw IssuerError(
+                .validation, "the CA could not be made: \(error)", help: "correct the issuer's configuration")
+        }
+    }
+
+    private static func root(
+        _ commonName: String, _ signer: any Signer, _ driver: String, _ validity: Duration,
+        _ authorities: AuthorityAccess, _ time: TimeSource
+    ) async throws(IssuerError) -> X509Certificate {
+        let now = Timestamp(secondsSinceEpoch: time.now.secondsSinceEpoch)
+        do throws(LocalCAError) {
+            return try await LocalCA.createRoot(
                 commonName: commonName,
                 serial: RecordedSerial(alreadyRecorded: .random(.system)),
-                signer: InProcessSigner(key: key),
+                signer: ObservedSigner(signer, driver: driver, observe: authorities.observe),
                 validity: (notBefore: now - .minutes(1), notAfter: now + validity)
             )
-            return StoredAuthority(chain: [root], key: key)
+        } catch .signer(.transient(let reason)) {
+            throw IssuerError(.other, "the CA could not be made: \(reason)", help: "it is tried again")
         } catch {
             throw IssuerError(
                 .validation, "the CA could not be made: \(error)", help: "correct the issuer's configuration")

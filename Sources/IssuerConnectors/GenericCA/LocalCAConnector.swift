@@ -14,7 +14,8 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         keyAlgorithms: [.ecdsa, .rsa, .ed25519, .mlDSA65, .mlDSA87],
         honoursMaxTTL: true,
         honoursExtendedKeyUsages: true,
-        honoursMustStaple: true
+        honoursMustStaple: true,
+        honoursTemplates: true
     )
 
     private let authority: LocalCA
@@ -42,7 +43,11 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
             names: request.subjectAltNames,
             now: time.now
         )
+        issuance.subject = request.limits.subject
         issuance.extendedKeyUsages = request.limits.extendedKeyUsages
+        issuance.isUsageCritical = request.limits.isUsageCritical
+        issuance.policies = request.limits.policies
+        issuance.backdate = request.limits.backdate
         issuance.mustStaple = request.limits.mustStaple
         issuance.maxTTL = request.limits.maxTTL
         do throws(LocalCAError) {
@@ -88,7 +93,7 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         let isValid = certificate.isValid(at: time.now)
         let validity = "\(certificate.notBefore.rfc3339) to \(certificate.notAfter.rfc3339)"
         return [
-            ConnectionCheck(name: "key", isOK: true, detail: "the key of \(certificate.subject) is loaded"),
+            await testKey(),
             ConnectionCheck(
                 name: "validity",
                 isOK: isValid,
@@ -97,6 +102,17 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
                     : "the CA certificate is valid only from \(validity); replace it or correct the clock"
             ),
         ]
+    }
+
+    /// A signature over random octets, verified with the key of the certificate.
+    private func testKey() async -> ConnectionCheck {
+        do throws(SignerError) {
+            try await authority.proveKey()
+            return ConnectionCheck(
+                name: "key", isOK: true, detail: "the key of \(authority.certificate.subject) signs")
+        } catch {
+            return ConnectionCheck(name: "key", isOK: false, detail: error.description)
+        }
     }
 
     private static func issuerError(_ error: LocalCAError) -> IssuerError {

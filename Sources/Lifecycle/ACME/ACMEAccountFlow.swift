@@ -137,7 +137,7 @@ package struct ACMEAccountFlow: Sendable {
         _ binding: ACMEBinding?, _ plan: ACMEPlan, _ profile: ACMEProfile
     ) async throws -> (id: EABKeyID, json: JSONValue)? {
         guard let binding else {
-            guard !plan.requiresBinding(under: profile.mode) else {
+            guard !plan.requiresBinding(under: profile) else {
                 throw ACMEProblem(
                     .externalAccountRequired, "an account needs an external account binding; ask the operator for a key"
                 )

@@ -59,7 +59,7 @@ package struct ACMEFinalizeFlow: Sendable {
                     spkiSHA256: csr.request.subjectPublicKey.spkiSHA256, in: tx)
             else { throw ACMEProblem(.badPublicKey, "the key was revoked as compromised") }
             let certificate = try certificate(for: order, of: account, under: profile, by: author, in: tx)
-            try check(csr.request, under: IssuanceRecords.subject(certificate, in: tx))
+            try check(csr.request, under: IssuanceRecords.subject(certificate, in: tx), by: author, in: tx)
             guard
                 let processing = try orders.process(
                     id, csrPEM: csr.request.pem, csrSHA256: digest, certificate: certificate, in: tx)
@@ -105,17 +105,14 @@ package struct ACMEFinalizeFlow: Sendable {
         }
     }
 
-    private func check(_ csr: CertificationRequest, under subject: IssuanceInputs) throws {
+    private func check(
+        _ csr: CertificationRequest, under subject: IssuanceInputs, by author: Authorship, in tx: any Transaction
+    ) throws {
         let problems: [FieldProblem]
         do {
             try subject.requireIssuable()
-            problems = Preflight.violations(
-                of: csr,
-                approvedNames: try Preflight.approvedNames(of: subject.certificate.fields),
-                rules: try Preflight.rules(of: subject.profile),
-                capabilities: try IssuerCatalog.capabilities(of: subject.issuerType)
-            )
-        } catch {
+            problems = try Preflight.problems(with: csr, for: subject, by: author.actor, in: tx)
+        } catch let error as ServiceError {
             throw ACMEProblem(error)
         }
         guard let first = problems.first else { return }
@@ -147,10 +144,10 @@ package struct ACMEFinalizeFlow: Sendable {
             name: "\(commonName.prefix(180)) (\(order.id.text))",
             commonName: commonName,
             subjectAltNames: order.identifiers.map(\.value),
-            ownerID: account.ownerID ?? Self.unassignedOwner,
-            teamID: account.teamID ?? Self.unassignedTeam,
+            ownerID: account.ownerID ?? profile.fields.ownerID ?? Self.unassignedOwner,
+            teamID: account.teamID ?? profile.fields.teamID ?? Self.unassignedTeam,
             issuerID: issuer,
-            renewalPolicyID: Self.policy,
+            renewalPolicyID: profile.fields.renewalPolicyID ?? Self.policy,
             profileID: profile.id
         )
         try certificates.insert(

@@ -9,7 +9,11 @@ package enum ACMENames {
     package static let most = 100
 
     /// Reads `identifiers`; each that is wrong is a part of the problem. Without duplicates, in the order of the request.
-    package static func read(_ identifiers: JSONValue?) throws(ACMEProblem) -> [ACMEName] {
+    ///
+    /// - `profile`: Whether it allows wildcards and names of one label is part of the form.
+    package static func read(
+        _ identifiers: JSONValue?, under profile: ACMEProfile
+    ) throws(ACMEProblem) -> [ACMEName] {
         guard let elements = identifiers?.arrayValue, !elements.isEmpty else {
             throw ACMEProblem(.malformed, "identifiers must be a list with at least one element")
         }
@@ -24,6 +28,7 @@ package enum ACMENames {
             }
             do throws(Refusal) {
                 let name = try name(type, value)
+                if let reason = unwanted(name, profile.fields) { throw Refusal(detail: reason) }
                 if !names.contains(name) { names.append(name) }
             } catch {
                 parts.append(ACMEProblem.Part(error.kind, error.detail, identifier: shown(type, value)))
@@ -61,12 +66,6 @@ package enum ACMENames {
         guard !name.text.utf8.contains(UInt8(ascii: "_")) else {
             throw Refusal(detail: "not a host name: an underscore")
         }
-        let labels = name.text.split(separator: ".").count - (name.isWildcard ? 1 : 0)
-        guard labels >= 2 else {
-            throw Refusal(
-                detail: name.isWildcard
-                    ? "a wildcard must be below a name of at least two labels" : "a name must have at least two labels")
-        }
         return ACMEName(.dns, name.text)
     }
 
@@ -93,11 +92,14 @@ package enum ACMENames {
         } catch {
             throw ACMEProblem(.serverInternal, "the profile can't be applied; tell the operator of this server")
         }
+        let binding = PatternBinding(
+            commonName: names.first { $0.kind == .dns }?.value ?? names.first?.value ?? "",
+            principal: ACMEActor.account(account.id).id)
         let parts: [ACMEProblem.Part] = names.compactMap { name in
             guard let alternative = try? SubjectAltName(classifying: name.value) else {
                 return ACMEProblem.Part(.rejectedIdentifier, "the name can't be certified", identifier: name.json)
             }
-            if let violation = ProfileEvaluator.nameViolations([alternative], rules).first {
+            if let violation = ProfileEvaluator.nameViolations([alternative], rules, binding).first {
                 return ACMEProblem.Part(.rejectedIdentifier, violation.message, identifier: name.json)
             }
             guard own.isEmpty || own.contains(where: { $0.matches(alternative) }) else {
@@ -110,6 +112,16 @@ package enum ACMENames {
         guard names.count <= rules.maximumNames else {
             throw ACMEProblem(.malformed, "at most \(rules.maximumNames) names are allowed")
         }
+    }
+
+    /// What the profile says about ACME alone.
+    private static func unwanted(_ name: ACMEName, _ fields: ProfileFields) -> String? {
+        guard name.kind == .dns else { return nil }
+        if name.isWildcard, !fields.acmeAllowWildcards { return "wildcards are not allowed here" }
+        let labels = name.value.split(separator: ".").count - (name.isWildcard ? 1 : 0)
+        guard labels < 2, !fields.acmeAllowSingleLabel else { return nil }
+        return name.isWildcard
+            ? "a wildcard must be below a name of at least two labels" : "a name must have at least two labels"
     }
 
     /// The same for the same names in any order.

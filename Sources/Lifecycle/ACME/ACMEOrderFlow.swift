@@ -52,14 +52,14 @@ package struct ACMEOrderFlow: Sendable {
             throw problem
         }
         // An account from the time before a key was asked for must not go on without one.
-        guard account.eabKeyID != nil || !plan.requiresBinding(under: profile.mode) else {
+        guard account.eabKeyID != nil || !plan.requiresBinding(under: profile) else {
             throw ACMEProblem(
                 .externalAccountRequired, "this account has no external account binding, which is required by now")
         }
         try ACMENames.check(request.names, account, profile)
         let id: ACMEOrderID = context.newID()
         let isTrusted = profile.mode == .trustAuthenticated
-        let fresh = try request.names.map { name in try authorization(of: name, isTrusted: isTrusted, plan) }
+        let fresh = try request.names.map { name in try authorization(of: name, profile, plan) }
         return try await context.write { tx in
             guard let locked = try ACMEAccountStore().lock(account.id, in: tx), locked.status == .valid else {
                 throw ACMEProblem(.unauthorized, "the account has ended")
@@ -95,11 +95,15 @@ package struct ACMEOrderFlow: Sendable {
     }
 
     private func authorization(
-        of name: ACMEName, isTrusted: Bool, _ plan: ACMEPlan
+        of name: ACMEName, _ profile: ACMEProfile, _ plan: ACMEPlan
     ) throws(ACMEProblem) -> NewACMEAuthorization {
+        let isTrusted = profile.mode == .trustAuthenticated
+        let allowed = profile.fields.acmeChallengeTypes
         // A client that insists on a challenge finds one that is done.
         let types: [ACMEChallengeType] =
-            isTrusted ? [name.isWildcard ? .dns01 : .http01] : plan.challengeTypes.filter { $0.isFit(for: name) }
+            isTrusted
+            ? [name.isWildcard ? .dns01 : .http01]
+            : plan.challengeTypes.filter { $0.isFit(for: name) && (allowed.isEmpty || allowed.contains($0)) }
         guard !types.isEmpty else {
             throw .about([
                 ACMEProblem.Part(
@@ -248,8 +252,15 @@ extension ACMEOrder {
 
 /// Which issuer stands behind a profile (protocol-servers §1.5).
 enum ACMEIssuerBinding {
-    /// The only enabled issuer; throws when there is none, or when nobody said which.
+    /// That of the profile, else the only enabled one; throws when there is none, or when nobody said which.
     static func issuer(for profile: ACMEProfile, in tx: any Transaction) throws -> IssuerID {
+        if let chosen = profile.fields.issuerID {
+            guard try IssuerStore().find(chosen, in: tx)?.enabled ?? false else {
+                throw ACMEProblem(
+                    .serverInternal, "the issuer of this profile is disabled; tell the operator of this server")
+            }
+            return chosen
+        }
         let enabled = try tx.rows("SELECT id FROM issuers WHERE enabled ORDER BY id LIMIT 2")
         guard enabled.count == 1, let only = enabled.first else {
             throw ACMEProblem(

@@ -52,8 +52,10 @@ package struct ACMEPlan: Sendable {
 
     /// Whether accounts of a profile need a key that an operator gave out: without a proof of names the account is
     /// all that is trusted (protocol-servers §2.6).
-    package func requiresBinding(under mode: ACMEAuthMode) -> Bool {
-        requiresBinding || (mode == .trustAuthenticated && !allowsOpenTrust)
+    /// A profile may ask for a key itself, or say expressly that it does without.
+    package func requiresBinding(under profile: ACMEProfile) -> Bool {
+        requiresBinding
+            || profile.fields.acmeRequireEAB ?? (profile.mode == .trustAuthenticated && !allowsOpenTrust)
     }
 
     /// Whether CAA records decide (protocol-servers §2.9).
@@ -93,6 +95,9 @@ package struct ACMEAccountKey: Sendable {
 /// Who an account is in the audit trail (protocol-servers §1.7).
 package enum ACMEActor {
     package static func account(_ id: ACMEAccountID) -> Actor { Actor(id: "acme:\(id.text)", type: .user) }
+
+    /// Whether a request came by ACME, also when it waited for an approval or a CA in between.
+    static func isAccount(_ actor: Actor) -> Bool { actor.type == .user && actor.id.hasPrefix("acme:") }
 
     /// Somebody who holds the key of a certificate and no account.
     package static func certificateKey(_ serial: String) -> Actor {

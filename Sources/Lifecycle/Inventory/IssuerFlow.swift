@@ -1,5 +1,6 @@
 package import ConnectorKit
 package import Domain
+import EmbeddedCA
 package import Encoding
 import IssuerConnectors
 import Query
@@ -64,6 +65,7 @@ package struct IssuerFlow: Sendable {
         guard let type else { throw ServiceError(.internalError, "the checks of an issuer are incomplete") }
         let descriptor = try IssuerCatalog.descriptor(of: type)
         try Self.check(draft.config, descriptor)
+        try await registry.examine(type, draft.config)
         let fields = sealed(draft.config, descriptor.schema, id, name: name, enabled: draft.enabled)
         return try await context.write(rehearsing: isRehearsal) { tx in
             let issuer = try issuers.insert(id, type: type, fields, source: source, in: tx)
@@ -88,7 +90,8 @@ package struct IssuerFlow: Sendable {
         rehearsing isRehearsal: Bool = false,
         by author: Authorship
     ) async throws -> Issuer {
-        try await context.write(rehearsing: isRehearsal) { tx in
+        if case .set(let config) = change.config { try await examine(config, of: id) }
+        return try await context.write(rehearsing: isRehearsal) { tx in
             let stored = try issuers.get(id, in: tx)
             if case .set(let text) = change.type, IssuerType(accepting: text) != stored.type {
                 throw ServiceError(.invalidState, "the type of an issuer never changes; create another issuer")
@@ -106,6 +109,7 @@ package struct IssuerFlow: Sendable {
             if case .set(let update) = change.config {
                 config = descriptor.schema.merged(update, keeping: kept)
                 try Self.check(config, descriptor)
+                try Self.checkKey(config, kept, of: stored, in: tx)
             }
             let enabled = change.enabled.applied(to: stored.enabled)
             let fields = sealed(config, descriptor.schema, id, name: name, enabled: enabled)
@@ -122,6 +126,41 @@ package struct IssuerFlow: Sendable {
             )
             return config == kept ? issuer : try issuers.get(id, in: tx)
         }
+    }
+
+    /// Before a key elsewhere is named: whether it is there. One that was named before may be away for the moment.
+    private func examine(_ update: JSONObject, of id: IssuerID) async throws {
+        let stored = try await context.read { tx in
+            (issuer: try issuers.get(id, in: tx), sealed: try issuers.encryptedConfig(of: id, in: tx))
+        }
+        let kept = try vault.openObject(stored.sealed, shown: stored.issuer.config, for: .issuer(id))
+        let descriptor = try IssuerCatalog.descriptor(of: stored.issuer.type)
+        let config = descriptor.schema.merged(update, keeping: kept)
+        try Self.check(config, descriptor)
+        guard Self.keyFields.contains(where: { config[$0] != kept[$0] }) else { return }
+        try await registry.examine(stored.issuer.type, config)
+    }
+
+    private static let keyFields = ["key_driver", "key_ref", "ca_cert_path"]
+
+    /// A CA that was made keeps its key for ever: its certificate says which one it is.
+    private static func checkKey(
+        _ config: JSONObject, _ kept: JSONObject, of issuer: Issuer, in tx: any Transaction
+    ) throws {
+        guard issuer.type == .genericCA else { return }
+        let (old, new) = (try GenericCAConfig(kept).material, try GenericCAConfig(config).material)
+        switch new {
+        // Another certificate, whose key is its own.
+        case .files, .heldBelow: return
+        case .generated, .held: break
+        }
+        guard old.heldKey?.reference != new.heldKey?.reference,
+            let authority = try AuthorityStore().find(issuer.id, in: tx)
+        else { return }
+        throw ServiceError(
+            .invalidState,
+            "the CA of issuer \(issuer.id.text) was made with a key of driver \(authority.keyDriver) and keeps it; "
+                + "another key is another CA: create another issuer")
     }
 
     package func delete(_ id: IssuerID, expecting version: Int?, by author: Authorship) async throws {

@@ -1,5 +1,6 @@
 import ConnectorKit
 package import Domain
+package import EmbeddedCA
 import Encoding
 package import IssuerConnectors
 import PKI
@@ -7,18 +8,20 @@ package import Query
 package import Sealing
 import Store
 
-/// Keeps the built-in authorities in the database: chains in the open, keys sealed.
+/// Keeps the built-in authorities in the database: chains in the open, keys sealed or by their reference.
 package struct AuthorityKeeper: Sendable {
     private let database: any Database
     private let sealer: Sealer
     private let time: TimeSource
     private let random: RandomSource
+    private let recorder: Recorder
 
     package init(database: any Database, sealer: Sealer, time: TimeSource, random: RandomSource) {
         self.database = database
         self.sealer = sealer
         self.time = time
         self.random = random
+        recorder = Recorder(random: random)
     }
 
     /// The access that connectors get.
@@ -26,17 +29,23 @@ package struct AuthorityKeeper: Sendable {
     /// - `readCertificates`: Reads a certificate file of the server.
     /// - `readKey`: Reads a key file after checking that nobody else may.
     /// - `publicURL`: Where relying parties reach this server.
+    /// - `keys`: The drivers of keys that are not kept here.
+    /// - `observe`: Is told of every signature by a key of an authority.
     package func access(
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
         readKey: @escaping @Sendable (_ path: String) async throws -> Secret,
-        publicURL: String? = nil
+        publicURL: String? = nil,
+        keys: KeyDriverRegistry = KeyDriverRegistry([]),
+        observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }
     ) -> AuthorityAccess {
         AuthorityAccess(
             load: { issuer in try await database.read { tx in try load(issuer, in: tx) } },
             storeIfAbsent: { issuer, authority in try await store(authority, of: issuer) },
             readCertificates: readCertificates,
             readKey: readKey,
-            publicURL: publicURL
+            publicURL: publicURL,
+            keys: keys,
+            observe: observe
         )
     }
 
@@ -71,8 +80,31 @@ package struct AuthorityKeeper: Sendable {
         }
     }
 
+    /// Whether the key that a configuration names could be used or made now; nothing is made.
+    ///
+    /// - Throws: 422 with what is in the way.
+    package func examiner(_ authorities: AuthorityAccess) -> IssuerRegistry.Examiner {
+        { type, config in
+            guard type == .genericCA, let key = try GenericCAConfig(config).material.heldKey else { return }
+            do throws(SignerError) {
+                if try await authorities.keys.examine(key.reference) {
+                    _ = try await authorities.keys.obtain(key.spec, at: key.reference)
+                } else if case .heldBelow = try? GenericCAConfig(config).material {
+                    throw .keyNotFound("\(key.reference.ref) is not in the token, and the CA certificate is given")
+                }
+            } catch {
+                throw ServiceError(
+                    .unprocessable, "the key of the CA cannot be used: \(error)",
+                    problems: [
+                        FieldProblem(pointer: "/config/key_ref", code: "unusable_key", detail: error.description)
+                    ])
+            }
+        }
+    }
+
     private func load(_ issuer: IssuerID, in tx: any Transaction) throws -> StoredAuthority? {
         guard let authority = try AuthorityStore().find(issuer, in: tx) else { return nil }
+        guard authority.keyDriver == Self.ownDriver else { return try held(authority) }
         let id = CAKeyID(stored: authority.keyReference)
         guard let key = try SealedKeyStore().find(id, in: tx) else {
             throw IssuerError(
@@ -85,7 +117,7 @@ package struct AuthorityKeeper: Sendable {
             let octets = try sealer.open(key.sealedPKCS8, for: Self.place(of: id))
             return StoredAuthority(
                 chain: try X509Certificate.bundle(pem: authority.chainPEM),
-                key: try octets.withBytes { try PrivateKey(pkcs8DER: $0) }
+                key: .sealed(try octets.withBytes { try PrivateKey(pkcs8DER: $0) })
             )
         } catch {
             throw IssuerError(
@@ -96,6 +128,13 @@ package struct AuthorityKeeper: Sendable {
         }
     }
 
+    private func held(_ authority: Authority) throws -> StoredAuthority {
+        StoredAuthority(
+            chain: try X509Certificate.bundle(pem: authority.chainPEM),
+            key: .held(KeyReference(driver: authority.keyDriver, ref: authority.keyReference))
+        )
+    }
+
     /// The row of the issuer is locked first, so of two that made an authority at the same time one stores it and the
     /// other gets what was stored.
     private func store(_ authority: StoredAuthority, of issuer: IssuerID) async throws -> StoredAuthority {
@@ -104,30 +143,66 @@ package struct AuthorityKeeper: Sendable {
             _ = try tx.row("SELECT id FROM issuers WHERE id = \(issuer)\(lock: .forUpdate)")
             if let stored = try load(issuer, in: tx) { return stored }
             guard let certificate = authority.chain.first else { return authority }
-            try SealedKeyStore().insert(
-                SealedKey(
-                    id: keyID,
-                    algorithm: authority.key.publicKey.name,
-                    spkiSHA256: authority.key.publicKey.spkiSHA256,
-                    sealedPKCS8: sealer.seal(authority.key.pkcs8DER, for: Self.place(of: keyID)),
-                    createdAt: tx.now
-                ),
-                in: tx
-            )
+            let reference = try keep(authority.key, as: keyID, in: tx)
             try AuthorityStore().insert(
                 NewAuthority(
                     issuerID: issuer,
                     chainPEM: authority.chain.map(\.pem).joined(),
-                    keyDriver: "database",
-                    keyReference: keyID.text,
+                    keyDriver: reference.driver,
+                    keyReference: reference.ref,
                     notBefore: certificate.notBefore,
                     notAfter: certificate.notAfter
                 ),
                 in: tx
             )
+            try recorder.record(
+                authority.isKeyNew ? .authorityKeyGenerated : .authorityKeyAdopted,
+                issuer.text,
+                details: [
+                    "algorithm": .string(certificate.subjectPublicKey.name),
+                    "key_driver": .string(reference.driver), "key_ref": .string(reference.ref),
+                    "spki_sha256": .string(certificate.subjectPublicKey.spkiSHA256),
+                ],
+                by: .system,
+                in: tx
+            )
             return authority
         }
     }
+
+    /// Seals a key of our own; of one that a driver holds, sees that no other authority has it: whoever relies on two CAs
+    /// that share a key cannot tell their revocations apart.
+    private func keep(_ key: AuthorityKey, as id: CAKeyID, in tx: any Transaction) throws -> KeyReference {
+        switch key {
+        case .sealed(let key):
+            try SealedKeyStore().insert(
+                SealedKey(
+                    id: id,
+                    algorithm: key.publicKey.name,
+                    spkiSHA256: key.publicKey.spkiSHA256,
+                    sealedPKCS8: sealer.seal(key.pkcs8DER, for: Self.place(of: id)),
+                    createdAt: tx.now
+                ),
+                in: tx
+            )
+            return KeyReference(driver: Self.ownDriver, ref: id.text)
+        case .held(let reference):
+            let other = try AuthorityStore().all(in: tx).first {
+                $0.keyDriver == reference.driver && $0.keyReference == reference.ref
+            }
+            if let other {
+                throw IssuerError(
+                    .validation,
+                    "the key \(reference.ref) is that of issuer \(other.issuerID.text) already",
+                    help: "give each CA a key of its own"
+                )
+            }
+            return reference
+        }
+    }
+
+    /// What ``KeyReference/driver`` says of keys that are sealed in the database.
+    private static let ownDriver = "database"
 
     private static func place(of key: CAKeyID) -> SealedPlace {
         SealedPlace(table: SealedKeyStore.table, column: SealedKeyStore.column, rowID: key.text)

@@ -22,7 +22,8 @@ package enum IssuanceCheck {
         if let serial = request.serialNumber, leaf.serialNumber != serial {
             faults.append("the serial number is \(leaf.serialNumber) and not \(serial), which is on record")
         }
-        faults += nameFaults(leaf, request) + purposeFaults(leaf, request) + validityFaults(leaf, request, now: now)
+        faults += nameFaults(leaf, request) + purposeFaults(leaf, request)
+        faults += templateFaults(leaf, request.limits) + validityFaults(leaf, request, now: now)
         faults += chainFaults(issued, authority: authority, now: now)
         return faults
     }
@@ -39,22 +40,45 @@ package enum IssuanceCheck {
 
     private static func purposeFaults(_ leaf: X509Certificate, _ request: IssuanceRequest) -> [String] {
         var faults: [String] = []
+        let limits = request.limits
         if leaf.isCA { faults.append("the certificate is a CA") }
-        let allowed = Set(request.limits.extendedKeyUsages.map(\.oid))
+        if let usage = leaf.keyUsage, !usage.isDisjoint(with: [.keyCertSign, .cRLSign]) {
+            faults.append("its key may sign certificates or revocation lists")
+        }
+        let allowed = Set(limits.extendedKeyUsages.map(\.oid))
         let surplus = leaf.extendedKeyUsages.filter { !allowed.contains($0) }
         if !surplus.isEmpty { faults.append("it allows key purposes that the profile does not: \(surplus)") }
+        if leaf.extendedKeyUsages.isEmpty { faults.append("it names no key purpose, which allows every one") }
+        if limits.isUsageCritical, leaf.extensions[.extendedKeyUsage]?.isCritical != true {
+            faults.append("its key purposes are not critical, which the profile demands")
+        }
         return faults
     }
 
-    /// A cap is kept to the second: one more is granted because `notAfter` counts inclusively (RFC 5280 §4.1.2.5).
+    /// What the profile demands beyond names and purposes.
+    private static func templateFaults(_ leaf: X509Certificate, _ limits: IssuanceLimits) -> [String] {
+        var faults: [String] = []
+        if limits.mustStaple, !leaf.extensions.mustStaple { faults.append("must-staple is missing (RFC 7633)") }
+        if let subject = limits.subject, !leaf.subject.matches(subject) {
+            faults.append("the subject is \"\(leaf.subject)\" and not \"\(subject)\", as the profile has it")
+        }
+        let missing = limits.policies.filter { !leaf.extensions.policies.contains($0) }
+        if !missing.isEmpty { faults.append("it lacks the certificate policies \(missing)") }
+        return faults
+    }
+
+    /// A cap is of the whole period to the second, and `notAfter` counts as valid (RFC 5280 §4.1.2.5).
     private static func validityFaults(
         _ leaf: X509Certificate,
         _ request: IssuanceRequest,
         now: Timestamp
     ) -> [String] {
         if leaf.notAfter <= now { return ["it has expired already, at \(leaf.notAfter.rfc3339)"] }
-        guard let cap = request.limits.maxTTL, leaf.notAfter > now + cap + .seconds(1) else { return [] }
-        return ["it is valid until \(leaf.notAfter.rfc3339), longer than the profile's cap of \(cap)"]
+        guard let cap = request.limits.maxTTL, leaf.notAfter + .seconds(1) > leaf.notBefore + cap else { return [] }
+        return [
+            "it is valid from \(leaf.notBefore.rfc3339) until \(leaf.notAfter.rfc3339), longer than the profile's "
+                + "limit of \(cap)"
+        ]
     }
 
     /// The chain must be in the order in which servers send it, and valid as far as it goes: what clients would refuse

@@ -21,19 +21,14 @@ struct IssuanceCompletion: Sendable {
 
     /// What the CA is asked for.
     func request(for intent: IssuanceIntent) -> IssuanceRequest {
-        let usages = intent.rules.allowedExtendedKeyUsages
-        return IssuanceRequest(
+        IssuanceRequest(
             idempotencyKey: intent.order.text,
             certificateID: intent.subject.certificate.id,
             commonName: intent.subject.certificate.fields.commonName,
             subjectAltNames: intent.names,
             csr: intent.csr,
             serialNumber: intent.serialNumber,
-            limits: IssuanceLimits(
-                maxTTL: intent.rules.maxTTL,
-                extendedKeyUsages: ExtendedKeyUsage.allCases.filter(usages.contains),
-                mustStaple: intent.rules.mustStaple
-            )
+            limits: IssuanceLimits(intent.template)
         )
     }
 

@@ -26,7 +26,8 @@ struct IssuanceIntent: Sendable {
     let job: IssuanceJob
     let csr: VerifiedCertificationRequest
     let names: [SubjectAltName]
-    let rules: ProfileRules
+    /// What the profile made of the request.
+    let template: ProfileTemplate
     let serialNumber: SerialNumber?
     let author: Authorship
     let startedAt: Timestamp
@@ -40,7 +41,7 @@ struct IssuanceIntent: Sendable {
         job: IssuanceJob,
         csr: VerifiedCertificationRequest,
         names: [SubjectAltName],
-        rules: ProfileRules,
+        template: ProfileTemplate,
         serialNumber: SerialNumber?,
         author: Authorship,
         startedAt: Timestamp,
@@ -52,7 +53,7 @@ struct IssuanceIntent: Sendable {
         self.job = job
         self.csr = csr
         self.names = names
-        self.rules = rules
+        self.template = template
         self.serialNumber = serialNumber
         self.author = author
         self.startedAt = startedAt

@@ -74,7 +74,7 @@ package struct IssueFlow: Sendable {
                 }
                 try subject.requireIssuable()
                 if let terms = try gate.demand(on: subject, keys: ClientApprovals.keys(of: csr)) {
-                    if let refusal = try refusal(of: csr.request, for: subject) { throw refusal }
+                    if let refusal = try refusal(of: csr.request, for: subject, by: author, in: tx) { throw refusal }
                     let answer = try clientApprovals.request(terms, subject, by: author, in: tx)
                     try claim(answer.job, tx)
                     return Step.answered(answer)
@@ -177,7 +177,7 @@ package struct IssueFlow: Sendable {
         guard job.status == .awaitingCSR else { return .answered(try repeated(csr.request, job: job, in: tx)) }
         let subject = try IssuanceRecords.subject(certificateID, in: tx)
         try subject.requireIssuable()
-        if let refusal = try refusal(of: csr.request, for: subject) {
+        if let refusal = try refusal(of: csr.request, for: subject, by: author, in: tx) {
             try completion.refuse(job, certificate: certificateID, refusal, by: author, in: tx)
             return .refused(refusal)
         }
@@ -270,7 +270,7 @@ package struct IssueFlow: Sendable {
         by author: Authorship,
         in tx: any Transaction
     ) throws -> IssuanceIntent {
-        if let refusal = try refusal(of: csr.request, for: subject) { throw refusal }
+        if let refusal = try refusal(of: csr.request, for: subject, by: author, in: tx) { throw refusal }
         let slot = job.agentID.map { IssuanceSlot.agent($0) } ?? ClientApprovals.slot(of: csr)
         let permit = try gate.permit(for: subject, slot: slot, job: job.id, batch: job.batchID, in: tx)
         let capabilities = try IssuerCatalog.capabilities(of: subject.issuerType)
@@ -281,7 +281,7 @@ package struct IssueFlow: Sendable {
             job: job,
             csr: csr,
             names: try Preflight.approvedNames(of: subject.certificate.fields),
-            rules: try Preflight.rules(of: subject.profile),
+            template: try Preflight.template(for: csr.request, subject, by: author.actor),
             serialNumber: serial,
             author: author,
             startedAt: tx.now,
@@ -305,13 +305,10 @@ package struct IssueFlow: Sendable {
         return intent
     }
 
-    private func refusal(of csr: CertificationRequest, for subject: IssuanceInputs) throws -> ServiceError? {
-        let problems = Preflight.violations(
-            of: csr,
-            approvedNames: try Preflight.approvedNames(of: subject.certificate.fields),
-            rules: try Preflight.rules(of: subject.profile),
-            capabilities: try IssuerCatalog.capabilities(of: subject.issuerType)
-        )
+    private func refusal(
+        of csr: CertificationRequest, for subject: IssuanceInputs, by author: Authorship, in tx: any Transaction
+    ) throws -> ServiceError? {
+        let problems = try Preflight.problems(with: csr, for: subject, by: author.actor, in: tx)
         guard let first = problems.first else { return nil }
         return ServiceError(.policyViolation, first.detail, problems: problems)
     }

@@ -1,5 +1,6 @@
 package import ConnectorKit
 package import Domain
+package import Encoding
 import Synchronization
 
 /// The live connectors, one for each issuer and configuration revision.
@@ -11,6 +12,9 @@ package final class IssuerRegistry: Sendable {
     /// Makes the connector of an issuer; throws ``IssuerError`` or what the database says.
     package typealias Maker = @Sendable (IssuerID) async throws -> (revision: Int, connector: any IssuerConnector)
 
+    /// Looks whether what a configuration names outside of the database is there; throws ``ServiceError`` when it is not.
+    package typealias Examiner = @Sendable (IssuerType, JSONObject) async throws -> Void
+
     private struct Entry {
         let revision: Int
         let connector: any IssuerConnector
@@ -19,7 +23,13 @@ package final class IssuerRegistry: Sendable {
     private let make: Maker
     private let entries = Mutex<[IssuerID: Entry]>([:])
 
-    package init(make: @escaping Maker) { self.make = make }
+    /// Asked before a configuration is stored.
+    package let examine: Examiner
+
+    package init(examine: @escaping Examiner = { _, _ in }, make: @escaping Maker) {
+        self.examine = examine
+        self.make = make
+    }
 
     /// The connector of an issuer at a configuration revision.
     ///

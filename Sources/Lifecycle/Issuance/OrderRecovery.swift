@@ -164,7 +164,7 @@ package struct OrderRecovery: Sendable {
                 job: IssuanceJob(job, attempts: job.attempts + 1, holder: nil, isParked: true),
                 csr: csr,
                 names: try Preflight.approvedNames(of: subject.certificate.fields),
-                rules: try Preflight.rules(of: subject.profile),
+                template: try Preflight.template(for: csr.request, subject, by: job.requestedBy),
                 serialNumber: try order.serialNumber.map { try SerialNumber(hex: $0) },
                 author: Authorship(actor: job.requestedBy, origin: nil, clearance: .system),
                 startedAt: order.createdAt,

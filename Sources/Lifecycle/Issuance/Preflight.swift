@@ -37,15 +37,18 @@ package enum Preflight {
     /// A profile that cannot be compiled refuses everything: it was checked when it was written, so something is
     /// wrong with it now.
     package static func rules(of profile: ProfileFields?) throws(ServiceError) -> ProfileRules {
-        guard let profile else {
-            var rules = ProfileRules.withoutProfile
-            rules.allowedExtendedKeyUsages = [.serverAuth, .clientAuth]
-            return rules
-        }
+        guard let profile else { return .withoutProfile }
         var rules = ProfileRules()
         rules.isEnabled = profile.enabled
         rules.keyRules = profile.allowedKeys
         rules.allowedExtendedKeyUsages = Set(profile.allowedEKUs.compactMap(ExtendedKeyUsage.init(rawValue:)))
+        rules.isUsageCritical = profile.ekuCritical
+        rules.allowedNameKinds = profile.allowedSANTypes.isEmpty ? nil : Set(profile.allowedSANTypes.map(\.kind))
+        rules.subjectPolicy = profile.subjectPolicy
+        rules.defaultTTL = profile.defaultTTLSeconds > 0 ? .seconds(profile.defaultTTLSeconds) : nil
+        rules.backdate = profile.backdateSeconds.map { .seconds($0) }
+        rules.policies = profile.policyOIDs.compactMap { OID(dotted: $0) }
+        if profile.maxSANs > 0 { rules.maximumNames = min(profile.maxSANs, rules.maximumNames) }
         rules.spiffePattern = profile.spiffeURIPattern.isEmpty ? nil : profile.spiffeURIPattern
         rules.maxTTL = profile.maxTTLSeconds > 0 ? .seconds(profile.maxTTLSeconds) : nil
         rules.mustStaple = profile.mustStaple
@@ -63,16 +66,15 @@ package enum Preflight {
 
     /// Everything about a request that the profile, the record or the issuer's abilities forbid.
     package static func violations(
-        of csr: CertificationRequest,
-        approvedNames: [SubjectAltName],
+        of request: ProfileRequest,
         rules: ProfileRules,
         capabilities: IssuerCapabilities
     ) -> [FieldProblem] {
-        var problems = ProfileEvaluator.evaluate(csr, approvedNames: approvedNames, rules: rules).map {
+        var problems = ProfileEvaluator.evaluate(request, rules: rules).map {
             FieldProblem(pointer: "/csr_pem", code: $0.rule.rawValue, detail: $0.message)
         }
-        problems += missingNames(csr, approvedNames)
-        problems += shortcomings(of: capabilities, for: csr, approvedNames: approvedNames, rules: rules)
+        problems += missingNames(request.csr, request.approvedNames)
+        problems += shortcomings(of: capabilities, for: request, rules: rules)
         return problems
     }
 
@@ -88,10 +90,10 @@ package enum Preflight {
     /// A demand that the issuer cannot express is refused here and never silently dropped (issuers §2.2).
     private static func shortcomings(
         of capabilities: IssuerCapabilities,
-        for csr: CertificationRequest,
-        approvedNames: [SubjectAltName],
+        for request: ProfileRequest,
         rules: ProfileRules
     ) -> [FieldProblem] {
+        let csr = request.csr
         var problems: [FieldProblem] = []
         func add(_ code: String, _ detail: String) {
             problems.append(FieldProblem(pointer: "/csr_pem", code: code, detail: detail))
@@ -99,11 +101,18 @@ package enum Preflight {
         if !capabilities.keyAlgorithms.contains(csr.subjectPublicKey.algorithm) {
             add("issuer_key_algorithm", "the issuer does not certify \(csr.subjectPublicKey.name) keys")
         }
-        for name in approvedNames where !capabilities.nameKinds.map(\.rawValue).contains(name.kind.rawValue) {
+        for name in request.approvedNames where !capabilities.nameKinds.map(\.rawValue).contains(name.kind.rawValue) {
             add("issuer_name_kind", "the issuer does not certify \(name.kind.rawValue) names")
         }
-        if rules.maxTTL != nil, !capabilities.honoursMaxTTL {
-            add("issuer_max_ttl", "the profile caps the life time, which the issuer cannot do")
+        if rules.ttl != nil, !capabilities.honoursMaxTTL {
+            add("issuer_max_ttl", "the profile limits the life time, which the issuer cannot do")
+        }
+        let wantsMore =
+            rules.subjectPolicy != nil || rules.isUsageCritical || rules.backdate != nil || !rules.policies.isEmpty
+        if wantsMore, !capabilities.honoursTemplates {
+            add(
+                "issuer_template",
+                "the profile sets subject, policies, backdating or critical key purposes, which the issuer cannot do")
         }
         if rules.mustStaple, !capabilities.honoursMustStaple {
             add("issuer_must_staple", "the profile demands must-staple, which the issuer cannot add")

@@ -211,6 +211,10 @@ struct RecordedAction: Sendable {
         resourceType: "issuer",
         category: .config
     )
+    static let authorityKeyGenerated = RecordedAction(
+        name: "ca_key_generated", resourceType: "issuer", category: .config)
+    static let authorityKeyAdopted = RecordedAction(
+        name: "ca_key_adopted", resourceType: "issuer", category: .config)
     static let ocspResponderAppointed = RecordedAction(
         name: "ocsp_responder_appointed", resourceType: "issuer", category: .config)
     static let issuerTestFailed = RecordedAction(

@@ -10,7 +10,7 @@ package enum OperatorCommands {
         EnrollmentTokensCommand.self, TargetsCommand.self, IssuersCommand.self, ProfilesCommand.self,
         RenewalPoliciesCommand.self, OwnersCommand.self, TeamsCommand.self, AuditCommand.self, AuthCommand.self,
         KeysCommand.self, ContextsCommand.self, AdminCommand.self, MetricsCommand.self, VersionCommand.self,
-        ACMECommand.self, APICommand.self,
+        ACMECommand.self, CryptoCommand.self, APICommand.self,
     ]
 
     /// Rewrites a command line into the form that ArgumentParser reads.

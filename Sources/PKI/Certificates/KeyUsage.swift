@@ -39,17 +39,10 @@ package struct KeyUsage: OptionSet, Hashable, Sendable, CustomStringConvertible 
 
 extension ExtendedKeyUsage {
     package var oid: OID {
-        switch self {
-        case .serverAuth: .serverAuth
-        case .clientAuth: .clientAuth
-        case .codeSigning: .codeSigning
-        case .emailProtection: .emailProtection
-        case .timeStamping: .timeStamping
-        }
+        guard let oid = OID(dotted: dotted) else { preconditionFailure("the type holds identifiers alone") }
+        return oid
     }
 
-    package init?(oid: OID) {
-        guard let usage = Self.allCases.first(where: { $0.oid == oid }) else { return nil }
-        self = usage
-    }
+    /// `nil` for identifiers of a length that no purpose has.
+    package init?(oid: OID) { self.init(rawValue: oid.description) }
 }

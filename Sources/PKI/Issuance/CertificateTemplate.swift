@@ -15,6 +15,8 @@ package struct CertificateTemplate: Sendable {
     package var pathLenConstraint: Int?
     package var keyUsage: KeyUsage = []
     package var extendedKeyUsages: [OID] = []
+    /// Time stamping is critical whatever this says.
+    package var isExtendedKeyUsageCritical = false
     /// Written in canonical order, without duplicates.
     package var subjectAltNames: [SubjectAltName] = []
     /// `nil` for the identifier computed from the key.
@@ -64,7 +66,10 @@ package struct CertificateTemplate: Sendable {
     private var extensions: [CertificateExtension] {
         var list = [ExtensionEncoding.basicConstraints(isCA: isCA, pathLenConstraint: pathLenConstraint)]
         if !keyUsage.isEmpty { list.append(ExtensionEncoding.keyUsage(keyUsage)) }
-        if !extendedKeyUsages.isEmpty { list.append(ExtensionEncoding.extendedKeyUsage(extendedKeyUsages)) }
+        if !extendedKeyUsages.isEmpty {
+            list.append(
+                ExtensionEncoding.extendedKeyUsage(extendedKeyUsages, isCritical: isExtendedKeyUsageCritical))
+        }
         list.append(ExtensionEncoding.subjectKeyIdentifier(subjectKeyIdentifier ?? subjectPublicKey.keyIdentifier))
         if let authorityKeyIdentifier {
             list.append(ExtensionEncoding.authorityKeyIdentifier(authorityKeyIdentifier))

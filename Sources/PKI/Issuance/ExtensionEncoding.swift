@@ -14,9 +14,9 @@ enum ExtensionEncoding {
     static func keyUsage(_ usage: KeyUsage) -> CertificateExtension { make(.keyUsage, critical: true, usage.der) }
 
     /// RFC 3161 §2.3: critical when time stamping is the purpose.
-    static func extendedKeyUsage(_ purposes: [OID]) -> CertificateExtension {
+    static func extendedKeyUsage(_ purposes: [OID], isCritical: Bool = false) -> CertificateExtension {
         make(
-            .extendedKeyUsage, critical: purposes == [.timeStamping],
+            .extendedKeyUsage, critical: isCritical || purposes == [.timeStamping],
             DERWriter.sequence(of: purposes.map { DERWriter.oid($0) }))
     }
 

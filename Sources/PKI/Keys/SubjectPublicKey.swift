@@ -66,7 +66,10 @@ package struct SubjectPublicKey: Sendable {
     package var keyIdentifier: [UInt8] { Array(SHA256.hash(data: keyBits).prefix(20)) }
 
     /// `RSA-2048`, `ECDSA-P256`, `Ed25519`.
-    package var name: String {
+    package var name: String { Self.name(of: algorithm, size: size) }
+
+    /// The name of keys of this kind.
+    package static func name(of algorithm: KeyAlgorithm, size: Int) -> String {
         switch algorithm {
         case .rsa: "RSA-\(size)"
         case .ecdsa: "ECDSA-P\(size)"

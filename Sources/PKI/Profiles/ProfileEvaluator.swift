@@ -1,49 +1,108 @@
 package import Domain
 
+/// Where a request came from, as far as the rules differ (protocol-servers §8.2).
+package enum RequestPath: Sendable {
+    /// A client of the API, or an agent.
+    case direct
+    /// ACME: its requests have no attributes, and clients ask for purposes out of habit; the profile decides.
+    case acme
+}
+
+/// Everything about a request that a profile judges.
+package struct ProfileRequest: Sendable {
+    package let csr: CertificationRequest
+    /// The names of the certificate record, which are the names that get signed.
+    package let approvedNames: [SubjectAltName]
+    package var commonName: String
+    /// Who asks: the identifier of the actor.
+    package var principal: String
+    package var path: RequestPath
+
+    package init(
+        _ csr: CertificationRequest, approvedNames: [SubjectAltName], commonName: String = "", principal: String = "",
+        path: RequestPath = .direct
+    ) {
+        self.csr = csr
+        self.approvedNames = approvedNames
+        self.commonName = commonName
+        self.principal = principal
+        self.path = path
+    }
+
+    var binding: PatternBinding { PatternBinding(commonName: commonName, principal: principal) }
+}
+
 /// Judges requests against profiles: pure, complete, the same for every way in (protocol-servers §8.2).
 package enum ProfileEvaluator {
-    /// Every violation, not only the first. Empty means that the request may be signed for `approvedNames`.
+    /// Every violation, not only the first. Empty means that the request may be signed as ``template(for:rules:)`` says.
     ///
     /// Names of the request must be approved; the certificate gets the approved set whatever the request holds.
-    package static func evaluate(
-        _ csr: CertificationRequest, approvedNames: [SubjectAltName], rules: ProfileRules
-    ) -> [ProfileViolation] {
+    package static func evaluate(_ request: ProfileRequest, rules: ProfileRules) -> [ProfileViolation] {
+        let csr = request.csr
         var violations: [ProfileViolation] = []
         if !rules.isEnabled {
             violations.append(.init(rule: .disabled, message: "the certificate profile is disabled"))
         }
         violations += keyViolations(csr.subjectPublicKey, rules.keyRules)
-        violations += requestedNameViolations(csr, approvedNames)
-        violations += nameViolations(approvedNames, rules)
-        violations += usageViolations(csr.extendedKeyUsages, rules.allowedExtendedKeyUsages)
-        for attribute in rules.requiredCSRAttributes where !attribute.isPresent(in: csr) {
-            violations.append(
-                .init(rule: .csrAttribute, message: "the CSR lacks the attribute \(attribute.rawValue)"))
+        violations += requestedNameViolations(csr, request.approvedNames)
+        violations += nameViolations(request.approvedNames, rules, request.binding)
+        violations += SubjectRules.violations(request, rules)
+        if request.path == .direct {
+            violations += usageViolations(csr.extendedKeyUsages, rules.allowedExtendedKeyUsages)
+            for attribute in rules.requiredCSRAttributes where !attribute.isPresent(in: csr) {
+                violations.append(
+                    .init(rule: .csrAttribute, message: "the CSR lacks the attribute \(attribute.rawValue)"))
+            }
         }
         return violations
     }
 
+    /// What a request without violations leads to.
+    package static func template(for request: ProfileRequest, rules: ProfileRules) -> ProfileTemplate {
+        let requested = Set(request.csr.extendedKeyUsages.compactMap { ExtendedKeyUsage(oid: $0) })
+        let takesAll = request.path == .acme || requested.isEmpty
+        let usages = takesAll ? rules.allowedExtendedKeyUsages : requested.intersection(rules.allowedExtendedKeyUsages)
+        return ProfileTemplate(
+            subject: rules.subjectPolicy.flatMap { SubjectRules.subject(request, $0) },
+            extendedKeyUsages: ExtendedKeyUsage.ordered(usages), isUsageCritical: rules.isUsageCritical,
+            ttl: rules.ttl, backdate: rules.backdate, mustStaple: rules.mustStaple, policies: rules.policies)
+    }
+
     package static func keyViolations(_ key: SubjectPublicKey, _ rules: [KeyRule]) -> [ProfileViolation] {
         let ofFamily = rules.filter { $0.algorithm == key.algorithm }
-        guard let smallest = ofFamily.map(\.minSize).min() else {
+        guard !ofFamily.isEmpty else {
             let allowed = Set(rules.map(\.algorithm.rawValue)).sorted().joined(separator: ", ")
             return [.init(rule: .keyAlgorithm, message: "key type \(key.name) is not among those allowed: \(allowed)")]
         }
-        guard key.algorithm.hasFixedSize || key.size >= smallest else {
+        guard !ofFamily.contains(where: { $0.admits(size: key.size) }) else { return [] }
+        let smallest = ofFamily.map(\.minSize).min() ?? 0
+        guard key.size >= smallest else {
             return [.init(rule: .keySize, message: "key \(key.name) is below the minimum of \(smallest) bits")]
         }
-        return []
+        let ranges = ofFamily.map { "\($0.minSize) to \($0.maxSize.map(String.init) ?? "any")" }
+        return [
+            .init(
+                rule: .keySize,
+                message: "key \(key.name) is outside the sizes allowed: \(ranges.joined(separator: ", ")) bits")
+        ]
     }
 
-    /// Names, patterns and the SPIFFE rule; also usable before there is a request.
-    package static func nameViolations(_ names: [SubjectAltName], _ rules: ProfileRules) -> [ProfileViolation] {
+    /// Kinds, patterns and the SPIFFE rule; also usable before there is a request.
+    package static func nameViolations(
+        _ names: [SubjectAltName], _ rules: ProfileRules, _ binding: PatternBinding = PatternBinding()
+    ) -> [ProfileViolation] {
         var violations: [ProfileViolation] = []
         if names.count > rules.maximumNames {
             violations.append(
                 .init(rule: .nameCount, message: "\(names.count) names; at most \(rules.maximumNames) are allowed"))
         }
+        let kinds = rules.nameKinds
+        for name in names where !kinds.contains(name.kind) {
+            violations.append(
+                .init(rule: .nameKind, message: "name \(name) is of a type that the profile does not allow"))
+        }
         if !rules.sanPatterns.isEmpty {
-            for name in names where !isCovered(name, rules) {
+            for name in names where kinds.contains(name.kind) && !isCovered(name, rules, binding) {
                 violations.append(
                     .init(rule: .pattern, message: "name \(name) matches no name pattern of the profile"))
             }
@@ -55,9 +114,11 @@ package enum ProfileEvaluator {
     }
 
     /// The identity that the SPIFFE rule demands need not match a second pattern as well.
-    private static func isCovered(_ name: SubjectAltName, _ rules: ProfileRules) -> Bool {
+    private static func isCovered(
+        _ name: SubjectAltName, _ rules: ProfileRules, _ binding: PatternBinding
+    ) -> Bool {
         if rules.spiffePattern != nil, name.kind == .uri { return true }
-        return rules.sanPatterns.contains { $0.matches(name) }
+        return rules.sanPatterns.contains { $0.matches(name, binding) }
     }
 
     private static func requestedNameViolations(
@@ -79,7 +140,7 @@ package enum ProfileEvaluator {
         requested.compactMap { oid in
             let usage = ExtendedKeyUsage(oid: oid)
             if let usage, allowed.contains(usage) { return nil }
-            let name = usage?.rawValue ?? oid.description
+            let name = usage?.rawValue ?? "\(oid)"
             return .init(rule: .extendedKeyUsage, message: "extended key usage \(name) is not allowed by the profile")
         }
     }

@@ -5,23 +5,56 @@ package struct ProfileRules: Sendable {
     package var isEnabled = true
     package var keyRules = KeyRule.defaults
     package var allowedExtendedKeyUsages: Set<ExtendedKeyUsage> = [.serverAuth]
+    /// Whether relying parties that do not know the purposes must refuse the certificate.
+    package var isUsageCritical = false
+    /// Kinds of names; `nil` for those that follow from the rest, see ``nameKinds``.
+    package var allowedNameKinds: Set<SubjectAltName.Kind>?
     /// Every name must match one pattern of its kind; an empty list permits every name.
     package var sanPatterns: [SANPattern] = []
     /// `spiffe://…` with `*` for one path segment; `nil` when the profile sets none.
     package var spiffePattern: String?
-    /// `nil` means no cap.
+    /// `nil` leaves the subject to the issuer: a common name or none.
+    package var subjectPolicy: SubjectPolicy?
+    /// Of the whole validity period, both ends counted (RFC 5280 §4.1.2.5); `nil` means no cap.
     package var maxTTL: Duration?
+    /// What a certificate gets; `nil` for the issuer's own.
+    package var defaultTTL: Duration?
+    /// How long before the issuance the period begins; `nil` for the issuer's own.
+    package var backdate: Duration?
     package var mustStaple = false
     package var requiredCSRAttributes: [CSRAttribute] = []
+    package var policies: [OID] = []
     package var maximumNames = CertificationRequest.maximumNames
 
     package init() {}
 
-    /// The floor that holds for certificates without a profile: accepted key types, default purposes.
-    package static let withoutProfile = ProfileRules()
+    /// The floor that holds for certificates without a profile: accepted key types, purposes and names.
+    package static let withoutProfile: ProfileRules = {
+        var rules = ProfileRules()
+        rules.allowedExtendedKeyUsages = [.serverAuth, .clientAuth]
+        rules.allowedNameKinds = Set(SubjectAltName.Kind.allCases)
+        return rules
+    }()
+
+    /// How long a certificate is valid: what the profile gives, under its cap; `nil` for the issuer's own.
+    package var ttl: Duration? {
+        guard let defaultTTL else { return maxTTL }
+        return cappedTTL(defaultTTL)
+    }
 
     /// `wanted` under the cap of the profile.
     package func cappedTTL(_ wanted: Duration) -> Duration { maxTTL.map { min($0, wanted) } ?? wanted }
+
+    /// The kinds of names that a certificate may have. A profile that lists none allows host names and addresses, and
+    /// what its other rules are about.
+    package var nameKinds: Set<SubjectAltName.Kind> {
+        if let allowedNameKinds { return allowedNameKinds }
+        var kinds: Set<SubjectAltName.Kind> = [.dns, .ip]
+        kinds.formUnion(sanPatterns.map(\.kind))
+        if spiffePattern != nil { kinds.insert(.uri) }
+        if allowedExtendedKeyUsages.contains(.emailProtection) { kinds.insert(.email) }
+        return kinds
+    }
 }
 
 /// Attributes that a profile may demand, by the names of the API (protocol-servers §8.5).
@@ -68,6 +101,8 @@ package struct ProfileViolation: Hashable, Sendable, CustomStringConvertible {
         case spiffe = "spiffe_uri"
         case extendedKeyUsage = "extended_key_usage"
         case csrAttribute = "missing_csr_attribute"
+        case nameKind = "name_type"
+        case subject = "subject"
     }
 
     package let rule: Rule

@@ -3,7 +3,11 @@
 /// Understood are literals, `.`, classes (`[a-z0-9-]`, `[^.]`, `\d`, `\w`), groups, alternation and the
 /// repetitions `?` `*` `+` `{n}` `{n,}` `{n,m}`. The pattern is anchored at both ends by itself; back-references
 /// and look-around do not exist. A prefix `dns:`, `ip:`, `email:` or `uri:` names the kind, `dns:` being the
-/// default; `ip:` also takes an address block such as `ip:10.0.0.0/8`.
+/// default; `ip:` also takes an address block such as `ip:10.0.0.0/8`, and `glob:*.corp.example` is a host name in
+/// which `*` stands for one label, and `**` for any number of them. Neither stands for the `*` of a wildcard name,
+/// which a glob writes as `\*`.
+///
+/// `{cn}` and `{principal}` stand for the common name of the certificate and for whoever asks.
 package struct SANPattern: Hashable, Sendable, CustomStringConvertible {
     package static let maximumLength = 512
 
@@ -14,6 +18,8 @@ package struct SANPattern: Hashable, Sendable, CustomStringConvertible {
     private enum Matcher: Hashable, Sendable {
         case automaton(PatternAutomaton)
         case block(base: [UInt8], prefixLength: Int)
+        /// Compiled for each request, with the values of the request in the place of its names.
+        case template(PatternTemplate)
     }
 
     package init(_ text: String) throws(SANPatternError) {
@@ -26,21 +32,28 @@ package struct SANPattern: Hashable, Sendable, CustomStringConvertible {
             kind = candidate
             body = body.dropFirst(candidate.rawValue.count + 1)
         }
+        let isGlob = kind == .dns && body.hasPrefix("glob:")
+        if isGlob { body = body.dropFirst("glob:".count) }
         self.text = text
         self.kind = kind
+        let offset = text.utf8.count - body.utf8.count
         if kind == .ip, let block = Self.addressBlock(body) {
             matcher = block
         } else {
-            let offset = text.utf8.count - body.utf8.count
-            var parser = PatternParser(Array(body.utf8), offset: offset)
-            matcher = .automaton(try PatternAutomaton(parser.parse()))
+            let template = try PatternTemplate(body, isGlob: isGlob, offset: offset)
+            // Compiled once in any case, so that a mistake shows when the profile is saved.
+            let automaton = try template.automaton(PatternBinding(commonName: "a", principal: "a"))
+            matcher = template.isBound ? .template(template) : .automaton(automaton)
         }
     }
 
-    package func matches(_ name: SubjectAltName) -> Bool {
+    package func matches(_ name: SubjectAltName, _ binding: PatternBinding = PatternBinding()) -> Bool {
         guard name.kind == kind else { return false }
         switch matcher {
         case .automaton(let automaton): return automaton.accepts(name.text.utf8)
+        case .template(let template):
+            guard let automaton = try? template.automaton(binding) else { return false }
+            return automaton.accepts(name.text.utf8)
         case .block(let base, let prefixLength):
             guard case .ip(let address) = name, address.octets.count == base.count else { return false }
             return (0..<prefixLength).allSatisfy { bit in

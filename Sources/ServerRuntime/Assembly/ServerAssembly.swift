@@ -52,15 +52,14 @@ struct ServerAssembly: Sendable {
                 LifecycleMetrics(metrics).observers)
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
-        let registry = IssuerRegistry(
-            make: authorities.connectorMaker(
-                authorities.access(
-                    readCertificates: { try Self.read($0, secret: false, fileSystem).withText { $0 } },
-                    readKey: { try Self.read($0, secret: true, fileSystem) },
-                    publicURL: configuration.pki.publicURL
-                )
-            )
+        let signers = SignerAssembly(configuration.pki, live: live, metrics: metrics, log: logs.logger("signer"))
+        let authorityAccess = authorities.access(
+            readCertificates: { try Self.read($0, secret: false, fileSystem).withText { $0 } },
+            readKey: { try Self.read($0, secret: true, fileSystem) },
+            publicURL: configuration.pki.publicURL, keys: signers.keys, observe: signers.metrics.observe
         )
+        let registry = IssuerRegistry(
+            examine: authorities.examiner(authorityAccess), make: authorities.connectorMaker(authorityAccess))
         let issue = IssueFlow(context, registry: registry, instance: instance)
         let authenticator = Authenticator(
             database: database, sealer: sealer, time: time, sharedKeys: Self.sharedKeys(configuration.access)
@@ -78,7 +77,7 @@ struct ServerAssembly: Sendable {
         let approvals = ApprovalWiring.flow(context, access)
         let ocsp = try OCSPAssembly(
             context, registry: registry, sealer: sealer, live: live, directory: configuration.pki.ocspKeyDirectory,
-            metrics: metrics, fileSystem: fileSystem, log: logs.logger("ocsp"))
+            metrics: metrics, signatures: signers.metrics, fileSystem: fileSystem, log: logs.logger("ocsp"))
         let revocationObservers = [
             RevocationObserver { revocation, tx in
                 try OCSPResponseStore.invalidate(

@@ -15,11 +15,15 @@ struct OCSPAssembly {
     /// - `directory`: Where keys of responders lie; `nil` seals them in the database.
     init(
         _ context: LifecycleContext, registry: IssuerRegistry, sealer: Sealer, live: LiveConfiguration,
-        directory: String?, metrics: MetricsRegistry, fileSystem: FileSystem, log: Logger
+        directory: String?, metrics: MetricsRegistry, signatures: SignerMetrics, fileSystem: FileSystem, log: Logger
     ) throws {
         let plan: @Sendable () -> OCSPPlan = { live.read { Self.plan($0.pki) } }
         let files = try directory.map { try Self.files($0, fileSystem, context.time) }
-        let observers = OCSPMetrics(metrics, log: log).observers
+        let driver = directory == nil ? "database" : "file"
+        let observers = OCSPMetrics(metrics, log: log).observers(counting: {
+            // Keys of responders are of this kind, whatever that of their authority is (issuers §4.1.6).
+            signatures.answered(by: driver, algorithm: "ECDSA-P256")
+        })
         service = OCSPService(
             context, authorities: OCSPAuthorities(context, registry: registry),
             keeper: OCSPResponderKeeper(context, sealer: sealer, files: files, plan: plan), observers: observers,
@@ -81,10 +85,13 @@ struct OCSPMetrics: Sendable {
         for tier in OCSPObservers.Tier.allCases { hits.with(tier.rawValue).add(0) }
     }
 
-    var observers: OCSPObservers {
+    func observers(counting signed: @escaping @Sendable () -> Void) -> OCSPObservers {
         var observers = OCSPObservers()
         observers.count = { events.with($0.rawValue).add() }
-        observers.signed = { signatures.with().observe($0.inSeconds) }
+        observers.signed = { duration in
+            signatures.with().observe(duration.inSeconds)
+            signed()
+        }
         observers.hit = { hits.with($0.rawValue).add() }
         observers.failed = { authority, error in
             log.error("OCSP cannot be answered", LogField("authority_id", authority.text), .error(error))

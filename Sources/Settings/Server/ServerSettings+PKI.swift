@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// What relying parties meet: the listener in the clear, the addresses in certificates, OCSP (protocol-servers §1, §5).
 extension ServerSettings {
@@ -67,11 +67,40 @@ extension ServerSettings {
         help: "OCSP requests of a client address in a minute; further ones are answered tryLater. 0: no limit."
     )
 
+    package static let pkcs11Module = Setting<String?>(
+        "pkcs11.module",
+        .path,
+        derived: "none",
+        help:
+            "Absolute path of the PKCS#11 module (shared library) of the token that holds CA keys. It becomes part of the server."
+    )
+    package static let pkcs11PIN = Setting<Secret?>(
+        "pkcs11.pin",
+        .secret,
+        reload: .hot,
+        help:
+            "PIN of the token's user. Give it as a file: CERTCTL_PKCS11_PIN_FILE. One that was refused is tried again only when it changed."
+    )
+    package static let pkcs11Sessions = Setting<Int>(
+        "pkcs11.sessions",
+        .int.within(1...64),
+        fallback: 4,
+        help: "How many calls go to the PKCS#11 module at once, each with a thread and a session of its own."
+    )
+    package static let pkcs11Timeout = Setting<Duration>(
+        "pkcs11.timeout",
+        .duration.within(.milliseconds(100) ... .minutes(5)),
+        fallback: .seconds(10),
+        help:
+            "How long a signature by the token may take before it counts as failed; making a key may take six times that."
+    )
+
     static let pkiSettings: [SettingDeclaration] = [
         pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
         ocspKeyDirectory.declaration,
         ocspResponderValidity.declaration, ocspRotationGrace.declaration, ocspResponseValidity.declaration,
         ocspRateLimit.declaration,
+        pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
     ]
 }
 
@@ -90,6 +119,11 @@ package struct PKIConfiguration: Sendable {
     package let ocspResponseValidity: Duration
     /// Requests of an address in a minute; 0 for no limit.
     package let ocspRateLimit: Int
+    /// `nil`: no key is in a token.
+    package let pkcs11Module: String?
+    package let pkcs11PIN: Secret?
+    package let pkcs11Sessions: Int
+    package let pkcs11Timeout: Duration
 
     init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
         let listen = reader.read(ServerSettings.pkiListen)
@@ -111,6 +145,14 @@ package struct PKIConfiguration: Sendable {
         ocspRotationGrace = reader.read(ServerSettings.ocspRotationGrace)
         ocspResponseValidity = reader.read(ServerSettings.ocspResponseValidity)
         ocspRateLimit = reader.read(ServerSettings.ocspRateLimit)
+        pkcs11Module = reader.read(ServerSettings.pkcs11Module)
+        pkcs11PIN = reader.read(ServerSettings.pkcs11PIN)
+        pkcs11Sessions = reader.read(ServerSettings.pkcs11Sessions)
+        pkcs11Timeout = reader.read(ServerSettings.pkcs11Timeout)
+        // A bare name would be looked for in the library path, where somebody else may have put one.
+        if let pkcs11Module, !pkcs11Module.hasPrefix("/") {
+            reader.reject(ServerSettings.pkcs11Module, because: "\"\(pkcs11Module)\" is not an absolute path")
+        }
         if ocspRotationGrace >= ocspResponderValidity {
             reader.reject(
                 ServerSettings.ocspRotationGrace, because: "is not less than CERTCTL_OCSP_RESPONDER_VALIDITY")

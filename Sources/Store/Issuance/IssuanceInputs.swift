@@ -56,6 +56,13 @@ package struct IssuanceInputs: Hashable, Sendable {
         p.allow_short_lived AS p_allow_short_lived, p.must_staple AS p_must_staple,
         p.required_csr_attributes AS p_required_csr_attributes, p.acme_auth_mode AS p_acme_auth_mode,
         p.requires_approval AS p_requires_approval, p.enabled AS p_enabled,
+        p.default_ttl_seconds AS p_default_ttl_seconds, p.backdate_seconds AS p_backdate_seconds,
+        p.eku_critical AS p_eku_critical, p.allowed_san_types AS p_allowed_san_types, p.max_sans AS p_max_sans,
+        p.subject_policy AS p_subject_policy, p.policy_oids AS p_policy_oids, p.key_reuse AS p_key_reuse,
+        p.acme_require_eab AS p_acme_require_eab, p.acme_challenge_types AS p_acme_challenge_types,
+        p.acme_allow_wildcards AS p_acme_allow_wildcards, p.acme_allow_single_label AS p_acme_allow_single_label,
+        p.issuer_id AS p_issuer_id, p.owner_id AS p_owner_id, p.team_id AS p_team_id,
+        p.renewal_policy_id AS p_renewal_policy_id,
         p.row_version AS p_row_version
         """
 }

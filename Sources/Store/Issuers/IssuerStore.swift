@@ -140,6 +140,7 @@ package struct IssuerStore: Sendable {
                 ("certificate_versions", "SELECT COUNT(*) FROM certificate_versions WHERE issuer_id = \(id)"),
                 ("certification_authorities", "SELECT COUNT(*) FROM issuer_ca WHERE issuer_id = \(id)"),
                 ("issuer_orders", "SELECT COUNT(*) FROM issuer_orders WHERE issuer_id = \(id)"),
+                ("profiles", "SELECT COUNT(*) FROM certificate_profiles WHERE issuer_id = \(id)"),
             ],
             in: tx
         )

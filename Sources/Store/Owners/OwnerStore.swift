@@ -92,6 +92,7 @@ package struct OwnerStore: Sendable {
                 ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE owner_id = \(id)"),
                 ("acme_accounts", "SELECT COUNT(*) FROM acme_accounts WHERE owner_id = \(id)"),
                 ("acme_eab_keys", "SELECT COUNT(*) FROM acme_eab_keys WHERE owner_id = \(id)"),
+                ("profiles", "SELECT COUNT(*) FROM certificate_profiles WHERE owner_id = \(id)"),
             ],
             in: tx
         )

@@ -99,7 +99,10 @@ package struct PolicyStore: Sendable {
     /// Deletes a policy that no certificate uses.
     package func delete(_ id: RenewalPolicyID, expecting version: Int?, in tx: any Transaction) throws {
         let counts = try DependentCount.nonZero(
-            [("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE renewal_policy_id = \(id)")],
+            [
+                ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE renewal_policy_id = \(id)"),
+                ("profiles", "SELECT COUNT(*) FROM certificate_profiles WHERE renewal_policy_id = \(id)"),
+            ],
             in: tx
         )
         guard counts.isEmpty else { throw StoreError.inUse(.policy, id: id.text, counts: counts) }

@@ -8,7 +8,10 @@ package struct ProfileStore: Sendable {
     static let columns: SQL = """
         id, name, description, allowed_key_algorithms, max_ttl_seconds, allowed_ekus, required_san_patterns,
         spiffe_uri_pattern, allow_short_lived, must_staple, required_csr_attributes, acme_auth_mode,
-        requires_approval, enabled, row_version, created_at, updated_at
+        requires_approval, enabled, row_version, created_at, updated_at, default_ttl_seconds, backdate_seconds,
+        eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids, key_reuse, acme_require_eab,
+        acme_challenge_types, acme_allow_wildcards, acme_allow_single_label, issuer_id, owner_id, team_id,
+        renewal_policy_id
         """
     private static let rules = [
         UniqueRule(constraint: "certificate_profiles_name_key", entity: .profile, field: "name"),
@@ -17,19 +20,28 @@ package struct ProfileStore: Sendable {
 
     @discardableResult
     package func insert(_ id: ProfileID, _ fields: ProfileFields, in tx: any Transaction) throws -> Profile {
+        try verifyReferences(of: fields, in: tx)
         let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
             try tx.rows(
                 """
                 INSERT INTO certificate_profiles (
                     id, name, description, allowed_key_algorithms, max_ttl_seconds, allowed_ekus,
                     required_san_patterns, spiffe_uri_pattern, allow_short_lived, must_staple,
-                    required_csr_attributes, acme_auth_mode, requires_approval, enabled, created_at, updated_at
+                    required_csr_attributes, acme_auth_mode, requires_approval, enabled, default_ttl_seconds,
+                    backdate_seconds, eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids,
+                    key_reuse, acme_require_eab, acme_challenge_types, acme_allow_wildcards,
+                    acme_allow_single_label, issuer_id, owner_id, team_id, renewal_policy_id, created_at, updated_at
                 ) VALUES (
                     \(id), \(fields.name), \(fields.description), \(fields.keysValue), \(fields.maxTTLSeconds),
                     \(JSONColumn.value(fields.allowedEKUs)), \(JSONColumn.value(fields.requiredSANPatterns)),
                     \(fields.spiffeURIPattern), \(fields.allowShortLived), \(fields.mustStaple),
                     \(JSONColumn.value(fields.requiredCSRAttributes)), \(fields.acmeAuthMode),
-                    \(fields.requiresApproval), \(fields.enabled), \(tx.now), \(tx.now)
+                    \(fields.requiresApproval), \(fields.enabled), \(fields.defaultTTLSeconds),
+                    \(fields.backdateSeconds), \(fields.ekuCritical), \(fields.sanTypesValue), \(fields.maxSANs),
+                    \(fields.subjectValue), \(JSONColumn.value(fields.policyOIDs)), \(fields.keyReuse),
+                    \(fields.acmeRequireEAB), \(fields.challengeTypesValue), \(fields.acmeAllowWildcards),
+                    \(fields.acmeAllowSingleLabel), \(fields.issuerID), \(fields.ownerID), \(fields.teamID),
+                    \(fields.renewalPolicyID), \(tx.now), \(tx.now)
                 ) RETURNING \(fragment: Self.columns)
                 """
             )
@@ -75,6 +87,7 @@ package struct ProfileStore: Sendable {
         expecting version: Int?,
         in tx: any Transaction
     ) throws -> Profile {
+        try verifyReferences(of: fields, in: tx)
         let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
             try tx.rows(
                 """
@@ -86,7 +99,17 @@ package struct ProfileStore: Sendable {
                     must_staple = \(fields.mustStaple),
                     required_csr_attributes = \(JSONColumn.value(fields.requiredCSRAttributes)),
                     acme_auth_mode = \(fields.acmeAuthMode), requires_approval = \(fields.requiresApproval),
-                    enabled = \(fields.enabled), updated_at = \(tx.now), row_version = row_version + 1
+                    enabled = \(fields.enabled), default_ttl_seconds = \(fields.defaultTTLSeconds),
+                    backdate_seconds = \(fields.backdateSeconds), eku_critical = \(fields.ekuCritical),
+                    allowed_san_types = \(fields.sanTypesValue), max_sans = \(fields.maxSANs),
+                    subject_policy = \(fields.subjectValue),
+                    policy_oids = \(JSONColumn.value(fields.policyOIDs)), key_reuse = \(fields.keyReuse),
+                    acme_require_eab = \(fields.acmeRequireEAB),
+                    acme_challenge_types = \(fields.challengeTypesValue),
+                    acme_allow_wildcards = \(fields.acmeAllowWildcards),
+                    acme_allow_single_label = \(fields.acmeAllowSingleLabel), issuer_id = \(fields.issuerID),
+                    owner_id = \(fields.ownerID), team_id = \(fields.teamID),
+                    renewal_policy_id = \(fields.renewalPolicyID), updated_at = \(tx.now), row_version = row_version + 1
                 WHERE \(fragment: UpdateGuard.condition(id: id, expecting: version))
                 RETURNING \(fragment: Self.columns)
                 """
@@ -96,6 +119,15 @@ package struct ProfileStore: Sendable {
             throw UpdateGuard.refusal(.profile, id: id.text, current: try find(id, in: tx)?.rowVersion)
         }
         return try Profile(row)
+    }
+
+    private func verifyReferences(of fields: ProfileFields, in tx: any Transaction) throws {
+        var check = ReferenceCheck()
+        check.expect(fields.issuerID, in: .issuers, as: "issuer_id")
+        check.expect(fields.ownerID, in: .owners, as: "owner_id")
+        check.expect(fields.teamID, in: .teams, as: "team_id")
+        check.expect(fields.renewalPolicyID, in: .policies, as: "renewal_policy_id")
+        try check.verify(in: tx)
     }
 
     /// Deletes a profile that no certificate uses.

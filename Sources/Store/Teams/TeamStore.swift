@@ -94,6 +94,7 @@ package struct TeamStore: Sendable {
                 ("owners", "SELECT COUNT(*) FROM owners WHERE team_id = \(id)"),
                 ("acme_accounts", "SELECT COUNT(*) FROM acme_accounts WHERE team_id = \(id)"),
                 ("acme_eab_keys", "SELECT COUNT(*) FROM acme_eab_keys WHERE team_id = \(id)"),
+                ("profiles", "SELECT COUNT(*) FROM certificate_profiles WHERE team_id = \(id)"),
             ],
             in: tx
         )

@@ -128,6 +128,15 @@ package struct NewVersion: Sendable {
     }
 }
 
+/// How many current versions have a kind of key, and when the first and the last of them end.
+package struct VersionKeyCount: Hashable, Sendable {
+    package let algorithm: KeyAlgorithm
+    package let size: Int
+    package let count: Int
+    package let firstEnd: Timestamp
+    package let lastEnd: Timestamp
+}
+
 /// Which versions a list shows.
 package struct VersionFilter: Hashable, Sendable {
     package var certificateID: CertificateID

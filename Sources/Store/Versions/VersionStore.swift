@@ -137,6 +137,21 @@ package struct VersionStore: Sendable {
         ).map { try $0.id("certificate_id") }
     }
 
+    /// Keys of current versions that have not ended, by kind.
+    package func keyCounts(in tx: any Transaction) throws -> [VersionKeyCount] {
+        try tx.rows(
+            """
+            SELECT key_algorithm, key_size, COUNT(*) AS n, MIN(not_after) AS first_end, MAX(not_after) AS last_end
+            FROM certificate_versions WHERE superseded_at IS NULL AND not_after > \(tx.now)
+            GROUP BY key_algorithm, key_size ORDER BY key_algorithm, key_size
+            """
+        ).map { row in
+            VersionKeyCount(
+                algorithm: try row.value("key_algorithm"), size: try row.int("key_size"), count: try row.int("n"),
+                firstEnd: try row.time("first_end"), lastEnd: try row.time("last_end"))
+        }
+    }
+
     /// The current version of one key slot, with its chain.
     package func current(
         of certificate: CertificateID,
@@ -162,6 +177,11 @@ package struct VersionStore: Sendable {
         try tx.row(
             "SELECT \(fragment: Self.columns) FROM certificate_versions WHERE fingerprint_sha256 = \(fingerprint)"
         ).map { try CertificateVersion($0) }
+    }
+
+    /// Whether a key was certified before, by any version of any certificate.
+    package func isCertified(spkiSHA256: String, in tx: any Transaction) throws -> Bool {
+        try tx.row("SELECT 1 AS one FROM certificate_versions WHERE spki_sha256 = \(spkiSHA256) LIMIT 1") != nil
     }
 
     /// The version that a job stored, which makes repeating the job's last step harmless.

@@ -114,7 +114,7 @@ struct WorkIntakeTests {
         (csrItem, "sans", ["a..b"], "a..b"),
         (csrItem, "sans", ["*.*.test"], "cannot be certified"),
         (csrItem, "key_spec", ["algorithm": "RSA", "size": 1024], "1024"),
-        (csrItem, "ext", ["ekus": ["1.2.3"]], "1.2.3"),
+        (csrItem, "ext", ["ekus": ["everything"]], "everything"),
     ]
 
     @Test("what this agent cannot do fails with its reason", arguments: Self.impossible)

@@ -90,31 +90,4 @@ struct ACMEChallengeClientsTests {
         #expect(metrics.contains("certctl_acme_challenge_validate_valid_total 5"), "\(metrics)")
         await stage.stop()
     }
-
-    @Test("RFC 8738: lego proves an address, by a page and by a handshake", arguments: EngineUnderTest.available)
-    func addresses(engine: EngineUnderTest) async throws {
-        let stage = try await ChallengeStage.make(
-            engine,
-            ["CERTCTL_ACME_SERVER_CAA_IDENTITIES": "ca.certctl.test", "CERTCTL_ACME_SERVER_CAA_CHECK": "enforce"])
-        for (way, port) in [("http", stage.webPort), ("tls", stage.tlsPort)] {
-            let outcome = try await runProgram(
-                "/usr/bin/lego",
-                [
-                    "--server", stage.acme.directory, "--path", stage.acme.work.path("lego-\(way)"), "--email",
-                    "ops@certctl.test", "--accept-tos", "--domains", "127.0.0.1", "--\(way)", "--\(way).port",
-                    "127.0.0.1:\(port)", "run",
-                ],
-                environment: [
-                    "HOME": stage.acme.work.url.path, "LEGO_CA_CERTIFICATES": stage.server.authority,
-                ],
-                logs: stage.acme.work.url, timeout: .seconds(120))
-            #expect(outcome.status == 0, "\(way): \(outcome.output) \(outcome.errors)")
-            let shown = try await stage.acme.openssl([
-                "x509", "-in", stage.acme.work.path("lego-\(way)/certificates/127.0.0.1.crt"), "-noout", "-ext",
-                "subjectAltName",
-            ])
-            #expect(shown.output.contains("IP Address:127.0.0.1"), "\(way): \(shown.output) \(shown.errors)")
-        }
-        await stage.stop()
-    }
 }

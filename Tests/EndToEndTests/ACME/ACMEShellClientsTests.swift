@@ -2,39 +2,39 @@ import Foundation
 import TestSupport
 import Testing
 
+/// A web server whose pages are the files of a directory.
+struct WebRoot {
+    let process: ChildProgram
+    /// Where proofs by http-01 belong.
+    let proofs: String
+
+    static func start(in work: TemporaryDirectory, port: Int) async throws -> WebRoot {
+        let root = work.path("web")
+        let proofs = "\(root)/.well-known/acme-challenge"
+        try FileManager.default.createDirectory(atPath: proofs, withIntermediateDirectories: true)
+        // Its workers may run as somebody else.
+        for path in [work.url.path, root, "\(root)/.well-known", proofs] {
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        }
+        let configuration = """
+            daemon off; master_process off; pid \(work.path("web.pid")); error_log stderr;
+            events { worker_connections 64; }
+            http {
+                access_log off; client_body_temp_path \(work.path("web-body")); proxy_temp_path \(work.path("web-proxy"));
+                fastcgi_temp_path \(work.path("web-f")); uwsgi_temp_path \(work.path("web-u"));
+                scgi_temp_path \(work.path("web-s"));
+                server { listen 127.0.0.1:\(port); root \(root); }
+            }
+
+            """
+        try configuration.write(toFile: work.path("web.conf"), atomically: true, encoding: .utf8)
+        let process = try ChildProgram("/usr/sbin/nginx", ["-c", work.path("web.conf")], logs: work.url)
+        return WebRoot(process: process, proofs: proofs)
+    }
+}
+
 @Suite("Protocol servers §12.1: dehydrated, a client of curl, sed and grep, proves names", .tags(.slow))
 struct ACMEShellClientsTests {
-    /// A web server whose pages are the files of a directory.
-    private struct WebRoot {
-        let process: ChildProgram
-        /// Where proofs by http-01 belong.
-        let proofs: String
-
-        static func start(in work: TemporaryDirectory, port: Int) async throws -> WebRoot {
-            let root = work.path("web")
-            let proofs = "\(root)/.well-known/acme-challenge"
-            try FileManager.default.createDirectory(atPath: proofs, withIntermediateDirectories: true)
-            // Its workers may run as somebody else.
-            for path in [work.url.path, root, "\(root)/.well-known", proofs] {
-                try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-            }
-            let configuration = """
-                daemon off; master_process off; pid \(work.path("web.pid")); error_log stderr;
-                events { worker_connections 64; }
-                http {
-                    access_log off; client_body_temp_path \(work.path("web-body")); proxy_temp_path \(work.path("web-proxy"));
-                    fastcgi_temp_path \(work.path("web-f")); uwsgi_temp_path \(work.path("web-u"));
-                    scgi_temp_path \(work.path("web-s"));
-                    server { listen 127.0.0.1:\(port); root \(root); }
-                }
-
-                """
-            try configuration.write(toFile: work.path("web.conf"), atomically: true, encoding: .utf8)
-            let process = try ChildProgram("/usr/sbin/nginx", ["-c", work.path("web.conf")], logs: work.url)
-            return WebRoot(process: process, proofs: proofs)
-        }
-    }
-
     @Test("it issues and renews by http-01 and dns-01, and revokes", arguments: EngineUnderTest.available)
     func dehydrated(engine: EngineUnderTest) async throws {
         let stage = try await ChallengeStage.make(engine)

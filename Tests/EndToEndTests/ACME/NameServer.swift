@@ -94,7 +94,7 @@ struct NameServer {
             "dehydrated-hook",
             """
             case "$1" in
-                deploy_challenge) change="update add _acme-challenge.$2 1 TXT \"$4\"" ;;
+                deploy_challenge) change="update add _acme-challenge.$2 1 TXT \\"$4\\"" ;;
                 clean_challenge) change="update delete _acme-challenge.$2 TXT" ;;
                 *) exit 0 ;;
             esac

@@ -147,7 +147,8 @@ struct OCSPServiceTests {
         }
         #expect(isRevoked && said.contains("Response verify OK"), "\(said)")
         #expect(said.contains("Reason: certificateHold") && said.contains("Jan  1 00:00:00 1970 GMT"), "\(said)")
-        #expect(said.contains("1.3.6.1.5.5.7.48.1.9") || said.contains("Extended OCSP Status"), "\(said)")
+        // openssl has an older name, "valid", for 1.3.6.1.5.5.7.48.1.9.
+        #expect(said.contains("  valid: "), "\(said)")
         #expect(try await stage.ask().contains("leaf.pem: good"))
         await stage.server.stop()
     }

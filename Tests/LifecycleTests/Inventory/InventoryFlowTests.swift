@@ -112,7 +112,13 @@ struct InventoryFlowTests {
     }
 
     @Test(
-        "profiles refuse what could never be kept", arguments: ["rsa", "eku", "ttl", "pattern", "spiffe"])
+        "profiles refuse what could never be kept",
+        arguments: [
+            "rsa", "eku", "ttl", "pattern", "spiffe", "max_size", "rsa_max", "any", "ocsp", "time_stamping",
+            "default_ttl",
+            "backdate", "backdate_range", "spiffe_type", "pattern_type", "policy", "country", "fixed_and_free",
+            "max_sans",
+        ])
     func badProfiles(kind: String) async throws {
         try await World.with(.sqlite) { world async throws in
             var fields = ProfileFields(name: "p")
@@ -130,6 +136,52 @@ struct InventoryFlowTests {
             case "pattern":
                 fields.requiredSANPatterns = ["ok\\.example\\.com", "(unclosed"]
                 pointer = "/required_san_patterns/1"
+            case "max_size":
+                fields.allowedKeys = [KeyRule(algorithm: .ecdsa, minSize: 384, maxSize: 256)]
+                pointer = "/allowed_key_algorithms/0/max_size"
+            case "rsa_max":
+                fields.allowedKeys = [KeyRule(algorithm: .rsa, minSize: 2048, maxSize: 16_384)]
+                pointer = "/allowed_key_algorithms/0/max_size"
+            case "any":
+                fields.allowedEKUs = ["2.5.29.37.0"]
+                pointer = "/allowed_ekus/0"
+            case "ocsp":
+                fields.allowedEKUs = ["serverAuth", "ocspSigning"]
+                pointer = "/allowed_ekus/1"
+            case "time_stamping":
+                fields.allowedEKUs = ["timeStamping", "serverAuth"]
+                pointer = "/allowed_ekus"
+            case "default_ttl":
+                fields.maxTTLSeconds = 3600
+                fields.defaultTTLSeconds = 3601
+                pointer = "/default_ttl_seconds"
+            case "backdate":
+                fields.maxTTLSeconds = 600
+                fields.backdateSeconds = 599
+                pointer = "/backdate_seconds"
+            case "backdate_range":
+                fields.backdateSeconds = -1
+                pointer = "/backdate_seconds"
+            case "spiffe_type":
+                fields.spiffeURIPattern = "spiffe://td/*"
+                fields.allowedSANTypes = [.dns]
+                pointer = "/allowed_san_types"
+            case "pattern_type":
+                fields.requiredSANPatterns = ["email:.*@example\\.com"]
+                fields.allowedSANTypes = [.dns]
+                pointer = "/required_san_patterns/0"
+            case "policy":
+                fields.policyOIDs = ["1.2.3", "policy"]
+                pointer = "/policy_oids/1"
+            case "country":
+                fields.subjectPolicy = SubjectPolicy(fixed: [.country: "Switzerland"])
+                pointer = "/subject_policy/fixed/C"
+            case "fixed_and_free":
+                fields.subjectPolicy = SubjectPolicy(allowed: [.organization], fixed: [.organization: "Example"])
+                pointer = "/subject_policy/fixed/O"
+            case "max_sans":
+                fields.maxSANs = 101
+                pointer = "/max_sans"
             default:
                 fields.spiffeURIPattern = "https://example.com/*"
                 pointer = "/spiffe_uri_pattern"

@@ -27,7 +27,10 @@ struct IssuanceCheckTests {
     }
 
     /// The faults of a leaf under the last of `authorities`, delivered with `chain`.
-    static func faults(under authority: Authority, chain: [Authority]) throws -> [String] {
+    static func faults(
+        under authority: Authority, chain: [Authority], limits: IssuanceLimits? = nil,
+        _ change: (inout CertificateTemplate) throws -> Void = { _ in }
+    ) throws -> [String] {
         let key = try PrivateKey.generate(.ecdsaP256)
         let name = try SubjectAltName(classifying: "www.example.com")
         let csr = try CertificationRequestBuilder.makeCSR(
@@ -39,13 +42,50 @@ struct IssuanceCheckTests {
         template.subjectAltNames = [name]
         template.keyUsage = [.digitalSignature]
         template.extendedKeyUsages = [.serverAuth]
+        try change(&template)
         let issued = IssuedCertificate(
             leaf: try authority.key.certify(template), chain: chain.map(\.certificate))
         let request = IssuanceRequest(
             idempotencyKey: "k", certificateID: CertificateID(stored: "mc-test"), commonName: "www.example.com",
             subjectAltNames: [name], csr: try VerifiedCertificationRequest(csr), serialNumber: nil,
-            limits: IssuanceLimits(maxTTL: nil, extendedKeyUsages: [.serverAuth]))
+            limits: limits ?? IssuanceLimits(maxTTL: nil, extendedKeyUsages: [.serverAuth]))
         return IssuanceCheck.faults(of: issued, for: request, authority: [], now: now)
+    }
+
+    @Test("a limit of the period is kept to the second, with notAfter counted", arguments: [0, -1])
+    func period(_ grace: Int) throws {
+        let root = try Authority("Root", under: nil)
+        // The leaf is valid for ten days and the second of its notAfter.
+        let cap = Duration.days(10) + .seconds(1 + grace)
+        let faults = try Self.faults(
+            under: root, chain: [root], limits: IssuanceLimits(maxTTL: cap, extendedKeyUsages: [.serverAuth]))
+        #expect(faults.isEmpty == (grace == 0), "\(faults)")
+    }
+
+    @Test("what a profile demands and the issuer left out or changed is a fault, each with its reason")
+    func template() throws {
+        let root = try Authority("Root", under: nil)
+        func faults(
+            _ demand: (inout IssuanceLimits) throws -> Void, mustStaple: Bool = false,
+            usages: [ExtendedKeyUsage] = [.serverAuth], _ change: (inout CertificateTemplate) throws -> Void = { _ in }
+        ) throws -> [String] {
+            var limits = IssuanceLimits(maxTTL: nil, extendedKeyUsages: usages, mustStaple: mustStaple)
+            try demand(&limits)
+            return try Self.faults(under: root, chain: [root], limits: limits, change)
+        }
+        #expect(try faults({ _ in }).isEmpty)
+        #expect(try faults({ _ in }, mustStaple: true) == ["must-staple is missing (RFC 7633)"])
+        #expect(try faults({ _ in }, mustStaple: true) { $0.mustStaple = true }.isEmpty)
+        #expect(try faults({ $0.isUsageCritical = true }).count == 1)
+        #expect(try faults({ $0.isUsageCritical = true }) { $0.isExtendedKeyUsageCritical = true }.isEmpty)
+        #expect(try faults({ $0.policies = [OID(1, 2, 3, 4)] }) == ["it lacks the certificate policies [1.2.3.4]"])
+        #expect(try faults({ $0.policies = [OID(1, 2, 3, 4)] }) { $0.policies = [OID(1, 2, 3, 4)] }.isEmpty)
+        #expect(try faults({ $0.subject = try DistinguishedName(commonName: "WWW.example.com") }).isEmpty)
+        #expect(try faults({ $0.subject = .empty }).count == 1)
+        #expect(try faults({ _ in }, usages: [.clientAuth]).count == 1, "a purpose that nobody allowed")
+        #expect(
+            try faults({ _ in }) { $0.extendedKeyUsages = [] } == ["it names no key purpose, which allows every one"])
+        #expect(try faults({ _ in }) { $0.keyUsage = [.digitalSignature, .keyCertSign] }.count == 1)
     }
 
     @Test("a chain that clients accept has no fault, in its order only")

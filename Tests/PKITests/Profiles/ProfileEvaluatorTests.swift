@@ -14,7 +14,7 @@ struct ProfileEvaluatorTests {
         var rules = ProfileRules()
         try change(&rules)
         return ProfileEvaluator.evaluate(
-            csr, approvedNames: try approved.map { try SubjectAltName(classifying: $0) }, rules: rules
+            ProfileRequest(csr, approvedNames: try approved.map { try SubjectAltName(classifying: $0) }), rules: rules
         ).map(\.rule)
     }
 
@@ -50,6 +50,7 @@ struct ProfileEvaluatorTests {
         arguments: [
             (["spiffe://td/ns/a"], true), (["spiffe://td/ns/a/b"], false), (["spiffe://td/ns/a?x"], false),
             (["spiffe://td:1/ns/a"], false), (["spiffe://other/ns/a"], false), (["https://td/ns/a"], false),
+            (["spiffe://user@td/ns/a"], false), (["spiffe://td/ns/a#x"], false),
             (["spiffe://td/ns/a", "spiffe://td/ns/b"], false), (["a.example"], false),
         ])
     func spiffe(names: [String], passes: Bool) throws {

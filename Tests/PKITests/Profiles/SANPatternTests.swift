@@ -16,6 +16,10 @@ struct SANPatternTests {
         ("ip:10\\..*", "10.1.2.3", true), ("ip:10.0.0.0/8", "10.200.0.1", true), ("ip:10.0.0.0/8", "11.0.0.1", false),
         ("ip:2001:db8::/32", "2001:db8:1::1", true), ("ip:0.0.0.0/0", "::1", false),
         ("email:.*@example\\.com", "bob@example.com", true), ("email:.*@example\\.com", "bob@example.org", false),
+        ("glob:*.corp.example", "a.corp.example", true), ("glob:*.corp.example", "a.b.corp.example", false),
+        ("glob:*.corp.example", "*.corp.example", false), ("glob:\\*.corp.example", "*.corp.example", true),
+        ("dns:glob:**.corp.example", "a.b.corp.example", true), ("glob:**.corp.example", "corp.example", false),
+        ("glob:web-*.corp.example", "web-1.corp.example", true), ("glob:*.corp.example", "a.corpxexample", false),
         ("uri:spiffe://x/[^/]+", "spiffe://x/a", true), ("uri:spiffe://x/[^/]+", "spiffe://x/a/b", false),
     ]
 
@@ -29,9 +33,28 @@ struct SANPatternTests {
         arguments: [
             ("", 0), ("a(b", 3), ("a)b", 1), ("*a", 0), ("a**", 2), ("[a", 2), ("[]", 1), ("[z-a]", 2), ("a{3,2}", 5),
             ("a{999}", 5), ("\\1", 1), ("(?=a)", 1), ("a\\", 2), ("\u{E9}", 0), ("a{1", 3), ("(a)(?i)", 4),
+            ("glob:a?b", 5), ("glob:", 5), ("glob:[ab].example", 5),
         ])
     func refused(pattern: String, offset: Int) {
         #expect { try SANPattern(pattern) } throws: { ($0 as? SANPatternError)?.offset == offset }
+    }
+
+    @Test(
+        "placeholders stand for the values of the request, as they are and not as patterns",
+        arguments: [
+            ("{cn}", "www.example.com", true), ("(api\\.)?{cn}", "api.www.example.com", true),
+            ("{cn}", "wwwxexample.com", false), ("{principal}\\.hosts\\.example", "agent-7.hosts.example", true),
+            ("{principal}\\.hosts\\.example", "agent-8.hosts.example", false),
+            ("glob:*.{cn}", "a.www.example.com", true),
+            ("email:{principal}@example\\.com", "agent-7@example.com", true),
+        ])
+    func placeholders(pattern: String, name: String, expected: Bool) throws {
+        let pattern = try SANPattern(pattern)
+        let name = try SubjectAltName(classifying: name)
+        let binding = PatternBinding(commonName: "WWW.example.com", principal: "agent-7")
+        #expect(pattern.matches(name, binding) == expected)
+        #expect(!pattern.matches(name), "without values nothing matches")
+        #expect(!pattern.matches(name, PatternBinding(commonName: ".*", principal: ".*")), "a value is no pattern")
     }
 
     @Test("size is limited, and a hostile pattern takes linear time")

@@ -78,7 +78,7 @@ struct InventoryStoreTests {
         try await TestDatabase.with(engine) { database in
             let profiles = ProfileStore()
             let id: ProfileID = Unique.id()
-            let fields = ProfileFields(
+            var draft = ProfileFields(
                 name: "short",
                 allowedKeys: [KeyRule(algorithm: .ed25519, minSize: 256)],
                 maxTTLSeconds: 600,
@@ -89,13 +89,48 @@ struct InventoryStoreTests {
                 acmeAuthMode: .challenge,
                 enabled: false
             )
+            let seed = try await database.seed()
+            draft.defaultTTLSeconds = 300
+            draft.backdateSeconds = 0
+            draft.ekuCritical = true
+            draft.allowedSANTypes = [.dns, .uri]
+            draft.maxSANs = 7
+            draft.subjectPolicy = SubjectPolicy(
+                allowed: [.organizationalUnit], fixed: [.country: "CH", .organization: "Example"], commonName: .none)
+            draft.policyOIDs = ["1.2.3.4"]
+            draft.keyReuse = .forbid
+            draft.acmeRequireEAB = false
+            draft.acmeChallengeTypes = [.dns01]
+            draft.acmeAllowWildcards = false
+            draft.acmeAllowSingleLabel = true
+            draft.issuerID = seed.issuer
+            draft.ownerID = Seed.owner
+            draft.teamID = Seed.team
+            draft.renewalPolicyID = Seed.policy
+            let fields = draft
             let stored = try await database.write { try profiles.insert(id, fields, in: $0) }
             #expect(stored.fields == fields)
             let page = try await database.read { tx in
                 try profiles.list(.first(ProfileFilter(enabled: false), sort: .name), within: .system, in: tx)
             }
             #expect(page.rows == [stored])
-            let seed = try await database.seed()
+            #expect(ProfileFields(json: fields.json) == fields, "what an approval keeps")
+            var changed = fields
+            changed.subjectPolicy = nil
+            changed.acmeRequireEAB = nil
+            changed.backdateSeconds = nil
+            changed.issuerID = nil
+            let wanted = changed
+            let updated = try await database.write { try profiles.update(id, wanted, expecting: 1, in: $0) }
+            #expect(updated.fields == wanted && ProfileFields(json: wanted.json) == wanted)
+            changed.teamID = TeamID(stored: "t-nobody")
+            let unknown = changed
+            await #expect(throws: StoreError.unknownReferences([.init(field: "team_id", id: "t-nobody")])) {
+                try await database.write { try profiles.update(id, unknown, expecting: nil, in: $0) }
+            }
+            await #expect(throws: StoreError.self) {
+                try await database.write { try PolicyStore().delete(Seed.policy, expecting: nil, in: $0) }
+            }
             try await database.write { _ = try seed.certificate(in: $0) }
             await #expect(throws: StoreError.inUse(.profile, id: seed.profile.text, counts: ["certificates": 1])) {
                 try await database.write { try profiles.delete(seed.profile, expecting: nil, in: $0) }

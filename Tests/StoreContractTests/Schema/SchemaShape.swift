@@ -114,7 +114,8 @@ struct SchemaShape {
     /// `CONSTRAINT name …` of a `CREATE TABLE`, each up to the comma or parenthesis that ends it.
     private static func namedConstraints(in sql: String) -> [(name: String, body: String)] {
         var found: [(String, String)] = []
-        for piece in sql.components(separatedBy: "CONSTRAINT ").dropFirst() {
+        let pieces = sql.components(separatedBy: "CONSTRAINT ")
+        for (before, piece) in zip(pieces, pieces.dropFirst()) {
             let name = piece.prefix { !$0.isWhitespace }
             var depth = 0
             var isQuoted = false
@@ -127,7 +128,13 @@ struct SchemaShape {
                 }
                 return true
             }
-            found.append((String(name), String(body.drop(while: \.isWhitespace))))
+            var text = String(body.drop(while: \.isWhitespace))
+            if text.hasPrefix("REFERENCES") {
+                // A foreign key that was added with its column says its name and type just before.
+                let column = before.split(whereSeparator: \.isWhitespace).dropLast().last ?? ""
+                text = "FOREIGN KEY (\(column)) \(text)"
+            }
+            found.append((String(name), text))
         }
         return found
     }

@@ -1,0 +1,71 @@
+package import PKI
+
+/// One signature that a key was asked for (issuers §5.3).
+package struct SignerOperation: Sendable {
+    package enum Outcome: String, Sendable, CaseIterable {
+        case ok, permission, transient, unsupported
+        case keyNotFound = "key_not_found"
+        case wrongSignature = "wrong_signature"
+
+        init(_ error: SignerError) {
+            self =
+                switch error {
+                case .keyNotFound: .keyNotFound
+                case .permission: .permission
+                case .transient: .transient
+                case .unsupported: .unsupported
+                case .wrongSignature: .wrongSignature
+                }
+        }
+    }
+
+    /// The driver that holds the key: `database`, `file`, `pkcs11`.
+    package let driver: String
+    /// The kind of key: `ECDSA-P256` …
+    package let algorithm: String
+    package let purpose: SigningPurpose
+    package let outcome: Outcome
+    /// Of the octets that were signed, lower-case hexadecimal.
+    package let messageSHA256: String
+}
+
+/// Tells of every signature, and proves those that something outside of this process made.
+package struct ObservedSigner: Signer {
+    private let signer: any Signer
+    private let driver: String
+    private let observe: @Sendable (SignerOperation) -> Void
+
+    package init(_ signer: any Signer, driver: String, observe: @escaping @Sendable (SignerOperation) -> Void) {
+        self.signer = signer
+        self.driver = driver
+        self.observe = observe
+    }
+
+    package var publicKey: SubjectPublicKey { signer.publicKey }
+    package var purposes: SigningPurposes { signer.purposes }
+    // What comes out of here is proven already: a wrong signature is an outcome that is told of.
+    package var isExternal: Bool { false }
+
+    package func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
+        do throws(SignerError) {
+            let signature = try await signer.signature(for: order)
+            if signer.isExternal {
+                guard publicKey.isValid(signature: signature, over: order.message, algorithm: order.algorithm) else {
+                    throw .wrongSignature("what the signer answered does not verify with its public key")
+                }
+            }
+            tell(order, .ok)
+            return signature
+        } catch {
+            tell(order, SignerOperation.Outcome(error))
+            throw error
+        }
+    }
+
+    private func tell(_ order: SigningOrder, _ outcome: SignerOperation.Outcome) {
+        observe(
+            SignerOperation(
+                driver: driver, algorithm: publicKey.name, purpose: order.purpose, outcome: outcome,
+                messageSHA256: order.messageSHA256))
+    }
+}

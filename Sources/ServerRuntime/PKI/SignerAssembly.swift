@@ -1,0 +1,66 @@
+import Domain
+import EmbeddedCA
+import Logging
+import PKCS11
+import PKI
+import Settings
+import Telemetry
+
+/// The drivers of keys outside of the database, and what is told of every signature (issuers §5).
+struct SignerAssembly: Sendable {
+    let keys: KeyDriverRegistry
+    let metrics: SignerMetrics
+
+    init(_ configuration: PKIConfiguration, live: LiveConfiguration, metrics registry: MetricsRegistry, log: Logger) {
+        let token = TokenKeyDriver(
+            module: configuration.pkcs11Module.map { TokenModule(path: $0) }, sessions: configuration.pkcs11Sessions,
+            timeout: configuration.pkcs11Timeout, pin: { live.read { $0.pki.pkcs11PIN } })
+        keys = KeyDriverRegistry([token])
+        metrics = SignerMetrics(registry, log: log)
+        registry.addCollector("signer_queue") {
+            let labels = [(name: "driver", value: token.name)]
+            return [
+                MetricSample(
+                    "certctl_signer_queue_length", "Signatures that wait for a thread of their driver.", labels: labels,
+                    Double(token.executor.queueLength)),
+                MetricSample(
+                    "certctl_signer_busy_threads", "Threads that are in a call of their driver, or hang there.",
+                    labels: labels, Double(token.executor.busyThreads)),
+            ]
+        }
+    }
+}
+
+/// Counts and logs signatures by keys of authorities and their responders (issuers §5.3).
+struct SignerMetrics: Sendable {
+    private let operations: MetricFamily<Counter>
+    private let log: Logger
+
+    init(_ registry: MetricsRegistry, log: Logger) {
+        operations = registry.counter(
+            "certctl_signer_operations_total", "Signatures by keys of certification authorities.",
+            labels: ["driver", "algorithm", "purpose", "result"])
+        self.log = log
+    }
+
+    func observe(_ operation: SignerOperation) {
+        operations.with(
+            operation.driver, operation.algorithm, operation.purpose.rawValue, operation.outcome.rawValue
+        ).add()
+        let fields = [
+            LogField("key_driver", operation.driver), LogField("algorithm", operation.algorithm),
+            LogField("purpose", operation.purpose.rawValue), LogField("sha256", operation.messageSHA256),
+        ]
+        if operation.outcome == .ok {
+            log.log(.info, "signed with the key of a CA", fields)
+        } else {
+            log.log(
+                .warning, "the key of a CA did not sign", fields + [LogField("result", operation.outcome.rawValue)])
+        }
+    }
+
+    /// An answer of an OCSP responder: too many to log each.
+    func answered(by driver: String, algorithm: String) {
+        operations.with(driver, algorithm, SigningPurpose.ocsp.rawValue, SignerOperation.Outcome.ok.rawValue).add()
+    }
+}

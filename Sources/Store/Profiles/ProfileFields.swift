@@ -1,0 +1,74 @@
+package import Domain
+
+/// What a client decides about a certificate profile.
+package struct ProfileFields: Hashable, Sendable {
+    package var name: String
+    package var description: String
+    package var allowedKeys: [KeyRule]
+    /// Zero for no cap.
+    package var maxTTLSeconds: Int
+    /// What a certificate gets; zero for the issuer's own.
+    package var defaultTTLSeconds = 0
+    /// How long before the issuance the period begins; `nil` for the issuer's own.
+    package var backdateSeconds: Int?
+    package var allowedEKUs: [String]
+    package var ekuCritical = false
+    /// Empty for those that follow from the rest.
+    package var allowedSANTypes: [SANType] = []
+    package var requiredSANPatterns: [String]
+    /// Zero for as many as certctl issues.
+    package var maxSANs = 0
+    package var spiffeURIPattern: String
+    /// `nil` leaves the subject to the issuer.
+    package var subjectPolicy: SubjectPolicy?
+    package var allowShortLived: Bool
+    package var mustStaple: Bool
+    package var policyOIDs: [String] = []
+    package var keyReuse = KeyReuse.allow
+    package var requiredCSRAttributes: [String]
+    package var acmeAuthMode: ACMEAuthMode
+    /// Whether an ACME account needs a key that an operator gave out; `nil` when the server decides.
+    package var acmeRequireEAB: Bool?
+    /// Empty for all that the server can do.
+    package var acmeChallengeTypes: [ACMEChallengeType] = []
+    package var acmeAllowWildcards = true
+    package var acmeAllowSingleLabel = false
+    package var requiresApproval: Bool
+    package var enabled: Bool
+    /// The only issuer under this profile, and the one of what is enrolled by protocols.
+    package var issuerID: IssuerID?
+    /// Whose certificates are that are enrolled by protocols, unless the account says so.
+    package var ownerID: OwnerID?
+    package var teamID: TeamID?
+    package var renewalPolicyID: RenewalPolicyID?
+
+    package init(
+        name: String,
+        description: String = "",
+        allowedKeys: [KeyRule] = KeyRule.defaults,
+        maxTTLSeconds: Int = 0,
+        allowedEKUs: [String] = [ExtendedKeyUsage.serverAuth.rawValue],
+        requiredSANPatterns: [String] = [],
+        spiffeURIPattern: String = "",
+        allowShortLived: Bool = false,
+        mustStaple: Bool = false,
+        requiredCSRAttributes: [String] = [],
+        acmeAuthMode: ACMEAuthMode = .trustAuthenticated,
+        requiresApproval: Bool = false,
+        enabled: Bool = true
+    ) {
+        self.name = name
+        self.description = description
+        self.allowedKeys = allowedKeys
+        self.maxTTLSeconds = maxTTLSeconds
+        self.allowedEKUs = allowedEKUs
+        self.requiredSANPatterns = requiredSANPatterns
+        self.spiffeURIPattern = spiffeURIPattern
+        self.allowShortLived = allowShortLived
+        self.mustStaple = mustStaple
+        self.requiredCSRAttributes = requiredCSRAttributes
+        self.acmeAuthMode = acmeAuthMode
+        self.requiresApproval = requiresApproval
+        self.enabled = enabled
+    }
+}

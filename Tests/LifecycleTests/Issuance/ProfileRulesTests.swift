@@ -1,0 +1,194 @@
+import DatabaseTestSupport
+import Domain
+import Encoding
+import Lifecycle
+import PKI
+import Query
+import Store
+import Testing
+
+/// A certificate `api` under the profile `prof-1`, issued for CSRs of clients by the built-in CA.
+private struct ProfileStage {
+    static let certificate = CertificateID(stored: "api")
+    let world: World
+
+    static func with(
+        _ engine: Engine, names: [String] = [], _ change: (inout ProfileFields) -> Void,
+        _ body: (ProfileStage) async throws -> Void
+    ) async throws {
+        try await World.with(engine) { world async throws in
+            var fields = ProfileFields(name: "rules")
+            change(&fields)
+            _ = try await world.profiles.create(id: "prof-1", fields, by: world.author)
+            var draft = world.draft("api")
+            draft.profileID = "prof-1"
+            draft.subjectAltNames = names
+            _ = try await world.certificates.create(draft, by: world.author)
+            try await body(ProfileStage(world: world))
+        }
+    }
+
+    /// The certificate that comes of a CSR.
+    func issue(_ pem: String? = nil) async throws -> X509Certificate {
+        let csr = try pem ?? World.csr("api")
+        guard
+            case .issued(let version, _) = try await world.issuance.submit(
+                clientCSR: csr, for: Self.certificate, by: world.author)
+        else { throw ServiceError(.internalError, "not issued") }
+        return try #require(try X509Certificate.bundle(pem: version.pemChain).first)
+    }
+
+    /// The rules that stand in the way, with nothing changed by the attempt.
+    func problems(_ pem: String? = nil) async throws -> [String] {
+        let before = try await world.count("SELECT COUNT(*) AS n FROM issuer_orders")
+        do {
+            _ = try await issue(pem)
+            return []
+        } catch let error as ServiceError {
+            #expect(error.code == .policyViolation)
+            #expect(try await world.count("SELECT COUNT(*) AS n FROM issuer_orders") == before)
+            return error.problems.map(\.code)
+        }
+    }
+}
+
+@Suite("Profiles §8.2: what is stored is enforced on the way to the CA and in what it issues")
+struct ProfileRulesTests {
+    private static let api = CertificateID(stored: "api")
+
+    @Test("the certificate is as the profile says, to the second", arguments: Engine.available)
+    func template(engine: Engine) async throws {
+        try await ProfileStage.with(engine) { fields in
+            fields.maxTTLSeconds = 86_400
+            fields.defaultTTLSeconds = 7200
+            fields.backdateSeconds = 600
+            fields.allowedEKUs = ["clientAuth", "1.3.6.1.4.1.99999.1"]
+            fields.ekuCritical = true
+            fields.policyOIDs = ["2.23.140.1.2.1"]
+            fields.mustStaple = true
+            fields.subjectPolicy = SubjectPolicy(fixed: [.organization: "Example Ltd"])
+        } _: { stage in
+            let leaf = try await stage.issue()
+            #expect(leaf.notAfter + .seconds(1) == leaf.notBefore + .seconds(7200))
+            #expect(leaf.subject.description == "CN=api.example.com,O=Example Ltd")
+            #expect(leaf.extendedKeyUsages == [.clientAuth, OID(1, 3, 6, 1, 4, 1, 99_999, 1)])
+            #expect(leaf.extensions[.extendedKeyUsage]?.isCritical == true)
+            #expect(leaf.extensions.policies == [OID(2, 23, 140, 1, 2, 1)])
+            #expect(leaf.extensions.mustStaple)
+        }
+    }
+
+    @Test("a key that has a certificate is refused where keys must be fresh, and no other", arguments: Engine.available)
+    func keyReuse(engine: Engine) async throws {
+        try await ProfileStage.with(engine) {
+            $0.keyReuse = .forbid
+        } _: { stage in
+            let key = try PrivateKey.generate(.ecdsaP256)
+            _ = try await stage.issue(try World.csr("api", key: key))
+            #expect(try await stage.problems(try World.csr("api", key: key)) == ["key_reuse"])
+            #expect(try await stage.problems() == [])
+            _ = try await stage.world.profiles.update(
+                ProfileID(stored: "prof-1"), expecting: nil, by: stage.world.author
+            ) { $0.keyReuse = .allow }
+            #expect(try await stage.problems(try World.csr("api", key: key)) == [])
+        }
+    }
+
+    @Test("a key that was revoked as compromised is never certified again, with or without a profile")
+    func compromised() async throws {
+        try await ProfileStage.with(.sqlite, { _ in }) { stage in
+            let key = try PrivateKey.generate(.ecdsaP256)
+            _ = try await stage.issue(try World.csr("api", key: key))
+            _ = try await RevokeFlow(stage.world.context).revoke(
+                .certificate(Self.api, .standard), RevocationOrder(.keyCompromise), by: stage.world.author)
+            var draft = stage.world.draft("other")
+            draft.commonName = "api.example.com"
+            _ = try await stage.world.certificates.create(draft, by: stage.world.author)
+            func problems(_ pem: String) async -> [String]? {
+                await #expect(throws: ServiceError.self) {
+                    try await stage.world.issuance.submit(
+                        clientCSR: pem, for: CertificateID(stored: "other"), by: stage.world.author)
+                }?.problems.map(\.code)
+            }
+            #expect(await problems(try World.csr("api", key: key)) == ["compromised_key"])
+        }
+    }
+
+    @Test("a profile that belongs to an issuer refuses certificates of another")
+    func issuer() async throws {
+        try await ProfileStage.with(.sqlite, { _ in }) { stage in
+            let world = stage.world
+            _ = try await world.issuers.create(
+                IssuerDraft(id: "iss-other", name: "Other", type: "GenericCA", config: [:]), by: world.author)
+            let profile = ProfileID(stored: "prof-1")
+            _ = try await world.profiles.update(profile, expecting: nil, by: world.author) {
+                $0.issuerID = IssuerID(stored: "iss-other")
+            }
+            #expect(try await stage.problems() == ["issuer_not_of_profile"])
+            _ = try await world.profiles.update(profile, expecting: nil, by: world.author) {
+                $0.issuerID = World.issuer
+            }
+            #expect(try await stage.problems() == [])
+            let unknown = await #expect(throws: ServiceError.self) {
+                _ = try await world.profiles.update(profile, expecting: nil, by: world.author) {
+                    $0.ownerID = OwnerID(stored: "o-nobody")
+                }
+            }
+            #expect(unknown?.code == .unknownReference && unknown?.problems.map(\.pointer) == ["/owner_id"])
+        }
+    }
+
+    @Test("every rule that is broken is named, not only the first")
+    func everything() async throws {
+        try await ProfileStage.with(.sqlite, names: ["bob@example.com", "10.0.0.1"]) { fields in
+            fields.allowedKeys = [KeyRule(algorithm: .ecdsa, minSize: 384)]
+            fields.maxSANs = 2
+            fields.requiredSANPatterns = ["glob:*.corp.example", "ip:10.0.0.0/8"]
+            fields.requiredCSRAttributes = ["organizationName"]
+        } _: { stage in
+            let codes = try await stage.problems(try World.csr("api", extra: ["bob@example.com", "10.0.0.1"]))
+            #expect(
+                codes == ["key_size", "too_many_names", "name_type", "name_pattern", "missing_csr_attribute"],
+                "\(codes)")
+        }
+    }
+
+    @Test("names are bound to who asks and to the common name of the record")
+    func placeholders() async throws {
+        try await ProfileStage.with(.sqlite, names: ["alice.hosts.example"]) { fields in
+            fields.requiredSANPatterns = ["{cn}", "{principal}\\.hosts\\.example"]
+        } _: { stage in
+            #expect(try await stage.problems(try World.csr("api", extra: ["alice.hosts.example"])) == [])
+            _ = try await stage.world.profiles.update(
+                ProfileID(stored: "prof-1"), expecting: nil, by: stage.world.author
+            ) { $0.requiredSANPatterns = ["{cn}", "x{principal}\\.hosts\\.example"] }
+            #expect(
+                try await stage.problems(try World.csr("api", extra: ["alice.hosts.example"])) == ["name_pattern"])
+        }
+    }
+
+    @Test("what works and is rarely meant is said, and nothing about a plain profile")
+    func warnings() {
+        #expect(ProfileFlow.warnings(ProfileFields(name: "plain")) == [])
+        func count(_ change: (inout ProfileFields) -> Void) -> Int {
+            var fields = ProfileFields(name: "p")
+            change(&fields)
+            return ProfileFlow.warnings(fields).count
+        }
+        #expect(count { $0.allowedEKUs = ["codeSigning", "serverAuth"] } == 1)
+        #expect(count { $0.requiredSANPatterns = [".*"] } == 1)
+        #expect(count { $0.requiredSANPatterns = ["ip:0.0.0.0/0", "glob:*.example"] } == 0)
+        #expect(count { $0.acmeRequireEAB = false } == 1)
+        #expect(
+            count {
+                $0.acmeAuthMode = .challenge
+                $0.acmeChallengeTypes = [.http01]
+            } == 1)
+        #expect(
+            count {
+                $0.allowedSANTypes = [.dns, .ip]
+                $0.requiredSANPatterns = ["glob:*.example"]
+            } == 1)
+        #expect(count { $0.allowedKeys = [KeyRule(algorithm: .rsa, minSize: 2048, maxSize: 8192)] } == 1)
+    }
+}
