@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Encoding
+import Settings
 
 /// `certctl crypto`.
 package struct CryptoCommand: ParsableCommand {
