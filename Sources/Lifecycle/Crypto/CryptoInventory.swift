@@ -1,7 +1,7 @@
 package import Domain
 package import PKI
 import Query
-package import Store
+import Store
 
 /// What is in use, of every kind that certctl knows of (specification, security §20.11).
 package struct CryptoInventory: Sendable {
