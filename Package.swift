@@ -188,7 +188,7 @@ let package = Package(
             path: "Tests/MigrationCrash",
             swiftSettings: strict
         ),
-        tests("HouseTests", []),
+        tests("HouseTests", ["Domain"]),
         tests("EncodingTests", ["Encoding"]),
         tests("DomainTests", ["Domain"]),
         tests("AuditProofTests", ["Encoding", "Domain", "AuditProof", crypto]),

@@ -20,10 +20,10 @@ package enum CryptoRegister {
                 "SHA-256", .hash, parameter: "256", oid: "2.16.840.1.101.3.4.2.1", quantumLevel: 2),
             uses: [
                 CryptoUse("Access", "hashes of bearer tokens, which are random"),
-                CryptoUse("AgentRuntime", "fingerprints of certificates and configurations"),
                 CryptoUse("AuditProof", "leaves and nodes of the audit tree"),
                 CryptoUse("ChallengeValidation", "digests of key authorizations (RFC 8555 §8.1)"),
                 CryptoUse("ControlAPI", "ACME: thumbprints, nonces, signatures of accounts"),
+                CryptoUse("Deployment", "fingerprints of what was deployed"),
                 CryptoUse("HTTPServing", "entity tags, digests of repeated requests"),
                 CryptoUse("Lifecycle", "digests of lists, names, requests and approvals"),
                 CryptoUse("LocalCLI", "checksums of migrations"),
@@ -81,7 +81,8 @@ package enum CryptoRegister {
             algorithm: CryptoAlgorithm("HKDF", .kdf, parameter: "SHA-256", quantumLevel: 2),
             uses: [CryptoUse("Sealing", "keys of their own for each purpose")]),
         Entry(
-            algorithm: CryptoAlgorithm("PBKDF2", .kdf, parameter: "SHA-256", oid: "1.2.840.113549.1.5.12", quantumLevel: 2),
+            algorithm: CryptoAlgorithm(
+                "PBKDF2", .kdf, parameter: "SHA-256", oid: "1.2.840.113549.1.5.12", quantumLevel: 2),
             uses: [
                 CryptoUse("PKI", "passwords of key stores"),
                 CryptoUse("Sealing", "passphrases as encryption keys, formats of earlier programs"),

@@ -40,7 +40,8 @@ struct CryptoInventoryCommand: OperatorCommand {
         }
         let keys = inventory["keys"]?.arrayValue ?? []
         let algorithms = inventory["algorithms"]?.arrayValue ?? []
-        session.console.output(try session.renderer.list(.array(algorithms), rows: algorithms, columns: Self.algorithms))
+        session.console.output(
+            try session.renderer.list(.array(algorithms), rows: algorithms, columns: Self.algorithms))
         session.console.output("")
         session.console.output(try session.renderer.list(.array(keys), rows: keys, columns: Self.keys))
     }

@@ -77,6 +77,7 @@ enum PermissionTable {
         Row(route: "getMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getPrometheusMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getEvents", rule: .anyone, admitted: 200, query: "wait=0"),
+        Row(route: "getCryptoInventory", rule: .everywhere("audit.read"), admitted: 200),
         Row(route: "getScheduler", rule: .everywhere("scheduler.admin"), admitted: 200),
         Row(route: "listAuditEvents", rule: .everywhere("audit.read"), admitted: 200),
         Row(route: "getAuditEvent", rule: .everywhere("audit.read"), admitted: 404, path: ["audit-none"]),

@@ -48,6 +48,7 @@ struct GoldenHelpTests {
               version                 Version of this program and of the server.
               acme                    The ACME server: accounts, orders, keys for external
                                       account bindings.
+              crypto                  Cryptography in use.
               api                     Call any operation of the API with your credential.
               completion              Print a completion script for bash, zsh or fish.
 

@@ -1,0 +1,47 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("security §20.11: the inventory of cryptography", .tags(.slow))
+struct CryptoInventoryTests {
+    @Test("keys in use are counted, authorities named; the CBOM says the same", arguments: EngineUnderTest.available)
+    func inventory(engine: EngineUnderTest) async throws {
+        let stage = try await PKIStage.start(engine)
+        try await stage.issue("mc-a", "a.certctl.test", to: stage.work.path("a.pem"))
+        try await stage.issue("mc-b", "b.certctl.test", to: stage.work.path("b.pem"))
+        try await stage.issue(
+            "mc-c", "c.certctl.test", keyType: ["rsa", "-pkeyopt", "rsa_keygen_bits:2048"], to: stage.work.path("c.pem")
+        )
+        let reply = try Inventory.expect(200, try await stage.server.client.get("/api/v1/crypto/inventory"))
+        let keys = try #require(reply.json["keys"] as? [[String: Any]])
+        func count(_ holder: String, _ key: String) -> Int {
+            keys.first { $0["holder"] as? String == holder && $0["key"] as? String == key }?["count"] as? Int ?? 0
+        }
+        #expect(count("certificate", "ECDSA-P256") == 2 && count("certificate", "RSA-2048") == 1, "\(reply.body)")
+        #expect(count("authority", "ECDSA-P256") == 1 && count("control_plane", "ECDSA-P256") == 1, "\(reply.body)")
+        let algorithms = try #require(reply.json["algorithms"] as? [[String: Any]])
+        let rsa = try #require(algorithms.first { $0["name"] as? String == "RSA" })
+        #expect(rsa["keys"] as? Int == 1 && rsa["quantum_vulnerable"] as? Bool == true)
+        let file = stage.work.path("cbom.json")
+        let saved = try await stage.server.cli(["crypto", "inventory", "--cbom", "--save", file])
+        try #require(saved.status == 0, "\(saved.errors)")
+        let text = try Data(contentsOf: URL(filePath: file))
+        let bom = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
+        #expect(bom["bomFormat"] as? String == "CycloneDX" && bom["specVersion"] as? String == "1.6")
+        let components = try #require(bom["components"] as? [[String: Any]])
+        let references = components.compactMap { $0["bom-ref"] as? String }
+        #expect(Set(references).count == components.count)
+        let kinds = components.compactMap { ($0["cryptoProperties"] as? [String: Any])?["assetType"] as? String }
+        #expect(kinds.filter { $0 == "algorithm" }.count == algorithms.count)
+        #expect(
+            kinds.contains("certificate") && components.allSatisfy { $0["type"] as? String == "cryptographic-asset" })
+        let dependencies = try #require((bom["dependencies"] as? [[String: Any]])?.first)
+        #expect(Set(dependencies["dependsOn"] as? [String] ?? []).isSubset(of: Set(references)))
+        let preferred = try await stage.server.client.get(
+            "/api/v1/crypto/inventory", headers: ["Accept: application/vnd.cyclonedx+json"])
+        #expect(preferred.text("bomFormat") == "CycloneDX", "\(preferred.headers)")
+        let table = try await stage.server.cli(["crypto", "inventory"])
+        #expect(table.status == 0 && table.output.contains("ML-DSA-65"), "\(table.errors)")
+        await stage.server.stop()
+    }
+}
