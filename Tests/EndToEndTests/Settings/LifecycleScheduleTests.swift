@@ -63,7 +63,13 @@ struct LifecycleScheduleTests {
         ])
         try await server.becomeAdministrator()
         try await Inventory.create(on: server, maximumLifetime: 4)
-        let haveRun = try await eventually { try await Self.loops(server).count >= 8 }
+        let watched = [
+            "job_retry", "upstream_orders", "job_timeout", "agent_health", "short_lived_expiry", "renewal_check",
+        ]
+        let haveRun = try await eventually {
+            let seen = try await Self.loops(server)
+            return watched.allSatisfy { seen[$0] != nil }
+        }
         let before = try await Self.loops(server)
         #expect(haveRun, "\(before)")
 
