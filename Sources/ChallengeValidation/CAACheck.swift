@@ -51,6 +51,7 @@ package struct CAACheck: Sendable {
                     return Found.failure(error)
                 }
             }
+            // What the network may take is real time, whatever clock the server goes by.
             group.addTask {
                 try? await Task.sleep(for: limit)
                 return nil

@@ -66,6 +66,7 @@ package final class SigningExecutor: Sendable {
         let late = SignerError.transient("the device that signs did not answer within \(deadline)")
         let result = await withTaskGroup(of: Void.self) { group in
             group.addTask {
+                // What a device may take is real time, whatever clock the server goes by.
                 // Cancelled when there is a result, and with the caller: then nobody waits any more either.
                 let isLate = (try? await Task.sleep(for: deadline)) != nil
                 self.leaveLine(id)

@@ -42,7 +42,9 @@ package struct CryptoAlgorithmBody: WireValue {
                 "primitive", \.primitive, .choice(CryptoPrimitive.allCases.map(\.rawValue)), "What it does."),
             .optional("parameter", \.parameter, .text(1...64, example: "P-256"), "Size, curve or digest."),
             .optional("oid", \.oid, .text(1...128, example: "1.2.840.10045.4.3.2"), "Dotted."),
-            .required("nist_quantum_level", \.quantumLevel, "Category 1 to 5; 0 when a quantum computer breaks it."),
+            .required(
+                "nist_quantum_level", \.quantumLevel,
+                "Category 1 to 5; 0 when a quantum computer breaks it, or less does."),
             .required("quantum_vulnerable", \.isQuantumVulnerable, "Whether a quantum computer breaks it."),
             .required("legacy", \.isLegacy, "Whether it only reads what others made."),
             .required("keys", \.keys, "Keys in use."),

@@ -137,8 +137,8 @@ struct ImportHandlers: Sendable {
 
     private static func failure(_ error: ServiceError) -> JSONObject {
         [
-            "outcome": "failed", "code": .string(error.code.rawValue), "error": .string(error.detail),
-            "problems": .array(
+            "outcome": "failed", "code": .string(error.code.rawValue), "message": .string(error.detail),
+            "errors": .array(
                 error.problems.map { problem in
                     [
                         "pointer": .string(problem.pointer), "code": .string(problem.code),

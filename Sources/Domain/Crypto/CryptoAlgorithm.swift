@@ -14,7 +14,7 @@ package struct CryptoAlgorithm: Hashable, Sendable {
     package let parameter: String?
     /// Dotted; `nil` where none is assigned.
     package let oid: String?
-    /// Category of NIST's post-quantum call that it reaches: 0 when a quantum computer breaks it.
+    /// Category of NIST's post-quantum call that it reaches, 1 to 5: 0 when a quantum computer breaks it, or less does.
     package let quantumLevel: Int
     /// Kept to read what others made, never to protect anything new.
     package let isLegacy: Bool
@@ -31,7 +31,7 @@ package struct CryptoAlgorithm: Hashable, Sendable {
         self.isLegacy = isLegacy
     }
 
-    /// Whether a sufficiently large quantum computer would break it.
+    /// Whether a sufficiently large quantum computer would break it; less may do, too.
     package var isQuantumVulnerable: Bool { quantumLevel == 0 }
 }
 

@@ -1,6 +1,5 @@
-/// Every algorithm that the sources use, and for what. A test compares it with the sources themselves.
-///
-/// The TLS library negotiates its own; what is listed of it is what the listeners and clients of certctl allow.
+/// Every algorithm that the sources use, and for what. A test compares it with the sources themselves, and another one
+/// what it says of TLS with what a running server accepts.
 package enum CryptoRegister {
     package struct Entry: Sendable {
         package let algorithm: CryptoAlgorithm
@@ -19,27 +18,31 @@ package enum CryptoRegister {
             algorithm: CryptoAlgorithm(
                 "SHA-256", .hash, parameter: "256", oid: "2.16.840.1.101.3.4.2.1", quantumLevel: 2),
             uses: [
-                CryptoUse("Access", "hashes of bearer tokens, which are random"),
+                CryptoUse("Access", "hashes of bearer tokens and sessions, which are random"),
                 CryptoUse("AuditProof", "leaves and nodes of the audit tree"),
                 CryptoUse("ChallengeValidation", "digests of key authorizations (RFC 8555 §8.1)"),
-                CryptoUse("ControlAPI", "ACME: thumbprints, nonces, signatures of accounts"),
+                CryptoUse("ControlAPI", "ACME: external account bindings, thumbprints of keys"),
                 CryptoUse("Deployment", "fingerprints of what was deployed"),
                 CryptoUse("HTTPServing", "entity tags, digests of repeated requests"),
                 CryptoUse("Lifecycle", "digests of lists, names, requests and approvals"),
-                CryptoUse("LocalCLI", "checksums of migrations"),
+                CryptoUse("LocalCLI", "checksums of migrations and configurations"),
                 CryptoUse("PKI", "signatures, fingerprints, CertIDs, key stores"),
                 CryptoUse("Sealing", "key derivation, identifiers of keys"),
-                CryptoUse("ServerRuntime", "identifiers of keys and certificates"),
-                CryptoUse("Store", "checksums of migrations and rows"),
+                CryptoUse("ServerRuntime", "changes of TLS files, archives of the audit log"),
+                CryptoUse("Store", "checksums of migrations, cursors of lists"),
             ]),
         Entry(
             algorithm: CryptoAlgorithm(
                 "SHA-384", .hash, parameter: "384", oid: "2.16.840.1.101.3.4.2.2", quantumLevel: 4),
-            uses: [CryptoUse("PKI", "signatures, key stores"), CryptoUse("ControlAPI", "ACME: signatures of accounts")]),
+            uses: [
+                CryptoUse("PKI", "signatures, key stores"), CryptoUse("ControlAPI", "ACME: external account bindings"),
+            ]),
         Entry(
             algorithm: CryptoAlgorithm(
                 "SHA-512", .hash, parameter: "512", oid: "2.16.840.1.101.3.4.2.3", quantumLevel: 5),
-            uses: [CryptoUse("PKI", "signatures, key stores"), CryptoUse("ControlAPI", "ACME: signatures of accounts")]),
+            uses: [
+                CryptoUse("PKI", "signatures, key stores"), CryptoUse("ControlAPI", "ACME: external account bindings"),
+            ]),
         Entry(
             algorithm: CryptoAlgorithm(
                 "SHA-1", .hash, parameter: "160", oid: "1.3.14.3.2.26", quantumLevel: 0, isLegacy: true),
@@ -54,7 +57,9 @@ package enum CryptoRegister {
             algorithm: CryptoAlgorithm(
                 "AES-256-GCM", .authenticatedEncryption, parameter: "256", oid: "2.16.840.1.101.3.4.1.46",
                 quantumLevel: 5),
-            uses: [CryptoUse("Sealing", "secrets in the database")]),
+            uses: [
+                CryptoUse("Sealing", "secrets in the database"), CryptoUse("HTTPServing", "TLS 1.3 of the listeners"),
+            ]),
         Entry(
             algorithm: CryptoAlgorithm(
                 "AES-256-CBC", .blockCipher, parameter: "256", oid: "2.16.840.1.101.3.4.1.42", quantumLevel: 5),
@@ -73,9 +78,10 @@ package enum CryptoRegister {
         Entry(
             algorithm: CryptoAlgorithm("HMAC", .mac, parameter: "SHA-256", oid: "1.2.840.113549.2.9", quantumLevel: 2),
             uses: [
-                CryptoUse("ControlAPI", "external account bindings"), CryptoUse("Lifecycle", "nonces of ACME"),
+                CryptoUse("ControlAPI", "external account bindings"),
+                CryptoUse("Lifecycle", "webhooks of the audit log"),
                 CryptoUse("PKI", "integrity of key stores"),
-                CryptoUse("Sealing", "session cookies, webhooks, one-time passwords"),
+                CryptoUse("Sealing", "session cookies, codes of records, one-time passwords"),
             ]),
         Entry(
             algorithm: CryptoAlgorithm("HKDF", .kdf, parameter: "SHA-256", quantumLevel: 2),
@@ -123,9 +129,28 @@ package enum CryptoRegister {
             uses: [certificates]),
     ]
 
+    private static let listeners = CryptoUse("HTTPServing", "TLS 1.3 of the listeners")
+
+    /// Chosen by the TLS library; what its clients offer besides, to servers of others, is theirs to choose.
     private static let transport = [
         Entry(
             algorithm: CryptoAlgorithm("X25519", .keyAgreement, oid: "1.3.101.110", quantumLevel: 0),
-            uses: [CryptoUse("HTTPServing", "TLS 1.3 of the listeners"), CryptoUse("Outbound", "TLS of the clients")])
+            uses: [listeners]),
+        Entry(
+            algorithm: CryptoAlgorithm("ECDH-P256", .keyAgreement, parameter: "P-256", quantumLevel: 0),
+            uses: [listeners]),
+        Entry(
+            algorithm: CryptoAlgorithm("ECDH-P384", .keyAgreement, parameter: "P-384", quantumLevel: 0),
+            uses: [listeners]),
+        Entry(
+            algorithm: CryptoAlgorithm(
+                "AES-128-GCM", .authenticatedEncryption, parameter: "128", oid: "2.16.840.1.101.3.4.1.6",
+                quantumLevel: 1),
+            uses: [listeners]),
+        Entry(
+            algorithm: CryptoAlgorithm(
+                "ChaCha20-Poly1305", .authenticatedEncryption, parameter: "256", oid: "1.2.840.113549.1.9.16.3.18",
+                quantumLevel: 5),
+            uses: [listeners]),
     ]
 }

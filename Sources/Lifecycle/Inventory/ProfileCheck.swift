@@ -202,9 +202,14 @@ enum ProfileCheck {
                     : "over ACME anybody who reaches the server gets the names of the patterns")
         }
         if fields.acmeAuthMode == .challenge, fields.acmeAllowWildcards, !fields.acmeChallengeTypes.isEmpty,
-            Set(fields.acmeChallengeTypes).isDisjoint(with: [.dns01, .dnsAccount01, .dnsPersist01])
+            Set(fields.acmeChallengeTypes).isDisjoint(with: [.dns01])
         {
             warnings.append("wildcards are allowed, and no challenge of acme_challenge_types can prove one")
+        }
+        let unserved = fields.acmeChallengeTypes.filter { $0 == .dnsAccount01 || $0 == .dnsPersist01 }
+        if !unserved.isEmpty {
+            warnings.append(
+                "this version does not offer \(unserved.map(\.rawValue).joined(separator: " and ")) to anybody")
         }
         if fields.acmeAuthMode == .trustAuthenticated, !fields.acmeChallengeTypes.isEmpty {
             warnings.append("acme_challenge_types has no effect while acme_auth_mode is trust_authenticated")

@@ -26,10 +26,7 @@ extension RevocationListPublisher {
         let blocks = try await changes(since: found.since, through: found.full.throughChange, work)
         var template = try template(.delta, number: found.full.number, work)
         template.baseNumber = CRLNumber(UInt64(found.base))
-        let frame = try template.frame(entryOctets: blocks.octetCount)
-        let closed = frame.closed(signature: try await work.signing.signList(frame.permit(blocks)))
-        let octets = RevocationListOctets(head: closed.head, tail: closed.tail)
-        let der = Self.joined(octets, blocks)
+        let (octets, der) = try await signed(template, blocks, work)
         let row = RevocationListRow(
             scope: .delta, number: found.full.number, throughChange: found.full.throughChange,
             thisUpdate: template.thisUpdate, nextUpdate: template.nextUpdate,
@@ -88,6 +85,10 @@ extension RevocationListPublisher {
 
     /// Certificates that name a delta list are told by its absence to go by the complete one.
     func withdrawDelta(of authority: AuthorityID) async throws {
-        try await context.database.write { [lists] tx in try lists.withdraw(.delta, of: authority, in: tx) }
+        let fence = try leadership.fence()
+        try await context.database.write { [lists] tx in
+            try fence.check(in: tx)
+            try lists.withdraw(.delta, of: authority, in: tx)
+        }
     }
 }

@@ -107,10 +107,7 @@ extension RevocationListPublisher {
             return try lists.takeNumber(of: work.authority, issuer: work.issuer, in: tx)
         }
         let template = try template(scope, number: number, work)
-        let frame = try template.frame(entryOctets: blocks.octetCount)
-        let closed = frame.closed(signature: try await work.signing.signList(frame.permit(blocks)))
-        let octets = RevocationListOctets(head: closed.head, tail: closed.tail)
-        let der = Self.joined(octets, blocks)
+        let (octets, der) = try await signed(template, blocks, work)
         let row = RevocationListRow(
             scope: scope, number: number, throughChange: change, thisUpdate: template.thisUpdate,
             nextUpdate: template.nextUpdate, prunedThrough: draft.previous?.thisUpdate ?? template.thisUpdate,
@@ -122,7 +119,17 @@ extension RevocationListPublisher {
         return true
     }
 
-    static func joined(_ octets: RevocationListOctets, _ blocks: RevocationListBlocks) -> [UInt8] {
+    /// The octets around the entries, and the whole list.
+    func signed(
+        _ template: RevocationListTemplate, _ blocks: RevocationListBlocks, _ work: Work
+    ) async throws -> (RevocationListOctets, [UInt8]) {
+        let frame = try template.frame(entryOctets: blocks.octetCount)
+        let closed = frame.closed(signature: try await work.signing.signList(frame.permit(blocks)))
+        let octets = RevocationListOctets(head: closed.head, tail: closed.tail)
+        return (octets, Self.joined(octets, blocks))
+    }
+
+    private static func joined(_ octets: RevocationListOctets, _ blocks: RevocationListBlocks) -> [UInt8] {
         var der: [UInt8] = []
         der.reserveCapacity(octets.head.count + blocks.octetCount + octets.tail.count)
         der += octets.head

@@ -53,7 +53,7 @@ package final class RevocationListPublisher: Sendable {
 
     let context: LifecycleContext
     private let registry: IssuerRegistry
-    private let leadership: Leadership
+    let leadership: Leadership
     private let shelf: RevocationListShelf
     private let readPlan: @Sendable () -> RevocationListPlan
     private let failed: @Sendable (IssuerID, any Error) -> Void

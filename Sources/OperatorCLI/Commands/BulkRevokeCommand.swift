@@ -41,9 +41,7 @@ struct BulkRevokeCommand: OperatorCommand {
         guard !ids.isEmpty || !tag.isEmpty || criteria.contains(where: { $0 != nil }) else {
             throw ValidationError("give identifiers or at least one criterion; --source alone is none")
         }
-        if let wrong = tag.first(where: { !$0.contains("=") }) {
-            throw ValidationError("--tag \(wrong) is not key=value")
-        }
+        try TagOption.validate(tag)
     }
 
     private var body: JSONObject {
@@ -62,14 +60,7 @@ struct BulkRevokeCommand: OperatorCommand {
         list.add("invalidity_date", invalidityDate)
         var body = list.object
         if !ids.isEmpty { body["certificate_ids"] = JSONValue(ids) }
-        if !tag.isEmpty {
-            var tags = JSONObject()
-            for text in tag {
-                let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                tags[String(parts[0])] = .string(String(parts[1]))
-            }
-            body["tags"] = .object(tags)
-        }
+        if !tag.isEmpty { body["tags"] = TagOption.members(tag) }
         return body
     }
 

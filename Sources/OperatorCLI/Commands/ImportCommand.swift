@@ -34,9 +34,7 @@ struct ImportCommand: OperatorCommand {
 
     func validate() throws {
         guard !paths.isEmpty else { throw ValidationError("name files or directories, or - for standard input") }
-        if let wrong = tag.first(where: { !$0.contains("=") }) {
-            throw ValidationError("--tag \(wrong) is not key=value")
-        }
+        try TagOption.validate(tag)
         if certificate != nil {
             let others = [ownerID, teamID, issuerID, renewalPolicyID, certificateProfileID, environment]
             guard tag.isEmpty, others.allSatisfy({ $0 == nil }) else {
@@ -123,14 +121,7 @@ struct ImportCommand: OperatorCommand {
         list.add("certificate_profile_id", certificateProfileID)
         list.add("environment", environment)
         var body = list.object
-        if !tag.isEmpty {
-            var tags = JSONObject()
-            for text in tag {
-                let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                tags[String(parts[0])] = .string(String(parts[1]))
-            }
-            body["tags"] = .object(tags)
-        }
+        if !tag.isEmpty { body["tags"] = TagOption.members(tag) }
         return body
     }
 }

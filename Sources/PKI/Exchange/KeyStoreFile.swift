@@ -6,13 +6,6 @@ package enum KeyStoreFile {
     /// Largest file that is read, in octets.
     package static let maximumSize = 8 << 20
 
-    /// Whether only a password opens the file.
-    package static func needsPassword(_ octets: [UInt8]) -> Bool {
-        if octets.starts(with: JavaKeyStore.magic) { return true }
-        if octets.first == 0x30 { return (try? kind(of: octets)) == .pfx }
-        return String(decoding: octets.prefix(1 << 20), as: UTF8.self).contains("ENCRYPTED")
-    }
-
     /// - `password`: For key stores and encrypted keys; others leave it alone.
     package static func read(_ octets: [UInt8], password: Secret = Secret("")) throws(KeyStoreError) -> KeyStoreContent
     {

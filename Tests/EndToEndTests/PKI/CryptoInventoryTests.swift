@@ -44,4 +44,34 @@ struct CryptoInventoryTests {
         #expect(table.status == 0 && table.output.contains("ML-DSA-65"), "\(table.errors)")
         await stage.server.stop()
     }
+
+    @Test("what the inventory says of TLS is what the listener takes, and nothing else is")
+    func transport() async throws {
+        let server = try await ControlPlane.start()
+        try await server.becomeAdministrator()
+        let reply = try Inventory.expect(200, try await server.client.get("/api/v1/crypto/inventory"))
+        let listed = Set((reply.json["algorithms"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String })
+        let address = server.baseURL.replacing("https://", with: "")
+        func accepts(_ options: [String]) async throws -> Bool {
+            let outcome = try await runProgram(
+                "/usr/bin/openssl", ["s_client", "-connect", address, "-CAfile", server.authority] + options,
+                logs: server.directory.url, timeout: .seconds(20))
+            return outcome.output.contains("Verify return code: 0 (ok)")
+                && outcome.output.contains("TLSv1.3, Cipher is")
+        }
+        for (group, name) in [
+            ("X25519", "X25519"), ("P-256", "ECDH-P256"), ("P-384", "ECDH-P384"), ("P-521", "ECDH-P521"),
+            ("X448", "X448"), ("ffdhe2048", "DH"),
+        ] {
+            #expect(try await accepts(["-tls1_3", "-groups", group]) == listed.contains(name), "\(group)")
+        }
+        for (suite, name) in [
+            ("TLS_AES_128_GCM_SHA256", "AES-128-GCM"), ("TLS_AES_256_GCM_SHA384", "AES-256-GCM"),
+            ("TLS_CHACHA20_POLY1305_SHA256", "ChaCha20-Poly1305"), ("TLS_AES_128_CCM_SHA256", "AES-128-CCM"),
+        ] {
+            #expect(try await accepts(["-tls1_3", "-ciphersuites", suite]) == listed.contains(name), "\(suite)")
+        }
+        #expect(try await !accepts(["-tls1_2"]))
+        await server.stop()
+    }
 }

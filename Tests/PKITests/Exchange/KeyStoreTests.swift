@@ -185,7 +185,6 @@ struct KeyStoreTests {
             ["pkcs8", "-topk8", "-in", plain, "-passout", "pass:secret", "-out", openssl.path("out")] + options)
         try #require(made.status == 0, "\(made.errors)")
         let octets = Array(try openssl.read("out").utf8)
-        #expect(KeyStoreFile.needsPassword(octets))
         if options == ["-scrypt"] {
             #expect(throws: KeyStoreError.self) { try KeyStoreFile.read(octets, password: Secret("secret")) }
             return
@@ -199,26 +198,33 @@ struct KeyStoreTests {
             "pkey", "-inform", "DER", "-in", openssl.path("ours"), "-passin", "pass:other", "-noout", "-check")
     }
 
-    @Test("a file that asks for too many rounds is refused before any is made")
-    func cost() throws {
-        let key = try PrivateKey.generate(.ecdsaP256)
-        let costly = try key.encryptedPKCS8DER(
-            password: Secret("x"), scheme: .legacy, iterations: 1, .system)
-        var octets = costly
-        // The INTEGER 1 behind the salt becomes one of three octets; lengths follow.
-        let place = try #require(octets.firstRange(of: [0x02, 0x01, 0x01, 0x04])).lowerBound
-        octets.replaceSubrange(place..<place + 3, with: [0x02, 0x04, 0x7F, 0xFF, 0xFF, 0xFF])
-        for header in [1, 3, 17] where octets[header] < 0x80 { octets[header] += 3 }
-        #expect(throws: KeyStoreError.self) { try PrivateKey(encryptedPKCS8DER: octets, password: Secret("x")) }
-        let store = try PKCS12.encode(
-            KeyStoreContent(certificates: [.init(alias: "", certificate: try TestAuthority.root().certificate)]),
-            password: Secret("x"), .system)
-        // The last INTEGER of a PFX: the rounds of the MAC.
-        var hostile = store
-        let rounds = hostile.count - 2
-        #expect(Array(hostile[(rounds - 2)...]) == [0x02, 0x02, 0x27, 0x10])
-        hostile.replaceSubrange(rounds..., with: [0x7F, 0xFF])
-        #expect(throws: KeyStoreError.wrongPassword) { try PKCS12.decode(hostile, password: Secret("x")) }
+    @Test(
+        "a file that asks for too many rounds is refused by their number, before any is made",
+        arguments: [OID.pbeWithSHA1And3DES, .pbeWithSHA1AndRC240, .pbes2])
+    func cost(algorithm: OID) {
+        let rounds = PasswordBasedEncryption.maximumIterations + 1
+        let salt = DERWriter.octetString([UInt8](repeating: 7, count: 8))
+        let plain = DERWriter.sequence(salt, DERWriter.integer(rounds))
+        let modern = DERWriter.sequence(
+            DERWriter.sequence(DERWriter.oid(.pbkdf2), plain),
+            DERWriter.sequence(DERWriter.oid(.aes256CBC), DERWriter.octetString([UInt8](repeating: 0, count: 16))))
+        let key = DERWriter.sequence(
+            DERWriter.sequence(DERWriter.oid(algorithm), algorithm == .pbes2 ? modern : plain),
+            DERWriter.octetString([UInt8](repeating: 1, count: 16)))
+        #expect(throws: KeyStoreError.tooCostly(iterations: rounds)) {
+            try PrivateKey(encryptedPKCS8DER: key, password: Secret("x"))
+        }
+    }
+
+    @Test("a store whose octets were changed is not opened")
+    func integrity() throws {
+        let content = KeyStoreContent(
+            certificates: [.init(alias: "", certificate: try TestAuthority.root().certificate)])
+        let store = try PKCS12.encode(content, password: Secret("x"), .system)
+        _ = try PKCS12.decode(store, password: Secret("x"))
+        var changed = store
+        changed[store.count / 2] ^= 1
+        #expect(throws: KeyStoreError.wrongPassword) { try PKCS12.decode(changed, password: Secret("x")) }
     }
 
     @Test("what is none of these formats is named")

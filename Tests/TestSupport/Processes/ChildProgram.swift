@@ -71,9 +71,19 @@ package final class ChildProgram: @unchecked Sendable {
     @discardableResult
     package func stop(timeout: Duration = .seconds(15)) async -> Int32? {
         send(SIGTERM)
-        if let status = await waitForExit(timeout: timeout) { return status }
+        if hearsTermination, let status = await waitForExit(timeout: timeout) { return status }
         send(SIGKILL)
         return await waitForExit(timeout: .seconds(5))
+    }
+
+    /// Children inherit the signal mask of the thread that Foundation starts them from, which blocks nearly everything.
+    /// Programs that do not change it themselves would never hear of a polite request.
+    private var hearsTermination: Bool {
+        guard let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") }),
+            let mask = UInt64(line.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16)
+        else { return true }
+        return mask & (1 << UInt64(SIGTERM - 1)) == 0
     }
 
     /// The death that no program can prepare for.
