@@ -71,19 +71,21 @@ package final class ChildProgram: @unchecked Sendable {
     @discardableResult
     package func stop(timeout: Duration = .seconds(15)) async -> Int32? {
         send(SIGTERM)
-        if hearsTermination, let status = await waitForExit(timeout: timeout) { return status }
+        if let status = await waitForExit(timeout: .seconds(2)) { return status }
+        if !ignoresTermination, let status = await waitForExit(timeout: timeout - .seconds(2)) { return status }
         send(SIGKILL)
         return await waitForExit(timeout: .seconds(5))
     }
 
-    /// Children inherit the signal mask of the thread that Foundation starts them from, which blocks nearly everything.
-    /// Programs that do not change it themselves would never hear of a polite request.
-    private var hearsTermination: Bool {
+    /// Whether a polite request still waits at the child's door. Children inherit the signal mask of the thread that
+    /// Foundation starts them from, which blocks nearly everything; programs that do not change it themselves never hear
+    /// it. A blocked signal alone tells nothing: our own programs block it and read it from a descriptor.
+    private var ignoresTermination: Bool {
         guard let status = try? String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("SigBlk:") }),
-            let mask = UInt64(line.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16)
-        else { return true }
-        return mask & (1 << UInt64(SIGTERM - 1)) == 0
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("ShdPnd:") }),
+            let pending = UInt64(line.dropFirst(7).trimmingCharacters(in: .whitespaces), radix: 16)
+        else { return false }
+        return pending & (1 << UInt64(SIGTERM - 1)) != 0
     }
 
     /// The death that no program can prepare for.
