@@ -60,3 +60,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000027_version_keys
 #include "embed_migration.h"
+#define MIGRATION 000028_hierarchy
+#include "embed_migration.h"

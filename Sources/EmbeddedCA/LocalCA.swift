@@ -115,15 +115,19 @@ package struct LocalCA: Sendable {
         template.subjectAltNames = names
         template.authorityKeyIdentifier =
             certificate.extensions.subjectKeyIdentifier ?? certificate.subjectPublicKey.keyIdentifier
-        template.crlDistributionPoints =
-            settings.crlShards.map { [$0.location(of: issuance.serial.serialNumber)] }
-            ?? settings.crlDistributionPoints
-        template.freshestCRL = settings.freshestCRL
-        template.ocspURLs = settings.ocspURLs
-        template.caIssuersURLs = settings.caIssuersURLs
+        point(&template, serial: issuance.serial)
         template.policies = settings.policies + issuance.policies.filter { !settings.policies.contains($0) }
         template.mustStaple = issuance.mustStaple
         return template
+    }
+
+    /// Writes where relying parties find out about a certificate of this authority.
+    func point(_ template: inout CertificateTemplate, serial: RecordedSerial) {
+        template.crlDistributionPoints =
+            settings.crlShards.map { [$0.location(of: serial.serialNumber)] } ?? settings.crlDistributionPoints
+        template.freshestCRL = settings.freshestCRL
+        template.ocspURLs = settings.ocspURLs
+        template.caIssuersURLs = settings.caIssuersURLs
     }
 
     /// Signs what another file of this module decided.
@@ -173,6 +177,13 @@ extension LocalCA {
         template.pathLenConstraint = 0
         template.keyUsage = [.keyCertSign, .cRLSign]
         return try await sign(template.tbsCertificate(), serial: serial, issuer: nil, with: signer, linter: linter)
+    }
+
+    /// Self-signs what another file of this module decided.
+    static func seal(
+        _ tbs: TBSCertificate, serial: RecordedSerial, with signer: any Signer
+    ) async throws(LocalCAError) -> X509Certificate {
+        try await sign(tbs, serial: serial, issuer: nil, with: signer, linter: Linter())
     }
 }
 

@@ -83,18 +83,18 @@ package struct GenericCAConfig: Hashable, Sendable {
     /// How the authority signs, with what relying parties are pointed at (protocol-servers §5.6).
     ///
     /// - `publicURL`: Where this server answers them. A list of the configuration wins.
-    package func settings(pointingAt issuer: IssuerID, under publicURL: String?) -> LocalCASettings {
+    package func settings(pointingAt authority: AuthorityID, under publicURL: String?) -> LocalCASettings {
         var settings = settings
         guard let publicURL else { return settings }
         let base = "\(publicURL)/.well-known/pki"
         if settings.crlDistributionPoints.isEmpty {
-            let list = "\(base)/crl/\(issuer.text)"
+            let list = "\(base)/crl/\(authority.text)"
             settings.crlDistributionPoints = crlPartitions > 0 ? [] : [list]
             settings.freshestCRL = hasDeltaCRL ? ["\(list)/\(RevocationListScope.delta)"] : []
             settings.crlShards = crlPartitions > 0 ? CRLShards(below: list, count: crlPartitions) : nil
         }
-        if settings.ocspURLs.isEmpty { settings.ocspURLs = ["\(base)/ocsp/\(issuer.text)"] }
-        if settings.caIssuersURLs.isEmpty { settings.caIssuersURLs = ["\(base)/ca/\(issuer.text).cer"] }
+        if settings.ocspURLs.isEmpty { settings.ocspURLs = ["\(base)/ocsp/\(authority.text)"] }
+        if settings.caIssuersURLs.isEmpty { settings.caIssuersURLs = ["\(base)/ca/\(authority.text).cer"] }
         return settings
     }
 

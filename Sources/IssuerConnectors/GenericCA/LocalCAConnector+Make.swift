@@ -18,7 +18,7 @@ extension LocalCAConnector {
             let authority = try LocalCA(
                 certificateChain: chain,
                 signer: ObservedSigner(signer, driver: driver, observe: authorities.observe),
-                settings: config.settings(pointingAt: issuer, under: authorities.publicURL),
+                settings: config.settings(pointingAt: AuthorityID(soleOf: issuer), under: authorities.publicURL),
                 now: time.now
             )
             return LocalCAConnector(authority: authority, time: time)

@@ -88,6 +88,20 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         }
     }
 
+    /// The CA first, then those above it.
+    package var authorityPath: [X509Certificate] { authority.certificateChain }
+
+    /// Signs the certificate of an authority below this one. Its serial number is on record before.
+    package func certify(
+        _ order: AuthorityOrder, serial: RecordedSerial
+    ) async throws(IssuerError) -> X509Certificate {
+        do throws(LocalCAError) {
+            return try await authority.certify(order, serial: serial, now: time.now)
+        } catch {
+            throw Self.issuerError(error)
+        }
+    }
+
     package func testConnection() async -> [ConnectionCheck] {
         let certificate = authority.certificate
         let isValid = certificate.isValid(at: time.now)

@@ -10,10 +10,10 @@ import Store
 
 /// Keeps the built-in authorities in the database: chains in the open, keys sealed or by their reference.
 package struct AuthorityKeeper: Sendable {
-    private let database: any Database
-    private let sealer: Sealer
-    private let time: TimeSource
-    private let random: RandomSource
+    let database: any Database
+    let sealer: Sealer
+    let time: TimeSource
+    let random: RandomSource
     private let recorder: Recorder
 
     package init(database: any Database, sealer: Sealer, time: TimeSource, random: RandomSource) {
@@ -56,6 +56,9 @@ package struct AuthorityKeeper: Sendable {
                 (try IssuerStore().get(issuerID, in: tx), try IssuerStore().encryptedConfig(of: issuerID, in: tx))
             }
             let config = try Self.opened(sealed, of: issuer, by: sealer)
+            if issuer.hierarchyMode == .tree {
+                return (issuer.configRevision, try await tree(issuer, config, authorities))
+            }
             let connector = try await IssuerCatalog.makeConnector(
                 issuerID,
                 type: issuer.type,
@@ -68,7 +71,7 @@ package struct AuthorityKeeper: Sendable {
     }
 
     /// An issuer whose configuration does not open is unavailable, and no other one with it.
-    private static func opened(_ sealed: [UInt8]?, of issuer: Issuer, by sealer: Sealer) throws -> JSONObject {
+    static func opened(_ sealed: [UInt8]?, of issuer: Issuer, by sealer: Sealer) throws -> JSONObject {
         do {
             return try ConfigVault(sealer).openObject(sealed, shown: issuer.config, for: .issuer(issuer.id))
         } catch let error as ServiceError {
@@ -102,27 +105,41 @@ package struct AuthorityKeeper: Sendable {
         }
     }
 
+    /// Who has a key already, for people.
+    static func owner(of key: KeyReference, in tx: any Transaction) throws -> String? {
+        let sole = try AuthorityStore().all(in: tx).first { $0.keyDriver == key.driver && $0.keyReference == key.ref }
+        if let sole { return "issuer \(sole.issuerID.text)" }
+        let node = try IntermediateCAStore().all(in: tx).first {
+            $0.keyDriver == key.driver && $0.keyReference == key.ref
+        }
+        return node.map { "the CA \($0.id.text)" }
+    }
+
     private func load(_ issuer: IssuerID, in tx: any Transaction) throws -> StoredAuthority? {
         guard let authority = try AuthorityStore().find(issuer, in: tx) else { return nil }
         guard authority.keyDriver == Self.ownDriver else { return try held(authority) }
-        let id = CAKeyID(stored: authority.keyReference)
+        return StoredAuthority(
+            chain: try X509Certificate.bundle(pem: authority.chainPEM),
+            key: .sealed(
+                try open(CAKeyID(stored: authority.keyReference), of: "issuer \(issuer.text)", in: tx)))
+    }
+
+    /// A key of the database, unsealed.
+    func open(_ id: CAKeyID, of owner: String, in tx: any Transaction) throws -> PrivateKey {
         guard let key = try SealedKeyStore().find(id, in: tx) else {
             throw IssuerError(
                 .validation,
-                "the key \(id.text) of issuer \(issuer.text) is not in the database",
+                "the key \(id.text) of \(owner) is not in the database",
                 help: "restore the database from a backup that holds it"
             )
         }
         do {
             let octets = try sealer.open(key.sealedPKCS8, for: Self.place(of: id))
-            return StoredAuthority(
-                chain: try X509Certificate.bundle(pem: authority.chainPEM),
-                key: .sealed(try octets.withBytes { try PrivateKey(pkcs8DER: $0) })
-            )
+            return try octets.withBytes { try PrivateKey(pkcs8DER: $0) }
         } catch {
             throw IssuerError(
                 .validation,
-                "the CA of issuer \(issuer.text) cannot be opened: \(error)",
+                "the CA of \(owner) cannot be opened: \(error)",
                 help: "start the server with the encryption key that the CA was sealed under"
             )
         }
@@ -142,6 +159,10 @@ package struct AuthorityKeeper: Sendable {
         return try await database.write { tx in
             _ = try tx.row("SELECT id FROM issuers WHERE id = \(issuer)\(lock: .forUpdate)")
             if let stored = try load(issuer, in: tx) { return stored }
+            guard try IssuerStore().get(issuer, in: tx).hierarchyMode == .single else {
+                throw IssuerError(
+                    .validation, "issuer \(issuer.text) became a tree of CAs meanwhile", help: "create its root")
+            }
             guard let certificate = authority.chain.first else { return authority }
             let reference = try keep(authority.key, as: keyID, in: tx)
             try AuthorityStore().insert(
@@ -172,7 +193,7 @@ package struct AuthorityKeeper: Sendable {
 
     /// Seals a key of our own; of one that a driver holds, sees that no other authority has it: whoever relies on two CAs
     /// that share a key cannot tell their revocations apart.
-    private func keep(_ key: AuthorityKey, as id: CAKeyID, in tx: any Transaction) throws -> KeyReference {
+    func keep(_ key: AuthorityKey, as id: CAKeyID, in tx: any Transaction) throws -> KeyReference {
         switch key {
         case .sealed(let key):
             try SealedKeyStore().insert(
@@ -187,22 +208,17 @@ package struct AuthorityKeeper: Sendable {
             )
             return KeyReference(driver: Self.ownDriver, ref: id.text)
         case .held(let reference):
-            let other = try AuthorityStore().all(in: tx).first {
-                $0.keyDriver == reference.driver && $0.keyReference == reference.ref
-            }
-            if let other {
+            if let owner = try Self.owner(of: reference, in: tx) {
                 throw IssuerError(
-                    .validation,
-                    "the key \(reference.ref) is that of issuer \(other.issuerID.text) already",
-                    help: "give each CA a key of its own"
-                )
+                    .validation, "the key \(reference.ref) is that of \(owner) already",
+                    help: "give each CA a key of its own")
             }
             return reference
         }
     }
 
     /// What ``KeyReference/driver`` says of keys that are sealed in the database.
-    private static let ownDriver = "database"
+    static let ownDriver = "database"
 
     private static func place(of key: CAKeyID) -> SealedPlace {
         SealedPlace(table: SealedKeyStore.table, column: SealedKeyStore.column, rowID: key.text)

@@ -1,34 +1,50 @@
 package import ConnectorKit
 package import Domain
 package import Encoding
+package import IssuerConnectors
 import Synchronization
 
-/// The live connectors, one for each issuer and configuration revision.
+/// The live connectors, one for each issuer or CA of a tree, and configuration revision.
 ///
 /// A connector is made once and kept, so that CA certificates and keys are parsed and unsealed once and not for every
 /// order. A changed configuration has another revision, so a stale connector is never used; replacing one issuer's
-/// connector leaves those of the others alone.
+/// connector leaves those of the others alone. A changed tree is a changed configuration of its issuer.
 package final class IssuerRegistry: Sendable {
     /// Makes the connector of an issuer; throws ``IssuerError`` or what the database says.
     package typealias Maker = @Sendable (IssuerID) async throws -> (revision: Int, connector: any IssuerConnector)
+    /// Makes the connector of a CA of a tree, with the revision of its issuer.
+    package typealias NodeMaker = @Sendable (AuthorityID) async throws -> (
+        revision: Int, connector: LocalCAConnector
+    )
 
     /// Looks whether what a configuration names outside of the database is there; throws ``ServiceError`` when it is not.
     package typealias Examiner = @Sendable (IssuerType, JSONObject) async throws -> Void
 
-    private struct Entry {
+    private struct Entry<Connector: Sendable> {
         let revision: Int
-        let connector: any IssuerConnector
+        let connector: Connector
     }
 
     private let make: Maker
-    private let entries = Mutex<[IssuerID: Entry]>([:])
+    private let makeNode: NodeMaker
+    private let entries = Mutex<[IssuerID: Entry<any IssuerConnector>]>([:])
+    private let nodes = Mutex<[AuthorityID: Entry<LocalCAConnector>]>([:])
 
     /// Asked before a configuration is stored.
     package let examine: Examiner
 
-    package init(examine: @escaping Examiner = { _, _ in }, make: @escaping Maker) {
+    package init(
+        examine: @escaping Examiner = { _, _ in }, nodes makeNode: @escaping NodeMaker = IssuerRegistry.withoutNodes,
+        make: @escaping Maker
+    ) {
         self.examine = examine
+        self.makeNode = makeNode
         self.make = make
+    }
+
+    /// For a registry whose issuers are all one authority.
+    package static let withoutNodes: NodeMaker = { id in
+        throw IssuerError(.other, "there are no trees here, and no CA \(id.text)", help: "")
     }
 
     /// The connector of an issuer at a configuration revision.
@@ -42,6 +58,25 @@ package final class IssuerRegistry: Sendable {
             entries[issuer] = Entry(revision: made.revision, connector: made.connector)
         }
         return made.connector
+    }
+
+    /// The connector of a CA of a tree, at the configuration revision of its issuer.
+    package func node(_ id: AuthorityID, revision: Int) async throws -> LocalCAConnector {
+        if let entry = nodes.withLock({ $0[id] }), entry.revision == revision { return entry.connector }
+        let made = try await makeNode(id)
+        nodes.withLock { nodes in
+            if let current = nodes[id], current.revision > made.revision { return }
+            nodes[id] = Entry(revision: made.revision, connector: made.connector)
+        }
+        return made.connector
+    }
+
+    /// Who signs for an issuer: the CA of its tree that was chosen, or the issuer itself.
+    package func signer(
+        for issuer: IssuerID, _ authority: AuthorityID?, revision: Int
+    ) async throws -> any IssuerConnector {
+        guard let authority else { return try await connector(for: issuer, revision: revision) }
+        return try await node(authority, revision: revision)
     }
 
     /// Forgets the connector of an issuer that was deleted.

@@ -30,6 +30,15 @@ package struct LifecycleObservers: Sendable {
         package let age: Duration
     }
 
+    /// A change of a tree of CAs, by the names of the metric.
+    package enum HierarchyEvent: String, Sendable, CaseIterable {
+        case createRoot = "create_root"
+        case createChild = "create_child"
+        case retiring = "retire_retiring"
+        case retired = "retire_retired"
+    }
+
+    package var hierarchyChanged: @Sendable (IssuerID, HierarchyEvent) -> Void = { _, _ in }
     /// An operation on many objects that ended.
     package var operationEnded: @Sendable (Operation) -> Void = { _ in }
     package var approvalEnded: @Sendable (ApprovalEnd) -> Void = { _ in }

@@ -215,6 +215,20 @@ struct RecordedAction: Sendable {
         name: "ca_key_generated", resourceType: "issuer", category: .config)
     static let authorityKeyAdopted = RecordedAction(
         name: "ca_key_adopted", resourceType: "issuer", category: .config)
+    private static func node(_ name: String) -> RecordedAction {
+        RecordedAction(name: name, resourceType: "intermediate_ca", category: .config)
+    }
+
+    static let rootCreated = node("intermediate_ca_root_created")
+    static let childCreated = node("intermediate_ca_child_created")
+    static let nodeRetiring = node("intermediate_ca_retiring")
+    static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
+    static let nodeRetired = node("intermediate_ca_retired")
+    static let nodeKeyMade = node("ca_key_generated")
+    static let nodeKeyAdopted = node("ca_key_adopted")
+    static let nodeKeyDestroyed = node("ca_key_destroyed")
+    /// Of a key that somebody else put where it is.
+    static let nodeKeyLeft = node("ca_key_left")
     static let ocspResponderAppointed = RecordedAction(
         name: "ocsp_responder_appointed", resourceType: "issuer", category: .config)
     static let issuerTestFailed = RecordedAction(

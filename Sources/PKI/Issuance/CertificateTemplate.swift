@@ -29,6 +29,8 @@ package struct CertificateTemplate: Sendable {
     package var ocspURLs: [String] = []
     package var caIssuersURLs: [String] = []
     package var policies: [OID] = []
+    /// What the authority may certify; of authorities alone.
+    package var nameConstraints: NameConstraints?
     package var mustStaple = false
     /// Nobody asks about the certificate of an OCSP responder (RFC 6960 §4.2.2.2.1).
     package var isNotChecked = false
@@ -87,6 +89,7 @@ package struct CertificateTemplate: Sendable {
             list.append(ExtensionEncoding.authorityInfoAccess(ocsp: ocspURLs, caIssuers: caIssuersURLs))
         }
         if !policies.isEmpty { list.append(ExtensionEncoding.certificatePolicies(policies)) }
+        if let nameConstraints { list.append(ExtensionEncoding.nameConstraints(nameConstraints)) }
         if mustStaple { list.append(ExtensionEncoding.mustStaple) }
         if isNotChecked { list.append(ExtensionEncoding.ocspNoCheck) }
         return list

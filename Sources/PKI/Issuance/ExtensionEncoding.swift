@@ -48,6 +48,11 @@ enum ExtensionEncoding {
             DERWriter.sequence(of: policies.map { DERWriter.sequence(DERWriter.oid($0)) }))
     }
 
+    /// Critical, as RFC 5280 §4.2.1.10 demands.
+    static func nameConstraints(_ constraints: NameConstraints) -> CertificateExtension {
+        make(.nameConstraints, critical: true, constraints.der)
+    }
+
     /// RFC 7633: feature 5, `status_request`.
     static let mustStaple = make(.tlsFeature, critical: false, DERWriter.sequence(DERWriter.integer(5)))
 

@@ -9,7 +9,7 @@ struct LintInspection {
     private static let allowedExtensions: Set<OID> = [
         .basicConstraints, .keyUsage, .extendedKeyUsage, .subjectKeyIdentifier, .authorityKeyIdentifier,
         .subjectAltName, .crlDistributionPoints, .freshestCRL, .authorityInfoAccess, .certificatePolicies, .tlsFeature,
-        .ocspNoCheck,
+        .ocspNoCheck, .nameConstraints,
     ]
 
     private var extensions: CertificateExtensions { certificate.extensions }
@@ -35,6 +35,7 @@ struct LintInspection {
         case .authorityKeyIdentifier: authorityKeyIdentifier
         case .unexpectedExtension: unexpectedExtension
         case .locations: locations
+        case .nameConstraints: nameConstraints
         case .keyReuse: keyReuse
         case .ocspResponder: ocspResponder
         case .mustStapleWithoutResponder:
@@ -150,6 +151,13 @@ struct LintInspection {
 
     private var unexpectedExtension: String? {
         extensions.all.first { !Self.allowedExtensions.contains($0.oid) }.map { "\($0.oid) is not on the allow-list" }
+    }
+
+    /// §4.2.1.10: of authorities alone, and critical, or clients that do not know it would pass over it.
+    private var nameConstraints: String? {
+        guard let item = extensions[.nameConstraints] else { return nil }
+        if !certificate.isCA { return "in a certificate that is no CA" }
+        return item.isCritical ? nil : "not critical"
     }
 
     private var locations: String? {

@@ -24,6 +24,7 @@ package enum LintRule: String, Sendable, CaseIterable {
     case authorityKeyIdentifier = "authority_key_identifier"
     case unexpectedExtension = "unexpected_extension"
     case locations = "locations"
+    case nameConstraints = "name_constraints"
     case keyReuse = "key_reuse"
     /// A responder of OCSP is that and nothing else, and only it bears ocsp-nocheck (RFC 6960 §4.2.2.2).
     case ocspResponder = "ocsp_responder"

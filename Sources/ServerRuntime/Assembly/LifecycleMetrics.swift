@@ -19,6 +19,7 @@ struct LifecycleMetrics: Sendable {
     private let pendingAges: MetricFamily<Histogram>
     private let operations: MetricFamily<Counter>
     private let operationItems: MetricFamily<Counter>
+    private let hierarchyEvents: MetricFamily<Counter>
 
     init(_ registry: MetricsRegistry) {
         issuances = registry.counter(
@@ -53,6 +54,9 @@ struct LifecycleMetrics: Sendable {
         operationItems = registry.counter(
             "certctl_operation_items_total", "Objects of operations that ended.", labels: ["kind", "outcome"]
         )
+        hierarchyEvents = registry.counter(
+            "certctl_intermediate_ca_events_total", "Changes of trees of CAs.", labels: ["issuer_id", "kind"]
+        )
         pendingAges = registry.histogram(
             "certctl_approval_pending_age_seconds", "How long approvals waited until they ended.", labels: [],
             bounds: [60, 300, 1800, 3600, 21_600, 86_400]
@@ -82,6 +86,7 @@ struct LifecycleMetrics: Sendable {
             operationItems.with(kind, "skipped").add(progress.skipped)
             operationItems.with(kind, "failed").add(progress.failed)
         }
+        observers.hierarchyChanged = { issuer, event in hierarchyEvents.with(issuer.text, event.rawValue).add() }
         return observers
     }
 

@@ -5,7 +5,7 @@ package import Query
 
 /// The tables whose rows an audit event names before and after a change.
 package enum AuditedTable: Sendable {
-    case teams, owners, profiles, issuers, targets, renewalPolicies, certificates
+    case teams, owners, profiles, issuers, targets, renewalPolicies, certificates, intermediateCAs
 }
 
 /// The SHA-256 of a whole row: an audit event that holds it proves which state the change began and ended with, without
@@ -29,6 +29,7 @@ package enum StateDigest {
         case .issuers: "SELECT * FROM issuers WHERE id = \(id)"
         case .targets: "SELECT * FROM deployment_targets WHERE id = \(id)"
         case .renewalPolicies: "SELECT * FROM renewal_policies WHERE id = \(id)"
+        case .intermediateCAs: "SELECT * FROM intermediate_cas WHERE id = \(id)"
         case .certificates: "SELECT * FROM managed_certificates WHERE id = \(id)"
         }
     }

@@ -11,6 +11,7 @@ package struct IssuanceInputs: Hashable, Sendable {
     package let issuerType: IssuerType
     package let issuerEnabled: Bool
     package let configRevision: Int
+    package let hierarchyMode: HierarchyMode
     /// Whether any target would receive what is issued.
     package let hasTargets: Bool
 
@@ -20,6 +21,7 @@ package struct IssuanceInputs: Hashable, Sendable {
             """
             SELECT \(fragment: CertificateStore.columns), \(fragment: policyColumns), \(fragment: profileColumns),
                 i.type AS i_type, i.enabled AS i_enabled, i.config_revision AS i_config_revision,
+                i.hierarchy_mode AS i_hierarchy_mode,
                 EXISTS (SELECT 1 FROM certificate_target_mappings m JOIN deployment_targets d ON d.id = m.target_id
                     WHERE m.certificate_id = c.id AND d.enabled AND d.retired_at IS NULL) AS has_targets
             FROM managed_certificates c
@@ -39,6 +41,7 @@ package struct IssuanceInputs: Hashable, Sendable {
         issuerType = try row.value("i_type")
         issuerEnabled = try row.bool("i_enabled")
         configRevision = try row.int("i_config_revision")
+        hierarchyMode = try row.value("i_hierarchy_mode")
         hasTargets = try row.bool("has_targets")
     }
 

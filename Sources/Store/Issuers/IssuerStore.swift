@@ -71,6 +71,17 @@ package struct IssuerStore: Sendable {
         return revisions
     }
 
+    /// Whether the issuer has, or ever had, a CA or something that was issued: then it stays what it is.
+    package func hasHistory(_ id: IssuerID, in tx: any Transaction) throws -> Bool {
+        try tx.row(
+            """
+            SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM issuer_ca WHERE issuer_id = \(id))
+                OR EXISTS (SELECT 1 FROM intermediate_cas WHERE owning_issuer_id = \(id))
+                OR EXISTS (SELECT 1 FROM certificate_versions WHERE issuer_id = \(id))
+                OR EXISTS (SELECT 1 FROM issuer_orders WHERE issuer_id = \(id))
+            """) != nil
+    }
+
     package func isEmpty(in tx: any Transaction) throws -> Bool {
         try tx.row("SELECT 1 AS one FROM issuers LIMIT 1") == nil
     }
@@ -139,6 +150,7 @@ package struct IssuerStore: Sendable {
                 ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE issuer_id = \(id)"),
                 ("certificate_versions", "SELECT COUNT(*) FROM certificate_versions WHERE issuer_id = \(id)"),
                 ("certification_authorities", "SELECT COUNT(*) FROM issuer_ca WHERE issuer_id = \(id)"),
+                ("intermediate_cas", "SELECT COUNT(*) FROM intermediate_cas WHERE owning_issuer_id = \(id)"),
                 ("issuer_orders", "SELECT COUNT(*) FROM issuer_orders WHERE issuer_id = \(id)"),
                 ("profiles", "SELECT COUNT(*) FROM certificate_profiles WHERE issuer_id = \(id)"),
             ],

@@ -76,6 +76,9 @@ package struct OCSPResponseStore: Sendable {
             """
             SELECT not_after FROM certificate_versions
             WHERE issuer_id = \(issuer) AND serial_number = \(serial) AND NOT issued_elsewhere
+                AND COALESCE(issuing_ca_id, issuer_id) = \(authority)
+            UNION ALL
+            SELECT not_after FROM intermediate_cas WHERE parent_ca_id = \(authority) AND serial_number = \(serial)
             UNION ALL
             SELECT not_after FROM ocsp_responders
             WHERE authority_id = \(authority) AND serial_number = \(serial) AND cert_pem IS NOT NULL

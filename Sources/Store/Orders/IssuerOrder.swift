@@ -24,6 +24,8 @@ package struct IssuerOrder: Hashable, Sendable {
     package let issuerID: IssuerID
     package let certificateID: CertificateID?
     package let jobID: JobID?
+    /// The CA of a tree that was chosen to sign; `nil` when the issuer is one authority.
+    package let issuingCA: AuthorityID?
     package let purpose: OrderPurpose
     package let idempotencyKey: String
     /// Allocated before signing by a built-in authority; unknown before the answer of an upstream one.
@@ -44,6 +46,7 @@ package struct IssuerOrder: Hashable, Sendable {
         issuerID = try row.id("issuer_id")
         certificateID = try row.optionalID("certificate_id")
         jobID = try row.optionalID("job_id")
+        issuingCA = try row.optionalID("issuing_ca_id")
         purpose = try row.value("kind")
         idempotencyKey = try row.text("idempotency_key")
         serialNumber = try row.optionalText("serial_number")
@@ -74,6 +77,8 @@ package struct NewOrder: Sendable {
     package let csrPEM: String?
     package let csrSHA256: String
     package let deadlineAt: Timestamp?
+    /// The CA of a tree that was chosen to sign.
+    package var issuingCA: AuthorityID?
 
     package init(
         id: OrderID,

@@ -7,8 +7,8 @@ package struct OrderStore: Sendable {
     package init() {}
 
     private static let columns: SQL = """
-        id, issuer_id, certificate_id, job_id, kind, idempotency_key, serial_number, csr_pem, upstream_order_id,
-        upstream_ref, state, attempts, next_poll_at, deadline_at, last_error, row_version, created_at
+        id, issuer_id, certificate_id, job_id, issuing_ca_id, kind, idempotency_key, serial_number, csr_pem,
+        upstream_order_id, upstream_ref, state, attempts, next_poll_at, deadline_at, last_error, row_version, created_at
         """
 
     /// Records the intent, in one statement.
@@ -20,14 +20,14 @@ package struct OrderStore: Sendable {
             DeferredStatement(
                 head: """
                     INSERT INTO issuer_orders (
-                        id, issuer_id, certificate_id, job_id, kind, idempotency_key, serial_number, csr_pem,
-                        csr_sha256, state, attempts, deadline_at, created_at, updated_at
+                        id, issuer_id, certificate_id, job_id, issuing_ca_id, kind, idempotency_key, serial_number,
+                        csr_pem, csr_sha256, state, attempts, deadline_at, created_at, updated_at
                     ) VALUES
                     """,
                 member: """
                      (
-                        \(new.id), \(new.issuerID), \(new.certificateID), \(new.jobID), \(new.purpose),
-                        \(new.idempotencyKey), \(new.serialNumber), \(new.csrPEM), \(new.csrSHA256), 'submitting', 1,
+                        \(new.id), \(new.issuerID), \(new.certificateID), \(new.jobID), \(new.issuingCA),
+                        \(new.purpose), \(new.idempotencyKey), \(new.serialNumber), \(new.csrPEM), \(new.csrSHA256), 'submitting', 1,
                         \(new.deadlineAt), \(tx.now), \(tx.now)
                     )
                     """,

@@ -38,6 +38,12 @@ package struct SealedKeyStore: Sendable {
         )
     }
 
+    /// Destroys a key; false when it was gone.
+    @discardableResult
+    package func delete(_ id: CAKeyID, in tx: any Transaction) throws -> Bool {
+        try tx.execute("DELETE FROM ca_keys WHERE id = \(id)") == 1
+    }
+
     package func find(_ id: CAKeyID, in tx: any Transaction) throws -> SealedKey? {
         let row = try tx.row(
             "SELECT id, algorithm, spki_sha256, pkcs8_encrypted, created_at FROM ca_keys WHERE id = \(id)"

@@ -26,8 +26,13 @@ package struct CertificateVersion: Hashable, Sendable {
     package let jobID: JobID?
     /// Imported, and not signed by the authority of ``issuerID``, whose lists and answers know nothing of it.
     package let isIssuedElsewhere: Bool
+    /// The CA of a tree that signed it; `nil` when the issuer is one authority.
+    package let issuingCA: AuthorityID?
     package let supersededAt: Timestamp?
     package let createdAt: Timestamp
+
+    /// Whose lists and answers tell of it.
+    package var authorityID: AuthorityID { issuingCA ?? AuthorityID(soleOf: issuerID) }
 
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("id")
@@ -44,6 +49,7 @@ package struct CertificateVersion: Hashable, Sendable {
         agentID = try row.optionalID("agent_id")
         jobID = try row.optionalID("job_id")
         isIssuedElsewhere = try row.bool("issued_elsewhere")
+        issuingCA = try row.optionalID("issuing_ca_id")
         supersededAt = try row.optionalTime("superseded_at")
         createdAt = try row.time("created_at")
     }
@@ -76,6 +82,7 @@ package struct NewVersion: Sendable {
     /// PKCS#8 sealed for the row, of a key made by the server.
     package let sealedKey: [UInt8]?
     package let jobID: JobID?
+    package var issuingCA: AuthorityID?
     /// What is special about a version that was not issued here but imported.
     package var importation: Importation?
 

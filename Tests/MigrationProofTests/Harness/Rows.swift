@@ -17,7 +17,7 @@ struct Rows {
             identity, inventory, jobs, audit, infrastructure, ownSeed, scopedGrants, approvals, profileEdits,
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
-            revocations, ocsp, operations, acme,
+            revocations, ocsp, operations, acme, [], [], hierarchy,
         ]
     }
 
@@ -128,6 +128,20 @@ struct Rows {
                 \(time(0)), \(time(0)))
             """,
             "INSERT INTO acme_nonces (nonce, expires_at) VALUES ('n-\(tag)', \(time(1)))",
+        ]
+    }
+
+    private var hierarchy: [String] {
+        [
+            """
+            INSERT INTO intermediate_cas (id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, cert_sha256,
+                spki_sha256, subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, not_before,
+                not_after, path_len_constraint, name_constraints, allowed_ekus, policy_oids, issuing, metadata,
+                created_at, updated_at)
+            VALUES ('ica-\(tag)', 'iss-\(tag)', NULL, 'Root', 'CN=Root', 'active', 'pem', \(digest(13)), \(digest(14)),
+                'a1', 'f1', 'ECDSA-P256', NULL, NULL, \(time(0)), \(time(3650)), 1, '[]', '[]', '[]', FALSE, '{}',
+                \(time(0)), \(time(0)))
+            """
         ]
     }
 

@@ -85,6 +85,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     issuer_id TEXT NOT NULL,
     certificate_id TEXT,
     job_id TEXT,
+    issuing_ca_id TEXT,
     kind TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
     serial_number TEXT,
@@ -120,6 +121,8 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     CONSTRAINT issuer_orders_csr_digest_form CHECK (length(csr_sha256) = 64 AND csr_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT issuer_orders_attempts_range CHECK (attempts >= 0)
 );
+CREATE INDEX IF NOT EXISTS issuer_orders_issuing_ca_id_idx
+    ON issuer_orders (issuing_ca_id) WHERE issuing_ca_id IS NOT NULL AND state IN ('submitting', 'pending');
 CREATE INDEX IF NOT EXISTS issuer_orders_certificate_id_idx
     ON issuer_orders (certificate_id) WHERE certificate_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS issuer_orders_job_id_idx ON issuer_orders (job_id) WHERE job_id IS NOT NULL;

@@ -155,7 +155,7 @@ CREATE TABLE IF NOT EXISTS ca_keys (
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT ca_keys_algorithm_enum
         CHECK (algorithm IN (
-            'ECDSA-P256', 'ECDSA-P384', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87'
+            'ECDSA-P256', 'ECDSA-P384', 'ECDSA-P521', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87'
         )),
     CONSTRAINT ca_keys_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*')
 ) STRICT;
@@ -412,6 +412,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     job_id TEXT,
     -- Imported, and not signed by the authority of its issuer: its serial number is somebody else's.
     issued_elsewhere INTEGER NOT NULL DEFAULT FALSE,
+    -- The CA of a tree that signed it; none for an issuer that is one authority. No foreign key: what was issued outlives it.
+    issuing_ca_id TEXT,
     superseded_at INTEGER,
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),
@@ -438,6 +440,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     CONSTRAINT certificate_versions_csr_only
         CHECK (csr_pem IS NULL OR csr_pem LIKE '-----BEGIN CERTIFICATE REQUEST-----%')
 ) STRICT;
+CREATE INDEX IF NOT EXISTS certificate_versions_issuing_ca_id_idx
+    ON certificate_versions (issuing_ca_id, not_after) WHERE issuing_ca_id IS NOT NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_issuer_id_serial_number_key
     ON certificate_versions (issuer_id, serial_number) WHERE NOT issued_elsewhere;
 -- No foreign key: jobs leave with retention, and the rule that one job stores one version must outlive them.

@@ -88,6 +88,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     issuer_id TEXT NOT NULL,
     certificate_id TEXT,
     job_id TEXT,
+    issuing_ca_id TEXT,
     kind TEXT NOT NULL,
     idempotency_key TEXT NOT NULL,
     serial_number TEXT,
@@ -129,6 +130,8 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     CONSTRAINT issuer_orders_attempts_range CHECK (attempts >= 0),
     CONSTRAINT issuer_orders_upstream_ref_json CHECK (json_valid(upstream_ref))
 ) STRICT;
+CREATE INDEX IF NOT EXISTS issuer_orders_issuing_ca_id_idx
+    ON issuer_orders (issuing_ca_id) WHERE issuing_ca_id IS NOT NULL AND state IN ('submitting', 'pending');
 CREATE INDEX IF NOT EXISTS issuer_orders_certificate_id_idx
     ON issuer_orders (certificate_id) WHERE certificate_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS issuer_orders_job_id_idx ON issuer_orders (job_id) WHERE job_id IS NOT NULL;

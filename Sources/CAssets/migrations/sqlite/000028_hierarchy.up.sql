@@ -1,0 +1,75 @@
+-- The certification authorities of an issuer that is a tree: its roots, intermediates and issuing CAs. Revocation lists,
+-- OCSP and certificate versions name a CA by its identifier, as they name an issuer that is one authority by the issuer's.
+
+CREATE TABLE IF NOT EXISTS intermediate_cas (
+    id TEXT NOT NULL,
+    owning_issuer_id TEXT NOT NULL,
+    parent_ca_id TEXT,
+    name TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    state TEXT NOT NULL,
+    cert_pem TEXT NOT NULL,
+    cert_sha256 TEXT NOT NULL,
+    spki_sha256 TEXT NOT NULL,
+    subject_key_id TEXT NOT NULL,
+    serial_number TEXT NOT NULL,
+    key_algorithm TEXT NOT NULL,
+    -- Both empty when the key is elsewhere: an offline root.
+    key_driver TEXT,
+    key_driver_id TEXT,
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    path_len_constraint INTEGER,
+    name_constraints TEXT NOT NULL,
+    allowed_ekus TEXT NOT NULL,
+    policy_oids TEXT NOT NULL,
+    issuing INTEGER NOT NULL,
+    ocsp_responder_url TEXT,
+    metadata TEXT NOT NULL,
+    retiring_at INTEGER,
+    retired_at INTEGER,
+    key_released_at INTEGER,
+    row_version INTEGER NOT NULL DEFAULT 1,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    CONSTRAINT intermediate_cas_pkey PRIMARY KEY (id),
+    CONSTRAINT intermediate_cas_name_key UNIQUE (owning_issuer_id, name),
+    CONSTRAINT intermediate_cas_cert_sha256_key UNIQUE (cert_sha256),
+    CONSTRAINT intermediate_cas_issuer_fkey
+        FOREIGN KEY (owning_issuer_id) REFERENCES issuers (id) ON DELETE RESTRICT,
+    CONSTRAINT intermediate_cas_parent_fkey
+        FOREIGN KEY (parent_ca_id) REFERENCES intermediate_cas (id) ON DELETE RESTRICT,
+    CONSTRAINT intermediate_cas_parent_other CHECK (parent_ca_id IS NULL OR parent_ca_id <> id),
+    CONSTRAINT intermediate_cas_id_form
+        CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
+    CONSTRAINT intermediate_cas_name_length CHECK (length(name) BETWEEN 1 AND 255),
+    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('active', 'retiring', 'retired')),
+    CONSTRAINT intermediate_cas_cert_form CHECK (length(cert_sha256) = 64 AND cert_sha256 NOT GLOB '*[^0-9a-f]*'),
+    CONSTRAINT intermediate_cas_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*'),
+    CONSTRAINT intermediate_cas_serial_form CHECK (
+        length(serial_number) > 0
+            AND serial_number NOT GLOB '*[^0-9a-f]*'
+            AND (serial_number = '0' OR serial_number NOT GLOB '0*')
+    ),
+    CONSTRAINT intermediate_cas_validity CHECK (not_before < not_after),
+    CONSTRAINT intermediate_cas_path_length CHECK (path_len_constraint IS NULL OR path_len_constraint >= 0),
+    CONSTRAINT intermediate_cas_key_place CHECK ((key_driver IS NULL) = (key_driver_id IS NULL)),
+    CONSTRAINT intermediate_cas_key_released CHECK (key_released_at IS NULL OR state = 'retired'),
+    CONSTRAINT intermediate_cas_name_constraints_json CHECK (json_valid(name_constraints)),
+    CONSTRAINT intermediate_cas_allowed_ekus_json CHECK (json_valid(allowed_ekus)),
+    CONSTRAINT intermediate_cas_policy_oids_json CHECK (json_valid(policy_oids)),
+    CONSTRAINT intermediate_cas_metadata_json CHECK (json_valid(metadata)),
+    CONSTRAINT intermediate_cas_issuing_bool CHECK (issuing IN (0, 1)),
+    CONSTRAINT intermediate_cas_retirement CHECK (
+        (state = 'active') = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+    )
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_active_root_key
+    ON intermediate_cas (owning_issuer_id) WHERE parent_ca_id IS NULL AND state = 'active';
+-- Two CAs that share a key could not tell their revocations apart.
+CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_key_driver_id_key
+    ON intermediate_cas (key_driver, key_driver_id) WHERE key_driver_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS intermediate_cas_parent_ca_id_idx ON intermediate_cas (parent_ca_id, serial_number);
+CREATE INDEX IF NOT EXISTS intermediate_cas_issuer_idx ON intermediate_cas (owning_issuer_id, created_at, id);
+CREATE INDEX IF NOT EXISTS intermediate_cas_state_idx ON intermediate_cas (state);
+CREATE INDEX IF NOT EXISTS intermediate_cas_not_after_idx ON intermediate_cas (not_after) WHERE state = 'active';

@@ -1,0 +1,12 @@
+/// The state of a certification authority in a tree (specification, domain §4.9).
+package enum CAState: String, Sendable, CaseIterable {
+    /// Signs whatever it is for.
+    case active
+    /// Signs nothing new; its lists and answers go on.
+    case retiring
+    /// Its last list stands, and its key is destroyed. There is no way back.
+    case retired
+
+    /// Whether it still signs revocation lists and appoints who answers for it.
+    package var keepsRevocations: Bool { self != .retired }
+}

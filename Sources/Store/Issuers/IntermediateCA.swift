@@ -1,0 +1,144 @@
+package import Domain
+package import Encoding
+import Query
+
+/// A certification authority of a tree, as stored (specification, domain §3.16). A root has no parent.
+package struct IntermediateCA: Hashable, Sendable {
+    package let id: AuthorityID
+    package let issuerID: IssuerID
+    package let parentID: AuthorityID?
+    package let name: String
+    /// RFC 4514 text.
+    package let subject: String
+    package let state: CAState
+    package let certPEM: String
+    package let spkiSHA256: String
+    /// Lower-case hexadecimal without leading zeros.
+    package let serialNumber: String
+    /// As certificates name it: `ECDSA-P256`.
+    package let keyAlgorithm: String
+    /// Which driver holds the key, and by what name; `nil` for a key that is elsewhere.
+    package let keyDriver: String?
+    package let keyReference: String?
+    package let notBefore: Timestamp
+    package let notAfter: Timestamp
+    /// As the certificate has it.
+    package let pathLength: Int?
+    package let nameConstraints: JSONValue
+    package let allowedEKUs: [String]
+    package let policyOIDs: [String]
+    /// Whether it signs certificates of somebody who is no authority.
+    package let isIssuing: Bool
+    package let ocspURL: String?
+    package let metadata: [String: String]
+    package let retiringAt: Timestamp?
+    package let retiredAt: Timestamp?
+    package let keyReleasedAt: Timestamp?
+    package let rowVersion: Int
+    package let createdAt: Timestamp
+    package let updatedAt: Timestamp
+
+    package var isRoot: Bool { parentID == nil }
+    /// Whether this server can have it sign.
+    package var hasKey: Bool { keyReference != nil && keyReleasedAt == nil }
+
+    static let columns: SQL = """
+        id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, spki_sha256, serial_number, key_algorithm,
+        key_driver, key_driver_id, not_before, not_after, path_len_constraint, name_constraints, allowed_ekus,
+        policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, row_version,
+        created_at, updated_at
+        """
+
+    init(_ row: Row) throws(DatabaseError) {
+        id = try row.id("id")
+        issuerID = try row.id("owning_issuer_id")
+        parentID = try row.optionalID("parent_ca_id")
+        name = try row.text("name")
+        subject = try row.text("subject")
+        state = try row.value("state")
+        certPEM = try row.text("cert_pem")
+        spkiSHA256 = try row.text("spki_sha256")
+        serialNumber = try row.text("serial_number")
+        keyAlgorithm = try row.text("key_algorithm")
+        keyDriver = try row.optionalText("key_driver")
+        keyReference = try row.optionalText("key_driver_id")
+        notBefore = try row.time("not_before")
+        notAfter = try row.time("not_after")
+        pathLength = try row.optionalInt("path_len_constraint")
+        nameConstraints = try row.json("name_constraints")
+        allowedEKUs = try row.texts("allowed_ekus")
+        policyOIDs = try row.texts("policy_oids")
+        isIssuing = try row.bool("issuing")
+        ocspURL = try row.optionalText("ocsp_responder_url")
+        metadata = try row.textMap("metadata")
+        retiringAt = try row.optionalTime("retiring_at")
+        retiredAt = try row.optionalTime("retired_at")
+        keyReleasedAt = try row.optionalTime("key_released_at")
+        rowVersion = try row.int("row_version")
+        createdAt = try row.time("created_at")
+        updatedAt = try row.time("updated_at")
+    }
+}
+
+/// A certification authority of a tree about to be stored.
+package struct NewIntermediateCA: Sendable {
+    package let id: AuthorityID
+    package let issuerID: IssuerID
+    package let parentID: AuthorityID?
+    package let name: String
+    package var subject = ""
+    package var certPEM = ""
+    package var certSHA256 = ""
+    package var spkiSHA256 = ""
+    /// Lower-case hexadecimal.
+    package var subjectKeyIdentifier = ""
+    package var serialNumber = ""
+    package var keyAlgorithm = ""
+    package var keyDriver: String?
+    package var keyReference: String?
+    package var notBefore = Timestamp(secondsSinceEpoch: 0)
+    package var notAfter = Timestamp(secondsSinceEpoch: 0)
+    package var pathLength: Int?
+    package var nameConstraints: JSONValue = .array([])
+    package var allowedEKUs: [String] = []
+    package var policyOIDs: [String] = []
+    package var isIssuing = false
+    package var ocspURL: String?
+    package var metadata: [String: String] = [:]
+
+    package init(_ id: AuthorityID, of issuer: IssuerID, below parent: AuthorityID?, name: String) {
+        self.id = id
+        issuerID = issuer
+        parentID = parent
+        self.name = name
+    }
+}
+
+/// What keeps an authority from ending.
+package struct CADrain: Hashable, Sendable {
+    /// Authorities below it that are active or retiring.
+    package let children: Int
+    /// Of those, the active ones.
+    package let activeChildren: Int
+    /// Certificates that it signed and that are neither expired nor revoked for good.
+    package let leaves: Int
+    /// When the last of them ends.
+    package let lastEnd: Timestamp?
+    /// Orders that were accepted for it and have no outcome yet.
+    package let orders: Int
+
+    package var isEmpty: Bool { children == 0 && leaves == 0 && orders == 0 }
+}
+
+package struct IntermediateCAFilter: Hashable, Sendable {
+    package var issuerID: IssuerID
+    package var states: [CAState] = []
+
+    package init(issuerID: IssuerID) { self.issuerID = issuerID }
+}
+
+package enum IntermediateCASort: String, ListSort {
+    case createdAt = "created_at"
+}
+
+extension CAState: Bindable {}
