@@ -20,6 +20,7 @@ package struct ControlPlaneServices: Sendable {
     package var registry: IssuerRegistry
     package var revocationLists: RevocationListShelf
     package var issue: IssueFlow
+    package var hierarchy: HierarchyFlow
     package var targetRules: TargetTypeRules
     package var authenticator: Authenticator
     package var access: AccessContext
@@ -56,6 +57,7 @@ package struct ControlPlaneServices: Sendable {
         registry: IssuerRegistry,
         revocationLists: RevocationListShelf,
         issue: IssueFlow,
+        hierarchy: HierarchyFlow,
         targetRules: TargetTypeRules,
         authenticator: Authenticator,
         access: AccessContext,
@@ -82,6 +84,7 @@ package struct ControlPlaneServices: Sendable {
         self.registry = registry
         self.revocationLists = revocationLists
         self.issue = issue
+        self.hierarchy = hierarchy
         self.targetRules = targetRules
         self.authenticator = authenticator
         self.access = access
@@ -191,6 +194,7 @@ package enum ControlPlaneAPI {
             lists: lists, flow: IssuerFlow(context, sealer: services.sealer, registry: services.registry),
             registry: services.registry
         ).register(in: &table)
+        IntermediateHandlers(lists: lists, flow: services.hierarchy).register(in: &table)
         TargetHandlers(
             lists: lists, flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules),
             tests: TargetTestFlow(context)

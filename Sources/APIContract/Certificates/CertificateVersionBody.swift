@@ -19,6 +19,7 @@ package struct CertificateVersionBody: WireValue {
     package var issuerID: IssuerID?
     package var keyOrigin: KeyOrigin?
     package var isIssuedElsewhere = false
+    package var issuingCA: AuthorityID?
 
     package init() {}
 
@@ -44,6 +45,7 @@ package struct CertificateVersionBody: WireValue {
             .defaulted(
                 "issued_elsewhere", \.isIssuedElsewhere,
                 "Imported, and not signed by the authority of the issuer: it can only be revoked where it was issued."),
+            .optional("issuing_ca_id", \.issuingCA, "The CA that signed it, where the issuer is a tree of CAs."),
         ]
     )
 }

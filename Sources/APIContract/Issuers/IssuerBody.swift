@@ -46,6 +46,7 @@ package struct CreateIssuerRequest: WireValue {
     package var type = IssuerType.genericCA
     package var config = JSONObject()
     package var isEnabled = true
+    package var hierarchyMode = HierarchyMode.single
 
     package init() {}
 
@@ -57,6 +58,9 @@ package struct CreateIssuerRequest: WireValue {
             .required("type", \.type, "Kind of authority; older spellings are accepted."),
             .defaulted("config", \.config, "Configuration of its type."),
             .defaulted("enabled", \.isEnabled, "Whether it takes orders."),
+            .defaulted(
+                "hierarchy_mode", \.hierarchyMode,
+                "`tree`, for a local CA alone: roots, intermediates and issuing CAs, created as intermediates."),
         ]
     )
 }
@@ -67,6 +71,7 @@ package struct UpdateIssuerRequest: WireValue {
     package var type = FieldUpdate<IssuerType>.keep
     package var config = FieldUpdate<JSONObject>.keep
     package var isEnabled = FieldUpdate<Bool>.keep
+    package var hierarchyMode = FieldUpdate<HierarchyMode>.keep
     package var expectedVersion: Int?
 
     package init() {}
@@ -78,6 +83,9 @@ package struct UpdateIssuerRequest: WireValue {
             .update("type", \.type, "Must equal the stored type."),
             .update("config", \.config, "A member \"********\" keeps the stored secret."),
             .update("enabled", \.isEnabled, "Whether it takes orders."),
+            .update(
+                "hierarchy_mode", \.hierarchyMode,
+                "Changes only while the issuer has no CA and has issued nothing."),
             .optional("expected_version", \.expectedVersion, "Refuse when the row has another version."),
         ]
     )

@@ -134,6 +134,7 @@ extension WireEnum {
 
 extension ActorType: WireEnum {}
 extension AgentStatus: WireEnum {}
+extension CAState: WireEnum {}
 extension CertificateSource: WireEnum {}
 extension CertificateStatus: WireEnum {}
 extension ConfigSource: WireEnum {}

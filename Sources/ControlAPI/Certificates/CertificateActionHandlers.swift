@@ -145,6 +145,7 @@ extension CertificateVersionBody {
             $0.spkiSHA256 = version.spkiSHA256
             $0.issuerID = version.issuerID
             $0.isIssuedElsewhere = version.isIssuedElsewhere
+            $0.issuingCA = version.issuingCA
             $0.keyOrigin = APIContract.KeyOrigin(rawValue: version.keyOrigin.rawValue)
         }
     }

@@ -41,10 +41,11 @@ struct IssuerHandlers: Sendable {
 
     private func create(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: CreateIssuerRequest = try context.request.decode()
-        let draft = IssuerDraft(
+        var draft = IssuerDraft(
             id: request.id?.text, name: request.name, type: request.type.rawValue, config: request.config,
             enabled: request.isEnabled
         )
+        draft.hierarchyMode = Store.HierarchyMode(request.hierarchyMode)
         let isRehearsal = context.query.flag("dry_run") ?? false
         let issuer = try await flow.create(draft, rehearsing: isRehearsal, by: context.authorship)
         if isRehearsal { return .json(IssuerBody(issuer)) }
@@ -64,6 +65,7 @@ struct IssuerHandlers: Sendable {
         change.type = request.type.update(cleared: "") { $0.rawValue }
         change.config = request.config.update
         change.enabled = request.isEnabled.update
+        change.hierarchyMode = request.hierarchyMode.update(cleared: .single) { Store.HierarchyMode($0) }
         let issuer = try await flow.update(
             try context.request.id(), change, expecting: try context.expectedVersion(request.expectedVersion),
             rehearsing: context.query.flag("dry_run") ?? false, by: context.authorship
@@ -140,10 +142,16 @@ extension IssuerBody {
             $0.lastTestedAt = issuer.lastTestedAt
             $0.testStatus = issuer.testStatus
             $0.source = issuer.source
-            $0.hierarchyMode = .single
+            $0.hierarchyMode = APIContract.HierarchyMode(rawValue: issuer.hierarchyMode.rawValue)
             $0.createdAt = issuer.createdAt
             $0.updatedAt = issuer.updatedAt
             $0.version = issuer.rowVersion
         }
+    }
+}
+
+extension Store.HierarchyMode {
+    fileprivate init(_ mode: APIContract.HierarchyMode) {
+        self = mode == .tree ? .tree : .single
     }
 }

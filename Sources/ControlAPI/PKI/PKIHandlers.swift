@@ -105,6 +105,9 @@ package struct PKIHandlers: Sendable {
     private func authority(_ id: String) async throws -> OCSPAuthority {
         switch try await ocsp.authorities.find(id) {
         case .authority(let authority): return authority
+        case .tree:
+            throw ServiceError(
+                .notSupportedByIssuer, "this issuer is a tree of CAs; each of them answers at an address of its own")
         case .elsewhere:
             throw ServiceError(
                 .notSupportedByIssuer, "the CA of this issuer is not run by certctl; its certificates name who answers")
@@ -122,31 +125,30 @@ package struct PKIHandlers: Sendable {
     private func certificates(_ context: PublicContext) async throws -> OutgoingResponse {
         let name = context.request.parameter("issuer_id")
         let form = Form.allCases.first { name.hasSuffix(".\($0.rawValue)") }
-        let authority: OCSPAuthority
-        if let form,
-            case .authority(let found) = try await ocsp.authorities.find(String(name.dropLast(form.rawValue.count + 1)))
-        {
-            authority = found
-        } else {
-            authority = try await self.authority(form == nil ? name : String(name.dropLast(4)))
-        }
+        let chain = try await chain(form == nil ? name : String(name.dropLast(4)))
+        guard let certificate = chain.first else { throw ServiceError(.notFound, "there is no such issuer") }
         let response =
-            switch form ?? (authority.chain.count == 1 ? .cer : .p7c) {
-            case .cer: OutgoingResponse.octets(200, "application/pkix-cert", authority.certificate.der)
-            case .p7c:
-                OutgoingResponse.octets(200, "application/pkcs7-mime", CertificatesOnly.encode(authority.chain))
-            case .pem:
-                OutgoingResponse.text(200, "application/x-pem-file", authority.chain.map(\.pem).joined())
+            switch form ?? (chain.count == 1 ? .cer : .p7c) {
+            case .cer: OutgoingResponse.octets(200, "application/pkix-cert", certificate.der)
+            case .p7c: OutgoingResponse.octets(200, "application/pkcs7-mime", CertificatesOnly.encode(chain))
+            case .pem: OutgoingResponse.text(200, "application/x-pem-file", chain.map(\.pem).joined())
             }
-        return lasting(response, authority)
+        return lasting(response, certificate, chain.count)
+    }
+
+    /// Also of a CA of a tree whose key is elsewhere, or gone: what it signed still has to be verified.
+    private func chain(_ id: String) async throws -> [X509Certificate] {
+        if case .elsewhere(let chain) = try await ocsp.authorities.find(id), !chain.isEmpty { return chain }
+        return try await authority(id).chain
     }
 
     /// A CA certificate is the same until its issuer gets another one.
-    private func lasting(_ response: OutgoingResponse, _ authority: OCSPAuthority) -> OutgoingResponse {
+    private func lasting(_ response: OutgoingResponse, _ certificate: X509Certificate, _ count: Int) -> OutgoingResponse
+    {
         var response = response
         response.fields[.date] = HTTPDate.text(time.now)
         response.fields[.cacheControl] = "max-age=3600, public, no-transform"
-        response.fields[.eTag] = "\"\(authority.certificate.fingerprintSHA256)-\(authority.chain.count)\""
+        response.fields[.eTag] = "\"\(certificate.fingerprintSHA256)-\(count)\""
         return response
     }
 }

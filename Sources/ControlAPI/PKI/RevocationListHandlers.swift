@@ -59,7 +59,12 @@ struct RevocationListHandlers: Sendable {
             }
             return nil
         }
-        guard let issuer else { return ServiceError(.notFound, "there is no issuer \(name)") }
+        guard let issuer else { return try await missingNode(name, scope) }
+        guard issuer.hierarchyMode == .single else {
+            return ServiceError(
+                .notSupportedByIssuer,
+                "issuer \(issuer.id.text) is a tree of CAs; each of them has lists at an address of its own")
+        }
         guard issuer.type == .genericCA else {
             return ServiceError(
                 .notSupportedByIssuer,
@@ -67,6 +72,18 @@ struct RevocationListHandlers: Sendable {
         }
         guard scope == .full else { return ServiceError(.notFound, "there is no revocation list \(scope)") }
         return Self.later("the first revocation list of issuer \(issuer.id.text) is not made yet")
+    }
+
+    private func missingNode(_ name: String, _ scope: RevocationListScope) async throws -> ServiceError {
+        let node = try await database.read { tx in
+            try IntermediateCAStore().find(AuthorityID(stored: Self.withoutSuffix(name)), in: tx)
+        }
+        guard let node, scope == .full else { return ServiceError(.notFound, "there is no issuer \(name)") }
+        guard node.hasKey else {
+            return ServiceError(
+                .notSupportedByIssuer, "the key of the CA \(node.id.text) is not here; its lists are signed elsewhere")
+        }
+        return Self.later("the first revocation list of the CA \(node.id.text) is not made yet")
     }
 
     private static func later(_ reason: String) -> ServiceError {

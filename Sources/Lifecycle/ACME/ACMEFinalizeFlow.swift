@@ -177,7 +177,8 @@ package struct ACMEFinalizeFlow: Sendable {
         let withoutRoot = above.filter { !($0.isSelfIssued && $0.verifySignature(issuedBy: $0)) }
         if !withoutRoot.isEmpty { return [leaf] + withoutRoot }
         if let root = above.first { return [leaf, root] }
-        let connector = try await registry.connector(for: detail.version.issuerID, revision: revision)
+        let connector = try await registry.signer(
+            for: detail.version.issuerID, detail.version.issuingCA, revision: revision)
         let authority = try await connector.authorityChain().first { leaf.verifySignature(issuedBy: $0) }
         return [leaf] + (authority.map { [$0] } ?? [])
     }

@@ -38,9 +38,10 @@ package struct CryptoInventory: Sendable {
     ///
     /// - `controlPlane`: The CA of the server's own certificate in PEM, when certctl made it.
     package static func take(_ context: LifecycleContext, controlPlane: String?) async throws -> CryptoInventory {
-        let (counts, authorities, responders) = try await context.read { tx in
+        let (counts, authorities, nodes, responders) = try await context.read { tx in
             (
                 try VersionStore().keyCounts(in: tx), try AuthorityStore().all(in: tx),
+                try IntermediateCAStore().all(in: tx).filter { $0.state != .retired },
                 try OCSPResponderStore().all(in: tx).filter { $0.supersededAt == nil }
             )
         }
@@ -53,6 +54,7 @@ package struct CryptoInventory: Sendable {
             }
         }
         for authority in authorities { add(authority.chainPEM, .authority) }
+        for node in nodes { add(node.certPEM, .authority) }
         for responder in responders { add(responder.certificatePEM, .ocspResponder) }
         if let controlPlane { add(controlPlane, .controlPlane) }
         var keys = counts.map { count in

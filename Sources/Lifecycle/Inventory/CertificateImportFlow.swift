@@ -215,13 +215,20 @@ package struct CertificateImportFlow: Sendable {
         let authority = try AuthorityStore().find(subject.issuerID, in: tx).flatMap { stored in
             try? X509Certificate.bundle(pem: stored.chainPEM).first
         }
-        let isOurs = authority.map { leaf.issuer.matches($0.subject) && leaf.verifySignature(issuedBy: $0) } ?? false
+        let signed: (X509Certificate) -> Bool = {
+            leaf.issuer.matches($0.subject) && leaf.verifySignature(issuedBy: $0)
+        }
+        let node = try IntermediateCAStore().all(of: subject.issuerID, in: tx).first { node in
+            (try? X509Certificate(pem: node.certPEM)).map(signed) ?? false
+        }
+        let isOurs = node != nil || authority.map(signed) ?? false
         var version = NewVersion(
             id: context.newID(), certificateID: subject.certificate.id, issuerID: subject.issuerID,
             serialNumber: leaf.serialNumber.hex, notBefore: leaf.notBefore, notAfter: leaf.notAfter,
             fingerprintSHA256: leaf.fingerprintSHA256, spkiSHA256: leaf.subjectPublicKey.spkiSHA256,
             pemChain: chain.map(\.pem).joined(), csrPEM: nil, keyAlgorithm: leaf.subjectPublicKey.algorithm,
             keySize: leaf.subjectPublicKey.size, keyOrigin: .external, jobID: nil)
+        version.issuingCA = node?.id
         version.importation = NewVersion.Importation(
             isIssuedElsewhere: !isOurs, issuedAt: min(leaf.notBefore, tx.now))
         return version

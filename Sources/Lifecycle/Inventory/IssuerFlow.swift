@@ -15,6 +15,7 @@ package struct IssuerDraft: Sendable {
     package var type: String
     package var config: JSONObject
     package var enabled: Bool
+    package var hierarchyMode = HierarchyMode.single
 
     package init(id: String? = nil, name: String, type: String, config: JSONObject = [:], enabled: Bool = true) {
         self.id = id
@@ -32,6 +33,7 @@ package struct IssuerChange: Sendable {
     package var type: FieldUpdate<String> = .keep
     package var config: FieldUpdate<JSONObject> = .keep
     package var enabled: FieldUpdate<Bool> = .keep
+    package var hierarchyMode: FieldUpdate<HierarchyMode> = .keep
 
     package init() {}
 }
@@ -65,10 +67,13 @@ package struct IssuerFlow: Sendable {
         guard let type else { throw ServiceError(.internalError, "the checks of an issuer are incomplete") }
         let descriptor = try IssuerCatalog.descriptor(of: type)
         try Self.check(draft.config, descriptor)
+        try Self.check(draft.hierarchyMode, type, draft.config)
         try await registry.examine(type, draft.config)
-        let fields = sealed(draft.config, descriptor.schema, id, name: name, enabled: draft.enabled)
+        var fields = sealed(draft.config, descriptor.schema, id, name: name, enabled: draft.enabled)
+        fields.hierarchyMode = draft.hierarchyMode
+        let insertion = fields
         return try await context.write(rehearsing: isRehearsal) { tx in
-            let issuer = try issuers.insert(id, type: type, fields, source: source, in: tx)
+            let issuer = try issuers.insert(id, type: type, insertion, source: source, in: tx)
             try context.recorder.record(
                 .created(.issuer),
                 id.text,
@@ -111,20 +116,29 @@ package struct IssuerFlow: Sendable {
                 try Self.check(config, descriptor)
                 try Self.checkKey(config, kept, of: stored, in: tx)
             }
+            let mode = change.hierarchyMode.applied(to: stored.hierarchyMode)
+            try Self.check(mode, stored.type, config)
+            if mode != stored.hierarchyMode, try issuers.hasHistory(id, in: tx) {
+                throw ServiceError(
+                    .invalidState,
+                    "the issuer \(id.text) has a CA or has issued, so it stays \(stored.hierarchyMode.rawValue); "
+                        + "create another issuer")
+            }
             let enabled = change.enabled.applied(to: stored.enabled)
-            let fields = sealed(config, descriptor.schema, id, name: name, enabled: enabled)
+            var fields = sealed(config, descriptor.schema, id, name: name, enabled: enabled)
+            fields.hierarchyMode = mode
             let witness = try StateChange(of: .issuers, id.text, in: tx)
             let issuer = try issuers.update(id, fields, expecting: version ?? stored.rowVersion, in: tx)
-            if config != kept { try issuers.recordTest(id, .untested, in: tx) }
+            if config != kept || mode != stored.hierarchyMode { try issuers.recordTest(id, .untested, in: tx) }
             try context.recorder.record(
                 .updated(.issuer),
                 id.text,
-                details: ["changed": JSONValue(Self.changed(from: kept, to: config, name, enabled, stored))],
+                details: ["changed": JSONValue(Self.changed(from: kept, to: config, name, enabled, mode, stored))],
                 change: witness,
                 by: author,
                 in: tx
             )
-            return config == kept ? issuer : try issuers.get(id, in: tx)
+            return try issuers.get(issuer.id, in: tx)
         }
     }
 
@@ -225,11 +239,30 @@ package struct IssuerFlow: Sendable {
         to new: JSONObject,
         _ name: String,
         _ enabled: Bool,
+        _ mode: HierarchyMode,
         _ stored: Issuer
     ) -> [String] {
         var names = Set(old.keys).union(new.keys).filter { old[$0] != new[$0] }.map { "config.\($0)" }.sorted()
         if name != stored.name { names.append("name") }
         if enabled != stored.enabled { names.append("enabled") }
+        if mode != stored.hierarchyMode { names.append("hierarchy_mode") }
         return names
+    }
+
+    /// A tree of CAs is something of the built-in authority, and has no use for what describes a single one.
+    private static func check(
+        _ mode: HierarchyMode, _ type: IssuerType, _ config: JSONObject
+    ) throws(ServiceError) {
+        guard mode == .tree else { return }
+        let problems =
+            type == .genericCA
+            ? GenericCAConfig.problemsOfTree(config)
+            : [
+                FieldProblem(
+                    pointer: "/hierarchy_mode", code: "unsupported",
+                    detail: "only issuers of type \(IssuerType.genericCA.rawValue) are trees")
+            ]
+        guard let first = problems.first else { return }
+        throw ServiceError(.unprocessable, "\(first.pointer): \(first.detail)", problems: problems)
     }
 }

@@ -11,11 +11,11 @@ extension AuthorityKeeper {
     /// Makes the connectors of the CAs of trees for an ``IssuerRegistry``.
     package func nodeMaker(_ authorities: AuthorityAccess) -> IssuerRegistry.NodeMaker {
         { id in
-            let (issuer, sealed, node) = try await database.read { tx in
+            let (issuer, sealed, node) = try await database.read { tx -> (Issuer, [UInt8]?, StoredNode) in
                 let found = try IntermediateCAStore().get(id, in: tx)
                 return (
                     try IssuerStore().get(found.issuerID, in: tx),
-                    try IssuerStore().encryptedConfig(of: found.issuerID, in: tx), try node(found, in: tx)
+                    try IssuerStore().encryptedConfig(of: found.issuerID, in: tx), try self.node(found, in: tx)
                 )
             }
             let config = try Self.opened(sealed, of: issuer, by: sealer)
@@ -70,7 +70,8 @@ extension AuthorityKeeper {
                     let checks = try await make(node.id).connector.testConnection()
                     let failed = checks.first { !$0.isOK }
                     return ConnectionCheck(
-                        name: node.id.text, isOK: failed == nil, detail: failed?.detail ?? "\(node.name): its key signs")
+                        name: node.id.text, isOK: failed == nil, detail: failed?.detail ?? "\(node.name): its key signs"
+                    )
                 } catch {
                     let reason = (error as? IssuerError).map { "\($0.message). \($0.help)" } ?? "\(error)"
                     return ConnectionCheck(name: node.id.text, isOK: false, detail: reason)

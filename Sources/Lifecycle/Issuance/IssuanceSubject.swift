@@ -29,6 +29,8 @@ struct IssuanceIntent: Sendable {
     /// What the profile made of the request.
     let template: ProfileTemplate
     let serialNumber: SerialNumber?
+    /// The CA of a tree that was chosen to sign; `nil` when the issuer is one authority.
+    let authority: AuthorityID?
     let author: Authorship
     let startedAt: Timestamp
     /// The approval that it rests on; `nil` where the profile asks for none.
@@ -43,6 +45,7 @@ struct IssuanceIntent: Sendable {
         names: [SubjectAltName],
         template: ProfileTemplate,
         serialNumber: SerialNumber?,
+        authority: AuthorityID?,
         author: Authorship,
         startedAt: Timestamp,
         under permit: consuming ApprovalPermit
@@ -55,6 +58,7 @@ struct IssuanceIntent: Sendable {
         self.names = names
         self.template = template
         self.serialNumber = serialNumber
+        self.authority = authority
         self.author = author
         self.startedAt = startedAt
         approval = permit.approval

@@ -275,33 +275,35 @@ package struct IssueFlow: Sendable {
         let permit = try gate.permit(for: subject, slot: slot, job: job.id, batch: job.batchID, in: tx)
         let capabilities = try IssuerCatalog.capabilities(of: subject.issuerType)
         let serial = capabilities.serialAllocation == .caller ? SerialNumber.random(context.random) : nil
+        let names = try Preflight.approvedNames(of: subject.certificate.fields)
         let intent = IssuanceIntent(
             subject: subject,
             order: context.newID(),
             job: job,
             csr: csr,
-            names: try Preflight.approvedNames(of: subject.certificate.fields),
+            names: names,
             template: try Preflight.template(for: csr.request, subject, by: author.actor),
             serialNumber: serial,
+            authority: try AuthorityChoice.choose(
+                for: subject, names, key: csr.request.subjectPublicKey, in: tx),
             author: author,
             startedAt: tx.now,
             under: permit
         )
-        try OrderStore().record(
-            NewOrder(
-                id: intent.order,
-                issuerID: subject.issuerID,
-                certificateID: subject.certificate.id,
-                jobID: job.id,
-                purpose: job.type == .renewal ? .renew : .issue,
-                idempotencyKey: "\(job.id.text)/\(job.attempts)",
-                serialNumber: serial?.hex,
-                csrPEM: csr.request.pem,
-                csrSHA256: TokenHash.sha256(Secret(csr.request.der)),
-                deadlineAt: tx.now + OrderPolling.defaultDeadline
-            ),
-            in: tx
+        var order = NewOrder(
+            id: intent.order,
+            issuerID: subject.issuerID,
+            certificateID: subject.certificate.id,
+            jobID: job.id,
+            purpose: job.type == .renewal ? .renew : .issue,
+            idempotencyKey: "\(job.id.text)/\(job.attempts)",
+            serialNumber: serial?.hex,
+            csrPEM: csr.request.pem,
+            csrSHA256: TokenHash.sha256(Secret(csr.request.der)),
+            deadlineAt: tx.now + OrderPolling.defaultDeadline
         )
+        order.issuingCA = intent.authority
+        try OrderStore().record(order, in: tx)
         return intent
     }
 
@@ -332,8 +334,9 @@ package struct IssueFlow: Sendable {
         context.ordersInFlight.begin(intent.order, job: intent.job.id)
         defer { context.ordersInFlight.end(intent.order) }
         do {
-            let connector = try await registry.connector(
+            let connector = try await registry.signer(
                 for: intent.subject.issuerID,
+                intent.authority,
                 revision: intent.subject.configRevision
             )
             let outcome = try await connector.issue(completion.request(for: intent))

@@ -20,6 +20,8 @@ package struct IssuedVersion: Hashable, Sendable {
     package let keyOrigin: KeyOrigin
     package let agentID: AgentID?
     package let isIssuedElsewhere: Bool
+    /// The CA of a tree that signed it; `nil` when the issuer is one authority.
+    package let issuingCA: AuthorityID?
     package let createdAt: Timestamp
 
     package init(_ detail: CertificateVersionDetail) {
@@ -39,6 +41,7 @@ package struct IssuedVersion: Hashable, Sendable {
         keyOrigin = version.keyOrigin
         agentID = version.agentID
         isIssuedElsewhere = version.isIssuedElsewhere
+        issuingCA = version.issuingCA
         createdAt = version.createdAt
     }
 
@@ -57,6 +60,7 @@ package struct IssuedVersion: Hashable, Sendable {
         keySize = new.keySize
         keyOrigin = new.keyOrigin
         agentID = new.agentID
+        issuingCA = new.issuingCA
         isIssuedElsewhere = new.importation?.isIssuedElsewhere ?? false
         self.createdAt = createdAt
     }

@@ -13,9 +13,10 @@ package final class IssuerRegistry: Sendable {
     /// Makes the connector of an issuer; throws ``IssuerError`` or what the database says.
     package typealias Maker = @Sendable (IssuerID) async throws -> (revision: Int, connector: any IssuerConnector)
     /// Makes the connector of a CA of a tree, with the revision of its issuer.
-    package typealias NodeMaker = @Sendable (AuthorityID) async throws -> (
-        revision: Int, connector: LocalCAConnector
-    )
+    package typealias NodeMaker =
+        @Sendable (AuthorityID) async throws -> (
+            revision: Int, connector: LocalCAConnector
+        )
 
     /// Looks whether what a configuration names outside of the database is there; throws ``ServiceError`` when it is not.
     package typealias Examiner = @Sendable (IssuerType, JSONObject) async throws -> Void

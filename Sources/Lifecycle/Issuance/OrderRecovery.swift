@@ -98,8 +98,9 @@ package struct OrderRecovery: Sendable {
             return
         }
         do {
-            let connector = try await registry.connector(
+            let connector = try await registry.signer(
                 for: order.issuerID,
+                order.issuingCA,
                 revision: intent.subject.configRevision
             )
             let upstream = UpstreamOrder(
@@ -166,6 +167,7 @@ package struct OrderRecovery: Sendable {
                 names: try Preflight.approvedNames(of: subject.certificate.fields),
                 template: try Preflight.template(for: csr.request, subject, by: job.requestedBy),
                 serialNumber: try order.serialNumber.map { try SerialNumber(hex: $0) },
+                authority: order.issuingCA,
                 author: Authorship(actor: job.requestedBy, origin: nil, clearance: .system),
                 startedAt: order.createdAt,
                 under: permit

@@ -45,7 +45,7 @@ struct VersionInstallation: Sendable {
 
     private func version(of issued: IssuedCertificate, for intent: IssuanceIntent) -> NewVersion {
         let leaf = issued.leaf
-        return NewVersion(
+        var version = NewVersion(
             id: context.newID(),
             certificateID: intent.subject.certificate.id,
             issuerID: intent.subject.issuerID,
@@ -62,6 +62,8 @@ struct VersionInstallation: Sendable {
             agentID: intent.slot,
             jobID: intent.job.id
         )
+        version.issuingCA = intent.authority
+        return version
     }
 
     /// The client holds the only key, so the new version alone decides the status.
@@ -152,15 +154,17 @@ struct VersionInstallation: Sendable {
     }
 
     private func record(_ version: NewVersion, _ intent: IssuanceIntent, in tx: any Transaction) throws {
+        var details: JSONObject = [
+            "version_id": .string(version.id.text), "serial_number": .string(version.serialNumber),
+            "fingerprint_sha256": .string(version.fingerprintSHA256),
+            "issuer_id": .string(version.issuerID.text), "job_id": .string(intent.job.id.text),
+            "not_after": .string(version.notAfter.rfc3339),
+        ]
+        details["issuing_ca_id"] = version.issuingCA.map { .string($0.text) }
         try context.recorder.record(
             intent.job.type == .renewal ? .certificateRenewed : .certificateIssued,
             version.certificateID.text,
-            details: [
-                "version_id": .string(version.id.text), "serial_number": .string(version.serialNumber),
-                "fingerprint_sha256": .string(version.fingerprintSHA256),
-                "issuer_id": .string(version.issuerID.text), "job_id": .string(intent.job.id.text),
-                "not_after": .string(version.notAfter.rfc3339),
-            ],
+            details: details,
             by: intent.author,
             in: tx
         )

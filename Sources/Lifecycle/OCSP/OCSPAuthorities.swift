@@ -28,8 +28,12 @@ package struct OCSPAuthority: Sendable {
 package final class OCSPAuthorities: Sendable {
     package enum Found: Sendable {
         case authority(OCSPAuthority)
-        /// There is such an issuer, and its CA key is somewhere else.
-        case elsewhere
+        /// There is such an issuer or CA, and its key is somewhere else, or gone.
+        ///
+        /// - `chain`: The certificates of a CA of a tree, its own first.
+        case elsewhere(chain: [X509Certificate])
+        /// The issuer is a tree; each of its CAs answers for itself.
+        case tree
         case none
     }
 
@@ -55,53 +59,56 @@ package final class OCSPAuthorities: Sendable {
     package func find(_ id: String) async throws -> Found {
         let now = context.time.now
         if let entry = entries.withLock({ $0[id] }), Self.isRecent(entry.readAt, now) { return entry.found }
-        guard let issuer = try? IssuerID(id),
-            let revision = try await context.database.read({ try IssuerStore().find(issuer, in: $0)?.configRevision })
-        else {
+        guard let subject = try await context.database.read({ try Subject.find(id, in: $0) }) else {
             entries.withLock { $0[id] = nil }
             return .none
         }
-        return try await load(issuer, revision, at: now)
+        return try await load(subject, at: now)
     }
 
-    private func load(_ issuer: IssuerID, _ revision: Int, at now: Timestamp) async throws -> Found {
-        if let entry = entries.withLock({ $0[issuer.text] }), entry.revision == revision {
-            note(issuer, Entry(found: entry.found, revision: revision, readAt: now))
+    private func load(_ subject: Subject, at now: Timestamp) async throws -> Found {
+        let (id, revision) = (subject.id, subject.issuer.configRevision)
+        if let entry = entries.withLock({ $0[id.text] }), entry.revision == revision {
+            note(id, Entry(found: entry.found, revision: revision, readAt: now))
             return entry.found
         }
-        let connector = try await registry.connector(for: issuer, revision: revision)
-        var found = Found.elsewhere
-        if let connector = connector as? any ResponderAppointing {
-            let chain = try await connector.authorityChain()
-            if let certificate = chain.first {
-                let config = try await context.database.read { try IssuerStore().find(issuer, in: $0)?.config }
-                found = .authority(
-                    OCSPAuthority(
-                        id: AuthorityID(stored: issuer.text), issuer: issuer, chain: chain, certificate: certificate,
-                        identity: IssuerIdentity(certificate), fingerprint: certificate.fingerprintSHA256,
-                        connector: connector,
-                        revokesUnknown: config?.objectValue?["ocsp_unknown_as_revoked"]?.boolValue ?? false))
-            }
-        }
-        note(issuer, Entry(found: found, revision: revision, readAt: now))
+        let found = try await look(subject)
+        note(id, Entry(found: found, revision: revision, readAt: now))
         return found
     }
 
-    private func note(_ issuer: IssuerID, _ entry: Entry) { entries.withLock { $0[issuer.text] = entry } }
+    private func look(_ subject: Subject) async throws -> Found {
+        let issuer = subject.issuer
+        if subject.node == nil, issuer.hierarchyMode == .tree { return .tree }
+        if let node = subject.node, !node.hasKey || !node.state.keepsRevocations {
+            return .elsewhere(chain: try await context.database.read { try AuthorityKeeper.chain(of: node.id, in: $0) })
+        }
+        let connector = try await registry.signer(for: issuer.id, subject.node?.id, revision: issuer.configRevision)
+        guard let connector = connector as? any ResponderAppointing else { return .elsewhere(chain: []) }
+        let chain = try await connector.authorityChain()
+        guard let certificate = chain.first else { return .elsewhere(chain: []) }
+        return .authority(
+            OCSPAuthority(
+                id: subject.id, issuer: issuer.id, chain: chain, certificate: certificate,
+                identity: IssuerIdentity(certificate), fingerprint: certificate.fingerprintSHA256,
+                connector: connector,
+                revokesUnknown: issuer.config.objectValue?["ocsp_unknown_as_revoked"]?.boolValue ?? false))
+    }
+
+    private func note(_ id: AuthorityID, _ entry: Entry) { entries.withLock { $0[id.text] = entry } }
 
     /// Every authority whose CA loads; the others are reported where they are used.
     package func all() async throws -> [OCSPAuthority] {
         let now = context.time.now
         let isListed = listedAt.withLock { $0.map { Self.isRecent($0, now) } ?? false }
         if !isListed {
-            let revisions = try await context.database.read { try IssuerStore().revisions(in: $0) }
-            for (issuer, revision) in revisions {
+            let subjects = try await context.database.read { try Subject.all(in: $0) }
+            for subject in subjects {
                 // An issuer that does not load is one that cannot be answered for.
-                _ = try? await load(issuer, revision, at: now)
+                _ = try? await load(subject, at: now)
             }
-            entries.withLock { entries in
-                entries = entries.filter { id, _ in revisions[IssuerID(stored: id)] != nil }
-            }
+            let known = Set(subjects.map(\.id.text))
+            entries.withLock { entries in entries = entries.filter { known.contains($0.key) } }
             listedAt.withLock { $0 = now }
         }
         return entries.withLock { entries in
@@ -112,5 +119,30 @@ package final class OCSPAuthorities: Sendable {
     private static func isRecent(_ time: Timestamp, _ now: Timestamp) -> Bool {
         let age = now - time
         return age >= .zero && age < memory
+    }
+}
+
+/// What an identifier in an address names.
+private struct Subject: Sendable {
+    let issuer: Issuer
+    /// The CA of a tree.
+    let node: IntermediateCA?
+
+    var id: AuthorityID { node?.id ?? AuthorityID(soleOf: issuer.id) }
+
+    static func find(_ text: String, in tx: any Transaction) throws -> Subject? {
+        guard let id = try? IssuerID(text) else { return nil }
+        if let issuer = try IssuerStore().find(id, in: tx) { return Subject(issuer: issuer, node: nil) }
+        guard let node = try IntermediateCAStore().find(AuthorityID(stored: text), in: tx) else { return nil }
+        return Subject(issuer: try IssuerStore().get(node.issuerID, in: tx), node: node)
+    }
+
+    static func all(in tx: any Transaction) throws -> [Subject] {
+        let issuers = try IssuerStore().every(in: tx)
+        let byID = Dictionary(uniqueKeysWithValues: issuers.map { ($0.id, $0) })
+        return issuers.map { Subject(issuer: $0, node: nil) }
+            + (try IntermediateCAStore().all(in: tx).compactMap { node in
+                byID[node.issuerID].map { Subject(issuer: $0, node: node) }
+            })
     }
 }

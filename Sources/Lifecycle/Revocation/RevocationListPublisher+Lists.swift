@@ -141,7 +141,7 @@ extension RevocationListPublisher {
         let issuer = work.signing.listIssuer
         let now = Timestamp(secondsSinceEpoch: work.now.secondsSinceEpoch)
         var template = RevocationListTemplate(
-            issuer: issuer.subject, updates: (this: now, next: now + work.plan.validity),
+            issuer: issuer.subject, updates: (this: now, next: work.plan.nextUpdate(after: now)),
             number: CRLNumber(UInt64(number)), signatureAlgorithm: issuer.subjectPublicKey.signatureAlgorithm,
             authorityKeyIdentifier: issuer.extensions.subjectKeyIdentifier ?? issuer.subjectPublicKey.keyIdentifier)
         if case .shard = scope, let location = work.plan.location(of: work.authority, scope) {

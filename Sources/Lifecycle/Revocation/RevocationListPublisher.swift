@@ -4,7 +4,7 @@ package import Domain
 import Encoding
 import PKI
 import Query
-import Store
+package import Store
 import Synchronization
 
 /// How lists are made (specification, protocol-servers §5.2).
@@ -17,7 +17,20 @@ package struct RevocationListPlan: Sendable {
     /// is published.
     package var publicURL: String?
 
+    /// The end of a last list, which stands for ever (RFC 5280 §4.1.2.5).
+    static let end = Timestamp(secondsSinceEpoch: 253_402_300_799)
+    /// Whether the lists are the last ones.
+    var isLast = false
+
     package init() {}
+
+    func last(_ isLast: Bool) -> RevocationListPlan {
+        var plan = self
+        plan.isLast = isLast
+        return plan
+    }
+
+    func nextUpdate(after now: Timestamp) -> Timestamp { isLast ? Self.end : now + validity }
 
     /// Where a list is published.
     func location(of authority: AuthorityID, _ scope: RevocationListScope) -> String? {
@@ -57,17 +70,21 @@ package final class RevocationListPublisher: Sendable {
     private let shelf: RevocationListShelf
     private let readPlan: @Sendable () -> RevocationListPlan
     private let failed: @Sendable (IssuerID, any Error) -> Void
+    private let release: @Sendable (IntermediateCA) async throws -> Void
     let lists = RevocationListStore()
     private let pausedUntil = Mutex<[AuthorityID: Timestamp]>([:])
     /// The entries of lists that this process made, by their number.
     let held = Mutex<[AuthorityID: [RevocationListScope: (number: Int, blocks: RevocationListBlocks)]]>([:])
 
     /// - `failed`: Hears of each issuer whose lists could not be made, for the log.
+    /// - `release`: Ends the use of the key of a retired CA, whose last lists stand.
     package init(
         _ context: LifecycleContext, registry: IssuerRegistry, leadership: Leadership, shelf: RevocationListShelf,
         plan: @autoclosure @escaping @Sendable () -> RevocationListPlan = RevocationListPlan(),
-        failed: @escaping @Sendable (IssuerID, any Error) -> Void = { _, _ in }
+        failed: @escaping @Sendable (IssuerID, any Error) -> Void = { _, _ in },
+        release: @escaping @Sendable (IntermediateCA) async throws -> Void = { _ in }
     ) {
+        self.release = release
         self.context = context
         self.registry = registry
         self.leadership = leadership
@@ -84,18 +101,16 @@ package final class RevocationListPublisher: Sendable {
 
     /// One look at every issuer. An issuer that cannot sign now keeps none of the others from it.
     package func tick(_ now: Timestamp) async throws -> LoopOutcome {
-        let issuers = try await context.database.read { tx in
-            try IssuerStore().localAuthorities(in: tx)
-        }
+        let sources = try await context.database.read { tx in try ListSource.all(in: tx) }
         var made = 0
-        for issuer in issuers {
+        for source in sources {
             try Task.checkCancellation()
-            let authority = AuthorityID(soleOf: issuer.id)
+            let (authority, issuer) = (source.authority, source.issuer)
             if let until = pausedUntil.withLock({ $0[authority] }), now < until, until - now <= Self.failurePause {
                 continue
             }
             do {
-                made += try await publish(authority, issuer, now)
+                made += try await publish(source, now)
                 pausedUntil.withLock { $0[authority] = nil }
             } catch let error as LostLeadership {
                 throw error
@@ -109,10 +124,13 @@ package final class RevocationListPublisher: Sendable {
         return LoopOutcome(rows: made)
     }
 
-    private func publish(
-        _ authority: AuthorityID, _ issuer: Issuer, _ now: Timestamp
-    ) async throws -> Int {
-        let plan = readPlan()
+    private func publish(_ source: ListSource, _ now: Timestamp) async throws -> Int {
+        let (authority, issuer) = (source.authority, source.issuer)
+        if let node = source.node, node.state == .retired, node.notAfter <= now {
+            try await release(node)
+            return 0
+        }
+        let plan = readPlan().last(source.node?.state == .retired)
         try await share(issuer, authority, plan)
         let (rows, lastChange, partitions) = try await context.database.read { [lists] tx in
             (
@@ -126,7 +144,8 @@ package final class RevocationListPublisher: Sendable {
             + partitions.flatMap { count in
                 (0..<count).map { RevocationListScope.shard($0, of: count) }
             }
-        let hasDelta = plan.publicURL != nil && issuer.config.objectValue?["crl_delta"]?.boolValue == true
+        let hasDelta =
+            plan.publicURL != nil && !plan.isLast && issuer.config.objectValue?["crl_delta"]?.boolValue == true
         if !hasDelta, known[.delta] != nil { try await withdrawDelta(of: authority) }
         var mustFollow = false
         if hasDelta, known[.delta] == nil, let full = known[.full] {
@@ -139,8 +158,12 @@ package final class RevocationListPublisher: Sendable {
                 guard let row = known[scope] else { return false }
                 return row.throughChange >= lastChange && !Self.isDue(row, plan, now)
             }
-        if isQuiet { return 0 }
-        let connector = try await registry.connector(for: issuer.id, revision: issuer.configRevision)
+        if isQuiet {
+            if let node = source.node, plan.isLast { try await release(node) }
+            return 0
+        }
+        let connector = try await registry.signer(
+            for: issuer.id, source.node?.id, revision: issuer.configRevision)
         guard let signing = connector as? any RevocationListSigning else { return 0 }
         let work = Work(
             authority: authority, issuer: issuer.id, signing: signing, now: now, plan: plan,
@@ -168,6 +191,7 @@ package final class RevocationListPublisher: Sendable {
     /// Once in an interval, and in good time before the end of the list. A list from the future was made before the
     /// clock was set back, and is replaced too.
     static func isDue(_ row: RevocationListRow, _ plan: RevocationListPlan, _ now: Timestamp) -> Bool {
+        if plan.isLast { return row.nextUpdate < RevocationListPlan.end }
         let left = row.nextUpdate - now
         return now - row.thisUpdate >= plan.interval || left < plan.validity / 4 || row.thisUpdate - now > .minutes(5)
     }
@@ -183,6 +207,27 @@ package final class RevocationListPublisher: Sendable {
                 of: .full, authority, issuer: issuer, number: nil, through: nil, revokedCount: 0, startedAt: now,
                 took: .zero,
                 error: String(reason.prefix(1024)), in: tx)
+        }
+    }
+}
+
+/// Whose lists are made here.
+private struct ListSource: Sendable {
+    let authority: AuthorityID
+    let issuer: Issuer
+    /// The CA of a tree.
+    let node: IntermediateCA?
+
+    /// Every issuer that is one authority, and every CA of a tree whose key is here and that has not ended.
+    static func all(in tx: any Transaction) throws -> [ListSource] {
+        try IssuerStore().localAuthorities(in: tx).flatMap { issuer -> [ListSource] in
+            guard issuer.hierarchyMode == .tree else {
+                return [ListSource(authority: AuthorityID(soleOf: issuer.id), issuer: issuer, node: nil)]
+            }
+            let nodes = try IntermediateCAStore().all(of: issuer.id, in: tx)
+            return nodes.filter { $0.hasKey && ($0.notAfter > tx.now || $0.state == .retired) }.map { node in
+                ListSource(authority: node.id, issuer: issuer, node: node)
+            }
         }
     }
 }

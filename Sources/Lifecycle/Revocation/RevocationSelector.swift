@@ -117,6 +117,15 @@ struct RevocationSelector: Sendable {
         guard clearance.covers(ObjectScopes(issuer: issuer, profile: nil)),
             try IssuerStore().find(issuer, in: tx) != nil
         else { throw Self.unknown(serial) }
+        if let node = try IntermediateCAStore().find(issuer: issuer, serial: serial, in: tx) {
+            throw ServiceError(.unprocessable, "\(serial) is the number of the CA \(node.name) (\(node.id.text))")
+        }
+        if try IssuerStore().get(issuer, in: tx).hierarchyMode == .tree {
+            throw ServiceError(
+                .unprocessable,
+                "\(issuer.text) is a tree of CAs, and a serial number that is not in the inventory tells not which of "
+                    + "them gave it: import the certificate first")
+        }
         guard let authority = try AuthorityStore().find(issuer, in: tx) else {
             throw ServiceError(
                 .unprocessable,
@@ -192,7 +201,7 @@ struct RevocationSelector: Sendable {
         let isForShortLived = try allowsShortLived(certificate, in: tx)
         let serials = try versions.map { version in
             SubjectSerial(
-                issuerID: version.issuerID, authorityID: AuthorityID(soleOf: version.issuerID),
+                issuerID: version.issuerID, authorityID: version.authorityID,
                 serialNumber: version.serialNumber, certificateID: certificate.id, version: version,
                 notAfter: version.notAfter,
                 isShortLived: isForShortLived && version.notAfter - version.notBefore < Self.shortLife,

@@ -8,7 +8,8 @@ package enum Issuers: Resource {
     package static let required = ["name", "type"]
     package static let columns = [
         Column("ID", "id"), Column("NAME", "name"), Column("TYPE", "type"), Column("ENABLED", "enabled", .yesOrNo),
-        Column("TEST", "test_status"), Column("SOURCE", "source", wide: true),
+        Column("TEST", "test_status"), Column("HIERARCHY", "hierarchy_mode", wide: true),
+        Column("SOURCE", "source", wide: true),
         Column("LAST TESTED", "last_tested_at", .time, wide: true),
     ]
 
@@ -18,6 +19,7 @@ package enum Issuers: Resource {
         @Option(help: ArgumentHelp("Configuration of its type as JSON, or @FILE.", valueName: "json")) var config:
             String?
         @Option(help: "Whether it takes orders.") var enabled: Bool?
+        @Option(help: "Of a local CA: single, or tree for roots and CAs below them.") var hierarchyMode: String?
 
         package init() {}
 
@@ -25,6 +27,7 @@ package enum Issuers: Resource {
             var list = MemberList()
             list.add("name", name)
             list.add("type", type)
+            list.add("hierarchy_mode", hierarchyMode)
             if let config { list.add("config", try RequestBody.object(config, option: "config")) }
             list.add("enabled", enabled)
             return list.object

@@ -15,7 +15,8 @@ extension DistinguishedName {
             }
             let key = String(part[..<separator].map(\.character)).filter { $0 != " " }.uppercased()
             guard let type = Self.types[key] else {
-                throw .malformedAttribute("attribute \(key) is not one of \(Self.types.keys.sorted().joined(separator: " "))")
+                throw .malformedAttribute(
+                    "attribute \(key) is not one of \(Self.types.keys.sorted().joined(separator: " "))")
             }
             attributes.append((type, String(part[part.index(after: separator)...].map(\.character))))
         }

@@ -59,7 +59,10 @@ struct ServerAssembly: Sendable {
             publicURL: configuration.pki.publicURL, keys: signers.keys, observe: signers.metrics.observe
         )
         let registry = IssuerRegistry(
-            examine: authorities.examiner(authorityAccess), make: authorities.connectorMaker(authorityAccess))
+            examine: authorities.examiner(authorityAccess), nodes: authorities.nodeMaker(authorityAccess),
+            make: authorities.connectorMaker(authorityAccess))
+        let hierarchy = HierarchyFlow(
+            context, registry: registry, keeper: authorities, authorities: authorityAccess)
         let issue = IssueFlow(context, registry: registry, instance: instance)
         let authenticator = Authenticator(
             database: database, sealer: sealer, time: time, sharedKeys: Self.sharedKeys(configuration.access)
@@ -106,7 +109,7 @@ struct ServerAssembly: Sendable {
         LeadershipMetrics.register(leadership, in: metrics)
         let lists = RevocationListWiring(
             context, registry: registry, leadership: leadership, metrics: metrics, log: logs.logger("crl"),
-            plan: live.read { Self.listPlan($0.pki) })
+            plan: live.read { Self.listPlan($0.pki) }, release: hierarchy.release)
         let audit = try Self.auditLoops(
             configuration.audit, through: EgressGuard(policy: configuration.egress.policy), context: context,
             leadership: leadership, sealer: sealer,
@@ -122,7 +125,7 @@ struct ServerAssembly: Sendable {
             context, sealer: sealer, keeper: keeper, makeKey: Self.keyMaker(sealing.files))
         var services = ControlPlaneServices(
             context: context, sealer: sealer, rekey: rekey, keyProvider: sealing.provider.rawValue, audit: audit,
-            registry: registry, revocationLists: lists.shelf, issue: issue,
+            registry: registry, revocationLists: lists.shelf, issue: issue, hierarchy: hierarchy,
             targetRules: Self.targetRules,
             authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
             relyingParties: ocsp.handlers, acme: acme.handlers,

@@ -12,7 +12,8 @@ struct RevocationListWiring: Sendable {
 
     init(
         _ context: LifecycleContext, registry: IssuerRegistry, leadership: Leadership, metrics: MetricsRegistry,
-        log: Logger, plan: @autoclosure @escaping @Sendable () -> RevocationListPlan
+        log: Logger, plan: @autoclosure @escaping @Sendable () -> RevocationListPlan,
+        release: @escaping @Sendable (IntermediateCA) async throws -> Void
     ) {
         shelf = RevocationListShelf(database: context.database, time: context.time)
         publisher = RevocationListPublisher(
@@ -21,7 +22,8 @@ struct RevocationListWiring: Sendable {
                 log.error(
                     "a revocation list could not be made; the last one is served until it ends",
                     LogField("issuer_id", issuer.text), .error(error))
-            })
+            },
+            release: release)
         metrics.addCollector("revocation_lists") { try await Self.samples(context.database, context.time.now) }
     }
 

@@ -20,6 +20,8 @@ package struct IntermediateCA: Hashable, Sendable {
     /// Which driver holds the key, and by what name; `nil` for a key that is elsewhere.
     package let keyDriver: String?
     package let keyReference: String?
+    /// Whether certctl made the key, and so destroys it in the end.
+    package let isKeyOwn: Bool
     package let notBefore: Timestamp
     package let notAfter: Timestamp
     /// As the certificate has it.
@@ -44,8 +46,8 @@ package struct IntermediateCA: Hashable, Sendable {
 
     static let columns: SQL = """
         id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, spki_sha256, serial_number, key_algorithm,
-        key_driver, key_driver_id, not_before, not_after, path_len_constraint, name_constraints, allowed_ekus,
-        policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, row_version,
+        key_driver, key_driver_id, key_is_own, not_before, not_after, path_len_constraint, name_constraints,
+        allowed_ekus, policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, row_version,
         created_at, updated_at
         """
 
@@ -62,6 +64,7 @@ package struct IntermediateCA: Hashable, Sendable {
         keyAlgorithm = try row.text("key_algorithm")
         keyDriver = try row.optionalText("key_driver")
         keyReference = try row.optionalText("key_driver_id")
+        isKeyOwn = try row.bool("key_is_own")
         notBefore = try row.time("not_before")
         notAfter = try row.time("not_after")
         pathLength = try row.optionalInt("path_len_constraint")
@@ -96,6 +99,7 @@ package struct NewIntermediateCA: Sendable {
     package var keyAlgorithm = ""
     package var keyDriver: String?
     package var keyReference: String?
+    package var isKeyOwn = false
     package var notBefore = Timestamp(secondsSinceEpoch: 0)
     package var notAfter = Timestamp(secondsSinceEpoch: 0)
     package var pathLength: Int?

@@ -23,13 +23,14 @@ package struct IntermediateCAStore: Sendable {
                 """
                 INSERT INTO intermediate_cas (
                     id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, cert_sha256, spki_sha256,
-                    subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, not_before, not_after,
+                    subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after,
                     path_len_constraint, name_constraints, allowed_ekus, policy_oids, issuing, ocsp_responder_url,
                     metadata, created_at, updated_at
                 ) VALUES (
                     \(new.id), \(new.issuerID), \(new.parentID), \(new.name), \(new.subject), \(CAState.active),
                     \(new.certPEM), \(new.certSHA256), \(new.spkiSHA256), \(new.subjectKeyIdentifier),
-                    \(new.serialNumber), \(new.keyAlgorithm), \(new.keyDriver), \(new.keyReference), \(new.notBefore),
+                    \(new.serialNumber), \(new.keyAlgorithm), \(new.keyDriver), \(new.keyReference), \(new.isKeyOwn),
+                    \(new.notBefore),
                     \(new.notAfter), \(new.pathLength), \(JSONColumn.value(new.nameConstraints)),
                     \(JSONColumn.value(new.allowedEKUs)), \(JSONColumn.value(new.policyOIDs)), \(new.isIssuing),
                     \(new.ocspURL), \(JSONColumn.value(new.metadata)), \(tx.now), \(tx.now)
@@ -44,6 +45,16 @@ package struct IntermediateCAStore: Sendable {
     package func find(_ id: AuthorityID, in tx: any Transaction) throws -> IntermediateCA? {
         try tx.row("SELECT \(fragment: IntermediateCA.columns) FROM intermediate_cas WHERE id = \(id)")
             .map { try IntermediateCA($0) }
+    }
+
+    /// The authority with this serial number, of whichever CA of the issuer.
+    package func find(issuer: IssuerID, serial: String, in tx: any Transaction) throws -> IntermediateCA? {
+        try tx.row(
+            """
+            SELECT \(fragment: IntermediateCA.columns) FROM intermediate_cas
+            WHERE owning_issuer_id = \(issuer) AND serial_number = \(serial)
+            """
+        ).map { try IntermediateCA($0) }
     }
 
     package func get(_ id: AuthorityID, in tx: any Transaction) throws -> IntermediateCA {

@@ -62,6 +62,10 @@ package struct IssuerStore: Sendable {
         ).map { try Issuer($0) }
     }
 
+    package func every(in tx: any Transaction) throws -> [Issuer] {
+        try tx.rows("SELECT \(fragment: Self.columns) FROM issuers ORDER BY id").map { try Issuer($0) }
+    }
+
     /// The configuration revision of every issuer, for replicas that keep connectors.
     package func revisions(in tx: any Transaction) throws -> [IssuerID: Int] {
         var revisions: [IssuerID: Int] = [:]

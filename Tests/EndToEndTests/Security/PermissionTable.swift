@@ -37,6 +37,7 @@ enum PermissionTable {
     static let holders: [String: String] = [
         "cert.read": "AOVGMC", "cert.issue": "AOMC", "cert.edit": "AOMC", "cert.delete": "AOC",
         "cert.revoke": "AOMC", "cert.bulk_revoke": "A",
+        "ca.hierarchy.manage": "A",
         "issuer.read": "AOVMC", "issuer.edit": "AOMC", "issuer.delete": "A",
         "profile.read": "AOVMC", "profile.edit": "AOMC", "profile.delete": "A",
         "target.read": "AOVMC", "target.edit": "AOMC", "target.delete": "AOC",
@@ -250,6 +251,19 @@ enum PermissionTable {
         Row(route: "deleteIssuer", rule: .issuer("issuer.delete"), admitted: 409, path: ["iss-local"]),
         Row(route: "testIssuer", rule: .issuer("issuer.edit"), admitted: 200, path: ["iss-local"]),
         Row(route: "getIssuerCACertificates", rule: .issuer("issuer.read"), admitted: 200, path: ["iss-local"]),
+        Row(
+            route: "createIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
+            body: "{}"),
+        Row(route: "listIntermediateCAs", rule: .issuer("issuer.read"), admitted: 200, path: ["iss-local"]),
+        // A CA that is not there is as unknown to whoever would see it as one out of reach.
+        Row(route: "getIntermediateCA", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
+        Row(route: "getIntermediateCAChain", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
+        Row(
+            route: "retireIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: "{}"),
+        Row(
+            route: "reactivateIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: "{}"),
         Row(route: "listIssuerTypes", rule: .everywhere("issuer.read"), admitted: 200),
         Row(route: "listProfiles", rule: .list("profile.read"), admitted: 200),
         Row(route: "createProfile", rule: .everywhere("profile.edit"), admitted: 400, body: "{}"),

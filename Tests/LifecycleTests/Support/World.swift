@@ -21,6 +21,7 @@ struct World: Sendable {
     let context: LifecycleContext
     let registry: IssuerRegistry
     let authorities: AuthorityAccess
+    private let hierarchyKeeper: AuthorityKeeper
     let author = Authorship(
         actor: Actor(id: "alice", type: .apiKey),
         origin: RequestOrigin(requestID: "req-1", clientAddress: "192.0.2.1", channel: "api"),
@@ -70,7 +71,8 @@ struct World: Sendable {
             readKey: { _ in throw ServiceError(.internalError, "no files in this world") }
         )
         let real = keeper.connectorMaker(authorities)
-        registry = IssuerRegistry { issuer in
+        hierarchyKeeper = keeper
+        registry = IssuerRegistry(nodes: keeper.nodeMaker(authorities)) { issuer in
             let made = try await real(issuer)
             guard let script else { return made }
             return (made.revision, ScriptedIssuer(real: made.connector, script: script))
@@ -94,6 +96,9 @@ struct World: Sendable {
     var policies: PolicyFlow { PolicyFlow(context) }
     var profiles: ProfileFlow { ProfileFlow(context) }
     var issuers: IssuerFlow { IssuerFlow(context, sealer: sealer, registry: registry) }
+    var hierarchy: HierarchyFlow {
+        HierarchyFlow(context, registry: registry, keeper: hierarchyKeeper, authorities: authorities)
+    }
     var certificates: CertificateFlow { CertificateFlow(context) }
     var renewals: RenewFlow { RenewFlow(context) }
     var issuance: IssueFlow { IssueFlow(context, registry: registry, instance: "one") }

@@ -135,11 +135,11 @@ struct Rows {
         [
             """
             INSERT INTO intermediate_cas (id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, cert_sha256,
-                spki_sha256, subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, not_before,
-                not_after, path_len_constraint, name_constraints, allowed_ekus, policy_oids, issuing, metadata,
+                spki_sha256, subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, key_is_own,
+                not_before, not_after, path_len_constraint, name_constraints, allowed_ekus, policy_oids, issuing, metadata,
                 created_at, updated_at)
             VALUES ('ica-\(tag)', 'iss-\(tag)', NULL, 'Root', 'CN=Root', 'active', 'pem', \(digest(13)), \(digest(14)),
-                'a1', 'f1', 'ECDSA-P256', NULL, NULL, \(time(0)), \(time(3650)), 1, '[]', '[]', '[]', FALSE, '{}',
+                'a1', 'f1', 'ECDSA-P256', NULL, NULL, FALSE, \(time(0)), \(time(3650)), 1, '[]', '[]', '[]', FALSE, '{}',
                 \(time(0)), \(time(0)))
             """
         ]

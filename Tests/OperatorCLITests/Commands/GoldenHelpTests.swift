@@ -34,6 +34,8 @@ struct GoldenHelpTests {
                                       Tokens with which agents enrol themselves.
               targets                 Consumers that agents deploy certificates to.
               issuers                 Certification authorities.
+              intermediates           CAs of issuers that are trees: roots, intermediates,
+                                      issuing CAs.
               profiles                Rules for keys, names and validity of certificates.
               renewal-policies        When certificates are renewed.
               owners                  People responsible for certificates.

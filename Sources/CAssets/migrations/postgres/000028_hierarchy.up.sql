@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     -- Both empty when the key is elsewhere: an offline root.
     key_driver TEXT,
     key_driver_id TEXT,
+    -- Whether certctl made the key, and so destroys it in the end.
+    key_is_own BOOLEAN NOT NULL,
     not_before TIMESTAMPTZ NOT NULL,
     not_after TIMESTAMPTZ NOT NULL,
     path_len_constraint INTEGER,

@@ -17,6 +17,8 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     -- Both empty when the key is elsewhere: an offline root.
     key_driver TEXT,
     key_driver_id TEXT,
+    -- Whether certctl made the key, and so destroys it in the end.
+    key_is_own INTEGER NOT NULL,
     not_before INTEGER NOT NULL,
     not_after INTEGER NOT NULL,
     path_len_constraint INTEGER,
@@ -59,6 +61,7 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_allowed_ekus_json CHECK (json_valid(allowed_ekus)),
     CONSTRAINT intermediate_cas_policy_oids_json CHECK (json_valid(policy_oids)),
     CONSTRAINT intermediate_cas_metadata_json CHECK (json_valid(metadata)),
+    CONSTRAINT intermediate_cas_key_is_own_bool CHECK (key_is_own IN (0, 1)),
     CONSTRAINT intermediate_cas_issuing_bool CHECK (issuing IN (0, 1)),
     CONSTRAINT intermediate_cas_retirement CHECK (
         (state = 'active') = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)

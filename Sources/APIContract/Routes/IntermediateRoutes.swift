@@ -1,0 +1,69 @@
+import Domain
+
+/// The CAs of issuers that are trees (specification, rest-api §7.6).
+package enum IntermediateRoutes {
+    package static let create = ProtectedRoute(
+        "createIntermediateCA", .post, "/api/v1/issuers/{id}/intermediates", .permission(.caHierarchyManage),
+        scope: .issuer, audit: "intermediate_ca_child_created",
+        "Creates a CA below another, or makes or registers a root.",
+        request: .body(CreateIntermediateCARequest.self),
+        responses: [
+            .json(201, IntermediateCABody.self, "As stored."), .invalid, .notFound, .nameTaken,
+            .error(.invalidState, "The parent is not active, or the tree has an active root."),
+            .error(.unprocessable, "The issuer is no tree, or the parent is of another."),
+        ],
+        cli: .verb("intermediates create")
+    )
+
+    package static let list = ProtectedRoute(
+        "listIntermediateCAs", .get, "/api/v1/issuers/{id}/intermediates", .permission(.issuerRead), scope: .issuer,
+        "Lists the CAs of a tree, the oldest first; the parents say what the tree is.",
+        query: CommonQuery.paging() + [
+            CommonQuery.choice("state", CAState.allCases.map(\.rawValue), "State.")
+        ],
+        responses: [.page(of: IntermediateCABody.self), .notFound], cli: .verb("intermediates list")
+    )
+
+    package static let get = ProtectedRoute(
+        "getIntermediateCA", .get, "/api/v1/intermediates/{id}", .permission(.issuerRead), scope: .object,
+        "Reads a CA of a tree, with what keeps it from ending.",
+        responses: [.json(200, IntermediateCABody.self, "The CA."), .notFound], cli: .verb("intermediates get")
+    )
+
+    package static let chain = ProtectedRoute(
+        "getIntermediateCAChain", .get, "/api/v1/intermediates/{id}/chain", .permission(.issuerRead), scope: .object,
+        "A CA and those above it.",
+        responses: [
+            .json(200, IntermediateCAChainAnswer.self, "The chain."), .notFound,
+        ],
+        cli: .verb("intermediates chain")
+    )
+
+    package static let retire = ProtectedRoute(
+        "retireIntermediateCA", .post, "/api/v1/intermediates/{id}/retire", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_retiring",
+        "Takes a CA out of service, and with confirm ends it when nothing hangs on it any more.",
+        request: .optionalBody(RetireIntermediateCARequest.self),
+        responses: [
+            .json(200, RetireIntermediateCAAnswer.self, "The step that was taken."), .invalid, .notFound,
+            .error(.confirmationRequired, "It is retiring already; the last step needs a confirmation."),
+            .error(.invalidState, "CAs or certificates hang on it, it is the only one that issues, or it has ended."),
+        ],
+        cli: .verb("intermediates retire")
+    )
+
+    package static let reactivate = ProtectedRoute(
+        "reactivateIntermediateCA", .post, "/api/v1/intermediates/{id}/reactivate", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_retirement_cancelled", "Takes a retiring CA back into service.",
+        request: .optionalBody(ReactivateIntermediateCARequest.self),
+        responses: [
+            .json(200, IntermediateCABody.self, "As stored."), .invalid, .notFound,
+            .error(.invalidState, "It is not retiring."),
+        ],
+        cli: .verb("intermediates reactivate")
+    )
+
+    package static let all: [Route] = [
+        create.route, list.route, get.route, chain.route, retire.route, reactivate.route,
+    ]
+}

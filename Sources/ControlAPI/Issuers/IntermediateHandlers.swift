@@ -1,0 +1,146 @@
+import APIContract
+import Domain
+import Encoding
+import HTTPServing
+import Lifecycle
+import PKI
+import Store
+
+/// The CAs of trees (specification, rest-api §7.6).
+struct IntermediateHandlers: Sendable {
+    let lists: Lists
+    let flow: HierarchyFlow
+
+    func register(in handlers: inout HandlerTable) {
+        handlers.on(IntermediateRoutes.create, create)
+        handlers.on(IntermediateRoutes.list, list)
+        handlers.on(IntermediateRoutes.get, get)
+        handlers.on(IntermediateRoutes.chain, chain)
+        handlers.on(IntermediateRoutes.retire, retire)
+        handlers.on(IntermediateRoutes.reactivate, reactivate)
+    }
+
+    private func create(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: CreateIntermediateCARequest = try context.request.decode()
+        var draft = CADraft(issuerID: try context.request.id())
+        draft.parentID = request.parentID
+        draft.name = request.name
+        draft.subject = request.subject.map { CADraft.Subject($0) }
+        draft.rootPEM = request.rootPEM
+        draft.algorithm = request.algorithm
+        draft.keyDriver = request.keyDriver
+        draft.keyReference = request.keyReference
+        draft.ttlDays = request.ttlDays
+        draft.pathLength = request.pathLength
+        draft.nameConstraints = request.nameConstraints
+        draft.allowedEKUs = request.allowedEKUs
+        draft.policyOIDs = request.policyOIDs
+        draft.isIssuing = request.isIssuing
+        draft.ocspURL = request.ocspURL
+        draft.metadata = request.metadata
+        let node = try await flow.create(draft, by: context.authorship)
+        return .json(
+            IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
+            location: "/api/v1/intermediates/\(node.id.text)")
+    }
+
+    private func list(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let issuer: IssuerID = try context.request.id()
+        _ = try await lists.database.fetch { try IssuerStore().get(issuer, in: $0) }
+        var filter = IntermediateCAFilter(issuerID: issuer)
+        filter.states = context.query.values("state")
+        return try await lists.answer(
+            context, filter: filter, natural: (IntermediateCASort.createdAt, false),
+            fetch: { try IntermediateCAStore().list($0, in: $1) }, body: { IntermediateCABody($0, drain: nil) })
+    }
+
+    private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let (node, drain) = try await flow.look(try context.request.id(), by: context.authorship)
+        return .json(IntermediateCABody(node, drain: drain), version: node.rowVersion)
+    }
+
+    private func chain(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let chain = try await flow.chain(of: try context.request.id(), by: context.authorship)
+        return .json(IntermediateCAChainAnswer { $0.pemChain = chain.map(\.pem).joined() })
+    }
+
+    private func retire(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: RetireIntermediateCARequest = try context.request.decode()
+        let node = try await flow.retire(
+            try context.request.id(), isConfirmed: request.isConfirmed, note: request.note, by: context.authorship)
+        let (_, drain) = try await flow.look(node.id, by: context.authorship)
+        return .json(
+            RetireIntermediateCAAnswer {
+                $0.id = node.id
+                $0.decidedBy = context.authorship.actor.id
+                $0.isConfirmed = node.state == .retired
+                $0.state = node.state
+                $0.drain = CADrainBody(drain)
+            })
+    }
+
+    private func reactivate(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: ReactivateIntermediateCARequest = try context.request.decode()
+        let node = try await flow.cancelRetirement(
+            try context.request.id(), note: request.note, by: context.authorship)
+        return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
+    }
+}
+
+extension CADraft.Subject {
+    fileprivate init(_ body: CASubjectBody) {
+        self.init()
+        commonName = body.commonName
+        organization = body.organization
+        organizationalUnit = body.organizationalUnit
+        country = body.country
+        locality = body.locality
+        province = body.province
+    }
+}
+
+extension CADrainBody {
+    fileprivate init(_ drain: CADrain) {
+        self.init {
+            $0.children = drain.children
+            $0.certificates = drain.leaves
+            $0.orders = drain.orders
+            $0.lastEnd = drain.lastEnd
+        }
+    }
+}
+
+extension IntermediateCABody {
+    fileprivate init(_ node: IntermediateCA, drain: CADrain?) {
+        self.init {
+            $0.id = node.id
+            $0.issuerID = node.issuerID
+            $0.parentID = node.parentID
+            $0.name = node.name
+            $0.subject = node.subject
+            $0.state = node.state
+            $0.certPEM = node.certPEM
+            $0.keyAlgorithm = node.keyAlgorithm
+            $0.keyDriver = node.keyDriver
+            $0.keyReference = node.keyReference
+            $0.serialNumber = node.serialNumber
+            $0.spkiSHA256 = node.spkiSHA256
+            $0.notBefore = node.notBefore
+            $0.notAfter = node.notAfter
+            $0.pathLength = node.pathLength
+            $0.nameConstraints = node.nameConstraints.arrayValue?.isEmpty == true ? nil : node.nameConstraints
+            $0.allowedEKUs = node.allowedEKUs
+            $0.policyOIDs = node.policyOIDs
+            $0.isIssuing = node.isIssuing
+            $0.ocspURL = node.ocspURL
+            $0.metadata = node.metadata.isEmpty ? nil : node.metadata
+            $0.drain = drain.map { CADrainBody($0) }
+            $0.retiringAt = node.retiringAt
+            $0.retiredAt = node.retiredAt
+            $0.keyReleasedAt = node.keyReleasedAt
+            $0.createdAt = node.createdAt
+            $0.updatedAt = node.updatedAt
+            $0.version = node.rowVersion
+        }
+    }
+}

@@ -1,0 +1,137 @@
+package import Domain
+import EmbeddedCA
+import Encoding
+package import PKI
+import Query
+package import Store
+
+extension HierarchyFlow {
+    /// Ends a CA in two steps: first it signs nothing new, then, when nothing hangs on it any more, it is retired.
+    ///
+    /// - `isConfirmed`: Takes the second step. Without it an active CA takes the first.
+    package func retire(
+        _ id: AuthorityID, isConfirmed: Bool, note: String?, by author: Authorship
+    ) async throws -> IntermediateCA {
+        let (node, event) = try await context.write { tx in
+            let node = try visible(id, author, isLocking: true, in: tx)
+            switch node.state {
+            case .active: return (try drain(node, note, by: author, in: tx), LifecycleObservers.HierarchyEvent.retiring)
+            case .retiring:
+                guard isConfirmed else {
+                    throw ServiceError(
+                        .confirmationRequired,
+                        "the CA \(node.name) (\(id.text)) is retiring; confirm to end it: its last revocation list is "
+                            + "signed, and then its key is destroyed. " + Self.text(try store.drain(of: id, in: tx)))
+                }
+                return (try end(node, note, by: author, in: tx), .retired)
+            case .retired:
+                throw ServiceError(.invalidState, "the CA \(node.name) (\(id.text)) is retired already")
+            }
+        }
+        context.observers.hierarchyChanged(node.issuerID, event)
+        return node
+    }
+
+    /// Takes a CA that is retiring back into service.
+    package func cancelRetirement(
+        _ id: AuthorityID, note: String?, by author: Authorship
+    ) async throws -> IntermediateCA {
+        try await context.write { tx in
+            let node = try visible(id, author, isLocking: true, in: tx)
+            guard node.state == .retiring else {
+                throw ServiceError(
+                    .invalidState, "the CA \(node.name) (\(id.text)) is \(node.state.rawValue), not retiring")
+            }
+            if node.isRoot,
+                let root = try store.all(of: node.issuerID, in: tx).first(where: { $0.isRoot && $0.state == .active })
+            {
+                throw ServiceError(.invalidState, "the tree has the active root \(root.name) (\(root.id.text)) by now")
+            }
+            return try move(node, to: .active, .nodeRetirementCancelled, [:], note, by: author, in: tx)
+        }
+    }
+
+    private func drain(
+        _ node: IntermediateCA, _ note: String?, by author: Authorship, in tx: any Transaction
+    ) throws -> IntermediateCA {
+        let open = try store.drain(of: node.id, in: tx)
+        if node.isIssuing {
+            let others = try store.issuing(for: node.issuerID, isLocking: true, in: tx).filter { $0.id != node.id }
+            guard !others.isEmpty || open.leaves + open.orders == 0 else {
+                throw ServiceError(
+                    .invalidState,
+                    "the CA \(node.name) (\(node.id.text)) is the only one of its tree that issues, and "
+                        + "\(open.leaves) certificates would find nobody to renew them: create its successor first",
+                    counts: Self.counts(open))
+            }
+        }
+        let hurried = try store.hurryRenewals(of: node.id, in: tx)
+        return try move(
+            node, to: .retiring, .nodeRetiring, ["renewals": JSONValue(hurried)], note, by: author, in: tx)
+    }
+
+    private func end(
+        _ node: IntermediateCA, _ note: String?, by author: Authorship, in tx: any Transaction
+    ) throws -> IntermediateCA {
+        let open = try store.drain(of: node.id, in: tx)
+        guard open.isEmpty else {
+            throw ServiceError(
+                .invalidState,
+                "the CA \(node.name) (\(node.id.text)) can't end yet: " + Self.text(open), counts: Self.counts(open))
+        }
+        return try move(node, to: .retired, .nodeRetired, [:], note, by: author, in: tx)
+    }
+
+    private func move(
+        _ node: IntermediateCA, to state: CAState, _ action: RecordedAction, _ details: JSONObject, _ note: String?,
+        by author: Authorship, in tx: any Transaction
+    ) throws -> IntermediateCA {
+        var details = details
+        details["issuer_id"] = .string(node.issuerID.text)
+        details["name"] = .string(node.name)
+        if let note { details["note"] = .string(note) }
+        let witness = try StateChange(of: .intermediateCAs, node.id.text, in: tx)
+        let moved = try store.move(node.id, to: state, in: tx)
+        try context.recorder.record(action, node.id.text, details: details, change: witness, by: author, in: tx)
+        return moved
+    }
+
+    // MARK: Looking
+
+    /// The CA; one whose issuer is out of reach is not there.
+    func visible(
+        _ id: AuthorityID, _ author: Authorship, isLocking: Bool = false, in tx: any Transaction
+    ) throws -> IntermediateCA {
+        let node = isLocking ? try store.lock(id, in: tx) : try store.get(id, in: tx)
+        guard author.clearance.covers(ObjectScopes(issuer: node.issuerID, profile: nil)) else {
+            throw StoreError.notFound(.authority, id: id.text)
+        }
+        return node
+    }
+
+    private static func counts(_ drain: CADrain) -> [String: Int] {
+        ["children": drain.children, "certificates": drain.leaves, "orders": drain.orders]
+    }
+
+    private static func text(_ drain: CADrain) -> String {
+        guard !drain.isEmpty else { return "Nothing hangs on it any more." }
+        let end = drain.lastEnd.map { "; the last certificate ends at \($0.rfc3339)" } ?? ""
+        return "\(drain.children) CAs below it and \(drain.leaves) certificates are still good, "
+            + "\(drain.orders) orders are open\(end)"
+    }
+}
+
+extension HierarchyFlow {
+    /// A CA with what hangs on it.
+    package func look(_ id: AuthorityID, by author: Authorship) async throws -> (IntermediateCA, CADrain) {
+        try await context.read { tx in (try visible(id, author, in: tx), try store.drain(of: id, in: tx)) }
+    }
+
+    /// A CA and those above it, the root last.
+    package func chain(of id: AuthorityID, by author: Authorship) async throws -> [X509Certificate] {
+        try await context.read { tx in
+            _ = try visible(id, author, in: tx)
+            return try AuthorityKeeper.chain(of: id, in: tx)
+        }
+    }
+}

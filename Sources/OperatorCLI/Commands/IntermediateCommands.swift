@@ -1,0 +1,235 @@
+package import ArgumentParser
+import Encoding
+import Settings
+
+/// `certctl intermediates`.
+package struct IntermediatesCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "intermediates",
+        abstract: "CAs of issuers that are trees: roots, intermediates, issuing CAs.",
+        subcommands: [
+            ListIntermediatesCommand.self, GetIntermediateCommand.self, CreateIntermediateCommand.self,
+            IntermediateChainCommand.self, RetireIntermediateCommand.self, ReactivateIntermediateCommand.self,
+        ]
+    )
+
+    package init() {}
+}
+
+/// How CAs are shown.
+private enum Intermediates {
+    static let columns = [
+        Column("ID", "id"), Column("NAME", "name"), Column("STATE", "state"), Column("PARENT", "parent_ca_id"),
+        Column("KEY", "key_algorithm"), Column("ISSUING", "issuing", .yesOrNo), Column("ENDS", "not_after", .time),
+        Column("PATH LENGTH", "path_len_constraint", wide: true), Column("KEY DRIVER", "key_driver", wide: true),
+        Column("SUBJECT", "subject", wide: true),
+    ]
+    static let details =
+        columns + [
+            Column("ISSUER", "owning_issuer_id"), Column("KEY REFERENCE", "key_driver_id"),
+            Column("SERIAL NUMBER", "serial_number"), Column("STARTS", "not_before", .time),
+            Column("NAME CONSTRAINTS", "name_constraints"), Column("PURPOSES", "allowed_ekus", .list),
+            Column("POLICIES", "policy_oids", .list), Column("OCSP ADDRESS", "ocsp_responder_url"),
+            Column("RETIRING SINCE", "retiring_at", .time), Column("RETIRED", "retired_at", .time),
+            Column("KEY RELEASED", "key_released_at", .time), Column("CAS BELOW", "drain.children"),
+            Column("CERTIFICATES", "drain.certificates"), Column("OPEN ORDERS", "drain.orders"),
+            Column("LAST CERTIFICATE ENDS", "drain.last_end", .time),
+        ]
+}
+
+/// `intermediates list ISSUER`.
+struct ListIntermediatesCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List the CAs of a tree.")
+
+    @Argument(help: "Identifier of the issuer.") var issuer: String
+    @Option(help: "Those in this state: active, retiring, retired.") var state: String?
+    @OptionGroup var list: ListOptions
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        try await ListPrinter(session: session, columns: Intermediates.columns).show(
+            ["issuers", try APIPath.checked(issuer), "intermediates"], filters: state.map { [("state", $0)] } ?? [],
+            options: list)
+    }
+}
+
+/// `intermediates get ID`.
+struct GetIntermediateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "get", abstract: "Show a CA, with what keeps it from ending.")
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(["intermediates", try APIPath.checked(id)]))
+        session.console.output(try session.renderer.item(try answer.json(), details: Intermediates.details))
+    }
+}
+
+/// `intermediates create ISSUER`.
+struct CreateIntermediateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "create",
+        abstract: "Create a CA below another, or make or register the root of a tree.",
+        discussion: """
+            Without --parent it is a root: made here with --common-name, or registered with --root-cert, whose key is \
+            named by --key-driver-id (a file of the server or a key in a token) or stays offline.
+            """
+    )
+
+    @Argument(help: "Identifier of the issuer, whose hierarchy_mode is tree.") var issuer: String
+    @Option(help: "Name, unique in the tree.") var name: String?
+    @Option(help: "Who signs it.") var parent: String?
+    @Option(help: ArgumentHelp("A root that exists, in PEM.", valueName: "file")) var rootCert: String?
+    @Option(help: "Common name of its subject.") var commonName: String?
+    @Option(name: .customLong("organization"), help: "O of its subject; may be repeated.") var organizations: [String] =
+        []
+    @Option(name: .customLong("organizational-unit"), help: "OU of its subject; may be repeated.") var units: [String] =
+        []
+    @Option(help: ArgumentHelp("C of its subject: two letters.", valueName: "code")) var country: String?
+    @Option(help: "L of its subject.") var locality: String?
+    @Option(help: "ST of its subject.") var province: String?
+    @Option(help: "Kind of its key; ECDSA-P256 when absent.") var algorithm: String?
+    @Option(help: "Where its key is made: database or pkcs11.") var keyDriver: String?
+    @Option(help: ArgumentHelp("Its key, or the one to make: pkcs11:token=LABEL;object=KEY.", valueName: "reference"))
+    var keyDriverID: String?
+    @Option(help: "Life time in days; five years when absent, of a root ten.") var ttlDays: Int?
+    @Option(help: ArgumentHelp("How many CAs may follow below it.", valueName: "count")) var pathLen: Int?
+    @Option(help: ArgumentHelp("Name constraints as JSON, or @FILE.", valueName: "json")) var nameConstraints: String?
+    @Option(name: .customLong("eku"), help: "A purpose that it may certify; may be repeated.") var usages: [String] = []
+    @Option(name: .customLong("policy"), help: "A certificate policy; may be repeated.") var policies: [String] = []
+    @Option(help: "Whether it signs certificates of somebody who is no CA.") var issuing: Bool?
+    @Option(help: ArgumentHelp("Where OCSP is answered for it.", valueName: "url")) var ocspResponderURL: String?
+    @Option(help: ArgumentHelp("JSON file with the whole body; - for standard input.", valueName: "file"))
+    var input: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        var body = try BodySource.object(input, NoMembers(), session)
+        for member in try members(session) { body[member.key] = member.value }
+        guard body["name"] != nil else { throw CLIFailure.usage("a CA needs --name") }
+        let path = APIPath(["issuers", try APIPath.checked(issuer), "intermediates"])
+        let answer = try await session.client.call("POST", path, body: .object(body))
+        session.console.output(try session.renderer.item(try answer.json(), details: Intermediates.details))
+    }
+
+    private func members(_ session: Session) throws -> JSONObject {
+        var list = MemberList()
+        list.add("name", name)
+        list.add("parent_ca_id", parent)
+        if let rootCert {
+            guard let octets = try LocalFiles.read(rootCert, fileSystem: session.environment.fileSystem) else {
+                throw CLIFailure.file(message: "\(rootCert): no such file", isPermission: false)
+            }
+            list.add("root_cert_pem", String(decoding: octets, as: UTF8.self))
+        }
+        let subject = subject
+        if !subject.isEmpty { list.add("subject", JSONValue.object(subject)) }
+        list.add("algorithm", algorithm)
+        list.add("key_driver", keyDriver)
+        list.add("key_driver_id", keyDriverID)
+        list.add("ttl_days", ttlDays)
+        list.add("path_len_constraint", pathLen)
+        if let nameConstraints {
+            list.add("name_constraints", try RequestBody.object(nameConstraints, option: "name-constraints"))
+        }
+        list.add("allowed_ekus", list: usages)
+        list.add("policy_oids", list: policies)
+        list.add("issuing", issuing)
+        list.add("ocsp_responder_url", ocspResponderURL)
+        return list.object
+    }
+
+    private var subject: JSONObject {
+        var list = MemberList()
+        list.add("common_name", commonName)
+        if !organizations.isEmpty { list.add("organization", JSONValue(organizations)) }
+        if !units.isEmpty { list.add("organizational_unit", JSONValue(units)) }
+        list.add("country", country.map { JSONValue([$0]) })
+        list.add("locality", locality.map { JSONValue([$0]) })
+        list.add("province", province.map { JSONValue([$0]) })
+        return list.object
+    }
+}
+
+/// `intermediates chain ID`.
+struct IntermediateChainCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chain", abstract: "Print a CA and those above it in PEM.")
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Option(help: ArgumentHelp("File to write the chain to.", valueName: "path")) var out: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let path = APIPath(["intermediates", try APIPath.checked(id), "chain"])
+        let answer = try await session.client.call("GET", path).json()
+        let chain = answer["pem_chain"]?.stringValue ?? ""
+        if let out {
+            try IssuedFiles.replace(out, with: Array(chain.utf8), mode: 0o644, session.environment)
+            session.progress("wrote \(out)")
+        } else if [.json, .jsonl, .yaml].contains(session.configuration.format) {
+            session.console.output(try session.renderer.item(answer, details: []))
+        } else {
+            session.console.output(TerminalText.block(chain.hasSuffix("\n") ? String(chain.dropLast()) : chain))
+        }
+    }
+}
+
+/// `intermediates retire ID`.
+struct RetireIntermediateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retire",
+        abstract: "Take a CA out of service; with --confirm end it.",
+        discussion: """
+            A CA that retires signs nothing new, and what it signed is renewed elsewhere. It ends when nothing hangs on \
+            it any more: its last revocation list is signed, and its key is destroyed.
+            """
+    )
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Flag(help: "End a CA that is retiring. It cannot be undone.") var confirm = false
+    @Option(help: "For the audit trail.") var note: String?
+    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let id = try APIPath.checked(id)
+        if confirm {
+            try session.ask("end the CA \(id)? Its key is destroyed, and it can't be undone.", unless: yes)
+        } else {
+            try session.ask("retire the CA \(id)? It signs nothing new from then on.", unless: yes)
+        }
+        var list = MemberList()
+        list.add("note", note)
+        if confirm { list.add("confirm", true) }
+        let answer = try await session.client.call(
+            "POST", APIPath(["intermediates", id, "retire"]), body: .object(list.object)
+        ).json()
+        let drain = answer["drain"]
+        let counts =
+            "\(drain?["children"]?.integerValue ?? 0) CAs below it, "
+            + "\(drain?["certificates"]?.integerValue ?? 0) certificates, "
+            + "\(drain?["orders"]?.integerValue ?? 0) open orders"
+        try session.confirm("\(id) is \(answer["state"]?.stringValue ?? "retiring"): \(counts)", answer)
+    }
+}
+
+/// `intermediates reactivate ID`.
+struct ReactivateIntermediateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reactivate", abstract: "Take a retiring CA back into service.")
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Option(help: "For the audit trail.") var note: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        var list = MemberList()
+        list.add("note", note)
+        let path = APIPath(["intermediates", try APIPath.checked(id), "reactivate"])
+        let answer = try await session.client.call("POST", path, body: .object(list.object)).json()
+        try session.confirm("\(id) is \(answer["state"]?.stringValue ?? "active")", answer)
+    }
+}
