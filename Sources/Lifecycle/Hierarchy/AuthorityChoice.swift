@@ -8,10 +8,11 @@ enum AuthorityChoice {
     /// `nil` for an issuer that is one authority. The CA that is chosen can't retire before the transaction ends, which
     /// puts the order on record: from then on its end waits for the order.
     ///
-    /// Of the active issuing CAs whose name constraints allow the names, one whose key is of the kind that the profile
+    /// Of the active issuing CAs that may certify the names and the purposes, one whose key is of the kind that the profile
     /// prefers, or else that of the request; among equals the one that lives longest.
     static func choose(
-        for subject: IssuanceInputs, _ names: [SubjectAltName], key: SubjectPublicKey, in tx: any Transaction
+        for subject: IssuanceInputs, _ names: [SubjectAltName], _ purposes: [ExtendedKeyUsage], key: SubjectPublicKey,
+        in tx: any Transaction
     ) throws -> AuthorityID? {
         guard subject.hierarchyMode == .tree else { return nil }
         let candidates = try IntermediateCAStore().issuing(for: subject.issuerID, isLocking: true, in: tx)
@@ -21,11 +22,17 @@ enum AuthorityChoice {
                 "the tree \(subject.issuerID.text) has no active issuing CA: create one with certctl intermediates create",
                 retryAfter: .seconds(60))
         }
-        let fitting = candidates.filter { permits(names, $0) }
+        let fitting = candidates.filter { permits(purposes, $0) && permits(names, $0) }
         let wanted = subject.profile?.allowedKeys.first?.algorithm ?? key.algorithm
         let preferred = fitting.first { KeySpec(rawValue: $0.keyAlgorithm)?.algorithm == wanted } ?? fitting.first
-        // Where none allows the names, whoever is asked says which of them it refuses.
+        // Where none may certify it, whoever is asked says which of them it refuses.
         return (preferred ?? longest).id
+    }
+
+    private static func permits(_ purposes: [ExtendedKeyUsage], _ node: IntermediateCA) -> Bool {
+        let allowed = Set(node.allowedEKUs)
+        return allowed.isEmpty || allowed.contains(ExtendedKeyUsage.anyExtendedKeyUsage.rawValue)
+            || allowed.isSuperset(of: purposes.map(\.rawValue))
     }
 
     private static func permits(_ names: [SubjectAltName], _ node: IntermediateCA) -> Bool {

@@ -37,6 +37,9 @@ extension HierarchyFlow {
         guard !path.contains(where: { $0.subject.matches(subject) }) else {
             throw invalid("/subject", "taken", "is the name of a CA above; give this one a name of its own")
         }
+        if let limit = path.first(where: { $0.extensions.nameConstraints?.forbids(subject: subject) ?? false }) {
+            throw invalid("/subject", "exceeds_parent", "is outside the name constraints of \(limit.subject)")
+        }
         return try refusing { () throws(LocalCAError) in
             AuthorityTerms(
                 subject: subject, validity: try HierarchyRules.validity(plan.lifetime, at: now, within: issuer),

@@ -15,6 +15,7 @@ extension HierarchyFlow {
         if node.isKeyOwn, !isSealed { isGone = try await keys.destroy(reference) }
         let action: RecordedAction = isGone ? .nodeKeyDestroyed : .nodeKeyLeft
         try await context.write { [context, store] tx in
+            try store.beginChange(of: node.issuerID, in: tx)
             guard try store.recordRelease(of: node.id, in: tx) else { return }
             if isSealed { try SealedKeyStore().delete(CAKeyID(stored: ref), in: tx) }
             try context.recorder.record(

@@ -13,7 +13,7 @@ extension HierarchyFlow {
         _ id: AuthorityID, isConfirmed: Bool, note: String?, by author: Authorship
     ) async throws -> IntermediateCA {
         let (node, event) = try await context.write { tx in
-            let node = try visible(id, author, isLocking: true, in: tx)
+            let node = try changing(id, author, in: tx)
             switch node.state {
             case .active: return (try drain(node, note, by: author, in: tx), LifecycleObservers.HierarchyEvent.retiring)
             case .retiring:
@@ -37,7 +37,7 @@ extension HierarchyFlow {
         _ id: AuthorityID, note: String?, by author: Authorship
     ) async throws -> IntermediateCA {
         try await context.write { tx in
-            let node = try visible(id, author, isLocking: true, in: tx)
+            let node = try changing(id, author, in: tx)
             guard node.state == .retiring else {
                 throw ServiceError(
                     .invalidState, "the CA \(node.name) (\(id.text)) is \(node.state.rawValue), not retiring")
@@ -99,14 +99,21 @@ extension HierarchyFlow {
     // MARK: Looking
 
     /// The CA; one whose issuer is out of reach is not there.
-    func visible(
-        _ id: AuthorityID, _ author: Authorship, isLocking: Bool = false, in tx: any Transaction
-    ) throws -> IntermediateCA {
-        let node = isLocking ? try store.lock(id, in: tx) : try store.get(id, in: tx)
+    func visible(_ id: AuthorityID, _ author: Authorship, in tx: any Transaction) throws -> IntermediateCA {
+        let node = try store.get(id, in: tx)
         guard author.clearance.covers(ObjectScopes(issuer: node.issuerID, profile: nil)) else {
             throw StoreError.notFound(.authority, id: id.text)
         }
         return node
+    }
+
+    /// The same, about to change.
+    private func changing(
+        _ id: AuthorityID, _ author: Authorship, in tx: any Transaction
+    ) throws -> IntermediateCA {
+        let node = try visible(id, author, in: tx)
+        try store.beginChange(of: node.issuerID, in: tx)
+        return try store.lock(id, in: tx)
     }
 
     private static func counts(_ drain: CADrain) -> [String: Int] {

@@ -218,6 +218,7 @@ package struct HierarchyFlow: Sendable {
     private func add(_ new: NewIntermediateCA, by author: Authorship) async throws -> IntermediateCA {
         let isRoot = new.parentID == nil
         let node = try await context.write { [context, store] tx in
+            try store.beginChange(of: new.issuerID, in: tx)
             if let parent = new.parentID { try Self.requireSigning(try store.lock(parent, in: tx)) }
             try Self.requireOwnKey(new, in: tx)
             let node = try store.insert(new, in: tx)

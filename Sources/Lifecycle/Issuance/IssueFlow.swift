@@ -276,16 +276,17 @@ package struct IssueFlow: Sendable {
         let capabilities = try IssuerCatalog.capabilities(of: subject.issuerType)
         let serial = capabilities.serialAllocation == .caller ? SerialNumber.random(context.random) : nil
         let names = try Preflight.approvedNames(of: subject.certificate.fields)
+        let template = try Preflight.template(for: csr.request, subject, by: author.actor)
         let intent = IssuanceIntent(
             subject: subject,
             order: context.newID(),
             job: job,
             csr: csr,
             names: names,
-            template: try Preflight.template(for: csr.request, subject, by: author.actor),
+            template: template,
             serialNumber: serial,
             authority: try AuthorityChoice.choose(
-                for: subject, names, key: csr.request.subjectPublicKey, in: tx),
+                for: subject, names, template.extendedKeyUsages, key: csr.request.subjectPublicKey, in: tx),
             author: author,
             startedAt: tx.now,
             under: permit

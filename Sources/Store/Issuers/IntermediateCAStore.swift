@@ -38,7 +38,6 @@ package struct IntermediateCAStore: Sendable {
                 """
             )
         }
-        try touch(new.issuerID, in: tx)
         return try IntermediateCA(rows.onlyRow())
     }
 
@@ -171,23 +170,17 @@ package struct IntermediateCAStore: Sendable {
             throw StoreError.invalidState(
                 .authority, id: id.text, reason: "it is \(try get(id, in: tx).state.rawValue), not \(before.rawValue)")
         }
-        let moved = try IntermediateCA(row)
-        try touch(moved.issuerID, in: tx)
-        return moved
+        return try IntermediateCA(row)
     }
 
     /// Notes that the key of a retired authority is used no more; false when somebody else noted it.
     package func recordRelease(of id: AuthorityID, in tx: any Transaction) throws -> Bool {
-        let row = try tx.row(
+        try tx.execute(
             """
             UPDATE intermediate_cas SET key_released_at = \(tx.now), updated_at = \(tx.now),
                 row_version = row_version + 1
             WHERE id = \(id) AND state = 'retired' AND key_released_at IS NULL AND key_driver_id IS NOT NULL
-            RETURNING owning_issuer_id
-            """)
-        guard let row else { return false }
-        try touch(row.id("owning_issuer_id"), in: tx)
-        return true
+            """) == 1
     }
 
     /// Makes the renewals of what an authority signed due now; how many.
@@ -201,8 +194,10 @@ package struct IntermediateCAStore: Sendable {
             """)
     }
 
-    /// A changed tree is another configuration of its issuer: every replica makes its connectors anew.
-    private func touch(_ issuer: IssuerID, in tx: any Transaction) throws {
+    /// To be called before anything of a tree is changed or locked, so that changes of a tree wait for each other and in
+    /// one order. A changed tree is another configuration of its issuer: every replica makes its connectors anew.
+    package func beginChange(of issuer: IssuerID, in tx: any Transaction) throws {
+        // An update and not a lock for update, which would wait for whoever records an order at the issuer.
         try tx.execute("UPDATE issuers SET config_revision = config_revision + 1 WHERE id = \(issuer)")
         try tx.notify(.issuers, payload: issuer.text)
     }

@@ -91,6 +91,11 @@ struct Grove {
         _ = try await publisher.tick(world.time.now)
     }
 
+    /// Keys in the database, without that of the issuer that is one authority.
+    func keys() async throws -> Int {
+        try await count("ca_keys WHERE id NOT IN (SELECT key_ref FROM issuer_ca)")
+    }
+
     func count(_ table: SQL) async throws -> Int {
         try await world.database.read { tx in
             try tx.row("SELECT COUNT(*) AS n FROM \(fragment: table)")?.int("n") ?? 0

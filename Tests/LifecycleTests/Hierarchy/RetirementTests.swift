@@ -85,10 +85,10 @@ struct RetirementTests {
 
             _ = try await RevokeFlow(world.context).revoke(
                 .certificate(version.certificateID, .standard), RevocationOrder(.superseded), by: world.author)
-            let keys = try await grove.count("ca_keys")
+            let keys = try await grove.keys()
             #expect(try await flow.retire(old.id, isConfirmed: true, note: nil, by: world.author).state == .retired)
             #expect(try await refusal(old.id, true)?.code == .invalidState)
-            #expect(try await grove.count("ca_keys") == keys)
+            #expect(try await grove.keys() == keys)
 
             // The last list, then the end of the key; it takes two looks and no more.
             for _ in 0..<3 { try await grove.publish() }
@@ -98,7 +98,7 @@ struct RetirementTests {
             #expect(list.verifySignature(with: try await grove.certificate(old.id).subjectPublicKey))
             let gone = try await grove.stored(old.id)
             #expect(gone.keyReleasedAt != nil && !gone.hasKey)
-            #expect(try await grove.count("ca_keys") == keys - 1)
+            #expect(try await grove.keys() == keys - 1)
             // The certificates of the tree stay verifiable: the chain is still there.
             #expect(try await flow.chain(of: old.id, by: world.author).count == 2)
             let actions = try await world.database.read { tx in
@@ -134,7 +134,7 @@ struct RetirementTests {
             _ = try await step(child.id, true)
             #expect(try await step(root.id, true).state == .retired)
             for _ in 0..<3 { try await grove.publish() }
-            #expect(try await grove.count("ca_keys") == 0)
+            #expect(try await grove.keys() == 0)
             // Another root may take the place.
             #expect(try await grove.make("Root 2").isRoot)
         }
