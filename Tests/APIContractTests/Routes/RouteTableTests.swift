@@ -78,7 +78,7 @@ struct RouteTableTests {
 
     /// Parts of the product that come later, with the permissions that only their routes will ask for.
     static let later = [
-        "cert.export_key", "notification.", "discovery.", "network_scan.",
+        "cert.export_key", "ca.key.", "notification.", "discovery.", "network_scan.",
         "healthcheck.", "digest.", "stats.", "crl.", "scep.", "est.", "tenant.", "auth.user.edit",
         "auth.user.purge", "auth.oidc.", "auth.scim.", "auth.policy.", "auth.elevate", "auth.runtime.", "auth.demo.",
     ]
