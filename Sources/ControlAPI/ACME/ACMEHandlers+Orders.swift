@@ -10,8 +10,11 @@ import Store
 extension ACMEHandlers {
     func newOrder(_ call: Call) async throws -> OutgoingResponse {
         let (verified, account) = try await signed(call)
-        try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
         let members = try verified.object()
+        let replaces = try await replaced(members, by: account, under: call.profile)
+        if replaces == nil {
+            try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
+        }
         for name in ["notBefore", "notAfter"] {
             guard let value = members[name], !value.isNull else { continue }
             guard value.stringValue.flatMap({ try? Timestamp(rfc3339: $0) }) != nil else {
@@ -24,8 +27,9 @@ extension ACMEHandlers {
         }
         do {
             let view = try await services.orders.create(
-                ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: call.profile)), for: account,
-                under: call.profile, from: call.origin)
+                ACMEOrderRequest(
+                    names: try ACMENames.read(members["identifiers"], under: call.profile), replaces: replaces),
+                for: account, under: call.profile, from: call.origin)
             return response(view, call, status: 201)
         } catch let problem as ACMEProblem {
             if [.rejectedIdentifier, .unsupportedIdentifier].contains(problem.kind) {
@@ -33,6 +37,31 @@ extension ACMEHandlers {
             }
             throw problem
         }
+    }
+
+    /// The certificate that an order takes the place of. Renewals that were asked for are not to be held up, so such an order
+    /// counts for no limit by the hour; a name that can't be replaced is an error of its own (RFC 9773 §5).
+    private func replaced(
+        _ members: JSONObject, by account: ACMEAccount, under profile: ACMEProfile
+    ) async throws -> String? {
+        guard services.plan().offersRenewalInfo, let value = members["replaces"], !value.isNull else { return nil }
+        guard let text = value.stringValue else { throw ACMEProblem(.malformed, "replaces must be a text") }
+        try await services.renewal.checkReplacement(
+            of: text, by: account, for: try ACMENames.read(members["identifiers"], under: profile))
+        return text
+    }
+
+    /// When to renew (RFC 9773 §4). Whoever holds a certificate may ask; nothing is signed.
+    func renewalInfo(_ call: Call) async throws -> OutgoingResponse {
+        let plan = services.plan()
+        guard plan.offersRenewalInfo else {
+            throw ACMEProblem(.malformed, "this server offers no renewal information", status: 404)
+        }
+        let window = try await services.renewal.window(call.parameter("cert_id"), under: call.profile)
+        var response = OutgoingResponse.json(value: ACMEObjects.renewalInfo(window, plan))
+        response.fields[.retryAfter] = String(max(1, Int(plan.renewalInfoInterval.inSeconds)))
+        response.fields[.accessControlAllowOrigin] = "*"
+        return response
     }
 
     func order(_ call: Call) async throws -> OutgoingResponse {

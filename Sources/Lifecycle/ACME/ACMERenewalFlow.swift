@@ -1,0 +1,114 @@
+import Crypto
+package import Domain
+import Encoding
+import PKI
+import Query
+package import Store
+
+/// When a client should renew a certificate (RFC 9773 §4.2).
+package struct ACMERenewalWindow: Hashable, Sendable {
+    package let start: Timestamp
+    /// After `start`.
+    package let end: Timestamp
+    /// Whether the certificate is no good any more, whatever its validity says.
+    package let isUrgent: Bool
+
+    /// - `days`: The renewal window of the policy of the certificate; `nil` for none.
+    /// - `spread`: From 0 up to 1, by which the window moves later within its first quarter, so that certificates that were
+    ///   issued together are not renewed together.
+    static func regular(
+        notBefore: Timestamp, notAfter: Timestamp, days: Int?, spread: Double, now: Timestamp
+    ) -> ACMERenewalWindow {
+        let validity = notAfter - notBefore
+        var start = notAfter - validity / 3
+        var end = notAfter - validity / 9
+        if let days, days > 0, .days(days) < validity {
+            start = notAfter - .days(days)
+            end = start + .days(days) / 2
+        }
+        let shift = Duration.seconds(Int((end - start).inSeconds / 4 * spread))
+        (start, end) = (max(start + shift, now), end + shift)
+        // Too late for a plan: within a day, and not all at this moment.
+        if end <= start { end = start + .hours(24) }
+        return ACMERenewalWindow(start: start, end: end, isUrgent: false)
+    }
+
+    /// Entirely in the past: at once (RFC 9773 §4.2).
+    static func urgent(now: Timestamp) -> ACMERenewalWindow {
+        ACMERenewalWindow(start: now - .hours(2), end: now - .hours(1), isUrgent: true)
+    }
+}
+
+/// Tells clients when to renew, and which certificates a new one may take the place of (protocol-servers §2.12).
+package struct ACMERenewalFlow: Sendable {
+    private let context: LifecycleContext
+
+    package init(_ context: LifecycleContext) { self.context = context }
+
+    package func window(_ text: String, under profile: ACMEProfile) async throws -> ACMERenewalWindow {
+        guard let name = ACMECertificateName(text) else {
+            throw ACMEProblem(
+                .malformed, "not the name of a certificate: authority key identifier and serial number in base64url")
+        }
+        return try await context.read { tx in
+            guard let version = try Self.version(name, in: tx),
+                let certificate = try CertificateStore().find(version.certificateID, in: tx),
+                certificate.fields.profileID == profile.id
+            else { throw ACMEProblem(.malformed, "there is no such certificate here", status: 404) }
+            let revocations = RevocationStore()
+            let revocation = try revocations.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)
+            if try revocation?.isInForce == true || revocations.isCompromised(spkiSHA256: version.spkiSHA256, in: tx) {
+                return .urgent(now: tx.now)
+            }
+            let policy = try PolicyStore().find(certificate.fields.renewalPolicyID, in: tx)
+            return .regular(
+                notBefore: version.notBefore, notAfter: version.notAfter, days: policy?.fields.renewalWindowDays,
+                spread: Self.spread(version.serialNumber), now: tx.now)
+        }
+    }
+
+    /// Throws unless an account may order a certificate for `names` in the place of the one that is named (RFC 9773 §5).
+    package func checkReplacement(of text: String, by account: ACMEAccount, for names: [ACMEName]) async throws {
+        guard let name = ACMECertificateName(text) else {
+            throw ACMEProblem(.malformed, "replaces is not the name of a certificate (RFC 9773 §4.1)")
+        }
+        try await context.read { tx in
+            guard let version = try Self.version(name, in: tx) else {
+                throw ACMEProblem(.malformed, "replaces names a certificate that this server did not issue")
+            }
+            guard try ACMEOrderStore().owns(version.id, account.id, in: tx) else {
+                throw ACMEProblem(.unauthorized, "replaces names a certificate of another account", status: 403)
+            }
+            guard let detail = try VersionStore().find(version.id, in: tx),
+                let leaf = try X509Certificate.bundle(pem: detail.pemChain).first,
+                leaf.subjectAltNames.contains(where: { old in names.contains { $0.value == old.text } })
+            else { throw ACMEProblem(.malformed, "replaces names a certificate for none of the identifiers") }
+            if try ACMEOrderStore().isReplaced(text, by: account.id, in: tx) { throw Self.alreadyReplaced }
+        }
+    }
+
+    static let alreadyReplaced = ACMEProblem(
+        .alreadyReplaced, "another order takes the place of this certificate already")
+
+    /// The version with this number below the authority with this key.
+    private static func version(
+        _ name: ACMECertificateName, in tx: any Transaction
+    ) throws -> CertificateVersion? {
+        let versions = VersionStore()
+        for row in try tx.rows("SELECT id FROM issuers ORDER BY id") {
+            guard let version = try versions.find(issuer: row.id("id"), serial: name.serialNumber, in: tx),
+                let detail = try versions.find(version.id, in: tx),
+                let leaf = try X509Certificate.bundle(pem: detail.pemChain).first,
+                leaf.extensions.authorityKeyIdentifier == name.authorityKeyIdentifier
+            else { continue }
+            return version
+        }
+        return nil
+    }
+
+    /// The same for a certificate whenever it is asked for, and even over many.
+    private static func spread(_ serial: String) -> Double {
+        let digest = Array(SHA256.hash(data: Array(serial.utf8)))
+        return Double(UInt16(digest[0]) << 8 | UInt16(digest[1])) / 65_536
+    }
+}
