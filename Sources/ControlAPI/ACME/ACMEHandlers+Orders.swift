@@ -11,10 +11,6 @@ extension ACMEHandlers {
     func newOrder(_ call: Call) async throws -> OutgoingResponse {
         let (verified, account) = try await signed(call)
         let members = try verified.object()
-        let replaces = try await replaced(members, by: account, under: call.profile)
-        if replaces == nil {
-            try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
-        }
         for name in ["notBefore", "notAfter"] {
             guard let value = members[name], !value.isNull else { continue }
             guard value.stringValue.flatMap({ try? Timestamp(rfc3339: $0) }) != nil else {
@@ -27,9 +23,8 @@ extension ACMEHandlers {
         }
         do {
             let view = try await services.orders.create(
-                ACMEOrderRequest(
-                    names: try ACMENames.read(members["identifiers"], under: call.profile), replaces: replaces),
-                for: account, under: call.profile, from: call.origin)
+                try await request(members, by: account, under: call.profile), for: account, under: call.profile,
+                from: call.origin)
             return response(view, call, status: 201)
         } catch let problem as ACMEProblem {
             if [.rejectedIdentifier, .unsupportedIdentifier].contains(problem.kind) {
@@ -39,16 +34,22 @@ extension ACMEHandlers {
         }
     }
 
-    /// The certificate that an order takes the place of. Renewals that were asked for are not to be held up, so such an order
-    /// counts for no limit by the hour; a name that can't be replaced is an error of its own (RFC 9773 §5).
-    private func replaced(
+    /// What is ordered. An order that takes the place of a certificate for the first time counts for no limit by the hour:
+    /// renewals that were asked for are not to be held up (RFC 9773 §5).
+    private func request(
         _ members: JSONObject, by account: ACMEAccount, under profile: ACMEProfile
-    ) async throws -> String? {
-        guard services.plan().offersRenewalInfo, let value = members["replaces"], !value.isNull else { return nil }
-        guard let text = value.stringValue else { throw ACMEProblem(.malformed, "replaces must be a text") }
-        try await services.renewal.checkReplacement(
-            of: text, by: account, for: try ACMENames.read(members["identifiers"], under: profile))
-        return text
+    ) async throws -> ACMEOrderRequest {
+        let plan = services.plan()
+        var replaces: String?
+        var isExempt = false
+        if plan.offersRenewalInfo, let value = members["replaces"], !value.isNull {
+            guard let text = value.stringValue else { throw ACMEProblem(.malformed, "replaces must be a text") }
+            isExempt = try await services.renewal.checkReplacement(
+                of: text, by: account, for: try ACMENames.read(members["identifiers"], under: profile))
+            replaces = text
+        }
+        if !isExempt { try await take("acme_orders", allowing: plan.ordersPerHour, of: account.id.text) }
+        return ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: profile), replaces: replaces)
     }
 
     /// When to renew (RFC 9773 §4). Whoever holds a certificate may ask; nothing is signed.

@@ -68,8 +68,8 @@ package struct ACMEOrderFlow: Sendable {
                 throw ACMEProblem(.unauthorized, "the account has ended")
             }
             // The account is locked: of two orders that replace the same certificate, the second sees the first.
-            if let replaced = request.replaces, try orders.isReplaced(replaced, by: account.id, in: tx) {
-                throw ACMERenewalFlow.alreadyReplaced
+            if let replaced = request.replaces {
+                try ACMERenewalFlow.reserve(replaced, for: account.id, recorder: context.recorder, in: tx)
             }
             if plan.concurrentOrders > 0, try orders.countOpen(of: account.id, in: tx) >= plan.concurrentOrders {
                 var problem = ACMEProblem(

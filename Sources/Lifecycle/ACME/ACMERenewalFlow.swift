@@ -22,9 +22,10 @@ package struct ACMERenewalWindow: Hashable, Sendable {
         let validity = notAfter - notBefore
         var start = notAfter - validity / 3
         var end = notAfter - validity / 9
-        if let days, days > 0, .days(days) < validity {
-            start = notAfter - .days(days)
-            end = start + .days(days) / 2
+        if let days, days > 0, .days(Int64(days)) < validity {
+            let window = RenewalPlan.effectiveWindow(windowDays: days, validity: validity)
+            start = notAfter - window
+            end = start + window / 2
         }
         let shift = Duration.seconds(Int((end - start).inSeconds / 4 * spread))
         (start, end) = (max(start + shift, now), end + shift)
@@ -55,11 +56,7 @@ package struct ACMERenewalFlow: Sendable {
                 let certificate = try CertificateStore().find(version.certificateID, in: tx),
                 certificate.fields.profileID == profile.id
             else { throw ACMEProblem(.malformed, "there is no such certificate here", status: 404) }
-            let revocations = RevocationStore()
-            let revocation = try revocations.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)
-            if try revocation?.isInForce == true || revocations.isCompromised(spkiSHA256: version.spkiSHA256, in: tx) {
-                return .urgent(now: tx.now)
-            }
+            if try Self.isToBeReplaced(version, under: profile, in: tx) { return .urgent(now: tx.now) }
             let policy = try PolicyStore().find(certificate.fields.renewalPolicyID, in: tx)
             return .regular(
                 notBefore: version.notBefore, notAfter: version.notAfter, days: policy?.fields.renewalWindowDays,
@@ -67,12 +64,60 @@ package struct ACMERenewalFlow: Sendable {
         }
     }
 
+    /// Whether a certificate is no good any more, is wanted to be replaced, or comes from an issuer that stands behind the
+    /// profile no longer.
+    private static func isToBeReplaced(
+        _ version: CertificateVersion, under profile: ACMEProfile, in tx: any Transaction
+    ) throws -> Bool {
+        let revocations = RevocationStore()
+        let revocation = try revocations.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)
+        if revocation?.isInForce == true { return true }
+        if try revocations.isCompromised(spkiSHA256: version.spkiSHA256, in: tx) { return true }
+        if try ACMEOrderStore().isReplacementAsked(of: version.id, in: tx) { return true }
+        do {
+            return try ACMEIssuerBinding.issuer(for: profile, in: tx) != version.issuerID
+        } catch is ACMEProblem {
+            // With nobody to issue another, asking for one helps nobody.
+            return false
+        }
+    }
+
+    /// Has clients replace certificates: at their next question after the renewal they are told that it is due.
+    ///
+    /// - Returns: How many unexpired certificates meet the criteria.
+    package func ask(_ criteria: ACMEReplacementCriteria, reason: String?, by author: Authorship) async throws -> Int {
+        guard !criteria.isEmpty else {
+            throw ServiceError(
+                .validationFailed, "name a profile, an account, an issuer or certificates",
+                problems: [FieldProblem(pointer: "", code: "required", detail: "one criterion at least")])
+        }
+        return try await context.write { tx in
+            let count = try ACMEOrderStore().askReplacement(criteria, in: tx)
+            var details: JSONObject = ["certificates": .integer(Int64(count))]
+            details["profile_id"] = criteria.profileID.map { .string($0.text) }
+            details["account_id"] = criteria.accountID.map { .string($0.text) }
+            details["issuer_id"] = criteria.issuerID.map { .string($0.text) }
+            if !criteria.certificateIDs.isEmpty {
+                details["certificate_ids"] = JSONValue(criteria.certificateIDs.map(\.text))
+            }
+            details["reason"] = reason.map { .string($0) }
+            try context.recorder.record(
+                .acmeReplacementRequested, UUIDv7.text(at: context.time.now, random: context.random), details: details,
+                by: author, in: tx)
+            return count
+        }
+    }
+
     /// Throws unless an account may order a certificate for `names` in the place of the one that is named (RFC 9773 §5).
-    package func checkReplacement(of text: String, by account: ACMEAccount, for names: [ACMEName]) async throws {
+    ///
+    /// - Returns: Whether that was never tried before: such an order counts for no limit by the hour.
+    package func checkReplacement(
+        of text: String, by account: ACMEAccount, for names: [ACMEName]
+    ) async throws -> Bool {
         guard let name = ACMECertificateName(text) else {
             throw ACMEProblem(.malformed, "replaces is not the name of a certificate (RFC 9773 §4.1)")
         }
-        try await context.read { tx in
+        return try await context.read { tx in
             guard let version = try Self.version(name, in: tx) else {
                 throw ACMEProblem(.malformed, "replaces names a certificate that this server did not issue")
             }
@@ -83,15 +128,30 @@ package struct ACMERenewalFlow: Sendable {
                 let leaf = try X509Certificate.bundle(pem: detail.pemChain).first,
                 leaf.subjectAltNames.contains(where: { old in names.contains { $0.value == old.text } })
             else { throw ACMEProblem(.malformed, "replaces names a certificate for none of the identifiers") }
-            if try ACMEOrderStore().isReplaced(text, by: account.id, in: tx) { throw Self.alreadyReplaced }
+            let earlier = try ACMEOrderStore().statuses(replacing: text, by: account.id, in: tx)
+            guard earlier.allSatisfy({ $0 == .invalid }) else { throw Self.alreadyReplaced }
+            return earlier.isEmpty
         }
     }
 
-    static let alreadyReplaced = ACMEProblem(
+    /// Throws when an order of an account, which is locked, takes the place of the certificate already. One that ran out of
+    /// time and was not swept yet ends here: the place is free.
+    static func reserve(_ text: String, for account: ACMEAccountID, recorder: Recorder, in tx: any Transaction) throws {
+        let orders = ACMEOrderStore()
+        if let expired = try orders.expire(replacing: text, by: account, error: ACMEOrder.expiry, in: tx) {
+            try recorder.record(
+                .acmeOrderFailed, expired.text, details: ["error": "the order expired"],
+                by: Authorship(actor: ACMEActor.sweeper, origin: nil, clearance: .system), in: tx)
+        }
+        let earlier = try orders.statuses(replacing: text, by: account, in: tx)
+        guard earlier.allSatisfy({ $0 == .invalid }) else { throw alreadyReplaced }
+    }
+
+    private static let alreadyReplaced = ACMEProblem(
         .alreadyReplaced, "another order takes the place of this certificate already")
 
     /// The version with this number below the authority with this key.
-    private static func version(
+    static func version(
         _ name: ACMECertificateName, in tx: any Transaction
     ) throws -> CertificateVersion? {
         let versions = VersionStore()

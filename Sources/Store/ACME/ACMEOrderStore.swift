@@ -74,16 +74,6 @@ package struct ACMEOrderStore: Sendable {
         try tx.row("SELECT account_id FROM acme_orders WHERE version_id = \(version) LIMIT 1")?.id("account_id")
     }
 
-    /// Whether an order of the account that has not come to nothing takes the place of a certificate.
-    package func isReplaced(_ certificate: String, by account: ACMEAccountID, in tx: any Transaction) throws -> Bool {
-        try tx.row(
-            """
-            SELECT 1 AS one FROM acme_orders
-            WHERE account_id = \(account) AND replaces = \(certificate) AND status <> 'invalid' LIMIT 1
-            """
-        ) != nil
-    }
-
     // MARK: Transitions
 
     /// All its authorizations are valid (`pending` → `ready`); false when it no longer waits for that.

@@ -23,6 +23,7 @@ struct RenewalWindowTests {
             "", ".", "aYhba4dGQEHhs3uEe6CuLN4ByNQ", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.", ".AIdlQyE", "a.b.c",
             "aYhba4dGQEHhs3uEe6CuLN4ByNQ=.AIdlQyE", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyF", "a+/b.AIdlQyE",
             "aYhba4dGQEHhs3uEe6CuLN4ByNQ.h2VDIQ", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AA",
+            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AACHZUMh", "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AAEB",
             "AQ.\(String(repeating: "A", count: 300))",
         ] { #expect(ACMECertificateName(wrong) == nil, "\(wrong)") }
     }
@@ -35,6 +36,12 @@ struct RenewalWindowTests {
             let fraction = Self.window(days: 90, policy: days)
             #expect(fraction.start == Self.issued + .days(60) && fraction.end == Self.issued + .days(80))
         }
+    }
+
+    @Test("of a short validity the policy gets a third at most")
+    func short() {
+        let window = Self.window(days: 48, policy: 30)
+        #expect(window.start == Self.issued + .days(32) && window.end == Self.issued + .days(40))
     }
 
     @Test("it moves by up to a quarter of its length, never before now, and never ends before it begins")
