@@ -8,7 +8,7 @@ struct RenewalWindowTests {
     private static let issued = Timestamp(secondsSinceEpoch: 1_800_000_000)
 
     private static func window(
-        days validity: Int, policy: Int?, spread: Double = 0, age: Duration = .zero
+        days validity: Int64, policy: Int?, spread: Double = 0, age: Duration = .zero
     ) -> ACMERenewalWindow {
         .regular(
             notBefore: issued, notAfter: issued + .days(validity), days: policy, spread: spread, now: issued + age)
@@ -53,7 +53,7 @@ struct RenewalWindowTests {
             #expect(moved.end - moved.start == plain.end - plain.start)
             #expect(moved.start - plain.start <= (plain.end - plain.start) / 4)
         }
-        for age in [59, 61, 74, 76, 89, 91, 400] {
+        for age in [59, 61, 74, 76, 89, 91, 400] as [Int64] {
             let window = Self.window(days: 90, policy: 30, spread: 0.5, age: .days(age))
             #expect(window.start >= Self.issued + .days(age) && window.end > window.start, "\(age)")
             #expect(!window.isUrgent)
