@@ -33,7 +33,7 @@ struct ACMEAdversityTests {
             ], logs: work.url, timeout: .seconds(120))
     }
 
-    @Test("§6.5: each nonce of a good answer is refused; the one that the refusal brings is taken")
+    @Test("§6.5: no nonce that an answer brings is taken; clients come again with another")
     func badNonces() async throws {
         let port = LoopbackPort.unused()
         let stage = try await ChallengeStage.make(
@@ -46,8 +46,8 @@ struct ACMEAdversityTests {
             let ran = try await Self.run(command, trusting: proxy.authority, stage)
             #expect(ran.status == 0, "\(client): \(ran.output) \(ran.errors)")
             let now = stage.server.acmeRequests(status: 400)
-            // Account, order, authorization, challenge, finalization, certificate: each came twice.
-            #expect(now - refused >= 6, "\(client): \(now - refused)")
+            // Order, authorization, challenge, finalization, certificate: each came twice.
+            #expect(now - refused >= 5, "\(client): \(now - refused)")
             refused = now
         }
         let audit = try await stage.server.client.get("/api/v1/audit?action=acme_order_finalized")
@@ -58,7 +58,7 @@ struct ACMEAdversityTests {
 
     @Test("§7.1.6: a proof serves as long as its authorization lasts, and is asked for again after that")
     func endedAuthorizations() async throws {
-        let lifetime = 25
+        let lifetime = 40
         let stage = try await ChallengeStage.make(
             .sqlite,
             [
@@ -75,15 +75,12 @@ struct ACMEAdversityTests {
             let ran = try await Self.run(command, trusting: stage.server.authority, stage)
             #expect(ran.status == 0, "\(client): \(ran.output) \(ran.errors)")
         }
-        for client in ["certbot", "lego"] {
-            let before = try await proofs()
-            try await order(client)
-            try await order(client)
-            #expect(try await proofs() == before + 1, "\(client) proved anew what was proved")
-            try await Task.sleep(for: .seconds(lifetime))
-            try await order(client)
-            #expect(try await proofs() == before + 2, "\(client): a proof outlived its authorization")
-        }
+        let clients = ["certbot", "lego"]
+        for client in clients + clients { try await order(client) }
+        #expect(try await proofs() == 2, "what was proved was proved anew")
+        try await Task.sleep(for: .seconds(lifetime))
+        for client in clients { try await order(client) }
+        #expect(try await proofs() == 4, "a proof outlived its authorization")
         await stage.stop()
     }
 
@@ -105,7 +102,10 @@ struct ACMEAdversityTests {
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: slow)
         func certbot(_ hook: String) async throws -> ProgramOutcome {
             let command =
-                ["/usr/bin/certbot", "certonly", "--manual", "--preferred-challenges", "dns", "--manual-auth-hook", hook]
+                [
+                    "/usr/bin/certbot", "certonly", "--manual", "--preferred-challenges", "dns", "--manual-auth-hook",
+                    hook,
+                ]
                 + ["--manual-cleanup-hook", try stage.names.certbotHook("delete"), "-d", "slow.certctl.test"]
                 + ["--agree-tos", "-m", "ops@certctl.test", "--no-eff-email", "--server", stage.acme.directory]
                 + ["config", "work", "logs"].flatMap { ["--\($0)-dir", stage.acme.work.path("certbot-\($0)")] }

@@ -20,7 +20,9 @@ struct ReplicaStage {
 
     static func make(_ extra: [String: String] = [:]) async throws -> ReplicaStage {
         let port = LoopbackPort.unused()
-        let environment = ["CERTCTL_SERVER_PUBLIC_URL": "https://127.0.0.1:\(port)"].merging(extra) { $1 }
+        let environment = [
+            "CERTCTL_SERVER_PUBLIC_URL": "https://127.0.0.1:\(port)", "CERTCTL_TRUSTED_PROXIES": "127.0.0.1",
+        ].merging(extra) { $1 }
         let stage = try await ChallengeStage.make(.postgres, environment)
         let own: Set = ["HOME", "CERTCTL_DATA_DIR", "CERTCTL_SERVER_PORT"]
         let second = try await ControlPlane.start(
@@ -162,7 +164,8 @@ struct ACMEReplicaTests {
         #expect(accounts.count == 1, "\(accounts)")
         client.kid = accounts.first
 
-        let once = try await signed("\(client.base)/new-order", ["identifiers": [["type": "dns", "value": "n.certctl.test"]]])
+        let once = try await signed(
+            "\(client.base)/new-order", ["identifiers": [["type": "dns", "value": "n.certctl.test"]]])
         let used = try await both(once, once, "\(client.base)/new-order")
         #expect(used.map(\.status).sorted() == [201, 400], "\(used.map(\.body))")
         #expect(used.contains { Client.problem($0) == "badNonce" })

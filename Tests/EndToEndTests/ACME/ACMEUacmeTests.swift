@@ -66,7 +66,7 @@ struct ACMEUacmeTests {
         let (acme, work) = (stage.acme, stage.acme.work)
         let byPage = Uacme(stage: stage, hook: "/usr/share/uacme/uacme.sh")
         let unbound = try await byPage("--type", "EC", "new", "ops@certctl.test")
-        #expect(unbound.status != 0 && unbound.errors.contains("externalAccountRequired"), "\(unbound.errors)")
+        #expect(unbound.status != 0 && unbound.errors.contains("requires external credentials"), "\(unbound.errors)")
         let binding = "\(acme.keyID):\(acme.hmacKey)"
         let opened = try await byPage("--type", "EC", "--eab", binding, "new", "ops@certctl.test")
         try #require(opened.status == 0, "\(opened.errors)")
@@ -107,7 +107,8 @@ struct ACMEUacmeTests {
         await handshakes.process.stop()
         // What nobody answers for is not certified.
         let unproved = try await byHandshake("issue", "nobody.certctl.test")
-        #expect(unproved.status != 0 && !FileManager.default.fileExists(atPath: byPage.certificate("nobody.certctl.test")))
+        #expect(
+            unproved.status != 0 && !FileManager.default.fileExists(atPath: byPage.certificate("nobody.certctl.test")))
 
         let revoked = try await byPage("--reason", "4", "revoke", byPage.certificate("page.certctl.test"))
         #expect(revoked.status == 0, "\(revoked.errors)")

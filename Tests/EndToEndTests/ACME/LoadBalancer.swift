@@ -16,7 +16,8 @@ struct LoadBalancer {
     /// What clients have to trust.
     let authority: String
 
-    /// - `spoilsNonces`: puts another nonce into every good answer, so that a server refuses what comes next.
+    /// - `spoilsNonces`: puts another nonce into every good answer to a request that changes something, so that the server
+    ///   refuses what comes next.
     static func start(
         _ servers: [ControlPlane], port: Int, taking turns: Turns, spoilsNonces: Bool = false,
         in work: TemporaryDirectory
@@ -37,11 +38,17 @@ struct LoadBalancer {
             try (front.fullChain + front.key).write(
                 toFile: work.path("front.pem"), atomically: true, encoding: .utf8)
             try authority.root.write(toFile: work.path("front-root.pem"), atomically: true, encoding: .utf8)
-            lines += ["mode http", "bind 127.0.0.1:\(port) ssl crt \(work.path("front.pem")) alpn http/1.1"]
+            lines += [
+                "mode http", "option forwardfor",
+                "bind 127.0.0.1:\(port) ssl crt \(work.path("front.pem")) alpn http/1.1",
+            ]
             ending = " ssl verify required ca-file \(work.path("servers.pem"))"
         }
         if spoilsNonces {
-            lines.append("http-response set-header Replay-Nonce %[uuid] if { status lt 300 } { res.hdr(Replay-Nonce) -m found }")
+            lines += [
+                "http-request set-var(txn.method) method",
+                "http-response set-header Replay-Nonce %[uuid] if { status lt 300 } { var(txn.method) -m str POST }",
+            ]
         }
         for (index, server) in servers.enumerated() {
             lines.append("server replica\(index) 127.0.0.1:\(server.port)\(ending)")
