@@ -74,6 +74,10 @@ package struct ACMERenewalFlow: Sendable {
         if revocation?.isInForce == true { return true }
         if try revocations.isCompromised(spkiSHA256: version.spkiSHA256, in: tx) { return true }
         if try ACMEOrderStore().isReplacementAsked(of: version.id, in: tx) { return true }
+        // A CA that ends is waiting for what it signed.
+        if let id = version.issuingCA, let node = try IntermediateCAStore().find(id, in: tx), node.state != .active {
+            return true
+        }
         do {
             return try ACMEIssuerBinding.issuer(for: profile, in: tx) != version.issuerID
         } catch is ACMEProblem {

@@ -10,7 +10,7 @@ struct HierarchyTests {
         var client: CurlClient { pki.server.client }
 
         static func start(_ engine: EngineUnderTest) async throws -> Stage {
-            let pki = try await PKIStage.start(engine)
+            let pki = try await PKIStage.start(engine, ["CERTCTL_ACME_SERVER_ENABLED": "true"])
             let made = try await pki.server.cli([
                 "issuers", "create", "--id", "iss-tree", "--name", "Tree", "--type", "GenericCA", "--hierarchy-mode",
                 "tree",
@@ -68,6 +68,29 @@ struct HierarchyTests {
             try blocks.dropFirst().joined().write(toFile: rest, atomically: true, encoding: .utf8)
             return (leaf, rest)
         }
+    }
+
+    /// Whether the server tells clients to renew a certificate at once (RFC 9773 §4.2).
+    private func isUrgent(_ stage: Stage, _ reply: CurlClient.Reply) async throws -> Bool {
+        let (leaf, _) = try stage.split(try #require(reply.text("pem_chain")))
+        let key = try await stage.pki.openssl(["x509", "-in", leaf, "-noout", "-ext", "authorityKeyIdentifier"]).output
+        let identifier = try #require(key.split(separator: "\n").last).trimmingCharacters(in: .whitespaces)
+        func base64(_ hex: String) -> String {
+            let digits = Array(hex.filter(\.isHexDigit))
+            let octets = stride(from: 0, to: digits.count, by: 2).compactMap {
+                UInt8(String(digits[$0...$0 + 1]), radix: 16)
+            }
+            return Data(octets).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
+                .replacing("=", with: "")
+        }
+        let number = try #require(reply.text("serial_number"))
+        let even = number.count.isMultiple(of: 2) ? number : "0" + number
+        let serial = even.first.flatMap { $0.hexDigitValue }.map { $0 >= 8 } == true ? "00" + even : even
+        let path = "/acme/profile/\(Inventory.profile)/renewal-info/\(base64(identifier)).\(base64(serial))"
+        let answer = try Inventory.expect(200, try await stage.pki.server.anonymous.get(path))
+        let window = try #require(answer.json["suggestedWindow"] as? [String: String], "\(answer.body)")
+        let end = try Date(try #require(window["end"]), strategy: .iso8601)
+        return end < Date.now
     }
 
     @Test("three tiers: chains, constraints, lists and answers of each CA hold", arguments: EngineUnderTest.available)
@@ -259,11 +282,14 @@ struct HierarchyTests {
         let dates = try await stage.pki.openssl(["x509", "-in", firstFile, "-noout", "-enddate"]).output
         #expect(dates == (try await stage.pki.openssl(["x509", "-in", certificate, "-noout", "-enddate"]).output))
 
-        #expect(try await stage.issue("mc-one", "one.certctl.test").text("issuing_ca_id") == first)
+        let one = try await stage.issue("mc-one", "one.certctl.test")
+        #expect(one.text("issuing_ca_id") == first)
+        #expect(try await !isUrgent(stage, one))
         func retire(_ id: String, _ more: [String] = []) async throws -> ProgramOutcome {
             try await stage.pki.server.cli(["intermediates", "retire", id, "--yes"] + more)
         }
         #expect(try await retire(first).status == 0)
+        #expect(try await isUrgent(stage, one))
         let unconfirmed = try await retire(first)
         #expect(unconfirmed.status != 0 && unconfirmed.errors.contains("confirm"), "\(unconfirmed.errors)")
         let early = try await retire(first, ["--confirm"])
