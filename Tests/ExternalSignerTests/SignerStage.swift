@@ -37,7 +37,7 @@ final class SignerStage: Sendable {
     func start() throws {
         let server = try SignerServer(
             socket: socket, keys: folder(), rules: rules,
-            report: { [events] event in events.withLock { $0.append(event) } })
+            report: { [weak self] event in self?.note(event) })
         self.server.withLock { $0 = server }
         _ = BlockingThread.start { server.run() }
     }
@@ -62,6 +62,7 @@ final class SignerStage: Sendable {
         ProcessKeyDriver(socket: socket, user: user, connections: connections, timeout: timeout)
     }
 
+    private func note(_ event: SignerEvent) { events.withLock { $0.append(event) } }
     var told: [SignerEvent] { events.withLock { $0 } }
 
     func write(_ name: String, _ text: String, mode: Int = 0o600) throws {

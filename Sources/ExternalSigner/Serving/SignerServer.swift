@@ -65,7 +65,10 @@ package final class SignerServer: Sendable {
                 return state.nextID
             }
             guard let id else {
-                refuse(socket, .transient("the signer has \(Self.mostConnections) connections, which are the most"))
+                // Without a look at what still comes: nobody else waits for that here.
+                try? send(
+                    .refusal(.transient("the signer has \(Self.mostConnections) connections, which are the most")), 0,
+                    over: socket)
                 continue
             }
             let isStarted = BlockingThread.start { [self] in

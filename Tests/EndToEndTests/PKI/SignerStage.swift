@@ -1,19 +1,17 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// `certctl signer serve`, as an operator runs it.
-final class SignerProcess {
+final class SignerProcess: Sendable {
     static let passphrase = "quercus-and-tilia-77"
 
     let directory: TemporaryDirectory
-    private(set) var process: ChildProgram
+    private let running: Mutex<ChildProgram>
     private let more: [String]
 
+    var process: ChildProgram { running.withLock { $0 } }
     var socket: String { directory.path("run/s") }
     var keys: String { directory.path("keys") }
 
@@ -25,7 +23,7 @@ final class SignerProcess {
         let file = directory.path("passphrase")
         try "\(Self.passphrase)\n".write(toFile: file, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
-        process = try Self.spawn(directory, more)
+        running = Mutex(try Self.spawn(directory, more))
         try await waitUntilReady()
     }
 
@@ -39,7 +37,8 @@ final class SignerProcess {
     }
 
     func startAgain() async throws {
-        process = try Self.spawn(directory, more)
+        let process = try Self.spawn(directory, more)
+        running.withLock { $0 = process }
         try await waitUntilReady()
     }
 

@@ -1,6 +1,7 @@
 import Domain
 import EmbeddedCA
 import Foundation
+import HostEffects
 import PKI
 import Synchronization
 import TestSupport
@@ -135,9 +136,11 @@ struct SignerServerTests {
     func connections() async throws {
         let stage = try SignerStage { $0.idleLimit = .milliseconds(500) }
         let made = try await stage.driver().obtain(nil, at: "signer:ca1", for: .authority)
-        let silent = try (0..<80).map { _ in try LocalSocket.connect(to: stage.socket) }
+        // The kernel refuses those for which the line of the socket is too long.
+        let silent = (0..<80).compactMap { _ in try? LocalSocket.connect(to: stage.socket) }
         #expect(await eventually(within: .seconds(20)) { (try? await made.signer.prove()) != nil })
         let deadline = ContinuousClock.now + .seconds(10)
+        #expect(silent.count >= 3)
         for socket in silent.prefix(3) { #expect(throws: (any Error).self) { try socket.receive(1000, by: deadline) } }
     }
 
@@ -182,12 +185,18 @@ struct SignerServerTests {
                 try? socket.send(answer(frame.number), by: deadline)
             }
         }
-        let driver = ProcessKeyDriver(
-            socket: directory.path("s"), user: nil, connections: 2, timeout: .milliseconds(600))
-        let signer = ProcessKey(
-            name: try SignerKeyName("ca1"), publicKey: made.signer.publicKey, purposes: .authority, driver: driver)
+        func impostor(_ timeout: Duration) throws -> (signer: ProcessKey, driver: ProcessKeyDriver) {
+            let driver = ProcessKeyDriver(socket: directory.path("s"), user: nil, connections: 2, timeout: timeout)
+            return (
+                ProcessKey(
+                    name: try SignerKeyName("ca1"), publicKey: made.signer.publicKey, purposes: .authority,
+                    driver: driver), driver
+            )
+        }
+        let (silent, driver) = try impostor(.milliseconds(600))
+        let signer = try impostor(.seconds(20)).signer
         let took = await ContinuousClock().measure {
-            await #expect { try await signer.prove() } throws: { if case .transient = $0 as? SignerError { true } else { false } }
+            await #expect { try await silent.prove() } throws: { if case .transient = $0 as? SignerError { true } else { false } }
         }
         #expect(took < .seconds(5))
         #expect(await eventually { driver.executor.busyThreads == 0 })
