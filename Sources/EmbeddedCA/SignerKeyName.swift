@@ -21,7 +21,8 @@ package struct SignerKeyName: Hashable, Sendable, CustomStringConvertible {
         }
         guard isSound else {
             throw SignerKeyNameProblem(
-                "must name a key with lower-case letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit")
+                "must name a key with lower-case letters, digits, \".\", \"_\" and \"-\", beginning with a letter or digit"
+            )
         }
         self.text = text
     }

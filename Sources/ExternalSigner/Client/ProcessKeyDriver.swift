@@ -85,7 +85,8 @@ package final class ProcessKeyDriver: KeyDriver {
         let allowed = purposes.intersection(key.purposes)
         guard !allowed.isEmpty else {
             throw .permission(
-                "the signer lets the key \(name.reference) sign \(key.purposes.names.joined(separator: ", ")) and nothing else")
+                "the signer lets the key \(name.reference) sign \(key.purposes.names.joined(separator: ", ")) and nothing else"
+            )
         }
         return ProcessKey(name: name, publicKey: key.publicKey, purposes: allowed, driver: self)
     }

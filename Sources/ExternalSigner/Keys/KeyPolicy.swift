@@ -30,7 +30,8 @@ struct KeyPolicy: Hashable, Sendable {
         let names = object["purposes"]?.arrayValue?.compactMap(\.stringValue) ?? []
         guard names.count == object["purposes"]?.arrayValue?.count, let purposes = SigningPurposes(names: names) else {
             throw KeyPolicyError(
-                "needs \"purposes\": a list of leaf, ca and crl, or ocsp alone: the key of a responder signs nothing else")
+                "needs \"purposes\": a list of leaf, ca and crl, or ocsp alone: the key of a responder signs nothing else"
+            )
         }
         self.purposes = purposes
         switch object["max_signatures_per_minute"] {

@@ -44,7 +44,8 @@ final class SignerDesk: Sendable {
         let policy = try keys.policy(name)
         guard policy.purposes.allows(purpose) else {
             throw .permission(
-                "the policy of the key \(name) allows \(policy.purposes.names.joined(separator: ", ")), and not \(purpose.rawValue)")
+                "the policy of the key \(name) allows \(policy.purposes.names.joined(separator: ", ")), and not \(purpose.rawValue)"
+            )
         }
         let order: SigningOrder
         do throws(ReceivedStructureError) {

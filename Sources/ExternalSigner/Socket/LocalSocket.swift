@@ -76,7 +76,8 @@ final class LocalSocket: Sendable {
             let rest = ContinuousClock.now.duration(to: deadline)
             guard rest > .zero else { throw .connection("the other side did not answer in time") }
             var entry = pollfd(fd: descriptor, events: events, revents: 0)
-            let milliseconds = Int32(clamping: rest.components.seconds * 1000 + rest.components.attoseconds / 1_000_000_000_000_000)
+            let milliseconds = Int32(
+                clamping: rest.components.seconds * 1000 + rest.components.attoseconds / 1_000_000_000_000_000)
             if poll(&entry, 1, max(1, milliseconds)) > 0 { return }
         }
     }

@@ -44,7 +44,8 @@ extension SignerError {
     init(_ fields: inout SignerFields) throws(SignerFault) {
         let word = try fields.text(atMost: 32)
         let raw = String(decoding: try fields.next(atMost: Self.longestText), as: UTF8.self)
-        let text = String(raw.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }.map(Character.init))
+        let text = String(
+            raw.unicodeScalars.filter { $0.value >= 0x20 && !(0x7F...0x9F).contains($0.value) }.map(Character.init))
         switch word {
         case "key_not_found": self = .keyNotFound(text)
         case "permission": self = .permission(text)

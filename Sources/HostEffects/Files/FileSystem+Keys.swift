@@ -30,7 +30,8 @@ extension FileSystem {
         guard status.mode & 0o077 == 0 else {
             throw FileError(
                 .read, path,
-                .insecure("others than its owner may open it (mode \(status.attributes.octalMode)); run chmod 600 on it"))
+                .insecure(
+                    "others than its owner may open it (mode \(status.attributes.octalMode)); run chmod 600 on it"))
         }
         return try Self.readAll(descriptor, path, limit: limit)
     }

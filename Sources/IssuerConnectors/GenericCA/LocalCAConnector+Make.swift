@@ -111,7 +111,8 @@ extension LocalCAConnector {
         return if case .transient = error {
             IssuerError(.other, message, help: "it is tried again; look after the token or the signer if it persists")
         } else {
-            IssuerError(.auth, message, help: "correct the token or signer, its settings, or the issuer's configuration")
+            IssuerError(
+                .auth, message, help: "correct the token or signer, its settings, or the issuer's configuration")
         }
     }
 

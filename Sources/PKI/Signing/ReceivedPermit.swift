@@ -53,7 +53,8 @@ package struct ReceivedPermit: ~Copyable, Sendable {
         }
         guard certificate.version == 3 else {
             // Some rely on certificates of version 1 as on authorities, whatever they are.
-            throw ReceivedStructureError("are a certificate of version \(certificate.version), which cannot say what it is")
+            throw ReceivedStructureError(
+                "are a certificate of version \(certificate.version), which cannot say what it is")
         }
         let usage = certificate.extensions.keyUsage
         let signs = usage.map { $0.contains(.keyCertSign) || $0.contains(.cRLSign) } ?? false

@@ -32,7 +32,8 @@ package enum StaticGuards {
         if let user = configuration.pki.signerUser, Ownership.user(named: user) == nil {
             violations.append(
                 SettingViolation(
-                    subject: "CERTCTL_SIGNER_USER", message: "there is no user named \(user) on this host", kind: .invalid))
+                    subject: "CERTCTL_SIGNER_USER", message: "there is no user named \(user) on this host",
+                    kind: .invalid))
         }
         return violations
     }

@@ -189,7 +189,8 @@ package struct PKIConfiguration: Sendable {
         // 107 octets are what the address of a Unix socket has room for.
         if let signerSocket, !signerSocket.hasPrefix("/") || signerSocket.utf8.count > 107 {
             reader.reject(
-                ServerSettings.signerSocket, because: "\"\(signerSocket)\" is not an absolute path of at most 107 octets")
+                ServerSettings.signerSocket,
+                because: "\"\(signerSocket)\" is not an absolute path of at most 107 octets")
         }
         // A bare name would be looked for in the library path, where somebody else may have put one.
         if let pkcs11Module, !pkcs11Module.hasPrefix("/") {

@@ -60,7 +60,9 @@ struct SignerAuthorityTests {
     private func judge(_ stage: SignerAuthorityStage) async throws {
         let verified = try await stage.openssl(["verify", "-x509_strict", "-CAfile", stage.root, stage.pki.leaf])
         #expect(verified.status == 0, "\(verified.errors)")
-        let list = try await stage.openssl(["crl", "-inform", "DER", "-in", stage.list, "-noout", "-CAfile", stage.root])
+        let list = try await stage.openssl([
+            "crl", "-inform", "DER", "-in", stage.list, "-noout", "-CAfile", stage.root,
+        ])
         #expect(list.errors.contains("verify OK"), "\(list.errors)")
         let said = try await ask(stage)
         #expect(said.contains("Response verify OK") && said.contains("leaf.pem: good"), "\(said)")
@@ -113,7 +115,9 @@ struct SignerAuthorityTests {
         #expect(isListed)
     }
 
-    @Test("the signer of another user holds the keys; whoever is not named on either side is refused", .enabled(if: geteuid() == 0))
+    @Test(
+        "the signer of another user holds the keys; whoever is not named on either side is refused",
+        .enabled(if: geteuid() == 0))
     func strangers() async throws {
         // Root asks, and only the user 4711 may.
         let stage = try await Stage.start(
@@ -164,7 +168,8 @@ struct SignerAuthorityTests {
         try #"{"purposes": ["crl"]}"#.write(toFile: policy, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: policy)
         let refused = try await stage.issue("mc-p2")
-        #expect(refused.status >= 400 && refused.body.contains("policy of the key"), "\(refused.status): \(refused.body)")
+        #expect(
+            refused.status >= 400 && refused.body.contains("policy of the key"), "\(refused.status): \(refused.body)")
         await stage.stop()
     }
 
@@ -214,8 +219,10 @@ struct SignerAuthorityTests {
         func serve(_ more: [String] = [], keys: String? = nil) async throws -> ProgramOutcome {
             try await runProgram(
                 ControlPlane.binary,
-                ["signer", "serve", "--socket", directory.path("s"), "--keys", keys ?? directory.path("keys"),
-                    "--passphrase-file", file] + more,
+                [
+                    "signer", "serve", "--socket", directory.path("s"), "--keys", keys ?? directory.path("keys"),
+                    "--passphrase-file", file,
+                ] + more,
                 environment: ["HOME": directory.url.path], logs: directory.url, timeout: .seconds(20))
         }
         #expect(try await serve().errors.contains("there is no passphrase file"))
@@ -232,8 +239,10 @@ struct SignerAuthorityTests {
         let signer = try await SignerProcess()
         let second = try await runProgram(
             ControlPlane.binary,
-            ["signer", "serve", "--socket", directory.path("s2"), "--keys", signer.keys, "--passphrase-file",
-                signer.directory.path("passphrase")],
+            [
+                "signer", "serve", "--socket", directory.path("s2"), "--keys", signer.keys, "--passphrase-file",
+                signer.directory.path("passphrase"),
+            ],
             environment: ["HOME": directory.url.path], logs: directory.url, timeout: .seconds(20))
         #expect(second.status == 69 && second.errors.contains("is held by process"), "\(second.errors)")
         await signer.stop()

@@ -29,7 +29,8 @@ struct KeyFolderTests {
         #expect(try await openssl.run("pkey", "-in", file, "-passin", "pass:wrong", "-pubout").status != 0)
         let parsed = try await openssl.run("asn1parse", "-in", file)
         #expect(parsed.output.contains("aes-256-cbc") && parsed.output.contains("hmacWithSHA256"), "\(parsed.output)")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: stage.keys).sorted() == ["ca1.key", "ca1.policy.json"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: stage.keys).sorted() == ["ca1.key", "ca1.policy.json"])
     }
 
     @Test("the key of another program is taken when it is encrypted under the passphrase")
@@ -57,7 +58,8 @@ struct KeyFolderTests {
         }
     }
 
-    @Test("a file that others may open, a link, a wrong passphrase: refused with what to do, and nothing is written over")
+    @Test(
+        "a file that others may open, a link, a wrong passphrase: refused with what to do, and nothing is written over")
     func refusals() async throws {
         let stage = try SignerStage()
         _ = try await stage.driver().obtain(nil, at: "signer:ca1", for: .authority)
@@ -72,7 +74,9 @@ struct KeyFolderTests {
         }
         #expect(try String(contentsOfFile: "\(stage.keys)/open.key", encoding: .utf8) == good)
         #expect(throws: SignerStartError.self) { try stage.folder("short") }
-        #expect { try stage.folder("another passphrase").check() } throws: { "\($0)".contains("passphrase does not open") }
+        #expect { try stage.folder("another passphrase").check() } throws: {
+            "\($0)".contains("passphrase does not open")
+        }
         #expect(try stage.folder().check() >= 1)
     }
 
@@ -128,7 +132,8 @@ struct KeyFolderTests {
         "a policy that is not understood allows nothing",
         arguments: [
             "", "[]", "{}", #"{"purposes":[]}"#, #"{"purposes":["leaf","ocsp"]}"#, #"{"purposes":["test"]}"#,
-            #"{"purposes":["leaf"],"max_signature_per_minute":5}"#, #"{"purposes":"leaf"}"#, #"{"purposes":["leaf",1]}"#,
+            #"{"purposes":["leaf"],"max_signature_per_minute":5}"#, #"{"purposes":"leaf"}"#,
+            #"{"purposes":["leaf",1]}"#,
             #"{"purposes":["leaf"],"max_signatures_per_minute":0}"#,
             #"{"purposes":["leaf"],"max_signatures_per_minute":"5"}"#,
         ])
@@ -139,7 +144,8 @@ struct KeyFolderTests {
     @Test("a policy is read as it was written")
     func policy() throws {
         for policy in [
-            KeyPolicy(purposes: .authority, signaturesPerMinute: 7), KeyPolicy(purposes: .responder, signaturesPerMinute: nil),
+            KeyPolicy(purposes: .authority, signaturesPerMinute: 7),
+            KeyPolicy(purposes: .responder, signaturesPerMinute: nil),
         ] {
             #expect(try KeyPolicy(parsing: Array(policy.text.utf8)) == policy)
         }

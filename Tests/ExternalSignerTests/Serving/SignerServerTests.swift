@@ -110,7 +110,9 @@ struct SignerServerTests {
         #expect(throws: SignerStartError.self) { try stage.start() }
     }
 
-    @Test("octets of all kinds at the socket: each connection ends, the signer goes on", arguments: 0..<12 as Range<UInt64>)
+    @Test(
+        "octets of all kinds at the socket: each connection ends, the signer goes on",
+        arguments: 0..<12 as Range<UInt64>)
     func malformed(seed: UInt64) async throws {
         let stage = try SignerStage { $0.messageLimit = .milliseconds(300) }
         let made = try await stage.driver().obtain(nil, at: "signer:ca1", for: .authority)
@@ -158,7 +160,8 @@ struct SignerServerTests {
             return text.contains("CERTCTL_SIGNER_USER")
         }
         #expect(try await other.driver(user: geteuid()).examine("signer:ca1") == false)
-        await #expect { try await ProcessKeyDriver(socket: nil, user: nil, connections: 1, timeout: .seconds(1)).examine("signer:a")
+        await #expect {
+            try await ProcessKeyDriver(socket: nil, user: nil, connections: 1, timeout: .seconds(1)).examine("signer:a")
         } throws: { "\($0)".contains("CERTCTL_SIGNER_SOCKET") }
     }
 
@@ -196,7 +199,9 @@ struct SignerServerTests {
         let (silent, driver) = try impostor(.milliseconds(600))
         let signer = try impostor(.seconds(20)).signer
         let took = await ContinuousClock().measure {
-            await #expect { try await silent.prove() } throws: { if case .transient = $0 as? SignerError { true } else { false } }
+            await #expect { try await silent.prove() } throws: {
+                if case .transient = $0 as? SignerError { true } else { false }
+            }
         }
         #expect(took < .seconds(5))
         #expect(await eventually { driver.executor.busyThreads == 0 })

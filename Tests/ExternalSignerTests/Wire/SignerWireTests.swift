@@ -38,7 +38,9 @@ struct SignerWireTests {
         }
     }
 
-    @Test("damaged messages are refused or mean what they say; none is read otherwise", arguments: 0..<40 as Range<UInt64>)
+    @Test(
+        "damaged messages are refused or mean what they say; none is read otherwise", arguments: 0..<40 as Range<UInt64>
+    )
     func damaged(seed: UInt64) throws {
         var input = SeededInput(seed)
         for request in try Self.requests() {
@@ -75,7 +77,10 @@ struct SignerWireTests {
         #expect(reason { $0[5] = 0x44 }.contains("unknown kind"))
         #expect(reason { $0[6] = 1 }.contains("unknown kind"))
         #expect(reason { $0[14] = 5 }.contains("1024 are the most"))
-        #expect(reason { $0[5] = 3; $0[12] = 0xFF }.contains("are the most"))
+        #expect(
+            reason {
+                $0[5] = 3; $0[12] = 0xFF
+            }.contains("are the most"))
     }
 
     @Test("what a signer says cannot move the cursor of a terminal, and is no longer than it may be")
