@@ -178,10 +178,12 @@ struct SignerServerTests {
             var kept: [LocalSocket] = []
             while !isDone.withLock({ $0 }) {
                 guard let socket = listener.accept() else { continue }
-                kept.append(socket)
-                let deadline = ContinuousClock.now + .seconds(2)
-                guard let answer = reply.withLock({ $0 }),
-                    let header = try? socket.receive(SignerFrame.headerLength, by: deadline),
+                let deadline = ContinuousClock.now + .seconds(10)
+                guard let answer = reply.withLock({ $0 }) else {
+                    kept.append(socket)
+                    continue
+                }
+                guard let header = try? socket.receive(SignerFrame.headerLength, by: deadline),
                     let frame = try? SignerFrame(header: header)
                 else { continue }
                 _ = try? socket.receive(frame.length, by: deadline)
