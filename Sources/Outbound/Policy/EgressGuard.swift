@@ -25,11 +25,17 @@ package struct EgressGuard: Sendable {
     static let attempts = 3
 
     private let policy: EgressPolicy
+    private let own: OwnListeners
     private let resolve: Resolver
 
+    /// - `own`: Listeners of this process, which are not connected to whatever is allowed.
     /// - `resolve`: The resolver of the system, unless a test has its own.
-    package init(policy: EgressPolicy = EgressPolicy(), resolve: @escaping Resolver = Self.system) {
+    package init(
+        policy: EgressPolicy = EgressPolicy(), except own: OwnListeners = .none,
+        resolve: @escaping Resolver = Self.system
+    ) {
         self.policy = policy
+        self.own = own
         self.resolve = resolve
     }
 
@@ -58,6 +64,9 @@ package struct EgressGuard: Sendable {
             }
             if let refusal = policy.refusal(of: octets, host: host, for: purpose) {
                 throw Self.refused(refusal, endpoint)
+            }
+            guard !own.include(octets, port: port) else {
+                throw Self.refused(EgressRefusal(description: "\(host) is this server itself"), endpoint)
             }
         }
         return addresses.prefix(Self.addressLimit).map { EgressPermit($0) }
