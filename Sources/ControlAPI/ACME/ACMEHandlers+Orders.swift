@@ -70,15 +70,18 @@ extension ACMEHandlers {
     /// An authorization ahead of any order (RFC 8555 §7.4.1).
     func newAuthorization(_ call: Call) async throws -> OutgoingResponse {
         let (verified, account) = try await signed(call)
-        guard call.profile.fields.acmePreauthorization else {
+        guard call.profile.offersPreauthorization else {
             throw ACMEProblem(.malformed, "names are authorized with orders alone here", status: 404)
         }
         let identifier = try verified.object()["identifier"] ?? .null
         try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
         let names = try ACMENames.read(.array([identifier]), under: call.profile)
         guard let name = names.first else { throw ACMEProblem(.malformed, "identifier must be given") }
-        let view = try await services.orders.authorize(name, for: account, under: call.profile, from: call.origin)
-        return response(view, call, status: 201)
+        let (view, isNew) = try await services.orders.authorize(
+            name, for: account, under: call.profile, from: call.origin)
+        var response = response(view, call, status: isNew ? 201 : 200)
+        response.fields[.location] = call.place.authorization(view.authorization.id)
+        return response
     }
 
     /// When to renew (RFC 9773 §4). Whoever holds a certificate may ask; nothing is signed.
@@ -213,8 +216,7 @@ extension ACMEHandlers {
         _ view: ACMEAuthorizationView, _ call: Call, status: Int = 200
     ) -> OutgoingResponse {
         var response = OutgoingResponse.json(
-            value: ACMEObjects.authorization(view, call.place, services.plan()), status: status,
-            location: status == 201 ? call.place.authorization(view.authorization.id) : nil)
+            value: ACMEObjects.authorization(view, call.place, services.plan()), status: status)
         let isUnderWay = view.status == .pending && view.challenges.contains { $0.status == .processing }
         if isUnderWay { response.fields[.retryAfter] = "1" }
         return response

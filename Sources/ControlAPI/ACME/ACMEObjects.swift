@@ -14,7 +14,7 @@ enum ACMEObjects {
             "newOrder": .string(place.newOrder), "revokeCert": .string(place.revoke),
             "keyChange": .string(place.keyChange),
         ]
-        if profile.fields.acmePreauthorization { members["newAuthz"] = .string(place.newAuthorization) }
+        if profile.offersPreauthorization { members["newAuthz"] = .string(place.newAuthorization) }
         if plan.offersRenewalInfo { members["renewalInfo"] = .string(place.renewalInfo) }
         var meta = JSONObject()
         meta["termsOfService"] = plan.termsURL.map { .string($0) }

@@ -97,10 +97,11 @@ package struct ACMEOrderFlow: Sendable {
         }
     }
 
-    /// Takes an authorization ahead of any order (RFC 8555 §7.4.1). Once proved, it counts for orders until it ends.
+    /// Takes an authorization ahead of any order (RFC 8555 §7.4.1). Once proved, it counts for orders until it ends; whoever
+    /// asks again meanwhile gets the same one.
     package func authorize(
         _ name: ACMEName, for account: ACMEAccount, under profile: ACMEProfile, from origin: RequestOrigin
-    ) async throws -> ACMEAuthorizationView {
+    ) async throws -> (view: ACMEAuthorizationView, isNew: Bool) {
         let plan = plan()
         try admit(account, under: profile, plan)
         guard !name.isWildcard else {
@@ -113,8 +114,9 @@ package struct ACMEOrderFlow: Sendable {
         try ACMENames.check([name], account, profile)
         let new = try authorization(of: name, profile, plan)
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
-        try await context.write { tx in
+        let known = try await context.write { tx -> ACMEAuthorizationID? in
             try lock(account, in: tx)
+            if let known = try authorizations.ahead(of: account.id, for: name, in: tx) { return known.id }
             if plan.concurrentOrders > 0, try authorizations.countAhead(of: account.id, in: tx) >= plan.concurrentOrders
             {
                 var problem = ACMEProblem(
@@ -122,7 +124,7 @@ package struct ACMEOrderFlow: Sendable {
                 problem.retryAfter = .minutes(1)
                 throw problem
             }
-            if profile.mode == .challenge { try checkFailures([name], of: account.id, plan, in: tx) }
+            try checkFailures([name], of: account.id, plan, in: tx)
             try authorizations.insert([new], for: nil, of: account.id, in: tx)
             try context.recorder.record(
                 .acmeAuthorizationCreated, new.id.text,
@@ -131,8 +133,9 @@ package struct ACMEOrderFlow: Sendable {
                     "profile_id": .string(profile.id.text),
                 ],
                 by: author, in: tx)
+            return nil
         }
-        return try await authorization(new.id.text, of: account)
+        return (try await authorization((known ?? new.id).text, of: account), known == nil)
     }
 
     /// Throws unless an account may order at all.

@@ -82,6 +82,8 @@ package struct ACMEProfile: Sendable {
     package let fields: ProfileFields
 
     package var mode: ACMEAuthMode { fields.acmeAuthMode }
+    /// Whether names may be authorized ahead of orders; where accounts are trusted there is nothing to prove.
+    package var offersPreauthorization: Bool { fields.acmePreauthorization && mode == .challenge }
 }
 
 /// The public key of an account.

@@ -205,12 +205,15 @@ enum ProfileCheck {
                     : "over ACME anybody who reaches the server gets the names of the patterns")
         }
         if fields.acmeAuthMode == .challenge, fields.acmeAllowWildcards, !fields.acmeChallengeTypes.isEmpty,
-            Set(fields.acmeChallengeTypes).isDisjoint(with: [.dns01, .dnsAccount01, .dnsPersist01])
+            !fields.acmeChallengeTypes.contains(where: \.isInDNS)
         {
             warnings.append("wildcards are allowed, and no challenge of acme_challenge_types can prove one")
         }
         if fields.acmeAuthMode == .trustAuthenticated, !fields.acmeChallengeTypes.isEmpty {
             warnings.append("acme_challenge_types has no effect while acme_auth_mode is trust_authenticated")
+        }
+        if fields.acmeAuthMode == .trustAuthenticated, fields.acmePreauthorization {
+            warnings.append("acme_preauthorization has no effect while acme_auth_mode is trust_authenticated")
         }
         return warnings
     }

@@ -94,6 +94,20 @@ package struct ACMEAuthorizationStore: Sendable {
         )?.int("n") ?? 0
     }
 
+    /// What an account asked for ahead of any order, for a name, and that has not ended; the one that ends last.
+    package func ahead(
+        of account: ACMEAccountID, for name: ACMEName, in tx: any Transaction
+    ) throws -> ACMEAuthorization? {
+        try tx.rows(
+            """
+            SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a
+            WHERE a.account_id = \(account) AND a.order_id IS NULL AND a.status IN ('pending', 'valid')
+                AND a.expires_at > \(tx.now)
+            ORDER BY a.expires_at DESC, a.authz_id
+            """
+        ).map { try ACMEAuthorization($0) }.first { $0.identifier == name && !$0.isWildcard }
+    }
+
     // MARK: Transitions
 
     /// Moves an authorization; false when it is in none of the states `from`.

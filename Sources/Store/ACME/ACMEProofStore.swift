@@ -21,6 +21,8 @@ package struct ACMEProofStore: Sendable {
     /// Proofs of an account that still hold and are not older than `time`, and those that it made ahead of any order; those
     /// that end last come first.
     ///
+    /// What an account was trusted with proved nothing, also when its profile demands proofs by now.
+    ///
     /// - `time`: `nil` for those made ahead alone.
     package func reusable(
         by account: ACMEAccountID, since time: Timestamp?, in tx: any Transaction
@@ -32,6 +34,7 @@ package struct ACMEProofStore: Sendable {
             JOIN acme_challenges c ON c.authz_id = a.authz_id
             WHERE a.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
                 AND c.status = 'valid' AND (a.order_id IS NULL\(fragment: recent))
+                AND (c.attempts > 0 OR c.validated_at < c.created_at)
             ORDER BY a.expires_at DESC, c.challenge_id
             """
         ).map { try ACMEProof($0) }

@@ -135,7 +135,15 @@ package struct ProfileStore: Sendable {
         try check.verify(in: tx)
     }
 
-    /// Deletes a profile that no certificate uses.
+    /// Counts the other profiles whose directories offer this one. One text for both engines, whatever the column is.
+    private static func choices(of id: ProfileID) -> SQL {
+        """
+        SELECT COUNT(*) FROM certificate_profiles WHERE id <> \(id)
+            AND REPLACE(CAST(acme_profiles AS TEXT), \("\"\(id.text)\""), '') <> CAST(acme_profiles AS TEXT)
+        """
+    }
+
+    /// Deletes a profile that nothing else names.
     ///
     /// Archived certificates count too: the foreign key keeps what they were issued under.
     package func delete(_ id: ProfileID, expecting version: Int?, in tx: any Transaction) throws {
@@ -146,6 +154,7 @@ package struct ProfileStore: Sendable {
                 ("acme_accounts", "SELECT COUNT(*) FROM acme_accounts WHERE profile_id = \(id)"),
                 ("acme_orders", "SELECT COUNT(*) FROM acme_orders WHERE profile_id = \(id)"),
                 ("acme_eab_keys", "SELECT COUNT(*) FROM acme_eab_keys WHERE profile_id = \(id)"),
+                ("profiles", Self.choices(of: id)),
             ],
             in: tx
         )
