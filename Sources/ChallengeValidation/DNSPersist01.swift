@@ -1,6 +1,7 @@
 import Domain
 import Encoding
 import Outbound
+import PKI
 
 /// A TXT record that stays and names the account that may have certificates (draft-ietf-acme-dns-persist).
 struct DNSPersist01: Sendable {
@@ -45,7 +46,7 @@ struct PersistentRecord: Hashable, Sendable {
             return nil
         }
         let parts = text.split(separator: ";", omittingEmptySubsequences: false).map(Self.trimmed)
-        guard let first = parts.first, !first.isEmpty, let name = try? DNSName(first), !name.text.hasPrefix("*.") else {
+        guard let first = parts.first, !first.isEmpty, let name = try? DNSName(first), !name.isWildcard else {
             return nil
         }
         var parameters: [String: String] = [:]

@@ -51,7 +51,9 @@ package struct EgressGuard: Sendable {
         host: String, port: Int, for purpose: EgressPurpose
     ) async throws(OutboundError) -> [EgressPermit] {
         let endpoint = "\(TLSEndpoint(host: host, port: port))"
-        if let refusal = policy.refusal(ofName: host, for: purpose) { throw Self.refused(refusal.description, endpoint) }
+        if let refusal = policy.refusal(ofName: host, for: purpose) {
+            throw Self.refused(refusal.description, endpoint)
+        }
         let addresses: [SocketAddress]
         if let literal = try? SocketAddress(ipAddress: host, port: port) {
             addresses = [literal]

@@ -39,7 +39,7 @@ struct ACMEExtensionTests {
         let shown = try await stage.openssl(["x509", "-in", path, "-noout", "-dates", "-dateopt", "iso_8601"]).output
         func time(_ name: String) throws -> Date {
             let line = try #require(shown.split(separator: "\n").first { $0.hasPrefix("\(name)=") }, "\(shown)")
-            let text = line.dropFirst(name.count + 1).replacing(" ", with: "T")
+            let text = String(line.dropFirst(name.count + 1)).replacing(" ", with: "T")
             return try #require(ISO8601DateFormatter().date(from: text), "\(text)")
         }
         return (try time("notBefore"), try time("notAfter"))
