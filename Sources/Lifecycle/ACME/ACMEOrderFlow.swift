@@ -78,7 +78,8 @@ package struct ACMEOrderFlow: Sendable {
                 id: id, accountID: account.id, profileID: profile.id, identifiers: request.names,
                 namesSHA256: ACMENames.digest(request.names),
                 status: new.allSatisfy { $0.status == .valid } ? .ready : .pending,
-                expiresAt: wholeSeconds(context.time.now + plan.orderTTL))
+                // It ends with the first of its authorizations (RFC 8555 §7.1.6).
+                expiresAt: new.map(\.expiresAt).reduce(wholeSeconds(context.time.now + plan.orderTTL), min))
             order.notBefore = request.notBefore
             order.notAfter = request.notAfter
             order.replaces = request.replaces
@@ -204,6 +205,9 @@ package struct ACMEOrderFlow: Sendable {
         throw problem
     }
 
+    /// A proof that ends sooner is asked for again, for its end would be that of the order.
+    private static let timeToFinalize = Duration.seconds(10)
+
     /// What the account has proved lately need not be proved again (RFC 8555 §7.4). It ends when it would have ended.
     private func reusing(
         _ fresh: [NewACMEAuthorization], of account: ACMEAccountID, _ plan: ACMEPlan, in tx: any Transaction
@@ -217,10 +221,11 @@ package struct ACMEOrderFlow: Sendable {
             }
             guard let proof else { return new }
             // One that was asked for ahead counts as long as it lasts: that is its point.
-            let end = proof.isAhead ? proof.expiresAt : wholeSeconds(proof.provedAt + plan.authorizationReuse)
+            let limit = proof.isAhead ? proof.expiresAt : wholeSeconds(proof.provedAt + plan.authorizationReuse)
+            let end = min(proof.expiresAt, limit)
+            guard end > tx.now + Self.timeToFinalize else { return new }
             return NewACMEAuthorization(
-                id: new.id, identifier: new.identifier, isWildcard: new.isWildcard, status: .valid,
-                expiresAt: min(proof.expiresAt, end),
+                id: new.id, identifier: new.identifier, isWildcard: new.isWildcard, status: .valid, expiresAt: end,
                 token: proof.token, challenges: new.challenges.filter { $0.type == proof.method },
                 provedAt: proof.provedAt)
         }
