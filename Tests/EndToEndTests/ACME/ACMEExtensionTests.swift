@@ -56,7 +56,8 @@ struct ACMEExtensionTests {
         try await Self.change(stage.server, ["max_ttl_seconds": 864_000, "default_ttl_seconds": 86_400])
         let client = stage.client()
         try await client.register()
-        let (start, end) = (Self.now(-600), Self.now(5 * 86_400))
+        // The CA is as old as the server, and begins a minute before that.
+        let (start, end) = (Self.now(-20), Self.now(5 * 86_400))
         let order = try await Self.order(
             client, ["p.certctl.test"], ["notBefore": Self.text(start), "notAfter": Self.text(end)])
         #expect(order.text("notBefore") == Self.text(start) && order.text("notAfter") == Self.text(end))
@@ -125,6 +126,9 @@ struct ACMEExtensionTests {
             let refused = try await Self.order(client, ["a.certctl.test"], ["profile": wrong])
             #expect(Client.problem(refused) == "invalidProfile", "\(wrong): \(refused.body)")
         }
+        // Nothing of what directories list goes away.
+        let kept = try await admin.delete("/api/v1/profiles/prof-proved")
+        #expect(kept.status == 409 && kept.body.contains("profiles"), "\(kept.body)")
         let inventory = try await admin.get("/api/v1/certificates?source=ACME")
         let rows = try #require(inventory.json["data"] as? [[String: Any]])
         let under = Set(rows.compactMap { $0["certificate_profile_id"] as? String ?? $0["profile_id"] as? String })
@@ -177,6 +181,8 @@ struct ACMEExtensionTests {
         let ahead = try await ask("a.certctl.test")
         let authorization = try #require(Client.field("location", ahead), "\(ahead.body)")
         #expect(ahead.status == 201 && ahead.text("status") == "pending" && ahead.json["wildcard"] == nil)
+        let again = try await ask("a.certctl.test")
+        #expect(again.status == 200 && Client.field("location", again) == authorization, "\(again.body)")
         let challenge = try await Self.challenge(client, authorization, "dns-01")
         try await stage.names.update(
             "update add _acme-challenge.a.certctl.test 1 TXT \"\(try Self.digest(challenge, client))\"")
