@@ -33,9 +33,8 @@ package struct RequestVerdict: Sendable {
 extension ProfileTrial {
     /// Judges a request as if it came in now. Approvals that would be asked for, and the state of the record, are left out.
     ///
-    /// - Parameters:
-    ///   - clearance: For records of certificates.
-    ///   - asker: Whoever would ask.
+    /// - `clearance`: For records of certificates.
+    /// - `asker`: Whoever would ask.
     package func evaluate(
         _ pem: String, under id: ProfileID, as proposal: ProfileProposal = ProfileProposal(), for trial: RequestTrial,
         within clearance: Clearance, by asker: Actor

@@ -92,9 +92,8 @@ package struct ProfileTrial: Sendable {
     /// Judges the certificates under a profile by what their next renewal is expected to ask for: the names of the record,
     /// and a key and a request like the last ones. An agent makes its key as the profile says, and is judged by that.
     ///
-    /// - Parameters:
-    ///   - limit: Refusals to list; the call ends with the last of them. With 0 it only counts.
-    ///   - last: Where an earlier call ended.
+    /// - `limit`: Refusals to list; the call ends with the last of them. With 0 it only counts.
+    /// - `last`: Where an earlier call ended.
     package func check(
         _ id: ProfileID, as proposal: ProfileProposal = ProfileProposal(), limit: Int, after last: CertificateID? = nil,
         within clearance: Clearance

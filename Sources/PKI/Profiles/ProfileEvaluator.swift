@@ -54,9 +54,8 @@ package struct ProfileRequest: Sendable {
 
     /// A request that nobody has made yet, for the names of a record.
     ///
-    /// - Parameters:
-    ///   - key: The key that it will bring.
-    ///   - earlier: The last one by the same requester, who is expected to make another like it.
+    /// - `key`: The key that it will bring.
+    /// - `earlier`: The last one by the same requester, who is expected to make another like it.
     package init(
         expecting key: KeyKind?, like earlier: CertificationRequest?, names: [SubjectAltName], commonName: String,
         principal: String, path: RequestPath

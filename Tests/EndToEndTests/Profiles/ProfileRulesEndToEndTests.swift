@@ -181,7 +181,8 @@ struct ProfileRulesEndToEndTests {
         let rest = try await server.client.post(
             path + "/check", ["limit": 1, "cursor": "mc-ec", "profile": ["enabled": false]])
         #expect(rest.json["refused"] as? Int == 1, "\(rest.body)")
-        let wrong = try await server.client.post(path + "/check", ["profile": ["allowed_ekus": ["anyExtendedKeyUsage"]]])
+        let wrong = try await server.client.post(
+            path + "/check", ["profile": ["allowed_ekus": ["anyExtendedKeyUsage"]]])
         #expect(wrong.status == 400, "\(wrong.body)")
         let places = (wrong.json["errors"] as? [[String: Any]] ?? []).compactMap { $0["pointer"] as? String }
         #expect(places == ["/profile/allowed_ekus/0"])

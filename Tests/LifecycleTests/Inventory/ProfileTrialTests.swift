@@ -1,6 +1,7 @@
 import DatabaseTestSupport
 import Domain
 import Encoding
+import IssuerConnectors
 import Lifecycle
 import PKI
 import Query
@@ -64,7 +65,7 @@ struct ProfileTrialTests {
 
     @Test("a proposal is judged by what renewals are expected to ask for", arguments: Engine.available)
     func proposals(engine: Engine) async throws {
-        try await Self.with(engine) { world, trial in
+        try await Self.with(engine) { world, trial async throws in
             func check(_ change: @escaping @Sendable (inout ProfileFields) -> Void) async throws -> ProfileOutlook {
                 try await trial.check(Self.profile, as: ProfileProposal(change), limit: 10, within: .system)
             }
@@ -79,7 +80,8 @@ struct ProfileTrialTests {
                 $0.allowedKeys = [KeyRule(algorithm: .rsa, minSize: 5000, maxSize: 6000)]
             }
             #expect(Self.found(impossible)["c"] == ["key_algorithm"], "no agent makes such a key")
-            #expect(impossible.refusals.first { $0.certificate.id.text == "c" }?.violations.first?.agentID?.text == "web-01")
+            let unmakeable = impossible.refusals.first { $0.certificate.id.text == "c" }
+            #expect(unmakeable?.violations.first?.agentID?.text == "web-01")
 
             // Names are those of the records, also where nothing was issued yet.
             let names = try await check { $0.requiredSANPatterns = ["[ab]\\.example\\.com"] }
@@ -108,7 +110,7 @@ struct ProfileTrialTests {
 
     @Test("where keys must be fresh, whoever kept the key at the last renewal is found", arguments: Engine.available)
     func reuse(engine: Engine) async throws {
-        try await Self.with(engine) { world, trial in
+        try await Self.with(engine) { world, trial async throws in
             let key = try PrivateKey.generate(.ecdsaP256)
             for _ in 0..<2 {
                 _ = try await world.issuance.submit(
@@ -122,7 +124,7 @@ struct ProfileTrialTests {
 
     @Test("pages end with the last refusal of theirs, and add up", arguments: Engine.available)
     func pages(engine: Engine) async throws {
-        try await Self.with(engine) { _, trial in
+        try await Self.with(engine) { _, trial async throws in
             let off = ProfileProposal { $0.enabled = false }
             var last: CertificateID?
             var seen: [String] = []
@@ -144,38 +146,40 @@ struct ProfileTrialTests {
 
     @Test("a request gets the verdict and the template that it would get", arguments: Engine.available)
     func evaluation(engine: Engine) async throws {
-        try await Self.with(engine) { world, trial in
-            let stage = RequestStage(world: world, trial: trial)
-            let csr = try World.csr("a", extra: ["more.example.com"])
-            let free = try await stage.verdict(
-                csr,
-                as: ProfileProposal {
-                    $0.maxTTLSeconds = 3600
-                    $0.subjectPolicy = SubjectPolicy(fixed: [.organization: "Example Ltd"])
-                })
-            #expect(free.problems.isEmpty)
-            #expect(free.issuerID == nil)
-            #expect(free.template?.ttl == .seconds(3600))
-            #expect(free.template?.subject?.description == "CN=a.example.com,O=Example Ltd")
-            #expect(free.names.map(\.text).sorted() == ["a.example.com", "more.example.com"])
-            // For the record the second name is one too many.
-            let bound = try await stage.verdict(csr, for: "a")
-            #expect(bound.problems.map(\.code) == ["name_not_approved"])
-            #expect(bound.template == nil)
-            #expect(bound.issuerID == World.issuer)
-            let foreign = try await stage.verdict(
-                try World.csr("a"), as: ProfileProposal { $0.issuerID = World.issuer }, from: "iss-local")
-            #expect(foreign.problems.isEmpty)
-            #expect(await refusal { _ = try await stage.verdict(csr, from: "iss-nobody") } == .unknownReference)
-            #expect(await refusal { _ = try await stage.verdict(csr, for: "a", from: "iss-local") } == .validationFailed)
-            #expect(await refusal { _ = try await stage.verdict(csr, for: "nobody") } == .notFound)
-            #expect(await refusal { _ = try await stage.verdict("-----BEGIN NOTHING-----") } == .validationFailed)
-
-            let signer = try #require(try await world.authorities.load(World.issuer))
-            guard case .sealed(let key) = signer.key else { return }
-            let reserved = try await stage.verdict(try World.csr("a", key: key))
-            #expect(reserved.problems.map(\.code) == ["authority_key"])
-            #expect(try await world.count("SELECT COUNT(*) AS n FROM issuer_orders") == 3)
+        try await Self.with(engine) { world, trial async throws in
+            try await Self.judge(RequestStage(world: world, trial: trial))
         }
+    }
+
+    private static func judge(_ stage: RequestStage) async throws {
+        let limited = ProfileProposal { fields in
+            fields.maxTTLSeconds = 3600
+            fields.subjectPolicy = SubjectPolicy(fixed: [.organization: "Example Ltd"])
+        }
+        let csr = try World.csr("a", extra: ["more.example.com"])
+        let free = try await stage.verdict(csr, as: limited)
+        #expect(free.problems.isEmpty)
+        #expect(free.issuerID == nil)
+        #expect(free.template?.ttl == .seconds(3600))
+        #expect(free.template?.subject?.description == "CN=a.example.com,O=Example Ltd")
+        #expect(free.names.map(\.text).sorted() == ["a.example.com", "more.example.com"])
+        // For the record the second name is one too many.
+        let bound = try await stage.verdict(csr, for: "a")
+        #expect(bound.problems.map(\.code) == ["name_not_approved"])
+        #expect(bound.template == nil)
+        #expect(bound.issuerID == World.issuer)
+        let foreign = try await stage.verdict(
+            try World.csr("a"), as: ProfileProposal { $0.issuerID = World.issuer }, from: "iss-local")
+        #expect(foreign.problems.isEmpty)
+        #expect(await refusal { _ = try await stage.verdict(csr, from: "iss-nobody") } == .unknownReference)
+        #expect(await refusal { _ = try await stage.verdict(csr, for: "a", from: "iss-local") } == .validationFailed)
+        #expect(await refusal { _ = try await stage.verdict(csr, for: "nobody") } == .notFound)
+        #expect(await refusal { _ = try await stage.verdict("-----BEGIN NOTHING-----") } == .validationFailed)
+
+        let signer = try #require(try await stage.world.authorities.load(World.issuer))
+        guard case .sealed(let key) = signer.key else { return }
+        let reserved = try await stage.verdict(try World.csr("a", key: key))
+        #expect(reserved.problems.map(\.code) == ["authority_key"])
+        #expect(try await stage.world.count("SELECT COUNT(*) AS n FROM issuer_orders") == 3)
     }
 }

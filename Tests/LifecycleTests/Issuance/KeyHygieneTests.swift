@@ -1,5 +1,7 @@
 import DatabaseTestSupport
 import Domain
+import Encoding
+import IssuerConnectors
 import Lifecycle
 import PKI
 import Query
