@@ -134,7 +134,7 @@ package enum ControlPlaneAPI {
         services.acme.register(in: &table)
         ACMEAdminHandlers(
             lists: lists(services), keys: EABFlow(services.context, sealer: services.sealer),
-            accounts: services.acme.services.accounts
+            accounts: services.acme.services.accounts, renewal: services.acme.services.renewal
         ).register(in: &table)
     }
 

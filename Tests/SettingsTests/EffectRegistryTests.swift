@@ -121,6 +121,8 @@ enum EffectRegistry {
             ("acme.server.rate_limit_failed_validations_per_hour", "ACMECAATests", "reuse"),
             ("acme.server.authz_reuse", "ACMECAATests", "reuse"),
             ("acme.server.caa_check", "ACMECAATests", "records"),
+            ("acme.server.ari_enabled", "ACMERenewalInfoTests", "switchedOff"),
+            ("acme.server.ari_poll_interval", "ACMERenewalInfoTests", "windows"),
             ("egress.allow_acme_validation", "ACMEChallengeTests", "innerAddresses"),
         ].map { key, file, function in Entry("server:\(key)", "EndToEndTests/ACME/\(file).swift", function) }
 

@@ -116,6 +116,8 @@ package struct ACMEOrderBody: WireValue {
     package var error: String?
     package var certificateID: CertificateID?
     package var versionID: VersionID?
+    package var replaces: String?
+    package var replacementAskedAt: Timestamp?
     package var createdAt = Timestamp.epoch
     package var updatedAt = Timestamp.epoch
 
@@ -132,9 +134,47 @@ package struct ACMEOrderBody: WireValue {
             .optional("error", \.error, .longText, "Why nothing came of it."),
             .optional("certificate_id", \.certificateID, "The certificate in the inventory."),
             .optional("version_id", \.versionID, "The version that was issued for it."),
+            .optional("replaces", \.replaces, .text(1...256), "The certificate that it takes the place of (RFC 9773)."),
+            .optional(
+                "replacement_asked_at", \.replacementAskedAt, "When an operator asked for the version to be replaced."),
             .required("created_at", \.createdAt, "Creation."),
             .required("updated_at", \.updatedAt, "Last change."),
         ]
+    )
+}
+
+/// `POST /api/v1/admin/acme/replacements`.
+package struct ReplaceACMECertificatesRequest: WireValue {
+    package var profileID: ProfileID?
+    package var accountID: ACMEAccountID?
+    package var issuerID: IssuerID?
+    package var certificateIDs: [CertificateID] = []
+    package var reason: String?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "ReplaceACMECertificates", "At least one criterion; all that are given have to be met.",
+        [
+            .optional("profile_id", \.profileID, "Of accounts under this profile."),
+            .optional("account_id", \.accountID, "Of this account."),
+            .optional("issuer_id", \.issuerID, "Issued by this issuer."),
+            .defaulted(
+                "certificate_ids", \.certificateIDs, .list(.id, maximum: 1000), "These; empty for all."),
+            .optional("reason", \.reason, .text(1...255, example: "CA rehearsal"), "For the audit trail."),
+        ]
+    )
+}
+
+/// What a request for replacements means.
+package struct ACMEReplacementBody: WireValue {
+    package var certificates = 0
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "ACMEReplacement", "What is to be replaced.",
+        [.required("certificates", \.certificates, "Unexpired certificates that meet the criteria.")]
     )
 }
 

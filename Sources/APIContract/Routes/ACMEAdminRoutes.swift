@@ -56,8 +56,17 @@ package enum ACMEAdminRoutes {
         responses: [.page(of: ACMEOrderBody.self)], cli: .verb("acme orders list")
     )
 
+    package static let replace = ProtectedRoute(
+        "replaceACMECertificates", .post, "/api/v1/admin/acme/replacements", .permission(.acmeAdmin),
+        audit: "acme_replacement_requested",
+        "Tells clients that ask for renewal information to renew now; what they hold stays valid.",
+        request: .body(ReplaceACMECertificatesRequest.self),
+        responses: [.json(200, ACMEReplacementBody.self, "How many certificates are meant."), .invalid],
+        cli: .verb("acme replace")
+    )
+
     package static let all: [Route] = [
         createKey.route, listKeys.route, getKey.route, revokeKey.route, listAccounts.route, deactivateAccount.route,
-        listOrders.route,
+        listOrders.route, replace.route,
     ]
 }

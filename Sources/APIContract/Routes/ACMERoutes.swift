@@ -109,9 +109,13 @@ package enum ACMERoutes {
         "Revokes by the word of an account, or of the key of the certificate (§7.6).",
         .text(200, "text/plain", "", "It is revoked; the answer is empty."))
 
+    package static let renewalInfo = get(
+        "RenewalInfo", "/acme/profile/{profile_id}/renewal-info/{cert_id}", "/acme/renewal-info/{cert_id}",
+        "When to renew a certificate (RFC 9773).", object(200, "The suggested window."))
+
     package static let operations: [Operation] = [
         directory, newNonce, newAccount, account, accountOrders, keyChange, newOrder, order, finalize, authorization,
-        challenge, certificate, revoke,
+        challenge, certificate, revoke, renewalInfo,
     ]
 
     package static let all: [Route] = operations.flatMap(\.routes)

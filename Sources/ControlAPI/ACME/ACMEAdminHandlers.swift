@@ -11,6 +11,7 @@ struct ACMEAdminHandlers: Sendable {
     let lists: Lists
     let keys: EABFlow
     let accounts: ACMEAccountFlow
+    let renewal: ACMERenewalFlow
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(ACMEAdminRoutes.createKey, createKey)
@@ -20,6 +21,7 @@ struct ACMEAdminHandlers: Sendable {
         handlers.on(ACMEAdminRoutes.listAccounts, listAccounts)
         handlers.on(ACMEAdminRoutes.deactivateAccount, deactivateAccount)
         handlers.on(ACMEAdminRoutes.listOrders, listOrders)
+        handlers.on(ACMEAdminRoutes.replace, replace)
     }
 
     private func createKey(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -75,6 +77,20 @@ struct ACMEAdminHandlers: Sendable {
     }
 }
 
+extension ACMEAdminHandlers {
+    private func replace(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: ReplaceACMECertificatesRequest = try context.request.decode()
+        var criteria = ACMEReplacementCriteria()
+        criteria.profileID = request.profileID
+        criteria.accountID = request.accountID
+        criteria.issuerID = request.issuerID
+        criteria.certificateIDs = request.certificateIDs
+        var body = ACMEReplacementBody()
+        body.certificates = try await renewal.ask(criteria, reason: request.reason, by: context.authorship)
+        return .json(body)
+    }
+}
+
 extension EABKeyBody {
     fileprivate init(_ key: EABKey) {
         self.init {
@@ -123,6 +139,8 @@ extension ACMEOrderBody {
             $0.error = order.error?["detail"]?.stringValue
             $0.certificateID = order.certificateID
             $0.versionID = order.versionID
+            $0.replaces = order.replaces
+            $0.replacementAskedAt = order.replacementAskedAt
             $0.createdAt = order.createdAt
             $0.updatedAt = order.updatedAt
         }

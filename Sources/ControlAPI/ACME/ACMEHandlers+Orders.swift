@@ -10,7 +10,6 @@ import Store
 extension ACMEHandlers {
     func newOrder(_ call: Call) async throws -> OutgoingResponse {
         let (verified, account) = try await signed(call)
-        try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
         let members = try verified.object()
         for name in ["notBefore", "notAfter"] {
             guard let value = members[name], !value.isNull else { continue }
@@ -24,8 +23,8 @@ extension ACMEHandlers {
         }
         do {
             let view = try await services.orders.create(
-                ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: call.profile)), for: account,
-                under: call.profile, from: call.origin)
+                try await request(members, by: account, under: call.profile), for: account, under: call.profile,
+                from: call.origin)
             return response(view, call, status: 201)
         } catch let problem as ACMEProblem {
             if [.rejectedIdentifier, .unsupportedIdentifier].contains(problem.kind) {
@@ -33,6 +32,37 @@ extension ACMEHandlers {
             }
             throw problem
         }
+    }
+
+    /// What is ordered. An order that takes the place of a certificate for the first time counts for no limit by the hour:
+    /// renewals that were asked for are not to be held up (RFC 9773 §5).
+    private func request(
+        _ members: JSONObject, by account: ACMEAccount, under profile: ACMEProfile
+    ) async throws -> ACMEOrderRequest {
+        let plan = services.plan()
+        var replaces: String?
+        var isExempt = false
+        if plan.offersRenewalInfo, let value = members["replaces"], !value.isNull {
+            guard let text = value.stringValue else { throw ACMEProblem(.malformed, "replaces must be a text") }
+            isExempt = try await services.renewal.checkReplacement(
+                of: text, by: account, for: try ACMENames.read(members["identifiers"], under: profile))
+            replaces = text
+        }
+        if !isExempt { try await take("acme_orders", allowing: plan.ordersPerHour, of: account.id.text) }
+        return ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: profile), replaces: replaces)
+    }
+
+    /// When to renew (RFC 9773 §4). Whoever holds a certificate may ask; nothing is signed.
+    func renewalInfo(_ call: Call) async throws -> OutgoingResponse {
+        let plan = services.plan()
+        guard plan.offersRenewalInfo else {
+            throw ACMEProblem(.malformed, "this server offers no renewal information", status: 404)
+        }
+        let window = try await services.renewal.window(call.parameter("cert_id"), under: call.profile)
+        var response = OutgoingResponse.json(value: ACMEObjects.renewalInfo(window, plan))
+        response.fields[.retryAfter] = String(max(1, Int(plan.renewalInfoInterval.inSeconds)))
+        response.fields[.accessControlAllowOrigin] = "*"
+        return response
     }
 
     func order(_ call: Call) async throws -> OutgoingResponse {

@@ -59,6 +59,9 @@ package struct ACMEHandlers: Sendable {
             ACMERoutes.certificate, in: &table,
             Conduct(success: .certDownload, failure: .certDownloadFailures), certificate)
         on(ACMERoutes.revoke, in: &table, Conduct(success: .revokeCert, failure: .revokeCertFailures), revoke)
+        on(
+            ACMERoutes.renewalInfo, in: &table,
+            Conduct(givesNonce: false, success: .renewalInfo, failure: .renewalInfoFailures), renewalInfo)
     }
 
     private func on(

@@ -11,6 +11,7 @@ enum ACMEObjects {
             "newOrder": .string(place.newOrder), "revokeCert": .string(place.revoke),
             "keyChange": .string(place.keyChange),
         ]
+        if plan.offersRenewalInfo { members["renewalInfo"] = .string(place.renewalInfo) }
         var meta = JSONObject()
         meta["termsOfService"] = plan.termsURL.map { .string($0) }
         meta["website"] = plan.website.map { .string($0) }
@@ -66,6 +67,15 @@ enum ACMEObjects {
         ]
         members["validated"] = challenge.validatedAt.map { .string(time($0)) }
         members["error"] = challenge.error
+        return .object(members)
+    }
+
+    /// RFC 9773 §4.2.
+    static func renewalInfo(_ window: ACMERenewalWindow, _ plan: ACMEPlan) -> JSONValue {
+        var members: JSONObject = [
+            "suggestedWindow": ["start": .string(time(window.start)), "end": .string(time(window.end))]
+        ]
+        if window.isUrgent { members["explanationURL"] = plan.website.map { .string($0) } }
         return .object(members)
     }
 

@@ -18,6 +18,7 @@ struct ACMEPlace: Sendable {
     var newAccount: String { base + "/new-account" }
     var newOrder: String { base + "/new-order" }
     var keyChange: String { base + "/key-change" }
+    var renewalInfo: String { base + "/renewal-info" }
     var revoke: String { base + "/revoke-cert" }
 
     func account(_ id: ACMEAccountID) -> String { "\(base)/account/\(id.text)" }

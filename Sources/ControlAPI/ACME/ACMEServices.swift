@@ -13,6 +13,7 @@ package struct ACMEServices: Sendable {
     let challenges: ACMEChallengeFlow
     let finalize: ACMEFinalizeFlow
     let revocation: ACMERevocation
+    let renewal: ACMERenewalFlow
     let nonces: ACMENonces
     let limiter: AttemptLimiter
     let time: TimeSource
@@ -21,7 +22,8 @@ package struct ACMEServices: Sendable {
     package init(
         plan: @escaping @Sendable () -> ACMEPlan, publicURL: @escaping @Sendable () -> String?,
         isTrustedProxy: @escaping @Sendable (String) -> Bool, accounts: ACMEAccountFlow, orders: ACMEOrderFlow,
-        challenges: ACMEChallengeFlow, finalize: ACMEFinalizeFlow, revocation: ACMERevocation, nonces: ACMENonces,
+        challenges: ACMEChallengeFlow, finalize: ACMEFinalizeFlow, revocation: ACMERevocation, renewal: ACMERenewalFlow,
+        nonces: ACMENonces,
         limiter: AttemptLimiter, time: TimeSource, count: @escaping @Sendable (ACMEEvent) -> Void
     ) {
         self.plan = plan
@@ -32,6 +34,7 @@ package struct ACMEServices: Sendable {
         self.challenges = challenges
         self.finalize = finalize
         self.revocation = revocation
+        self.renewal = renewal
         self.nonces = nonces
         self.limiter = limiter
         self.time = time
@@ -67,4 +70,6 @@ package enum ACMEEvent: String, Sendable, CaseIterable {
     case keyChangeFailures = "key_change_failures"
     case revokeCert = "revoke_cert"
     case revokeCertFailures = "revoke_cert_failures"
+    case renewalInfo = "renewal_info"
+    case renewalInfoFailures = "renewal_info_failures"
 }

@@ -121,23 +121,24 @@ package struct ACMEFinalizeFlow: Sendable {
 
     // MARK: The record
 
-    /// The managed certificate that the version becomes one of: the account's for these names, or a new one
-    /// (specification, domain §3.7).
+    /// The managed certificate that the version becomes one of: that of the certificate which the order takes the place of,
+    /// the account's for these names, or a new one (specification, domain §3.7).
     private func certificate(
         for order: ACMEOrder, of account: ACMEAccount, under profile: ACMEProfile, by author: Authorship,
         in tx: any Transaction
     ) throws -> CertificateID {
         let issuer = try ACMEIssuerBinding.issuer(for: profile, in: tx)
+        if let id = try succeeded(by: order, from: issuer, under: profile, by: author, in: tx) { return id }
         let names = ACMENames.digest(order.identifiers)
         if let id = try orders.lastCertificate(of: account.id, names: names, in: tx),
             let known = try certificates.find(id, in: tx), known.fields.issuerID == issuer,
-            known.fields.profileID == profile.id, known.status != .revoked, known.status != .archived,
-            try !IssuanceRecords.subject(id, in: tx).hasTargets
+            Set(known.fields.subjectAltNames) == Set(order.identifiers.map(\.value)),
+            try isOpen(known, under: profile, in: tx)
         {
             return id
         }
         let id = CertificateID(stored: "mc-acme-\(UUIDv7.text(at: context.time.now, random: context.random))")
-        let commonName = order.identifiers.first { $0.kind == .dns }?.value ?? order.identifiers[0].value
+        let commonName = Self.commonName(of: order)
         let fields = CertificateFields(
             name: "\(commonName.prefix(180)) (\(order.id.text))",
             commonName: commonName,
@@ -155,6 +156,49 @@ package struct ACMEFinalizeFlow: Sendable {
             details: ["common_name": .string(commonName), "issuer_id": .string(issuer.text)],
             change: .creation(of: .certificates), by: author, in: tx)
         return id
+    }
+
+    private static func commonName(of order: ACMEOrder) -> String {
+        order.identifiers.first { $0.kind == .dns }?.value ?? order.identifiers[0].value
+    }
+
+    /// Whether clients of the profile may add versions: a certificate with targets belongs to its agents.
+    private func isOpen(_ known: Certificate, under profile: ACMEProfile, in tx: any Transaction) throws -> Bool {
+        guard known.fields.profileID == profile.id, known.status != .revoked, known.status != .archived else {
+            return false
+        }
+        return try !IssuanceRecords.subject(known.id, in: tx).hasTargets
+    }
+
+    /// The certificate that the order takes the place of (RFC 9773 §5), with the names of the order from now on and with the
+    /// issuer that stands behind the profile now: what was replaced is not to be waited for. `nil` when it has ended, or
+    /// when something else is being issued for it.
+    private func succeeded(
+        by order: ACMEOrder, from issuer: IssuerID, under profile: ACMEProfile, by author: Authorship,
+        in tx: any Transaction
+    ) throws -> CertificateID? {
+        guard let name = order.replaces.flatMap(ACMECertificateName.init),
+            let version = try ACMERenewalFlow.version(name, in: tx)
+        else { return nil }
+        let known = try certificates.lock(version.certificateID, in: tx)
+        guard known.source == .acme, try isOpen(known, under: profile, in: tx),
+            try !orders.isBusy(known.id, besides: order.id, in: tx)
+        else { return nil }
+        var fields = known.fields
+        fields.issuerID = issuer
+        let names = order.identifiers.map(\.value)
+        if Set(fields.subjectAltNames) != Set(names) {
+            fields.subjectAltNames = names
+            if !names.contains(fields.commonName) { fields.commonName = Self.commonName(of: order) }
+        }
+        guard fields != known.fields else { return known.id }
+        let witness = try StateChange(of: .certificates, known.id.text, in: tx)
+        _ = try certificates.update(
+            known.id, fields, nextRenewalAt: known.nextRenewalAt, expecting: known.rowVersion, in: tx)
+        try context.recorder.record(
+            .certificateUpdated, known.id.text, details: ["order_id": .string(order.id.text)], change: witness,
+            by: author, in: tx)
+        return known.id
     }
 
     // MARK: Download

@@ -10,7 +10,10 @@ package struct ACMEOrderRequest: Sendable {
     /// The certificate that the new one takes the place of, as it was named (RFC 9773 §5).
     package var replaces: String?
 
-    package init(names: [ACMEName]) { self.names = names }
+    package init(names: [ACMEName], replaces: String? = nil) {
+        self.names = names
+        self.replaces = replaces
+    }
 }
 
 /// An order with what hangs on it.
@@ -64,6 +67,10 @@ package struct ACMEOrderFlow: Sendable {
             guard let locked = try ACMEAccountStore().lock(account.id, in: tx), locked.status == .valid else {
                 throw ACMEProblem(.unauthorized, "the account has ended")
             }
+            // The account is locked: of two orders that replace the same certificate, the second sees the first.
+            if let replaced = request.replaces {
+                try ACMERenewalFlow.reserve(replaced, for: account.id, recorder: context.recorder, in: tx)
+            }
             if plan.concurrentOrders > 0, try orders.countOpen(of: account.id, in: tx) >= plan.concurrentOrders {
                 var problem = ACMEProblem(
                     .rateLimited, "at most \(plan.concurrentOrders) orders of an account may be open at a time")
@@ -81,14 +88,16 @@ package struct ACMEOrderFlow: Sendable {
                 namesSHA256: ACMENames.digest(request.names),
                 status: new.allSatisfy { $0.status == .valid } ? .ready : .pending,
                 expiresAt: wholeSeconds(context.time.now + plan.orderTTL), replaces: request.replaces)
+            var details: JSONObject = [
+                "account_id": .string(account.id.text), "identifiers": .array(request.names.map(\.json)),
+                "profile_id": .string(profile.id.text),
+            ]
+            details["replaces"] = request.replaces.map { .string($0) }
             let stored = try orders.insert(order, in: tx)
             try authorizations.insert(new, for: id, in: tx)
             try context.recorder.record(
                 .acmeOrderCreated, id.text,
-                details: [
-                    "account_id": .string(account.id.text), "identifiers": .array(request.names.map(\.json)),
-                    "profile_id": .string(profile.id.text),
-                ],
+                details: details,
                 by: Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system), in: tx)
             return ACMEOrderView(order: stored, authorizations: new.map(\.id))
         }

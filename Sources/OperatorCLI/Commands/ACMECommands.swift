@@ -6,7 +6,9 @@ package struct ACMECommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "acme",
         abstract: "The ACME server: accounts, orders, keys for external account bindings.",
-        subcommands: [ACMEAccountsCommand.self, ACMEOrdersCommand.self, EABCommand.self]
+        subcommands: [
+            ACMEAccountsCommand.self, ACMEOrdersCommand.self, EABCommand.self, ReplaceACMECertificatesCommand.self,
+        ]
     )
 
     package init() {}
@@ -96,6 +98,40 @@ struct ListACMEOrdersCommand: OperatorCommand {
         }
         try await ListPrinter(session: session, columns: ACMEColumns.orders)
             .show(["admin", "acme", "orders"], filters: filters, options: list)
+    }
+}
+
+/// `acme replace`.
+struct ReplaceACMECertificatesCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replace", abstract: "Have ACME clients renew now.",
+        discussion: """
+            Clients that ask for renewal information (RFC 9773) renew at their next question; what they hold stays valid. \
+            At least one criterion is needed; all that are given have to be met.
+            """
+    )
+
+    @Option(help: "Certificates of accounts under this profile.") var profileID: String?
+    @Option(help: "Certificates of this account.") var accountID: String?
+    @Option(help: "Certificates of this issuer.") var issuerID: String?
+    @Option(help: ArgumentHelp("This certificate; repeatable.", valueName: "id")) var certificateID: [String] = []
+    @Option(help: "Why, for the audit trail.") var reason: String?
+    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        var list = MemberList()
+        list.add("profile_id", profileID)
+        list.add("account_id", accountID)
+        list.add("issuer_id", issuerID)
+        if !certificateID.isEmpty { list.add("certificate_ids", JSONValue(certificateID)) }
+        list.add("reason", reason)
+        try session.ask("have clients renew these certificates now?", unless: yes)
+        let answer = try await session.client.call(
+            "POST", APIPath(["admin", "acme", "replacements"]), body: .object(list.object))
+        let body = try answer.json()
+        let count = body["certificates"]?.integerValue ?? 0
+        try session.confirm("asked for the replacement of \(count) certificates", body)
     }
 }
 

@@ -52,7 +52,7 @@ struct ACMEAssembly: Sendable {
                 orders: ACMEOrderFlow(context, plan: plan), challenges: ACMEChallengeFlow(context),
                 finalize: ACMEFinalizeFlow(
                     context, registry: registry, settlement: settlement, plan: plan, checkCAA: checkCAA),
-                revocation: ACMERevocation(context, revoke: revoke),
+                revocation: ACMERevocation(context, revoke: revoke), renewal: ACMERenewalFlow(context),
                 nonces: ACMENonces(
                     database: context.database, sealer: sealer, time: context.time, random: context.random,
                     lifetime: { plan().nonceTTL }),
@@ -92,6 +92,8 @@ struct ACMEAssembly: Sendable {
         plan.termsURL = configuration.termsURL
         plan.website = configuration.website
         plan.caaIdentities = configuration.caaIdentities
+        plan.offersRenewalInfo = configuration.renewalInfo.isOffered
+        plan.renewalInfoInterval = configuration.renewalInfo.interval
         plan.caaMode = configuration.validation.caaMode
         plan.authorizationReuse = configuration.validation.authorizationReuse
         plan.failuresPerHour = configuration.validation.failuresPerHour

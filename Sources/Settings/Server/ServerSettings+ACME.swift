@@ -109,7 +109,7 @@ extension ServerSettings {
             acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeTermsURL.declaration,
             acmeWebsite.declaration, acmeCAAIdentities.declaration, acmeBindingRequired.declaration,
             acmeOpenTrust.declaration,
-        ] + validationSettings
+        ] + validationSettings + renewalInfoSettings
 }
 
 /// The ACME server.
@@ -132,6 +132,7 @@ package struct ACMEConfiguration: Sendable {
     package let requiresBinding: Bool
     package let allowsOpenTrust: Bool
     package let validation: ACMEValidationConfiguration
+    package let renewalInfo: ACMERenewalInfoConfiguration
 
     init(reading reader: inout SettingReader) {
         isEnabled = reader.read(ServerSettings.acmeEnabled)
@@ -149,6 +150,7 @@ package struct ACMEConfiguration: Sendable {
         requiresBinding = reader.read(ServerSettings.acmeBindingRequired)
         allowsOpenTrust = reader.read(ServerSettings.acmeOpenTrust)
         validation = ACMEValidationConfiguration(reading: &reader)
+        renewalInfo = ACMERenewalInfoConfiguration(reading: &reader)
     }
 }
 

@@ -25,6 +25,8 @@ package struct ACMEOrder: Hashable, Sendable {
     package let attempts: Int
     /// The certificate that this one takes the place of, as ACME clients name it (RFC 9773 §4.1).
     package let replaces: String?
+    /// When an operator asked for what was issued to be replaced.
+    package let replacementAskedAt: Timestamp?
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
 
@@ -44,13 +46,14 @@ package struct ACMEOrder: Hashable, Sendable {
         jobID = try row.optionalID("job_id")
         attempts = try row.int("attempts")
         replaces = try row.optionalText("replaces")
+        replacementAskedAt = try row.optionalTime("replacement_asked_at")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
     }
 
     static let columns: SQL = """
         order_id, account_id, identifiers, status, expires_at, not_before, not_after, error, csr_pem, csr_sha256,
-        certificate_id, version_id, job_id, attempts, replaces, created_at, updated_at
+        certificate_id, version_id, job_id, attempts, replaces, replacement_asked_at, created_at, updated_at
         """
 }
 
@@ -95,6 +98,20 @@ extension ACMEName {
         for element in json.arrayValue ?? [] { names.append(try ACMEName(element)) }
         return names
     }
+}
+
+/// Which certificates an operator wants to be replaced: those that meet all that is given.
+package struct ACMEReplacementCriteria: Hashable, Sendable {
+    package var profileID: ProfileID?
+    package var accountID: ACMEAccountID?
+    package var issuerID: IssuerID?
+    /// Empty for all.
+    package var certificateIDs: [CertificateID] = []
+
+    package init() {}
+
+    /// Whether that would be every certificate there is.
+    package var isEmpty: Bool { self == ACMEReplacementCriteria() }
 }
 
 /// Which orders a list shows.

@@ -104,7 +104,7 @@ enum PermissionTable {
         ("AccountOrders", 415, ["acme-acc-none"]), ("KeyChange", 415, []), ("NewOrder", 415, []),
         ("Order", 415, ["acme-ord-none"]), ("Finalize", 415, ["acme-ord-none"]),
         ("Authorization", 415, ["acme-authz-none"]), ("Challenge", 415, ["acme-chall-none"]),
-        ("Certificate", 415, ["certver-none"]), ("Revoke", 415, []),
+        ("Certificate", 415, ["certver-none"]), ("Revoke", 415, []), ("RenewalInfo", 404, ["AQ.AQ"]),
     ].flatMap { (name: String, status: Int, path: [String]) -> [Row] in
         let body = status == 415 ? "{}" : nil
         return [
@@ -125,6 +125,8 @@ enum PermissionTable {
             Row(
                 route: "deactivateACMEAccount", rule: .everywhere("acme.admin"), admitted: 404, path: ["acme-acc-none"]),
             Row(route: "listACMEOrders", rule: .everywhere("acme.admin"), admitted: 200),
+            Row(
+                route: "replaceACMECertificates", rule: .everywhere("acme.admin"), admitted: 400, body: "{}"),
         ]
 
     private static let identity: [Row] = [

@@ -206,7 +206,8 @@ extension World {
         plan.publicURL = publicURL
         let chosen = plan
         let publisher = RevocationListPublisher(
-            context, registry: registry, leadership: leadership, shelf: shelf, plan: chosen)
+            context, registry: registry, leadership: leadership, shelf: shelf, plan: chosen,
+            failed: { Issue.record("the lists of \($0) were not made: \($1)") })
         return Press(world: self, leadership: leadership, shelf: shelf, publisher: publisher)
     }
 

@@ -86,7 +86,7 @@ struct TLSProbeTests {
         try #require(bound == 0 && listen(descriptor, 4) == 0)
         let started = ContinuousClock.now
         #expect(await kind(of: port, timeout: .milliseconds(300)) == .timeout)
-        #expect(ContinuousClock.now - started < .seconds(3))
+        #expect(ContinuousClock.now - started < .seconds(15))
     }
 
     private func kind(of port: Int, timeout: Duration = .seconds(5)) async -> OutboundError.Kind? {

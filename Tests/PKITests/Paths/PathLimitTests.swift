@@ -1,4 +1,5 @@
 import Domain
+import TestSupport
 import Testing
 
 @testable import PKI
@@ -15,14 +16,15 @@ struct PathLimitTests {
     ) -> (reason: ChainError.Reason?, duration: Duration) {
         var parameters = PathParameters(time: time)
         change(&parameters)
-        let started = ContinuousClock.now
-        var reason: ChainError.Reason?
-        do throws(ChainError) {
-            _ = try ChainVerifier(roots: [root]).validate(leaf, intermediates: pool, parameters: parameters)
-        } catch {
-            reason = error.reason
+        let (reason, time) = withProcessorTime { () -> ChainError.Reason? in
+            do throws(ChainError) {
+                _ = try ChainVerifier(roots: [root]).validate(leaf, intermediates: pool, parameters: parameters)
+                return nil
+            } catch {
+                return error.reason
+            }
         }
-        return (reason, started.duration(to: .now))
+        return (reason, time)
     }
 
     @Test("a mesh of authorities that all certify each other")
@@ -121,21 +123,19 @@ struct PathLimitTests {
         let first = try root.subordinate("Same Name")
         let second = try root.subordinate("Same Name")
         let leaf = try first.leaf()
-        let (reason, duration) =
-            {
-                var parameters = PathParameters(time: Self.time)
-                parameters.revocation = .hard
-                let started = ContinuousClock.now
-                do throws(ChainError) {
-                    _ = try ChainVerifier(roots: [root.certificate]).validate(
-                        leaf, intermediates: [first.certificate, second.certificate],
-                        revocationLists: [(try? first.list([])), (try? second.list([]))].compactMap(\.self),
-                        parameters: parameters)
-                    return (nil, started.duration(to: .now))
-                } catch {
-                    return (error.reason, started.duration(to: .now))
-                }
-            }() as (ChainError.Reason?, Duration)
+        let (reason, duration) = withProcessorTime { () -> ChainError.Reason? in
+            var parameters = PathParameters(time: Self.time)
+            parameters.revocation = .hard
+            do throws(ChainError) {
+                _ = try ChainVerifier(roots: [root.certificate]).validate(
+                    leaf, intermediates: [first.certificate, second.certificate],
+                    revocationLists: [(try? first.list([])), (try? second.list([]))].compactMap(\.self),
+                    parameters: parameters)
+                return nil
+            } catch {
+                return error.reason
+            }
+        }
         #expect(reason == .revocationUnknown)
         #expect(duration < .seconds(5))
     }

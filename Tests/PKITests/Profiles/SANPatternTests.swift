@@ -1,4 +1,5 @@
 import PKI
+import TestSupport
 import Testing
 
 @Suite("Profiles §8.3: name patterns")
@@ -64,9 +65,8 @@ struct SANPatternTests {
         #expect(throws: SANPatternError.self) { try SANPattern(String(repeating: "(", count: 100) + "a") }
         let pattern = try SANPattern("(a+)+(a*)*b|(a?){200}c")
         let text = Array(repeating: String(repeating: "a", count: 60), count: 4).joined(separator: ".")
-        let start = ContinuousClock.now
-        #expect(try !pattern.matches(SubjectAltName(classifying: text)))
-        #expect(ContinuousClock.now - start < .seconds(1))
+        let (isMatch, time) = try withProcessorTime { try pattern.matches(SubjectAltName(classifying: text)) }
+        #expect(!isMatch && time < .seconds(1))
     }
 
     /// A naive matcher by derivatives over the text of the pattern's tree, written independently.

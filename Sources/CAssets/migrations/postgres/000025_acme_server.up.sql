@@ -79,6 +79,7 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     job_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     replaces TEXT,
+    replacement_asked_at TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT acme_orders_pkey PRIMARY KEY (order_id),

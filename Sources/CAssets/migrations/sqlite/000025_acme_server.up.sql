@@ -83,6 +83,7 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     job_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     replaces TEXT,
+    replacement_asked_at INTEGER,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     CONSTRAINT acme_orders_pkey PRIMARY KEY (order_id),
