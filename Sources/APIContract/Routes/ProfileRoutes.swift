@@ -54,7 +54,7 @@ package enum ProfileRoutes {
     )
 
     package static let evaluate = ProtectedRoute(
-        "evaluateProfile", .post, "/api/v1/profiles/{id}/evaluate", .permission(.profileRead), scope: .profile,
+        "evaluateProfile", .post, "/api/v1/profiles/{id}/evaluate", .permission(.certRead), scope: .profile,
         "What the profile, as saved or as proposed, makes of a request. Changes nothing.",
         request: .body(EvaluateRequest.self),
         responses: [

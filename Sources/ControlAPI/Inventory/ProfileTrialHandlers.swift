@@ -35,7 +35,6 @@ struct ProfileTrialHandlers: Sendable {
             })
     }
 
-    /// The record of a certificate is shown to those alone who may read it.
     private func evaluate(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: EvaluateRequest = try context.request.decode()
         var terms = RequestTrial()
@@ -44,8 +43,7 @@ struct ProfileTrialHandlers: Sendable {
         terms.path = request.path == .acme ? .acme : .direct
         let verdict = try await trial.evaluate(
             request.csrPEM, under: try context.request.id(), as: try Self.proposal(request.profile), for: terms,
-            within: context.principal.rights.clearance(for: .certRead) ?? .withoutPermission,
-            by: context.principal.actor)
+            within: context.clearance, by: context.principal.actor)
         return .json(
             EvaluateAnswer {
                 $0.verdict = verdict.problems.isEmpty ? .issued : .refused

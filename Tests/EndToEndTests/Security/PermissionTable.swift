@@ -260,7 +260,7 @@ enum PermissionTable {
         Row(route: "patchProfile", rule: .profile("profile.edit"), admitted: 200, path: ["prof-web"], body: "{}"),
         Row(route: "checkProfile", rule: .profile("cert.read"), admitted: 200, path: ["prof-web"], body: "{}"),
         Row(
-            route: "evaluateProfile", rule: .profile("profile.read"), admitted: 400, path: ["prof-web"],
+            route: "evaluateProfile", rule: .profile("cert.read"), admitted: 400, path: ["prof-web"],
             body: #"{"csr_pem":"-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n"}"#),
         Row(route: "deleteProfile", rule: .profile("profile.delete"), admitted: 409, path: ["prof-web"]),
         Row(route: "listTargets", rule: .everywhere("target.read"), admitted: 200),
