@@ -91,6 +91,7 @@ let package = Package(
         // The host and the network.
         module("Settings", ["Encoding", "Domain", toml]),
         module("HostEffects", ["Domain", "Threads"]),
+        module("ExternalSigner", ["Encoding", "Domain", "PKI", "EmbeddedCA", "Threads", "HostEffects"]),
         module("Outbound", ["Encoding", "Domain", "PKI", httpClient, nio, nioHTTP1, nioPosix, nioSSL, nioTLS]),
         module("ChallengeValidation", ["Encoding", "Domain", "PKI", "Outbound", crypto]),
 
@@ -126,7 +127,7 @@ let package = Package(
             "ServerRuntime",
             [
                 "CAssets", "Encoding", "Domain", "Telemetry", "Query", "SQLiteDriver", "PostgresDriver", "Sealing",
-                "Store", "PKI", "EmbeddedCA", "PKCS11", "Settings", "HostEffects", "Outbound",
+                "Store", "PKI", "EmbeddedCA", "PKCS11", "ExternalSigner", "Settings", "HostEffects", "Outbound",
                 "ChallengeValidation", "ConnectorKit",
                 "IssuerConnectors", "TargetConnectors", "Access", "Lifecycle", "APIContract", "HTTPServing",
                 "ControlAPI", crypto, lifecycle, logging, nioPosix,
@@ -207,6 +208,9 @@ let package = Package(
         tests("PKITests", ["Encoding", "Domain", "PKI"]),
         tests("EmbeddedCATests", ["Encoding", "Domain", "PKI", "EmbeddedCA", "Threads"]),
         tests("PKCS11Tests", ["Domain", "PKI", "EmbeddedCA", "PKCS11"]),
+        tests(
+            "ExternalSignerTests",
+            ["Domain", "Encoding", "PKI", "EmbeddedCA", "Threads", "HostEffects", "ExternalSigner"]),
         tests("SettingsTests", ["Domain", "Settings"]),
         tests("HostEffectsTests", ["HostEffects"]),
         tests("OutboundTests", ["Domain", "PKI", "Outbound", nio, nioPosix, nioSSL]),

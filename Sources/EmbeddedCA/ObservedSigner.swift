@@ -19,7 +19,7 @@ package struct SignerOperation: Sendable {
         }
     }
 
-    /// The driver that holds the key: `database`, `file`, `pkcs11`.
+    /// The driver that holds the key: `database`, `file`, `pkcs11`, `exec`.
     package let driver: String
     /// The kind of key: `ECDSA-P256` …
     package let algorithm: String

@@ -30,7 +30,10 @@ struct CertctlProgram: AsyncParsableCommand {
         commandName: "certctl",
         abstract: "Certificates that renew, deploy and prove themselves.",
         discussion: "Global options may stand anywhere on the line.",
-        subcommands: [ServerCommand.self, AgentCommand.self, DBCommand.self, ConfigCommand.self, LocalUserCommand.self]
+        subcommands: [
+            ServerCommand.self, AgentCommand.self, DBCommand.self, ConfigCommand.self, LocalUserCommand.self,
+            SignerCommand.self,
+        ]
             + OperatorCommands.all + [CompletionCommand<CertctlProgram>.self]
     )
 }

@@ -143,7 +143,8 @@ struct HTTP01Tests {
         let start = ContinuousClock.now
         let failure = await Self.failure(makeValidator(port: silent.port), within: .seconds(1))
         #expect(
-            failure?.kind == .connection && ContinuousClock.now - start < .seconds(15), "\(String(describing: failure))")
+            failure?.kind == .connection && ContinuousClock.now - start < .seconds(15), "\(String(describing: failure))"
+        )
         try await silent.stop()
         let nonsense = try await Self.failure { _, _ in "SSH-2.0-x\r\n\r\n" }
         #expect(nonsense?.kind == .connection, "\(String(describing: nonsense))")

@@ -168,11 +168,13 @@ struct HouseTests {
         #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
     }
 
-    /// Where sockets are opened: the one way out, the listener, and a look at this host's own address that sends nothing.
+    /// Where sockets are opened: the one way out, the listener, a look at this host's own address that sends nothing, and the
+    /// signing process, which is at a path of this host.
+    static let localSocket = "Sources/ExternalSigner/Socket/LocalSocket.swift"
     static let socketOwners = [
         "Sources/Outbound/", "Sources/HTTPServing/Listener/HTTPListener.swift",
         "Sources/AgentRuntime/Host/HostFacts.swift",
-        "Sources/PostgresDriver/",
+        "Sources/PostgresDriver/", localSocket,
     ]
     static let socketWords = [
         "Bootstrap(", "AsyncHTTPClient", "HTTPClient(", "URLSession", "FoundationNetworking", "getaddrinfo(", "socket(",
@@ -191,6 +193,8 @@ struct HouseTests {
             let own = tree.sources.filter { $0.path.hasPrefix(owner) }
             #expect(try !lines(in: own, with: Self.socketWords, matching: Regex(Self.sockets)).isEmpty, "\(owner)")
         }
+        let local = tree.sources.filter { $0.path == Self.localSocket }
+        #expect(try lines(in: local, with: ["AF_"], matching: Regex(#"\bAF_(?!UNIX\b)"#)).isEmpty)
     }
 
     @Test("in the way out, connections are made to permits alone")

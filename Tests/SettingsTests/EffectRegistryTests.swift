@@ -96,6 +96,10 @@ enum EffectRegistry {
         Entry("server:pkcs11.pin", "EndToEndTests/PKI/TokenAuthorityTests.swift", "refusals"),
         Entry("server:pkcs11.timeout", "EndToEndTests/PKI/TokenAuthorityTests.swift", "stalled"),
         Entry("server:pkcs11.sessions", "EndToEndTests/PKI/TokenAuthorityTests.swift", "stalled"),
+        Entry("server:signer.socket", "EndToEndTests/PKI/SignerAuthorityTests.swift", "life"),
+        Entry("server:signer.user", "EndToEndTests/PKI/SignerAuthorityTests.swift", "strangers"),
+        Entry("server:signer.timeout", "EndToEndTests/PKI/SignerAuthorityTests.swift", "stalled"),
+        Entry("server:signer.connections", "EndToEndTests/PKI/SignerAuthorityTests.swift", "stalled"),
     ]
 
     static let acme = [

@@ -52,7 +52,7 @@ package struct FileSystem: Sendable {
         return try Self.readAll(descriptor, path, limit: limit)
     }
 
-    private static func readAll(_ descriptor: Int32, _ path: String, limit: Int) throws(FileError) -> [UInt8] {
+    static func readAll(_ descriptor: Int32, _ path: String, limit: Int) throws(FileError) -> [UInt8] {
         var octets: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {

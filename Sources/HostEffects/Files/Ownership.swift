@@ -59,15 +59,19 @@ package struct Ownership: Hashable, Sendable {
         return Ownership(mode: mode)
     }
 
+    /// The number of a user by name or decimal number; `nil` when there is none of that name.
+    package static func user(named text: String) -> UInt32? { UInt32(text) ?? lookUpUser(text) }
+
+    /// The same of a group.
+    package static func group(named text: String) -> UInt32? { UInt32(text) ?? lookUpGroup(text) }
+
     private static func userID(_ text: String, _ path: String) throws(FileError) -> UInt32 {
-        if let number = UInt32(text) { return number }
-        guard let found = lookUpUser(text) else { throw FileError(.changeOwner, path, .unknownAccount(name: text)) }
+        guard let found = user(named: text) else { throw FileError(.changeOwner, path, .unknownAccount(name: text)) }
         return found
     }
 
     private static func groupID(_ text: String, _ path: String) throws(FileError) -> UInt32 {
-        if let number = UInt32(text) { return number }
-        guard let found = lookUpGroup(text) else { throw FileError(.changeOwner, path, .unknownAccount(name: text)) }
+        guard let found = group(named: text) else { throw FileError(.changeOwner, path, .unknownAccount(name: text)) }
         return found
     }
 

@@ -72,7 +72,8 @@ extension GenericCAConfig {
             .choice(Driver.allCases.map(\.rawValue)),
             title: "CA key driver",
             description:
-                "Where the key of the CA is: database, sealed; or pkcs11, in a token that signs and never gives it away.",
+                "Where the key of the CA is: database, sealed; pkcs11, in a token that signs and never gives it away; "
+                + "exec, in a signing process of this host.",
             defaultValue: .string(Driver.database.rawValue)
         ),
         ConfigField(
@@ -80,20 +81,26 @@ extension GenericCAConfig {
             .string,
             title: "CA key reference",
             description:
-                "The key in the token, as RFC 7512 writes it: pkcs11:token=LABEL;object=KEY. Without a CA certificate file "
-                + "the key is made when the token has none of this name.",
-            check: { value in
-                let text = value.stringValue ?? ""
-                guard !text.isEmpty else { return nil }
-                do throws(PKCS11URIProblem) {
-                    _ = try PKCS11URI(text)
-                    return nil
-                } catch {
-                    return ConfigField.Refusal("invalid_key_ref", error.description)
-                }
-            }
+                "The key in the token, as RFC 7512 writes it: pkcs11:token=LABEL;object=KEY; in the signing process: "
+                + "signer:NAME. Without a CA certificate file the key is made when there is none of this name.",
+            check: keyReference
         ),
     ]
+
+    private static func keyReference(_ value: JSONValue) -> ConfigField.Refusal? {
+        let text = value.stringValue ?? ""
+        guard !text.isEmpty else { return nil }
+        do {
+            switch Driver(ofReference: text) {
+            case .exec: _ = try SignerKeyName(reference: text)
+            case .pkcs11: _ = try PKCS11URI(text)
+            case .database, nil: return ConfigField.Refusal("invalid_key_ref", "must begin with pkcs11: or signer:")
+            }
+            return nil
+        } catch {
+            return ConfigField.Refusal("invalid_key_ref", "\(error)")
+        }
+    }
 
     private static let leafFields: [ConfigField] = [
         ConfigField(
@@ -193,14 +200,16 @@ extension GenericCAConfig {
         func has(_ name: String) -> Bool { config[name]?.stringValue?.isEmpty == false }
         let hasCertificate = has("ca_cert_path")
         let hasKey = has("ca_key_path")
-        if config["key_driver"]?.stringValue == Driver.pkcs11.rawValue { return checkHeld(config, has) }
-        if has("key_ref") {
+        let driver = Driver(rawValue: config["key_driver"]?.stringValue ?? "") ?? .database
+        let named = Driver(ofReference: config["key_ref"]?.stringValue ?? "")
+        if let named, named != driver {
             return [
                 FieldProblem(
                     pointer: "/config/key_ref", code: "unexpected",
-                    detail: "names a key of another driver; set key_driver to \(Driver.pkcs11.rawValue)")
+                    detail: "names a key of another driver; set key_driver to \(named.rawValue)")
             ]
         }
+        if let form = driver.referenceForm { return checkHeld(config, driver, form, has) }
         guard hasCertificate != hasKey else { return [] }
         let missing = hasCertificate ? "ca_key_path" : "ca_cert_path"
         return [
@@ -212,21 +221,23 @@ extension GenericCAConfig {
         ]
     }
 
-    private static func checkHeld(_ config: JSONObject, _ has: (String) -> Bool) -> [FieldProblem] {
+    private static func checkHeld(
+        _ config: JSONObject, _ driver: Driver, _ form: String, _ has: (String) -> Bool
+    ) -> [FieldProblem] {
         var problems: [FieldProblem] = []
         if !has("key_ref") {
             problems.append(
                 FieldProblem(
                     pointer: "/config/key_ref", code: "required",
-                    detail: "a key in a token is named by its reference: pkcs11:token=LABEL;object=KEY"))
+                    detail: "the key is named by its reference: \(form)"))
         }
         if has("ca_key_path") {
             problems.append(
                 FieldProblem(
-                    pointer: "/config/ca_key_path", code: "unexpected", detail: "the key is either a file or in a token"
-                ))
+                    pointer: "/config/ca_key_path", code: "unexpected",
+                    detail: "the key is either a file or with the driver \(driver.rawValue)"))
         }
-        if let text = config["key_algorithm"]?.stringValue, let spec = KeySpec(rawValue: text),
+        if driver == .pkcs11, let text = config["key_algorithm"]?.stringValue, let spec = KeySpec(rawValue: text),
             ![.ecdsa, .rsa].contains(spec.algorithm)
         {
             problems.append(

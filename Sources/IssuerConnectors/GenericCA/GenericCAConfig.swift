@@ -28,7 +28,27 @@ package struct GenericCAConfig: Hashable, Sendable {
 
     /// The drivers of keys that an issuer may name: in the database unless something else is said.
     package enum Driver: String, Sendable, CaseIterable {
-        case database, pkcs11
+        case database, pkcs11, exec
+
+        /// How the references of its keys are written; `nil` for keys without.
+        var referenceForm: String? {
+            switch self {
+            case .database: nil
+            case .pkcs11: "pkcs11:token=LABEL;object=KEY"
+            case .exec: "signer:NAME"
+            }
+        }
+
+        /// Whose references begin like `text`.
+        init?(ofReference text: String) {
+            if text.lowercased().hasPrefix("pkcs11:") {
+                self = .pkcs11
+            } else if text.hasPrefix(SignerKeyName.scheme) {
+                self = .exec
+            } else {
+                return nil
+            }
+        }
     }
 
     package static let defaultCommonName = "CertCtl Local CA"
@@ -69,12 +89,13 @@ package struct GenericCAConfig: Hashable, Sendable {
         let certificatePath = text("ca_cert_path")
         let commonName = text("ca_common_name").isEmpty ? defaultCommonName : text("ca_common_name")
         let spec = KeySpec(rawValue: text("key_algorithm"))
-        guard text("key_driver") == Driver.pkcs11.rawValue else {
+        let driver = Driver(rawValue: text("key_driver")) ?? .database
+        guard driver != .database else {
             return certificatePath.isEmpty
                 ? .generated(commonName: commonName, keySpec: spec ?? .ecdsaP256, validity: validity)
                 : .files(certificatePath: certificatePath, keyPath: text("ca_key_path"))
         }
-        let key = KeyReference(driver: Driver.pkcs11.rawValue, ref: text("key_ref"))
+        let key = KeyReference(driver: driver.rawValue, ref: text("key_ref"))
         return certificatePath.isEmpty
             ? .held(commonName: commonName, key: key, keySpec: spec, validity: validity)
             : .heldBelow(certificatePath: certificatePath, key: key)

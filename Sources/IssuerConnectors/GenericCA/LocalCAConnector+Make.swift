@@ -109,9 +109,10 @@ extension LocalCAConnector {
     private static func unusable(_ key: KeyReference, of issuer: IssuerID, _ error: SignerError) -> IssuerError {
         let message = "the key \(key.ref) of issuer \(issuer.text) cannot be used: \(error)"
         return if case .transient = error {
-            IssuerError(.other, message, help: "it is tried again; look after the token if it persists")
+            IssuerError(.other, message, help: "it is tried again; look after the token or the signer if it persists")
         } else {
-            IssuerError(.auth, message, help: "correct the token, its settings or the issuer's configuration")
+            IssuerError(
+                .auth, message, help: "correct the token or signer, its settings, or the issuer's configuration")
         }
     }
 

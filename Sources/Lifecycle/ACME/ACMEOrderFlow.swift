@@ -87,7 +87,9 @@ package struct ACMEOrderFlow: Sendable {
                 id: id, accountID: account.id, identifiers: request.names,
                 namesSHA256: ACMENames.digest(request.names),
                 status: new.allSatisfy { $0.status == .valid } ? .ready : .pending,
-                expiresAt: wholeSeconds(context.time.now + plan.orderTTL), replaces: request.replaces)
+                // It ends with the first of its authorizations (RFC 8555 §7.1.6).
+                expiresAt: new.map(\.expiresAt).reduce(wholeSeconds(context.time.now + plan.orderTTL), min),
+                replaces: request.replaces)
             var details: JSONObject = [
                 "account_id": .string(account.id.text), "identifiers": .array(request.names.map(\.json)),
                 "profile_id": .string(profile.id.text),
@@ -149,6 +151,9 @@ package struct ACMEOrderFlow: Sendable {
         throw problem
     }
 
+    /// A proof that ends sooner is asked for again, for its end would be that of the order.
+    private static let timeToFinalize = Duration.seconds(10)
+
     /// What the account has proved lately need not be proved again (RFC 8555 §7.4). It ends when it would have ended.
     private func reusing(
         _ fresh: [NewACMEAuthorization], of account: ACMEAccountID, _ plan: ACMEPlan, in tx: any Transaction
@@ -161,9 +166,10 @@ package struct ACMEOrderFlow: Sendable {
                     && new.challenges.contains { $0.type == proof.method }
             }
             guard let proof else { return new }
+            let end = min(proof.expiresAt, wholeSeconds(proof.provedAt + plan.authorizationReuse))
+            guard end > tx.now + Self.timeToFinalize else { return new }
             return NewACMEAuthorization(
-                id: new.id, identifier: new.identifier, isWildcard: new.isWildcard, status: .valid,
-                expiresAt: min(proof.expiresAt, wholeSeconds(proof.provedAt + plan.authorizationReuse)),
+                id: new.id, identifier: new.identifier, isWildcard: new.isWildcard, status: .valid, expiresAt: end,
                 token: proof.token, challenges: new.challenges.filter { $0.type == proof.method },
                 provedAt: proof.provedAt)
         }

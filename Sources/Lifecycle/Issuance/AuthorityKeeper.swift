@@ -90,7 +90,7 @@ package struct AuthorityKeeper: Sendable {
                 if try await authorities.keys.examine(key.reference) {
                     _ = try await authorities.keys.obtain(key.spec, at: key.reference)
                 } else if case .heldBelow = try? GenericCAConfig(config).material {
-                    throw .keyNotFound("\(key.reference.ref) is not in the token, and the CA certificate is given")
+                    throw .keyNotFound("\(key.reference.ref) is not there, and the CA certificate is given")
                 }
             } catch {
                 throw ServiceError(

@@ -48,9 +48,9 @@ extension Signer {
     /// Shows that the key answers and belongs to ``publicKey``: a signature over random octets, verified.
     package func prove() async throws(SignerError) {
         var generator = SystemRandomNumberGenerator()
-        let nonce = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        let nonce = (0..<SigningOrder.testNonceLength).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         let order = SigningOrder(
-            purpose: .test, message: Array("certctl test of a signing key\n".utf8) + nonce,
+            purpose: .test, message: SigningOrder.testPrefix + nonce,
             algorithm: publicKey.signatureAlgorithm)
         let signature = try await fulfil(order)
         guard publicKey.isValid(signature: signature, over: order.message, algorithm: order.algorithm) else {

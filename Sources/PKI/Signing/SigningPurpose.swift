@@ -38,4 +38,20 @@ package struct SigningPurposes: OptionSet, Hashable, Sendable {
     package func allows(_ purpose: SigningPurpose) -> Bool {
         purpose == .test || contains(SigningPurposes(purpose))
     }
+
+    /// Those of a set, by the names of the metrics, in their order. The purpose of a test is never among them.
+    package var names: [String] {
+        SigningPurpose.allCases.filter { contains(SigningPurposes($0)) }.map(\.rawValue)
+    }
+
+    /// - Returns: `nil` for a name that is none, and for a set that no key may have: an OCSP responder signs nothing else.
+    package init?(names: some Sequence<String>) {
+        var purposes: SigningPurposes = []
+        for name in names {
+            guard let purpose = SigningPurpose(rawValue: name), purpose != .test else { return nil }
+            purposes.insert(SigningPurposes(purpose))
+        }
+        guard !purposes.isEmpty, !purposes.contains(.responder) || purposes == .responder else { return nil }
+        self = purposes
+    }
 }

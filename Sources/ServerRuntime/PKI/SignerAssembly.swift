@@ -1,5 +1,7 @@
 import Domain
 import EmbeddedCA
+import ExternalSigner
+import HostEffects
 import Logging
 import PKCS11
 import PKI
@@ -15,18 +17,26 @@ struct SignerAssembly: Sendable {
         let token = TokenKeyDriver(
             module: configuration.pkcs11Module.map { TokenModule(path: $0) }, sessions: configuration.pkcs11Sessions,
             timeout: configuration.pkcs11Timeout, pin: { live.read { $0.pki.pkcs11PIN } })
-        keys = KeyDriverRegistry([token])
+        let process = ProcessKeyDriver(
+            socket: configuration.signerSocket,
+            // The start has refused a name that is nobody's; who went away since then is nobody.
+            user: configuration.signerUser.map { Ownership.user(named: $0) ?? .max },
+            connections: configuration.signerConnections, timeout: configuration.signerTimeout)
+        keys = KeyDriverRegistry([token, process])
         metrics = SignerMetrics(registry, log: log)
+        let executors = [(token.name, token.executor), (process.name, process.executor)]
         registry.addCollector("signer_queue") {
-            let labels = [(name: "driver", value: token.name)]
-            return [
-                MetricSample(
-                    "certctl_signer_queue_length", "Signatures that wait for a thread of their driver.", labels: labels,
-                    Double(token.executor.queueLength)),
-                MetricSample(
-                    "certctl_signer_busy_threads", "Threads that are in a call of their driver, or hang there.",
-                    labels: labels, Double(token.executor.busyThreads)),
-            ]
+            executors.flatMap { name, executor in
+                let labels = [(name: "driver", value: name)]
+                return [
+                    MetricSample(
+                        "certctl_signer_queue_length", "Signatures that wait for a thread of their driver.",
+                        labels: labels, Double(executor.queueLength)),
+                    MetricSample(
+                        "certctl_signer_busy_threads", "Threads that are in a call of their driver, or hang there.",
+                        labels: labels, Double(executor.busyThreads)),
+                ]
+            }
         }
     }
 }

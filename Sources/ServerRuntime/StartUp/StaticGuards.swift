@@ -29,6 +29,12 @@ package enum StaticGuards {
                 configuration.audit, through: EgressGuard(policy: configuration.egress.policy), fileSystem: fileSystem,
                 time: time)
         }
+        if let user = configuration.pki.signerUser, Ownership.user(named: user) == nil {
+            violations.append(
+                SettingViolation(
+                    subject: "CERTCTL_SIGNER_USER", message: "there is no user named \(user) on this host",
+                    kind: .invalid))
+        }
         return violations
     }
 

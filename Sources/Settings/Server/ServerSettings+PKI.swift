@@ -95,12 +95,39 @@ extension ServerSettings {
             "How long a signature by the token may take before it counts as failed; making a key may take six times that."
     )
 
+    package static let signerSocket = Setting<String?>(
+        "signer.socket",
+        .path,
+        derived: "none",
+        help: "Absolute path of the socket of the signing process that holds CA keys: certctl signer serve."
+    )
+    package static let signerUser = Setting<String?>(
+        "signer.user",
+        .string,
+        derived: "root, or the owner of the folder of the socket",
+        help: "User that the signing process must run as, by name or number. Whoever else listens there is refused."
+    )
+    package static let signerConnections = Setting<Int>(
+        "signer.connections",
+        .int.within(1...64),
+        fallback: 4,
+        help: "How many calls go to the signing process at once, each with a thread and a connection of its own."
+    )
+    package static let signerTimeout = Setting<Duration>(
+        "signer.timeout",
+        .duration.within(.milliseconds(100) ... .minutes(5)),
+        fallback: .seconds(10),
+        help:
+            "How long a signature by the signing process may take before it counts as failed; making a key may take six times that."
+    )
+
     static let pkiSettings: [SettingDeclaration] = [
         pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
         ocspKeyDirectory.declaration,
         ocspResponderValidity.declaration, ocspRotationGrace.declaration, ocspResponseValidity.declaration,
         ocspRateLimit.declaration,
         pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
+        signerSocket.declaration, signerUser.declaration, signerConnections.declaration, signerTimeout.declaration,
     ]
 }
 
@@ -124,6 +151,12 @@ package struct PKIConfiguration: Sendable {
     package let pkcs11PIN: Secret?
     package let pkcs11Sessions: Int
     package let pkcs11Timeout: Duration
+    /// `nil`: no key is in a signing process.
+    package let signerSocket: String?
+    /// A name or a number.
+    package let signerUser: String?
+    package let signerConnections: Int
+    package let signerTimeout: Duration
 
     init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
         let listen = reader.read(ServerSettings.pkiListen)
@@ -149,6 +182,16 @@ package struct PKIConfiguration: Sendable {
         pkcs11PIN = reader.read(ServerSettings.pkcs11PIN)
         pkcs11Sessions = reader.read(ServerSettings.pkcs11Sessions)
         pkcs11Timeout = reader.read(ServerSettings.pkcs11Timeout)
+        signerSocket = reader.read(ServerSettings.signerSocket)
+        signerUser = reader.read(ServerSettings.signerUser)
+        signerConnections = reader.read(ServerSettings.signerConnections)
+        signerTimeout = reader.read(ServerSettings.signerTimeout)
+        // 107 octets are what the address of a Unix socket has room for.
+        if let signerSocket, !signerSocket.hasPrefix("/") || signerSocket.utf8.count > 107 {
+            reader.reject(
+                ServerSettings.signerSocket,
+                because: "\"\(signerSocket)\" is not an absolute path of at most 107 octets")
+        }
         // A bare name would be looked for in the library path, where somebody else may have put one.
         if let pkcs11Module, !pkcs11Module.hasPrefix("/") {
             reader.reject(ServerSettings.pkcs11Module, because: "\"\(pkcs11Module)\" is not an absolute path")

@@ -49,9 +49,30 @@ final class ACMETestClient: @unchecked Sendable {
     var key = P256.Signing.PrivateKey()
     /// The address of the account, once there is one.
     var kid: String?
-    var base: String { "\(stage.server.baseURL)/acme" }
+    var base: String { "\(origin)/acme" }
 
-    init(stage: ACMEStage) { self.stage = stage }
+    /// What the addresses of requests begin with, and the servers that take the requests, by turns.
+    let origin: String
+    private let servers: [ControlPlane]
+    private var turn = 0
+
+    init(stage: ACMEStage) {
+        self.stage = stage
+        origin = stage.server.baseURL
+        servers = [stage.server]
+    }
+
+    /// A client of several servers that have one address for the world.
+    init(stage: ACMEStage, origin: String, servers: [ControlPlane]) {
+        self.stage = stage
+        self.origin = origin
+        self.servers = servers
+    }
+
+    private func nextServer() -> ControlPlane {
+        turn += 1
+        return servers[turn % servers.count]
+    }
 
     // MARK: Pieces
 
@@ -81,7 +102,7 @@ final class ACMETestClient: @unchecked Sendable {
     }
 
     func nonce() async throws -> String {
-        let reply = try await stage.server.anonymous.get("/acme/new-nonce")
+        let reply = try await nextServer().anonymous.get("/acme/new-nonce")
         try #require(reply.status == 204)
         return try #require(Self.field("replay-nonce", reply))
     }
@@ -92,8 +113,8 @@ final class ACMETestClient: @unchecked Sendable {
     }
 
     func send(_ body: [String: Any], to url: String, type: String = "application/jose+json") async throws -> Reply {
-        try await stage.server.anonymous.send(
-            "POST", String(url.dropFirst(stage.server.baseURL.count)),
+        try await nextServer().anonymous.send(
+            "POST", String(url.dropFirst(origin.count)),
             body: String(decoding: try Self.json(body), as: UTF8.self), headers: ["Content-Type: \(type)"])
     }
 

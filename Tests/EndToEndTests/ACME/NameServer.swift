@@ -101,6 +101,19 @@ struct NameServer {
             """)
     }
 
+    /// The same for uacme: `begin|done|failed TYPE NAME TOKEN VALUE`; what it refuses is tried another way.
+    func uacmeHook() throws -> String {
+        try script(
+            "uacme-hook",
+            """
+            case "$1.$2" in
+                begin.dns-01) change="update add _acme-challenge.$3 1 TXT \\"$5\\"" ;;
+                *.dns-01) change="update delete _acme-challenge.$3 TXT" ;;
+                *) exit 1 ;;
+            esac
+            """)
+    }
+
     private func script(_ name: String, _ change: String) throws -> String {
         let path = work.path(name)
         let text = """

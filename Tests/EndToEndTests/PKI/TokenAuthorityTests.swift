@@ -250,7 +250,7 @@ struct TokenAuthorityTests {
         try pem.write(toFile: work.path("chain.crt"), atomically: true, encoding: .utf8)
         let missing = try await stage.createIssuer(
             "iss-token", Stage.config("nobody", ["ca_cert_path": work.path("chain.crt")]))
-        #expect(missing.status == 422 && missing.body.contains("not in the token"), "\(missing.body)")
+        #expect(missing.status == 422 && missing.body.contains("is not there"), "\(missing.body)")
         try Inventory.expect(
             201,
             try await stage.createIssuer(

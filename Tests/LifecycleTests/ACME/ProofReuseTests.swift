@@ -56,6 +56,35 @@ struct ProofReuseTests {
         }
     }
 
+    @Test(
+        "an order ends with the first of its authorizations; what ends in a moment is proved anew",
+        arguments: Engine.available)
+    func ends(engine: Engine) async throws {
+        try await ValidationStage.with(engine) { stage async throws in
+            try await stage.answered("a.test")
+            try await stage.workOff()
+            let flow = stage.orders { plan in
+                plan.authorizationReuse = .hours(2)
+                plan.authorizationTTL = .hours(6)
+            }
+            // One of its proofs lasts two hours, another would last six.
+            let mixed = try await stage.order(["a.test", "b.test"], through: flow)
+            let expiries = try await stage.world.database.read { tx in
+                try mixed.authorizations.compactMap { id in try ACMEAuthorizationStore().find(id, in: tx)?.expiresAt }
+            }
+            #expect(expiries.count == 2 && expiries.min() == mixed.order.expiresAt)
+            #expect(mixed.order.status(at: mixed.order.expiresAt) == .invalid)
+            let alone = try await stage.order(["c.test"], through: flow)
+            #expect(alone.order.expiresAt - mixed.order.expiresAt > .hours(3))
+
+            guard engine == .sqlite else { return }
+            stage.world.clock.advance(by: .hours(2) - .seconds(20))
+            #expect(try await stage.order(["a.test"], through: flow).order.status == .ready)
+            stage.world.clock.advance(by: .seconds(12))
+            #expect(try await stage.order(["a.test"], through: flow).order.status == .pending)
+        }
+    }
+
     @Test("who gives an authorization up gives up all that rest on the same proof", arguments: Engine.available)
     func deactivation(engine: Engine) async throws {
         try await ValidationStage.with(engine) { stage async throws in

@@ -1,0 +1,69 @@
+import EmbeddedCA
+import PKI
+import Synchronization
+
+/// Decides on requests and fulfils them. Blocks; many may ask at once.
+final class SignerDesk: Sendable {
+    private let keys: KeyFolder
+    private let makesKeys: Bool
+    private let ceilings = Mutex<[SignerKeyName: SignatureCeiling]>([:])
+    private let start = ContinuousClock.now
+
+    init(keys: KeyFolder, makesKeys: Bool) {
+        self.keys = keys
+        self.makesKeys = makesKeys
+    }
+
+    func answer(_ request: SignerRequest) -> (reply: SignerReply, told: SignerEvent.Kind?) {
+        do throws(SignerError) {
+            switch request {
+            case .describe(let name):
+                let key = try keys.key(name)
+                let purposes = try keys.policy(name).purposes
+                return (.key(DescribedKey(publicKey: key.publicKey, purposes: purposes, isNew: false)), nil)
+            case .obtain(let name, let spec, let purposes):
+                let (key, isNew) = try keys.obtain(name, spec, purposes, mayMake: makesKeys)
+                let described = DescribedKey(
+                    publicKey: key.publicKey, purposes: try keys.policy(name).purposes, isNew: isNew)
+                return (
+                    .key(described),
+                    isNew ? .made(algorithm: key.publicKey.name, spkiSHA256: key.publicKey.spkiSHA256) : nil
+                )
+            case .sign(let name, let purpose, let algorithm, let message):
+                return try sign(name, purpose, algorithm, message)
+            }
+        } catch {
+            return (.refusal(error), .refused(error.description))
+        }
+    }
+
+    private func sign(
+        _ name: SignerKeyName, _ purpose: SigningPurpose, _ algorithm: SignatureAlgorithm, _ message: [UInt8]
+    ) throws(SignerError) -> (reply: SignerReply, told: SignerEvent.Kind?) {
+        let key = try keys.key(name)
+        let policy = try keys.policy(name)
+        guard policy.purposes.allows(purpose) else {
+            throw .permission(
+                "the policy of the key \(name) allows \(policy.purposes.names.joined(separator: ", ")), and not \(purpose.rawValue)"
+            )
+        }
+        let order: SigningOrder
+        do throws(ReceivedStructureError) {
+            order = try ReceivedPermit(message, for: purpose, algorithm: algorithm).order()
+        } catch {
+            throw .permission("the octets to be signed as \(purpose.rawValue) \(error)")
+        }
+        if let limit = policy.signaturesPerMinute {
+            let second = start.duration(to: .now).components.seconds
+            guard ceilings.withLock({ $0[name, default: SignatureCeiling()].admit(at: second, limit: limit) }) else {
+                throw .transient("the key \(name) made the \(limit) signatures that its policy allows in a minute")
+            }
+        }
+        do throws(KeyError) {
+            let signature = try key.sign(order.message, algorithm: order.algorithm)
+            return (.signature(signature), .signed(purpose, messageSHA256: order.messageSHA256))
+        } catch {
+            throw .unsupported(error.description)
+        }
+    }
+}

@@ -1,0 +1,56 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Files that hold keys: nobody but their owner opens them, and none is ever written over.
+extension FileSystem {
+    /// The octets of a file that this user or root owns and nobody else may open; `nil` when it does not exist.
+    ///
+    /// Owner and mode are those of what was opened, so that it cannot be exchanged in between.
+    package func readOwned(_ path: String, atMost limit: Int = 1 << 20) throws(FileError) -> [UInt8]? {
+        try pass(.read, path)
+        let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+        if descriptor < 0 {
+            let failure = FileError(.read, path, errno: errno)
+            if failure.reason == .notFound { return nil }
+            throw failure
+        }
+        defer { close(descriptor) }
+        var raw = stat()
+        guard fstat(descriptor, &raw) == 0 else { throw FileError(.read, path, errno: errno) }
+        let status = FileStatus(raw)
+        guard status.kind == .regular else { throw FileError(.read, path, .notARegularFile) }
+        guard status.userID == geteuid() || status.userID == 0 else {
+            throw FileError(.read, path, .insecure("it belongs to another user (uid \(status.userID))"))
+        }
+        guard status.mode & 0o077 == 0 else {
+            throw FileError(
+                .read, path,
+                .insecure(
+                    "others than its owner may open it (mode \(status.attributes.octalMode)); run chmod 600 on it"))
+        }
+        return try Self.readAll(descriptor, path, limit: limit)
+    }
+
+    /// Writes a file of mode 0600 that must not exist yet, whole or not at all, and makes it durable.
+    ///
+    /// - Throws: ``FileError/Reason/alreadyExists`` when there is one by now, whoever made it.
+    package func publish(_ path: String, _ octets: [UInt8], stamp: Int64) throws(FileError) {
+        let temporary = AtomicFile(destination: path, stamp: stamp).temporary
+        try create(temporary, octets)
+        do throws(FileError) {
+            try pass(.rename, path)
+            // A rename would replace what another process put there in the meantime.
+            guard link(temporary, path) == 0 else { throw FileError(.rename, path, errno: errno) }
+        } catch {
+            try? remove(temporary)
+            throw error
+        }
+        try remove(temporary)
+        try syncDirectory(PathText.parent(of: path))
+    }
+}
