@@ -190,6 +190,7 @@ package enum ControlPlaneAPI {
         OwnerHandlers(lists: lists, flow: OwnerFlow(context)).register(in: &table)
         RenewalPolicyHandlers(lists: lists, flow: PolicyFlow(context)).register(in: &table)
         ProfileHandlers(lists: lists, flow: ProfileFlow(context)).register(in: &table)
+        ProfileTrialHandlers(trial: ProfileTrial(context)).register(in: &table)
         IssuerHandlers(
             lists: lists, flow: IssuerFlow(context, sealer: services.sealer, registry: services.registry),
             registry: services.registry

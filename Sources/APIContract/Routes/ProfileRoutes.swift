@@ -43,8 +43,28 @@ package enum ProfileRoutes {
         cli: .verb("profiles delete")
     )
 
+    package static let check = ProtectedRoute(
+        "checkProfile", .post, "/api/v1/profiles/{id}/check", .permission(.certRead), scope: .profile,
+        "Which certificates the profile, as saved or as proposed, would refuse at their next renewal. Changes nothing.",
+        request: .optionalBody(ProfileCheckRequest.self),
+        responses: [
+            .json(200, ProfileCheckAnswer.self, "What was found."), .invalid, .notFound, .unknownReference, .stale,
+        ],
+        cli: .verb("profiles check")
+    )
+
+    package static let evaluate = ProtectedRoute(
+        "evaluateProfile", .post, "/api/v1/profiles/{id}/evaluate", .permission(.certRead), scope: .profile,
+        "What the profile, as saved or as proposed, makes of a request. Changes nothing.",
+        request: .body(EvaluateRequest.self),
+        responses: [
+            .json(200, EvaluateAnswer.self, "The verdict."), .invalid, .notFound, .unknownReference, .stale,
+        ],
+        cli: .verb("profiles evaluate")
+    )
+
     package static let all: [Route] = [
-        list.route, create.route, get.route, replace.route, patch.route, delete.route,
+        list.route, create.route, get.route, replace.route, patch.route, delete.route, check.route, evaluate.route,
     ]
 
     private static let changed: [ResponseContent] = [

@@ -83,9 +83,7 @@ struct ACMEGate: Sendable {
     ) async throws -> (PublicJWK, ACMEAccount?) {
         if let json = jws.header["jwk"] {
             let key = try PublicJWK(json)
-            guard try await !services.accounts.isCompromised(spkiSHA256: key.key.spkiSHA256) else {
-                throw ACMEProblem(.badPublicKey, "the key was revoked as compromised")
-            }
+            try await services.accounts.requireUsable(key.key)
             return (key, nil)
         }
         guard let kid, let id = call.place.account(named: kid), let account = try await services.accounts.find(id),

@@ -109,9 +109,7 @@ extension ACMEHandlers {
             members["account"]?.stringValue == call.place.account(account.id), let old = members["oldKey"],
             let oldKey = try? PublicJWK(old), oldKey.thumbprint == account.thumbprint
         else { throw ACMEProblem(.malformed, "the inner request must name this account and its present key") }
-        guard try await !services.accounts.isCompromised(spkiSHA256: key.key.spkiSHA256) else {
-            throw ACMEProblem(.badPublicKey, "the key was revoked as compromised")
-        }
+        try await services.accounts.requireUsable(key.key)
         return key
     }
 

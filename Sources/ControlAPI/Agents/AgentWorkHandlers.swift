@@ -83,19 +83,14 @@ struct AgentWorkHandlers: Sendable {
                 $0.operation = .csr
                 $0.commonName = item.work.commonName
                 $0.subjectAltNames = item.work.subjectAltNames
-                $0.keySpec = keySpec(item.keyRules)
+                $0.keySpec = keySpec(item.key)
                 $0.ext = WorkExtensions { $0.mustStaple = item.mustStaple }
             }
         }
     }
 
-    /// The key that an agent makes: of the profile's first rule that it can fulfil, in the smallest size.
-    private static func keySpec(_ rules: [KeyRule]) -> KeySpecBody {
-        let specs = rules.lazy.compactMap { rule in
-            KeySpec.allCases.first { $0.algorithm == rule.algorithm && rule.admits(size: $0.size) }
-        }
-        let spec = specs.first ?? .ecdsaP256
-        return KeySpecBody {
+    private static func keySpec(_ spec: KeySpec) -> KeySpecBody {
+        KeySpecBody {
             $0.algorithm = spec.algorithm
             $0.size = spec.size
         }

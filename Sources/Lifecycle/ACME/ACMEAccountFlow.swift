@@ -1,6 +1,6 @@
 package import Domain
 package import Encoding
-import PKI
+package import PKI
 import Query
 package import Sealing
 package import Store
@@ -73,9 +73,11 @@ package struct ACMEAccountFlow: Sendable {
         try await context.read { tx in try accounts.find(id, in: tx) }
     }
 
-    /// Whether a key was revoked because somebody else has it.
-    package func isCompromised(spkiSHA256: String) async throws -> Bool {
-        try await context.read { tx in try RevocationStore().isCompromised(spkiSHA256: spkiSHA256, in: tx) }
+    /// Throws for a key that no account may have, such as one that was revoked because somebody else has it.
+    package func requireUsable(_ key: SubjectPublicKey) async throws {
+        guard let refusal = try await context.read({ tx in try KeyHygiene.refusal(ofAccountKey: key, in: tx) })
+        else { return }
+        throw ACMEProblem(.badPublicKey, refusal.detail)
     }
 
     // MARK: Opening

@@ -54,10 +54,6 @@ package struct ACMEFinalizeFlow: Sendable {
                 throw ACMEProblem(.orderNotReady, "the order is \(status.rawValue)")
             }
             try check(csr.request, against: order)
-            guard
-                try !RevocationStore().isCompromised(
-                    spkiSHA256: csr.request.subjectPublicKey.spkiSHA256, in: tx)
-            else { throw ACMEProblem(.badPublicKey, "the key was revoked as compromised") }
             let certificate = try certificate(for: order, of: account, under: profile, by: author, in: tx)
             try check(csr.request, under: IssuanceRecords.subject(certificate, in: tx), by: author, in: tx)
             guard
@@ -116,7 +112,9 @@ package struct ACMEFinalizeFlow: Sendable {
             throw ACMEProblem(error)
         }
         guard let first = problems.first else { return }
-        let isAboutKey = ["key_algorithm", "key_size", "issuer_key_algorithm"].contains(first.code)
+        let isAboutKey =
+            KeyHygiene.codes.contains(first.code)
+            || ["key_algorithm", "key_size", "issuer_key_algorithm"].contains(first.code)
         throw ACMEProblem(
             isAboutKey ? .badPublicKey : .badCSR, problems.map(\.detail).joined(separator: "; "))
     }

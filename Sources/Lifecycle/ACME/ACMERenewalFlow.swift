@@ -76,7 +76,8 @@ package struct ACMERenewalFlow: Sendable {
         let revocations = RevocationStore()
         let revocation = try revocations.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)
         if revocation?.isInForce == true { return true }
-        if try revocations.isCompromised(spkiSHA256: version.spkiSHA256, in: tx) { return true }
+        let use = try KeyUse.read(spkiSHA256: version.spkiSHA256, jwkThumbprint: nil, in: tx)
+        if use.isCompromised { return true }
         if try ACMEOrderStore().isReplacementAsked(of: version.id, in: tx) { return true }
         // A CA that ends is waiting for what it signed.
         if let id = version.issuingCA, let node = try IntermediateCAStore().find(id, in: tx), node.state != .active {

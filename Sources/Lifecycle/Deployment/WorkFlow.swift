@@ -1,5 +1,6 @@
 package import Domain
 package import Encoding
+package import PKI
 import Query
 package import Sealing
 package import Store
@@ -9,8 +10,8 @@ package struct WorkItem: Sendable {
     package let work: AgentWork
     /// The whole configuration with its secrets; present for deployments and tests, and only for the agent of the target.
     package let targetConfig: JSONValue?
-    /// What the agent's key must be, and what its CSR must ask for; present for work that waits for a CSR.
-    package let keyRules: [KeyRule]
+    /// The key that the agent makes, and what its CSR must ask for; of use for work that waits for a CSR.
+    package let key: KeySpec
     package let mustStaple: Bool
 }
 
@@ -122,8 +123,16 @@ package struct WorkFlow: Sendable {
         return WorkItem(
             work: work,
             targetConfig: config,
-            keyRules: profile?.allowedKeys ?? KeyRule.defaults,
+            key: Self.key(under: profile?.allowedKeys ?? KeyRule.defaults),
             mustStaple: profile?.mustStaple ?? false
         )
+    }
+
+    /// The key that an agent makes: of the profile's first rule that it can fulfil, in the smallest size.
+    static func key(under rules: [KeyRule]) -> KeySpec {
+        let specs = rules.lazy.compactMap { rule in
+            KeySpec.allCases.first { $0.algorithm == rule.algorithm && rule.admits(size: $0.size) }
+        }
+        return specs.first ?? .ecdsaP256
     }
 }

@@ -171,6 +171,7 @@ package struct AuthorityKeeper: Sendable {
                     chainPEM: authority.chain.map(\.pem).joined(),
                     keyDriver: reference.driver,
                     keyReference: reference.ref,
+                    spkiSHA256: certificate.subjectPublicKey.spkiSHA256,
                     notBefore: certificate.notBefore,
                     notAfter: certificate.notAfter
                 ),

@@ -1,3 +1,4 @@
+import ConnectorKit
 package import Domain
 import IssuerConnectors
 package import PKI
@@ -11,36 +12,46 @@ extension Preflight {
     package static func problems(
         with csr: CertificationRequest, for subject: IssuanceInputs, by actor: Actor, in tx: any Transaction
     ) throws -> [FieldProblem] {
-        var problems = violations(
-            of: try request(csr, subject, by: actor),
-            rules: try rules(of: subject.profile),
-            capabilities: try IssuerCatalog.capabilities(of: subject.issuerType)
-        )
-        let key = csr.subjectPublicKey.spkiSHA256
-        if try RevocationStore().isCompromised(spkiSHA256: key, in: tx) {
-            problems.append(
-                FieldProblem(
-                    pointer: "/csr_pem", code: "compromised_key",
-                    detail: "a certificate of this key was revoked because the key was compromised; make another"))
+        try problems(
+            with: csr, as: try request(csr, subject, by: actor), under: subject.profile,
+            of: (subject.certificate.fields.issuerID, try IssuerCatalog.capabilities(of: subject.issuerType)), in: tx)
+    }
+
+    /// The same for a request that need not be about a record.
+    ///
+    /// - `profile`: Its members, which need not be saved.
+    /// - `issuer`: Who would sign, and what it can do; `nil` while none is chosen.
+    static func problems(
+        with csr: CertificationRequest, as request: ProfileRequest, under profile: ProfileFields?,
+        of issuer: (id: IssuerID, capabilities: IssuerCapabilities)?, in tx: any Transaction
+    ) throws -> [FieldProblem] {
+        // A key that nobody may use comes first: no other change of the request would help.
+        var problems: [FieldProblem] = []
+        if let refusal = try KeyHygiene.refusal(of: csr.subjectPublicKey, in: tx) {
+            problems.append(FieldProblem(pointer: "/csr_pem", code: refusal.code, detail: refusal.detail))
         }
-        guard let profile = subject.profile else { return problems }
-        if let issuer = profile.issuerID, issuer != subject.certificate.fields.issuerID {
-            problems.append(
-                FieldProblem(
-                    pointer: "/csr_pem", code: "issuer_not_of_profile",
-                    detail: "certificates of this profile come from the issuer \(issuer.text), not from "
-                        + subject.certificate.fields.issuerID.text))
-        }
+        problems += violations(of: request, rules: try rules(of: profile), capabilities: issuer?.capabilities)
+        guard let profile else { return problems }
+        if let issuer, let problem = foreignIssuer(issuer.id, profile) { problems.append(problem) }
         if profile.keyReuse == .forbid,
-            try VersionStore().isCertified(spkiSHA256: key, in: tx)
+            try VersionStore().isCertified(spkiSHA256: csr.subjectPublicKey.spkiSHA256, in: tx)
         {
-            problems.append(
-                FieldProblem(
-                    pointer: "/csr_pem", code: "key_reuse",
-                    detail: "the key has a certificate already; the profile demands a fresh key each time"))
+            problems.append(reusedKey)
         }
         return problems
     }
+
+    /// The refusal of an issuer that is not the one of the profile.
+    static func foreignIssuer(_ issuer: IssuerID, _ profile: ProfileFields) -> FieldProblem? {
+        guard let wanted = profile.issuerID, wanted != issuer else { return nil }
+        return FieldProblem(
+            pointer: "/csr_pem", code: "issuer_not_of_profile",
+            detail: "certificates of this profile come from the issuer \(wanted.text), not from \(issuer.text)")
+    }
+
+    static let reusedKey = FieldProblem(
+        pointer: "/csr_pem", code: "key_reuse",
+        detail: "the key has a certificate already; the profile demands a fresh key each time")
 
     /// What the profile makes of a request that has no problems.
     static func template(

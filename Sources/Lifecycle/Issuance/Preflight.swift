@@ -65,16 +65,18 @@ package enum Preflight {
     }
 
     /// Everything about a request that the profile, the record or the issuer's abilities forbid.
+    ///
+    /// - `capabilities`: `nil` while no issuer is chosen.
     package static func violations(
         of request: ProfileRequest,
         rules: ProfileRules,
-        capabilities: IssuerCapabilities
+        capabilities: IssuerCapabilities?
     ) -> [FieldProblem] {
         var problems = ProfileEvaluator.evaluate(request, rules: rules).map {
             FieldProblem(pointer: "/csr_pem", code: $0.rule.rawValue, detail: $0.message)
         }
-        problems += missingNames(request.csr, request.approvedNames)
-        problems += shortcomings(of: capabilities, for: request, rules: rules)
+        if let csr = request.csr, !request.isEarlier { problems += missingNames(csr, request.approvedNames) }
+        if let capabilities { problems += shortcomings(of: capabilities, for: request, rules: rules) }
         return problems
     }
 
@@ -93,13 +95,12 @@ package enum Preflight {
         for request: ProfileRequest,
         rules: ProfileRules
     ) -> [FieldProblem] {
-        let csr = request.csr
         var problems: [FieldProblem] = []
         func add(_ code: String, _ detail: String) {
             problems.append(FieldProblem(pointer: "/csr_pem", code: code, detail: detail))
         }
-        if !capabilities.keyAlgorithms.contains(csr.subjectPublicKey.algorithm) {
-            add("issuer_key_algorithm", "the issuer does not certify \(csr.subjectPublicKey.name) keys")
+        if let key = request.key, !capabilities.keyAlgorithms.contains(key.algorithm) {
+            add("issuer_key_algorithm", "the issuer does not certify \(key) keys")
         }
         for name in request.approvedNames where !capabilities.nameKinds.map(\.rawValue).contains(name.kind.rawValue) {
             add("issuer_name_kind", "the issuer does not certify \(name.kind.rawValue) names")

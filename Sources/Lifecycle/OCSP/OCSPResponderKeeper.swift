@@ -135,7 +135,8 @@ package final class OCSPResponderKeeper: Sendable {
             }
         let pending = PendingOCSPResponder(
             id: id, authority: authority.id, caSHA256: authority.fingerprint, serialNumber: serial.hex,
-            keyAlgorithm: key.publicKey.name, key: place, createdAt: context.time.now)
+            keyAlgorithm: key.publicKey.name, spkiSHA256: key.publicKey.spkiSHA256, key: place,
+            createdAt: context.time.now)
         let hasBegun = try await context.database.write { [store] tx in
             try fence(tx)
             return try store.begin(

@@ -35,7 +35,8 @@ package struct ProfilesCommand: ParsableCommand {
         abstract: "Rules for keys, names and validity of certificates.",
         subcommands: [
             ListCommand<Profiles>.self, GetCommand<Profiles>.self, CreateCommand<Profiles>.self,
-            UpdateCommand<Profiles>.self, DeleteCommand<Profiles>.self,
+            UpdateCommand<Profiles>.self, DeleteCommand<Profiles>.self, ProfileCheckCommand.self,
+            ProfileEvaluateCommand.self,
         ]
     )
 

@@ -17,24 +17,12 @@ struct SubmitCSRCommand: OperatorCommand {
 
     func run(_ session: Session) async throws {
         let submission = CSRSubmission(session: session, certificate: try APIPath.checked(id))
-        let version = try await submission.submit(try request(session), waitingFor: waiting.limit)
+        let version = try await submission.submit(try RequestBody.text(at: file, session), waitingFor: waiting.limit)
         if let out, let chain = version["pem_chain"]?.stringValue {
             try IssuedFiles.replace(out, with: Array(chain.utf8), mode: 0o644, session.environment)
             session.progress("wrote \(out)")
         }
         session.console.output(try session.renderer.item(version, details: VersionsCommand.columns))
-    }
-
-    private func request(_ session: Session) throws(CLIFailure) -> String {
-        if file == "-" {
-            var lines: [String] = []
-            while let line = session.console.readLine() { lines.append(line) }
-            return lines.joined(separator: "\n") + "\n"
-        }
-        guard let octets = try LocalFiles.read(file, fileSystem: session.environment.fileSystem) else {
-            throw .file(message: "\(file): no such file", isPermission: false)
-        }
-        return String(decoding: octets, as: UTF8.self)
     }
 }
 

@@ -22,6 +22,19 @@ enum RequestBody {
         }
     }
 
+    /// Text from a file, or from standard input for `-`.
+    static func text(at path: String, _ session: Session) throws(CLIFailure) -> String {
+        if path == "-" {
+            var lines: [String] = []
+            while let line = session.console.readLine() { lines.append(line) }
+            return lines.joined(separator: "\n") + "\n"
+        }
+        guard let octets = try LocalFiles.read(path, fileSystem: session.environment.fileSystem) else {
+            throw .file(message: "\(path): no such file", isPermission: false)
+        }
+        return String(decoding: octets, as: UTF8.self)
+    }
+
     /// An object from a JSON text on the line, or from the file behind `@`.
     static func object(_ text: String, option: String) throws(CLIFailure) -> JSONValue {
         let octets: [UInt8]

@@ -2,7 +2,8 @@
 enum RSAModulus {
     static let sizes = 2048...8192
 
-    /// Throws unless the modulus has an accepted size, is odd, and has neither small factors nor the ROCA mark.
+    /// Throws unless the modulus has an accepted size, is odd, and has neither small factors nor the ROCA mark nor
+    /// primes that lie close together.
     static func check(modulus: ArraySlice<UInt8>, exponent: ArraySlice<UInt8>) throws(KeyError) {
         let magnitude = modulus.drop { $0 == 0 }
         guard let first = modulus.first, first < 0x80, let top = magnitude.first, let last = magnitude.last else {
@@ -15,7 +16,11 @@ enum RSAModulus {
         guard bits <= sizes.upperBound else { throw .unsupported("RSA-\(bits) (limit \(sizes.upperBound) bits)") }
         guard last & 1 == 1 else { throw .weak("RSA modulus is even") }
         try checkExponent(exponent)
-        try checkResidues(magnitude)
+        let number = Natural(bigEndian: magnitude)
+        try checkResidues(number)
+        guard !CloseFactors.areFound(in: number) else {
+            throw .weak("the primes of the RSA modulus lie close together (CVE-2022-26320)")
+        }
     }
 
     static func bitCount(_ modulus: ArraySlice<UInt8>) -> Int {
@@ -35,23 +40,24 @@ enum RSAModulus {
         }
     }
 
-    /// Small factors; and CVE-2017-15361: every residue lies in the subgroup that 65537 generates.
-    private static func checkResidues(_ magnitude: ArraySlice<UInt8>) throws(KeyError) {
+    /// Small factors (NIST SP 800-89 §5.3.3); and CVE-2017-15361: every residue lies in the subgroup that 65537
+    /// generates.
+    private static func checkResidues(_ modulus: Natural) throws(KeyError) {
         var looksLikeROCA = true
         for (prime, subgroup) in residueTable {
-            let residue = magnitude.reduce(UInt32(0)) { ($0 << 8 | UInt32($1)) % prime }
+            let residue = modulus % prime
             guard residue != 0 else { throw .weak("RSA modulus is divisible by \(prime)") }
-            if !subgroup[Int(residue)] { looksLikeROCA = false }
+            if looksLikeROCA, let subgroup { looksLikeROCA = subgroup[Int(residue)] }
         }
         guard !looksLikeROCA else { throw .weak("RSA modulus comes from the ROCA generator (CVE-2017-15361)") }
     }
 
-    private static let residueTable: [(prime: UInt32, subgroup: [Bool])] = {
-        let primes: [UInt32] = [
-            3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97, 101, 103,
-            107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
-        ]
+    /// The odd primes through 751; with what the flawed generator leaves modulo those through 167.
+    private static let residueTable: [(prime: UInt32, subgroup: [Bool]?)] = {
+        let odd = stride(from: UInt32(3), through: 751, by: 2)
+        let primes = odd.filter { number in !odd.prefix { $0 * $0 <= number }.contains { number % $0 == 0 } }
         return primes.map { prime in
+            guard prime <= 167 else { return (prime, nil) }
             var members = [Bool](repeating: false, count: Int(prime))
             var power: UInt32 = 1
             repeat {

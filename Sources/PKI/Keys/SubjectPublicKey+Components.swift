@@ -1,5 +1,6 @@
 import Crypto
 import Domain
+import Encoding
 
 /// Public keys by their numbers, and signatures as JOSE writes them (RFC 7518 §3.4, §6).
 extension SubjectPublicKey {
@@ -48,6 +49,30 @@ extension SubjectPublicKey {
     package init(ed25519 key: [UInt8]) throws(KeyError) {
         try self.init(
             spkiDER: DERWriter.sequence(DERWriter.sequence(DERWriter.oid(.ed25519)), DERWriter.bitString(key)))
+    }
+
+    /// The RFC 7638 thumbprint with SHA-256, base64url, by which an ACME account is known; `nil` for kinds of key that no
+    /// account can have.
+    package var jwkThumbprint: String? {
+        func encoded(_ octets: some Collection<UInt8>) -> String { Base64URL.encode(Array(octets)) }
+        let canonical: String
+        switch algorithm {
+        case .rsa:
+            guard var fields = try? DERNode(parsing: keyBits[...]).sequence("RSA public key", limit: 2),
+                let modulus = try? fields.next().integer("RSA modulus"),
+                let exponent = try? fields.next().integer("RSA exponent")
+            else { return nil }
+            let numbers = (e: encoded(exponent.drop { $0 == 0 }), n: encoded(modulus.drop { $0 == 0 }))
+            canonical = "{\"e\":\"\(numbers.e)\",\"kty\":\"RSA\",\"n\":\"\(numbers.n)\"}"
+        case .ecdsa:
+            let length = (keyBits.count - 1) / 2
+            let point = (x: encoded(keyBits.dropFirst().prefix(length)), y: encoded(keyBits.suffix(length)))
+            canonical =
+                "{\"crv\":\"P-\(size)\",\"kty\":\"EC\",\"x\":\"\(point.x)\",\"y\":\"\(point.y)\"}"
+        case .ed25519: canonical = "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"\(encoded(keyBits))\"}"
+        case .mlDSA65, .mlDSA87: return nil
+        }
+        return Base64URL.encode(Array(SHA256.hash(data: Array(canonical.utf8))))
     }
 
     /// Whether an ECDSA signature of two numbers one after the other is by the holder of this key.

@@ -8,9 +8,30 @@ package enum RequestPath: Sendable {
     case acme
 }
 
+/// The family and the size of a key, which are what profiles speak of.
+package struct KeyKind: Hashable, Sendable, CustomStringConvertible {
+    package let algorithm: KeyAlgorithm
+    package let size: Int
+
+    package init(_ algorithm: KeyAlgorithm, size: Int) {
+        self.algorithm = algorithm
+        self.size = size
+    }
+
+    package init(_ key: SubjectPublicKey) { self.init(key.algorithm, size: key.size) }
+
+    /// As in ``SubjectPublicKey/name``.
+    package var description: String { SubjectPublicKey.name(of: algorithm, size: size) }
+}
+
 /// Everything about a request that a profile judges.
 package struct ProfileRequest: Sendable {
-    package let csr: CertificationRequest
+    /// `nil` where a request is only expected and nothing is known of it but names and key.
+    package let csr: CertificationRequest?
+    /// `nil` where it is not known.
+    package let key: KeyKind?
+    /// Whether the request was made for another certificate: then its names say nothing.
+    package let isEarlier: Bool
     /// The names of the certificate record, which are the names that get signed.
     package let approvedNames: [SubjectAltName]
     package var commonName: String
@@ -23,7 +44,26 @@ package struct ProfileRequest: Sendable {
         path: RequestPath = .direct
     ) {
         self.csr = csr
+        key = KeyKind(csr.subjectPublicKey)
+        isEarlier = false
         self.approvedNames = approvedNames
+        self.commonName = commonName
+        self.principal = principal
+        self.path = path
+    }
+
+    /// A request that nobody has made yet, for the names of a record.
+    ///
+    /// - `key`: The key that it will bring.
+    /// - `earlier`: The last one by the same requester, who is expected to make another like it.
+    package init(
+        expecting key: KeyKind?, like earlier: CertificationRequest?, names: [SubjectAltName], commonName: String,
+        principal: String, path: RequestPath
+    ) {
+        csr = earlier
+        self.key = key
+        isEarlier = true
+        approvedNames = names
         self.commonName = commonName
         self.principal = principal
         self.path = path
@@ -43,11 +83,11 @@ package enum ProfileEvaluator {
         if !rules.isEnabled {
             violations.append(.init(rule: .disabled, message: "the certificate profile is disabled"))
         }
-        violations += keyViolations(csr.subjectPublicKey, rules.keyRules)
-        violations += requestedNameViolations(csr, request.approvedNames)
+        if let key = request.key { violations += keyViolations(key, rules.keyRules) }
+        if let csr, !request.isEarlier { violations += requestedNameViolations(csr, request.approvedNames) }
         violations += nameViolations(request.approvedNames, rules, request.binding)
         violations += SubjectRules.violations(request, rules)
-        if request.path == .direct {
+        if request.path == .direct, let csr {
             violations += usageViolations(csr.extendedKeyUsages, rules.allowedExtendedKeyUsages)
             for attribute in rules.requiredCSRAttributes where !attribute.isPresent(in: csr) {
                 violations.append(
@@ -59,7 +99,7 @@ package enum ProfileEvaluator {
 
     /// What a request without violations leads to.
     package static func template(for request: ProfileRequest, rules: ProfileRules) -> ProfileTemplate {
-        let requested = Set(request.csr.extendedKeyUsages.compactMap { ExtendedKeyUsage(oid: $0) })
+        let requested = Set((request.csr?.extendedKeyUsages ?? []).compactMap { ExtendedKeyUsage(oid: $0) })
         let takesAll = request.path == .acme || requested.isEmpty
         let usages = takesAll ? rules.allowedExtendedKeyUsages : requested.intersection(rules.allowedExtendedKeyUsages)
         return ProfileTemplate(
@@ -68,22 +108,22 @@ package enum ProfileEvaluator {
             ttl: rules.ttl, backdate: rules.backdate, mustStaple: rules.mustStaple, policies: rules.policies)
     }
 
-    package static func keyViolations(_ key: SubjectPublicKey, _ rules: [KeyRule]) -> [ProfileViolation] {
+    package static func keyViolations(_ key: KeyKind, _ rules: [KeyRule]) -> [ProfileViolation] {
         let ofFamily = rules.filter { $0.algorithm == key.algorithm }
         guard !ofFamily.isEmpty else {
             let allowed = Set(rules.map(\.algorithm.rawValue)).sorted().joined(separator: ", ")
-            return [.init(rule: .keyAlgorithm, message: "key type \(key.name) is not among those allowed: \(allowed)")]
+            return [.init(rule: .keyAlgorithm, message: "key type \(key) is not among those allowed: \(allowed)")]
         }
         guard !ofFamily.contains(where: { $0.admits(size: key.size) }) else { return [] }
         let smallest = ofFamily.map(\.minSize).min() ?? 0
         guard key.size >= smallest else {
-            return [.init(rule: .keySize, message: "key \(key.name) is below the minimum of \(smallest) bits")]
+            return [.init(rule: .keySize, message: "key \(key) is below the minimum of \(smallest) bits")]
         }
         let ranges = ofFamily.map { "\($0.minSize) to \($0.maxSize.map(String.init) ?? "any")" }
         return [
             .init(
                 rule: .keySize,
-                message: "key \(key.name) is outside the sizes allowed: \(ranges.joined(separator: ", ")) bits")
+                message: "key \(key) is outside the sizes allowed: \(ranges.joined(separator: ", ")) bits")
         ]
     }
 

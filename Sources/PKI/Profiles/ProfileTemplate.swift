@@ -27,7 +27,7 @@ enum SubjectRules {
     static func violations(_ request: ProfileRequest, _ rules: ProfileRules) -> [ProfileViolation] {
         guard let policy = rules.subjectPolicy else { return [] }
         var violations: [ProfileViolation] = []
-        for attribute in request.csr.subject.relativeNames.joined() where attribute.type != .commonName {
+        for attribute in (request.csr?.subject.relativeNames ?? []).joined() where attribute.type != .commonName {
             guard let known = SubjectAttribute(type: attribute.type), let value = attribute.value else {
                 violations.append(refusal("the subject attribute \(attribute.type) is not allowed by the profile"))
                 continue
@@ -67,7 +67,7 @@ enum SubjectRules {
             if let value = policy.fixed[attribute] {
                 attributes.append((attribute.type, value))
             } else if policy.allowed.contains(attribute) {
-                for value in request.csr.subject.values(of: attribute.type) {
+                for value in request.csr?.subject.values(of: attribute.type) ?? [] {
                     attributes.append((attribute.type, value))
                 }
             }

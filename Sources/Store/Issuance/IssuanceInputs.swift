@@ -5,7 +5,7 @@ package import Query
 package struct IssuanceInputs: Hashable, Sendable {
     package let certificate: Certificate
     package let policy: RenewalPolicyFields
-    package let profile: ProfileFields?
+    package private(set) var profile: ProfileFields?
     /// The row version of the profile, which an approval is bound to.
     package let profileVersion: Int?
     package let issuerType: IssuerType
@@ -17,21 +17,48 @@ package struct IssuanceInputs: Hashable, Sendable {
 
     /// Reads the inputs; `nil` when there is no such certificate.
     package static func read(_ id: CertificateID, in tx: any Transaction) throws -> IssuanceInputs? {
-        try tx.row(
+        try tx.row("\(fragment: selection) WHERE c.id = \(id)").map { try IssuanceInputs($0) }
+    }
+
+    /// Those of the certificates under a profile that can be renewed, in the order of their identifiers.
+    ///
+    /// - `after`: Where an earlier call ended.
+    package static func renewable(
+        under profile: ProfileID, after last: CertificateID?, limit: Int, within clearance: Clearance,
+        in tx: any Transaction
+    ) throws -> [IssuanceInputs] {
+        var conditions: [SQL] = [
+            "c.certificate_profile_id = \(profile)",
+            "c.status NOT IN (\(CertificateStatus.archived), \(CertificateStatus.revoked))",
+        ]
+        if let last { conditions.append("c.id > \(last)") }
+        conditions += clearance.certificateConditions
+        return try tx.rows(
             """
-            SELECT \(fragment: CertificateStore.columns), \(fragment: policyColumns), \(fragment: profileColumns),
-                i.type AS i_type, i.enabled AS i_enabled, i.config_revision AS i_config_revision,
-                i.hierarchy_mode AS i_hierarchy_mode,
-                EXISTS (SELECT 1 FROM certificate_target_mappings m JOIN deployment_targets d ON d.id = m.target_id
-                    WHERE m.certificate_id = c.id AND d.enabled AND d.retired_at IS NULL) AS has_targets
-            FROM managed_certificates c
-            JOIN issuers i ON i.id = c.issuer_id
-            JOIN renewal_policies r ON r.id = c.renewal_policy_id
-            LEFT JOIN certificate_profiles p ON p.id = c.certificate_profile_id
-            WHERE c.id = \(id)
+            \(fragment: selection) WHERE \(fragment: SQL.joined(conditions, by: " AND "))
+            ORDER BY c.id LIMIT \(limit)
             """
         ).map { try IssuanceInputs($0) }
     }
+
+    /// The same, as if the certificate were under a profile with these members.
+    package func under(_ profile: ProfileFields) -> IssuanceInputs {
+        var inputs = self
+        inputs.profile = profile
+        return inputs
+    }
+
+    private static let selection: SQL = """
+        SELECT \(fragment: CertificateStore.columns), \(fragment: policyColumns), \(fragment: profileColumns),
+            i.type AS i_type, i.enabled AS i_enabled, i.config_revision AS i_config_revision,
+            i.hierarchy_mode AS i_hierarchy_mode,
+            EXISTS (SELECT 1 FROM certificate_target_mappings m JOIN deployment_targets d ON d.id = m.target_id
+                WHERE m.certificate_id = c.id AND d.enabled AND d.retired_at IS NULL) AS has_targets
+        FROM managed_certificates c
+        JOIN issuers i ON i.id = c.issuer_id
+        JOIN renewal_policies r ON r.id = c.renewal_policy_id
+        LEFT JOIN certificate_profiles p ON p.id = c.certificate_profile_id
+        """
 
     private init(_ row: Row) throws(DatabaseError) {
         certificate = try Certificate(row)

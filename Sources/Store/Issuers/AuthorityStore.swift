@@ -30,6 +30,8 @@ package struct NewAuthority: Sendable {
     package let chainPEM: String
     package let keyDriver: String
     package let keyReference: String
+    /// Of the key in the CA certificate: nobody else gets a certificate for it.
+    package let spkiSHA256: String
     package let notBefore: Timestamp
     package let notAfter: Timestamp
 
@@ -38,6 +40,7 @@ package struct NewAuthority: Sendable {
         chainPEM: String,
         keyDriver: String,
         keyReference: String,
+        spkiSHA256: String,
         notBefore: Timestamp,
         notAfter: Timestamp
     ) {
@@ -45,6 +48,7 @@ package struct NewAuthority: Sendable {
         self.chainPEM = chainPEM
         self.keyDriver = keyDriver
         self.keyReference = keyReference
+        self.spkiSHA256 = spkiSHA256
         self.notBefore = notBefore
         self.notAfter = notAfter
     }
@@ -62,10 +66,11 @@ package struct AuthorityStore: Sendable {
             _ = try tx.execute(
                 """
                 INSERT INTO issuer_ca (
-                    issuer_id, chain_pem, key_driver, key_ref, not_before, not_after, created_at, updated_at
+                    issuer_id, chain_pem, key_driver, key_ref, spki_sha256, not_before, not_after, created_at,
+                    updated_at
                 ) VALUES (
-                    \(new.issuerID), \(new.chainPEM), \(new.keyDriver), \(new.keyReference), \(new.notBefore),
-                    \(new.notAfter), \(tx.now), \(tx.now)
+                    \(new.issuerID), \(new.chainPEM), \(new.keyDriver), \(new.keyReference), \(new.spkiSHA256),
+                    \(new.notBefore), \(new.notAfter), \(tx.now), \(tx.now)
                 )
                 """
             )

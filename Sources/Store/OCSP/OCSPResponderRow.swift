@@ -18,18 +18,21 @@ package struct PendingOCSPResponder: Hashable, Sendable {
     package let caSHA256: String
     package let serialNumber: String
     package let keyAlgorithm: String
+    /// Of the public key: nobody else gets a certificate for it.
+    package let spkiSHA256: String
     package let key: OCSPResponderKeyPlace
     package let createdAt: Timestamp
 
     package init(
         id: OCSPResponderID, authority: AuthorityID, caSHA256: String, serialNumber: String, keyAlgorithm: String,
-        key: OCSPResponderKeyPlace, createdAt: Timestamp
+        spkiSHA256: String, key: OCSPResponderKeyPlace, createdAt: Timestamp
     ) {
         self.id = id
         self.authority = authority
         self.caSHA256 = caSHA256
         self.serialNumber = serialNumber
         self.keyAlgorithm = keyAlgorithm
+        self.spkiSHA256 = spkiSHA256
         self.key = key
         self.createdAt = createdAt
     }
@@ -45,8 +48,8 @@ package struct OCSPResponderRow: Hashable, Sendable {
     package let supersededAt: Timestamp?
 
     static let columns: SQL = """
-        id, authority_id, ca_sha256, serial_number, key_algorithm, key_encrypted, key_path, cert_pem, not_before, not_after,
-        superseded_at, created_at
+        id, authority_id, ca_sha256, serial_number, key_algorithm, spki_sha256, key_encrypted, key_path, cert_pem,
+        not_before, not_after, superseded_at, created_at
         """
 
     init(_ row: Row) throws(DatabaseError) {
@@ -58,8 +61,8 @@ package struct OCSPResponderRow: Hashable, Sendable {
             }
         appointment = PendingOCSPResponder(
             id: try row.id("id"), authority: try row.id("authority_id"), caSHA256: try row.text("ca_sha256"),
-            serialNumber: try row.text("serial_number"), keyAlgorithm: try row.text("key_algorithm"), key: key,
-            createdAt: try row.time("created_at"))
+            serialNumber: try row.text("serial_number"), keyAlgorithm: try row.text("key_algorithm"),
+            spkiSHA256: try row.text("spki_sha256"), key: key, createdAt: try row.time("created_at"))
         certificatePEM = try row.text("cert_pem")
         notBefore = try row.time("not_before")
         notAfter = try row.time("not_after")

@@ -50,10 +50,11 @@ package struct OCSPResponderStore: Sendable {
             try tx.execute(
                 """
                 INSERT INTO ocsp_responders (
-                    id, authority_id, ca_sha256, serial_number, key_algorithm, key_encrypted, key_path, created_at
+                    id, authority_id, ca_sha256, serial_number, key_algorithm, spki_sha256, key_encrypted, key_path,
+                    created_at
                 ) VALUES (
-                    \(new.id), \(new.authority), \(new.caSHA256), \(new.serialNumber), \(new.keyAlgorithm), \(sealed),
-                    \(path), \(tx.now)
+                    \(new.id), \(new.authority), \(new.caSHA256), \(new.serialNumber), \(new.keyAlgorithm),
+                    \(new.spkiSHA256), \(sealed), \(path), \(tx.now)
                 ) ON CONFLICT DO NOTHING
                 """
             ) == 1

@@ -125,7 +125,8 @@ package struct ProfileStore: Sendable {
         return try Profile(row)
     }
 
-    private func verifyReferences(of fields: ProfileFields, in tx: any Transaction) throws {
+    /// Throws when the members name an issuer, an owner, a team or a policy that does not exist.
+    package func verifyReferences(of fields: ProfileFields, in tx: any Transaction) throws {
         var check = ReferenceCheck()
         check.expect(fields.issuerID, in: .issuers, as: "issuer_id")
         check.expect(fields.ownerID, in: .owners, as: "owner_id")

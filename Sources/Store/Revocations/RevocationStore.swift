@@ -95,16 +95,6 @@ package struct RevocationStore: Sendable {
         ).map { try Revocation($0) }
     }
 
-    /// Whether a key was ever reported as compromised (protocol-servers §8.4).
-    package func isCompromised(spkiSHA256: String, in tx: any Transaction) throws -> Bool {
-        try tx.row(
-            """
-            SELECT id FROM certificate_revocations
-            WHERE spki_sha256 = \(spkiSHA256) AND reason IN ('keyCompromise', 'caCompromise', 'aACompromise') LIMIT 1
-            """
-        ) != nil
-    }
-
     /// The newest change of an authority; 0 when nothing was ever revoked.
     package func lastChange(of authority: AuthorityID, in tx: any Transaction) throws -> Int {
         try tx.row("SELECT last_change FROM revocation_counters WHERE authority_id = \(authority)")?

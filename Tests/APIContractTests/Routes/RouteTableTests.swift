@@ -42,7 +42,8 @@ struct RouteTableTests {
     func audited(route: Route) {
         // OCSP by POST asks, as by GET; so do the ACME operations that are POST-as-GET alone (RFC 8555 §6.3).
         let reading = ["AccountOrders", "Order", "Certificate"].flatMap { ["acme\($0)", "acmeProfile\($0)"] }
-        let asking = Set(["heartbeat", "explainAccess", "postOCSP"] + reading)
+        let trying = ["checkProfile", "evaluateProfile"]
+        let asking = Set(["heartbeat", "explainAccess", "postOCSP"] + reading + trying)
         if !route.method.isSafe, !asking.contains(route.id) {
             #expect(route.auditAction != nil)
         }

@@ -146,6 +146,61 @@ struct ProfileRulesEndToEndTests {
         await server.stop()
     }
 
+    @Test(
+        "check and evaluate tell over REST and CLI what a profile would do, and change nothing",
+        arguments: EngineUnderTest.available)
+    func trial(engine: EngineUnderTest) async throws {
+        let server = try await ControlPlane.start(
+            databaseURL: try await engine.makeDatabaseURL(), environment: engine.environment)
+        try await server.becomeAdministrator()
+        try await Inventory.create(on: server)
+        let work = try TemporaryDirectory("trials")
+        for (id, type) in [("mc-ec", ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]), ("mc-rsa", ["rsa:2048"])] {
+            let name = "\(id).certctl.test"
+            try Inventory.expect(
+                201, try await server.client.post("/api/v1/certificates", Inventory.certificate(id, name: name)))
+            let pem = try await Self.request("DNS:\(name)", in: work, keyType: type, subject: "/CN=\(name)")
+            try Inventory.expect(
+                201, try await server.client.post("/api/v1/certificates/\(id)/csr", ["csr_pem": pem]))
+        }
+        let path = "/api/v1/profiles/\(Inventory.profile)"
+        let before = try await server.client.get(path)
+        let calm = try await server.cli(["profiles", "check", Inventory.profile])
+        #expect(calm.status == 0 && calm.errors.contains("0 of 2 certificates"), "\(calm.output) \(calm.errors)")
+        let strict = try await server.cli([
+            "profiles", "check", Inventory.profile, "--allowed-key-algorithm", "ECDSA:256", "--format", "json",
+        ])
+        #expect(strict.status == 1, "\(strict.output) \(strict.errors)")
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(strict.output.utf8)) as? [String: Any], "\(strict.output)")
+        #expect(report["examined"] as? Int == 2 && report["refused"] as? Int == 1)
+        let refusal = try #require((report["refusals"] as? [[String: Any]])?.first)
+        #expect(refusal["certificate_id"] as? String == "mc-rsa")
+        let paged = try await server.client.post(path + "/check", ["limit": 1, "profile": ["enabled": false]])
+        #expect(paged.json["refused"] as? Int == 1 && paged.text("next_cursor") == "mc-ec", "\(paged.body)")
+        let rest = try await server.client.post(
+            path + "/check", ["limit": 1, "cursor": "mc-ec", "profile": ["enabled": false]])
+        #expect(rest.json["refused"] as? Int == 1, "\(rest.body)")
+        let wrong = try await server.client.post(
+            path + "/check", ["profile": ["allowed_ekus": ["anyExtendedKeyUsage"]]])
+        #expect(wrong.status == 400, "\(wrong.body)")
+        let places = (wrong.json["errors"] as? [[String: Any]] ?? []).compactMap { $0["pointer"] as? String }
+        #expect(places == ["/profile/allowed_ekus/0"])
+        #expect(try await server.client.post("/api/v1/profiles/prof-nobody/check", [:]).status == 404)
+
+        let csr = work.path("try.csr")
+        try await Self.request("DNS:mc-ec.certctl.test", in: work, subject: "/CN=mc-ec.certctl.test")
+            .write(toFile: csr, atomically: true, encoding: .utf8)
+        let good = try await server.cli([
+            "profiles", "evaluate", Inventory.profile, csr, "--for-certificate", "mc-ec", "--max-ttl-seconds", "7200",
+        ])
+        #expect(good.status == 0 && good.output.contains("issued") && good.output.contains("7200"), "\(good)")
+        let bad = try await server.cli(["profiles", "evaluate", Inventory.profile, csr, "--for-certificate", "mc-rsa"])
+        #expect(bad.status == 1 && bad.output.contains("not approved"), "\(bad)")
+        #expect(try await server.client.get(path).body == before.body)
+        await server.stop()
+    }
+
     @Test("ACME: wildcards, names of one label, accounts without a key, issuer and owner are the profile's")
     func acme() async throws {
         let stage = try await ACMEStage.make(.sqlite)

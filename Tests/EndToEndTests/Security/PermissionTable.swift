@@ -273,6 +273,10 @@ enum PermissionTable {
         Row(route: "getProfile", rule: .profile("profile.read"), admitted: 200, path: ["prof-web"]),
         Row(route: "updateProfile", rule: .profile("profile.edit"), admitted: 200, path: ["prof-web"], body: "{}"),
         Row(route: "patchProfile", rule: .profile("profile.edit"), admitted: 200, path: ["prof-web"], body: "{}"),
+        Row(route: "checkProfile", rule: .profile("cert.read"), admitted: 200, path: ["prof-web"], body: "{}"),
+        Row(
+            route: "evaluateProfile", rule: .profile("cert.read"), admitted: 400, path: ["prof-web"],
+            body: #"{"csr_pem":"-----BEGIN CERTIFICATE REQUEST-----\nAA==\n-----END CERTIFICATE REQUEST-----\n"}"#),
         Row(route: "deleteProfile", rule: .profile("profile.delete"), admitted: 409, path: ["prof-web"]),
         Row(route: "listTargets", rule: .everywhere("target.read"), admitted: 200),
         Row(route: "createTarget", rule: .everywhere("target.edit"), admitted: 400, body: "{}"),

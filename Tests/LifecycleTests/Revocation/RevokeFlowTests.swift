@@ -124,7 +124,7 @@ struct RevokeFlowTests {
                 Self.target("leak"), RevocationOrder(.keyCompromise), by: world.author)
             #expect(Set(all.revocations.map(\.serialNumber)) == Set(leak.map(\.serialNumber)))
             let compromised = try await world.database.read { tx in
-                try RevocationStore().isCompromised(spkiSHA256: leak[0].spkiSHA256, in: tx)
+                try KeyUse.read(spkiSHA256: leak[0].spkiSHA256, jwkThumbprint: nil, in: tx).isCompromised
             }
             #expect(compromised)
 

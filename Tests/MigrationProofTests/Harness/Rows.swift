@@ -82,10 +82,10 @@ struct Rows {
     private var ocsp: [String] {
         [
             """
-            INSERT INTO ocsp_responders (id, authority_id, ca_sha256, serial_number, key_algorithm, key_encrypted, cert_pem,
-                not_before, not_after, created_at)
-            VALUES ('ocspr-\(tag)', 'iss-\(tag)', \(digest(11)), 'f2', 'ECDSA-P256', \(octets("04")), 'PEM',
-                \(time(0)), \(time(30)), \(time(0)))
+            INSERT INTO ocsp_responders (id, authority_id, ca_sha256, serial_number, key_algorithm, spki_sha256, key_encrypted,
+                cert_pem, not_before, not_after, created_at)
+            VALUES ('ocspr-\(tag)', 'iss-\(tag)', \(digest(11)), 'f2', 'ECDSA-P256', \(digest(12)), \(octets("04")),
+                'PEM', \(time(0)), \(time(30)), \(time(0)))
             """,
             """
             INSERT INTO ocsp_response_cache (authority_id, serial_number, cert_id_form, cert_status, response_der,

@@ -42,7 +42,7 @@ struct ProfileTemplateTests {
             ([KeyRule(algorithm: .ed25519, minSize: 256)], .ed25519, true),
         ])
     func sizes(rules: [KeyRule], spec: KeySpec, passes: Bool) throws {
-        let key = try PrivateKey.generate(spec).publicKey
+        let key = KeyKind(try PrivateKey.generate(spec).publicKey)
         #expect(ProfileEvaluator.keyViolations(key, rules).map(\.rule) == (passes ? [] : [.keySize]))
     }
 

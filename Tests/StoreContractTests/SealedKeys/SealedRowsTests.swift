@@ -69,6 +69,7 @@ struct SealedRowsTests {
                 chainPEM: "pem",
                 keyDriver: "database",
                 keyReference: id.text,
+                spkiSHA256: Unique.hex64(),
                 notBefore: Timestamp(secondsSinceEpoch: 1),
                 notAfter: Timestamp(secondsSinceEpoch: 2)
             )

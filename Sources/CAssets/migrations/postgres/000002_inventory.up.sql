@@ -146,6 +146,7 @@ CREATE TABLE IF NOT EXISTS issuer_ca (
     chain_pem TEXT NOT NULL,
     key_driver TEXT NOT NULL,
     key_ref TEXT NOT NULL,
+    spki_sha256 TEXT NOT NULL,
     not_before TIMESTAMPTZ NOT NULL,
     not_after TIMESTAMPTZ NOT NULL,
     row_version BIGINT NOT NULL DEFAULT 1,
@@ -153,8 +154,10 @@ CREATE TABLE IF NOT EXISTS issuer_ca (
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT issuer_ca_pkey PRIMARY KEY (issuer_id),
     CONSTRAINT issuer_ca_issuer_fkey FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE RESTRICT,
-    CONSTRAINT issuer_ca_validity CHECK (not_before < not_after)
+    CONSTRAINT issuer_ca_validity CHECK (not_before < not_after),
+    CONSTRAINT issuer_ca_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 ~ '^[0-9a-f]*$')
 );
+CREATE INDEX IF NOT EXISTS issuer_ca_spki_sha256_idx ON issuer_ca (spki_sha256);
 
 CREATE TABLE IF NOT EXISTS agents (
     id TEXT NOT NULL,

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS ocsp_responders (
     ca_sha256 TEXT NOT NULL,
     serial_number TEXT NOT NULL,
     key_algorithm TEXT NOT NULL,
+    spki_sha256 TEXT NOT NULL,
     key_encrypted BYTEA,
     key_path TEXT,
     cert_pem TEXT,
@@ -19,6 +20,7 @@ CREATE TABLE IF NOT EXISTS ocsp_responders (
     CONSTRAINT ocsp_responders_pkey PRIMARY KEY (id),
     CONSTRAINT ocsp_responders_authority_serial_key UNIQUE (authority_id, serial_number),
     CONSTRAINT ocsp_responders_ca_form CHECK (ca_sha256 ~ '^[0-9a-f]{64}$'),
+    CONSTRAINT ocsp_responders_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT ocsp_responders_key_algorithm_enum CHECK (key_algorithm IN ('ECDSA-P256')),
     CONSTRAINT ocsp_responders_key_place CHECK ((key_encrypted IS NULL) <> (key_path IS NULL)),
     CONSTRAINT ocsp_responders_validity CHECK (
@@ -26,6 +28,7 @@ CREATE TABLE IF NOT EXISTS ocsp_responders (
             OR (cert_pem IS NOT NULL AND not_before IS NOT NULL AND not_after IS NOT NULL AND not_before < not_after)
     )
 );
+CREATE INDEX IF NOT EXISTS ocsp_responders_spki_sha256_idx ON ocsp_responders (spki_sha256);
 -- One responder answers for an authority at a time, and one appointment is under way.
 CREATE UNIQUE INDEX IF NOT EXISTS ocsp_responders_current_key
     ON ocsp_responders (authority_id) WHERE cert_pem IS NOT NULL AND superseded_at IS NULL;

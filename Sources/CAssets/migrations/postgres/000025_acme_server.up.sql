@@ -55,6 +55,7 @@ CREATE TABLE IF NOT EXISTS acme_accounts (
         FOREIGN KEY (eab_key_id) REFERENCES acme_eab_keys (id) ON DELETE RESTRICT,
     CONSTRAINT acme_accounts_status_enum CHECK (status IN ('valid', 'deactivated', 'revoked'))
 );
+CREATE INDEX IF NOT EXISTS acme_accounts_jwk_thumbprint_idx ON acme_accounts (jwk_thumbprint);
 CREATE INDEX IF NOT EXISTS acme_accounts_owner_id_idx ON acme_accounts (owner_id);
 CREATE INDEX IF NOT EXISTS acme_accounts_team_id_idx ON acme_accounts (team_id);
 CREATE INDEX IF NOT EXISTS acme_accounts_eab_key_id_idx ON acme_accounts (eab_key_id);

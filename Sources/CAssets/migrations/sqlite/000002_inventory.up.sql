@@ -165,6 +165,7 @@ CREATE TABLE IF NOT EXISTS issuer_ca (
     chain_pem TEXT NOT NULL,
     key_driver TEXT NOT NULL,
     key_ref TEXT NOT NULL,
+    spki_sha256 TEXT NOT NULL,
     not_before INTEGER NOT NULL,
     not_after INTEGER NOT NULL,
     row_version INTEGER NOT NULL DEFAULT 1,
@@ -172,8 +173,10 @@ CREATE TABLE IF NOT EXISTS issuer_ca (
     updated_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     CONSTRAINT issuer_ca_pkey PRIMARY KEY (issuer_id),
     CONSTRAINT issuer_ca_issuer_fkey FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE RESTRICT,
-    CONSTRAINT issuer_ca_validity CHECK (not_before < not_after)
+    CONSTRAINT issuer_ca_validity CHECK (not_before < not_after),
+    CONSTRAINT issuer_ca_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*')
 ) STRICT;
+CREATE INDEX IF NOT EXISTS issuer_ca_spki_sha256_idx ON issuer_ca (spki_sha256);
 
 CREATE TABLE IF NOT EXISTS agents (
     id TEXT NOT NULL,

@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS acme_accounts (
     CONSTRAINT acme_accounts_eab_binding_json CHECK (eab_binding IS NULL OR json_valid(eab_binding)),
     CONSTRAINT acme_accounts_allowed_identifiers_json CHECK (json_valid(allowed_identifiers))
 ) STRICT;
+CREATE INDEX IF NOT EXISTS acme_accounts_jwk_thumbprint_idx ON acme_accounts (jwk_thumbprint);
 CREATE INDEX IF NOT EXISTS acme_accounts_owner_id_idx ON acme_accounts (owner_id);
 CREATE INDEX IF NOT EXISTS acme_accounts_team_id_idx ON acme_accounts (team_id);
 CREATE INDEX IF NOT EXISTS acme_accounts_eab_key_id_idx ON acme_accounts (eab_key_id);

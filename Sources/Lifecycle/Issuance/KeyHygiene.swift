@@ -1,0 +1,42 @@
+package import PKI
+package import Query
+import Store
+
+/// Keys that nobody gets a certificate for, and nobody else signs with, whatever a profile says (protocol-servers §8.4).
+///
+/// What is wrong with a key by its numbers is found where it is read, on every way in; this is about whose it is.
+package struct KeyHygiene: Hashable, Sendable {
+    /// Of the refusal, as in answers.
+    package let code: String
+    package let detail: String
+
+    private static let compromised = KeyHygiene(
+        code: "compromised_key",
+        detail: "a certificate of this key was revoked because the key was compromised; make another")
+    private static let authority = KeyHygiene(
+        code: "authority_key", detail: "the key is that of a certification authority of this server; make another")
+    private static let responder = KeyHygiene(
+        code: "responder_key", detail: "the key is that of an OCSP responder of this server; make another")
+    private static let account = KeyHygiene(
+        code: "account_key", detail: "the key is that of an ACME account; make another (RFC 8555 §11.1)")
+
+    /// Why a key is certified for nobody; `nil` when nothing is known against it.
+    package static func refusal(of key: SubjectPublicKey, in tx: any Transaction) throws -> KeyHygiene? {
+        let use = try KeyUse.read(spkiSHA256: key.spkiSHA256, jwkThumbprint: key.jwkThumbprint, in: tx)
+        return refusal(use) ?? (use.isOfAccount ? account : nil)
+    }
+
+    /// Why a key can't be that of an account; `nil` when nothing is known against it.
+    static func refusal(ofAccountKey key: SubjectPublicKey, in tx: any Transaction) throws -> KeyHygiene? {
+        refusal(try KeyUse.read(spkiSHA256: key.spkiSHA256, jwkThumbprint: nil, in: tx))
+    }
+
+    private static func refusal(_ use: KeyUse) -> KeyHygiene? {
+        if use.isCompromised { return compromised }
+        if use.isOfAuthority { return authority }
+        return use.isOfResponder ? responder : nil
+    }
+
+    /// The codes of refusals that are about a key alone.
+    static let codes: Set<String> = Set([compromised, authority, responder, account].map(\.code))
+}
