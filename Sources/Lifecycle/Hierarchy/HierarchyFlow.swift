@@ -242,7 +242,7 @@ package struct HierarchyFlow: Sendable {
 
     /// Whoever relies on two CAs that share a key cannot tell their revocations apart.
     private static func requireOwnKey(_ new: NewIntermediateCA, in tx: any Transaction) throws {
-        if try RevocationStore().isCompromised(spkiSHA256: new.spkiSHA256, in: tx) {
+        if try KeyUse.read(spkiSHA256: new.spkiSHA256, jwkThumbprint: nil, in: tx).isCompromised {
             throw ServiceError(.unprocessable, "the key of this CA was reported as compromised")
         }
         let twin = try IntermediateCAStore().all(in: tx).first { $0.spkiSHA256 == new.spkiSHA256 }

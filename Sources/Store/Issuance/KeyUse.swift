@@ -23,6 +23,7 @@ package struct KeyUse: Hashable, Sendable {
                     AND reason IN ('keyCompromise', 'caCompromise', 'aACompromise')) AS is_compromised,
                 EXISTS (SELECT 1 FROM ca_keys WHERE spki_sha256 = \(spkiSHA256)) AS is_ca_key,
                 EXISTS (SELECT 1 FROM issuer_ca WHERE spki_sha256 = \(spkiSHA256)) AS is_of_authority,
+                EXISTS (SELECT 1 FROM intermediate_cas WHERE spki_sha256 = \(spkiSHA256)) AS is_of_tree,
                 EXISTS (SELECT 1 FROM ocsp_responders WHERE spki_sha256 = \(spkiSHA256)) AS is_of_responder,
                 EXISTS (SELECT 1 FROM acme_accounts WHERE jwk_thumbprint = \(jwkThumbprint ?? "")) AS is_of_account
             """
@@ -38,7 +39,7 @@ package struct KeyUse: Hashable, Sendable {
     private init(_ row: Row) throws(DatabaseError) {
         isCompromised = try row.bool("is_compromised")
         let isCAKey = try row.bool("is_ca_key")
-        isOfAuthority = try row.bool("is_of_authority") || isCAKey
+        isOfAuthority = try row.bool("is_of_authority") || row.bool("is_of_tree") || isCAKey
         isOfResponder = try row.bool("is_of_responder")
         isOfAccount = try row.bool("is_of_account")
     }

@@ -74,5 +74,6 @@ CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_key_driver_id_key
     ON intermediate_cas (key_driver, key_driver_id) WHERE key_driver_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS intermediate_cas_parent_ca_id_idx ON intermediate_cas (parent_ca_id, serial_number);
 CREATE INDEX IF NOT EXISTS intermediate_cas_issuer_idx ON intermediate_cas (owning_issuer_id, created_at, id);
+CREATE INDEX IF NOT EXISTS intermediate_cas_spki_sha256_idx ON intermediate_cas (spki_sha256);
 CREATE INDEX IF NOT EXISTS intermediate_cas_state_idx ON intermediate_cas (state);
 CREATE INDEX IF NOT EXISTS intermediate_cas_not_after_idx ON intermediate_cas (not_after) WHERE state = 'active';
