@@ -12,10 +12,9 @@ package struct FileKeyDriver: KeyDriver {
     private let files: KeyFiles
     private let passphrase: @Sendable () -> Secret?
 
-    /// - Parameters:
-    ///   - directory: Where the keys must be; `nil`: every reference is refused, and supplied files may be anywhere.
-    ///   - passphrase: Of files without one of their own.
-    ///   - iterations: Rounds of PBKDF2 for new keys.
+    /// - `directory`: Where the keys must be; `nil`: every reference is refused, and supplied files may be anywhere.
+    /// - `passphrase`: Of files without one of their own.
+    /// - `iterations`: Rounds of PBKDF2 for new keys.
     package init(
         directory: String?, passphrase: @escaping @Sendable () -> Secret?,
         iterations: Int = KeyFolder.usualIterations, fileSystem: FileSystem = .live, time: TimeSource,

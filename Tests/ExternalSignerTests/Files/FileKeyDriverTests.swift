@@ -122,7 +122,7 @@ struct FileKeyDriverTests {
         let kind = await refusal { _ = try await driver.obtain(.rsa2048, at: ref, for: .authority) }
         #expect(kind.contains("is ECDSA-P384, and not RSA-2048"), "\(kind)")
         #expect(
-            await refusal { _ = try await driver.generate(.ecdsaP256, label: ref, for: .authority) }
+            await refusal { _ = try await driver.generate(.ecdsaP384, label: ref, for: .authority) }
                 .contains("already"))
         // Only who made a key takes it away.
         #expect(
