@@ -8,9 +8,12 @@ package struct ChallengeProof: Sendable {
     package let type: ACMEChallengeType
     /// Without `*.`.
     package let name: ACMEName
+    package var isWildcard = false
     package let token: String
     /// Of the key of the account: SHA-256, base64url (RFC 7638).
     package let thumbprint: String
+    /// The account as the client calls it.
+    package var accountURL = ""
 
     package init(type: ACMEChallengeType, name: ACMEName, token: String, thumbprint: String) {
         self.type = type
@@ -28,6 +31,8 @@ package struct ChallengeProof: Sendable {
 package struct ValidationPlaces: Sendable {
     package var http01Port = 80
     package var tlsALPN01Port = 443
+    /// The names by which records mean this CA.
+    package var issuers: [String] = []
 
     package init() {}
 }
@@ -37,17 +42,20 @@ package struct ValidationPlaces: Sendable {
 /// One attempt each; whoever calls decides about more. Every connection goes through the egress guard.
 package struct ChallengeValidator: Sendable {
     /// What this can validate.
-    package static let types: [ACMEChallengeType] = [.http01, .dns01, .tlsALPN01]
+    package static let types = ACMEChallengeType.allCases
 
     private let places: @Sendable () -> ValidationPlaces
     private let fetch: WebFetch
     private let handshake: ProtocolHandshake
     private let dns: DNSClient
+    private let time: TimeSource
 
     package init(
-        places: @escaping @Sendable () -> ValidationPlaces, dns: DNSClient, egress: EgressGuard, userAgent: String
+        places: @escaping @Sendable () -> ValidationPlaces, dns: DNSClient, egress: EgressGuard, userAgent: String,
+        time: TimeSource
     ) {
         self.places = places
+        self.time = time
         self.dns = dns
         fetch = WebFetch(userAgent: userAgent, purpose: .acmeValidation, through: egress)
         handshake = ProtocolHandshake(purpose: .acmeValidation, through: egress)
@@ -61,12 +69,12 @@ package struct ChallengeValidator: Sendable {
             switch proof.type {
             case .http01:
                 try await HTTP01(fetch: fetch, port: places().http01Port).validate(proof, within: timeout)
-            case .dns01: try await DNS01(dns: dns).validate(proof)
+            case .dns01: try await DNS01(dns: dns, label: "_acme-challenge").validate(proof)
+            case .dnsAccount01: try await DNS01(dns: dns, label: DNS01.label(of: proof.accountURL)).validate(proof)
+            case .dnsPersist01:
+                try await DNSPersist01(dns: dns, issuers: places().issuers, now: time.now).validate(proof)
             case .tlsALPN01:
                 try await TLSALPN01(handshake: handshake, port: places().tlsALPN01Port).validate(proof, within: timeout)
-            case .dnsAccount01, .dnsPersist01:
-                throw ChallengeFailure(
-                    .rejectedIdentifier, "this server does not validate by \(proof.type.rawValue)", isTransient: false)
             }
         } catch { throw error }
     }

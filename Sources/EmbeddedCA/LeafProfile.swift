@@ -53,13 +53,28 @@ enum LeafProfile {
     ) throws(LocalCAError) -> (notBefore: Timestamp, notAfter: Timestamp) {
         let now = Timestamp(secondsSinceEpoch: issuance.now.secondsSinceEpoch)
         let usual = issuance.maxTTL.map { min(settings.backdate, $0 / 10) } ?? settings.backdate
-        let start = now - (issuance.backdate ?? usual)
-        let notBefore = max(Timestamp(secondsSinceEpoch: start.secondsSinceEpoch), issuer.notBefore)
+        let start = issuance.orderedStart ?? now - (issuance.backdate ?? usual)
+        var notBefore = max(Timestamp(secondsSinceEpoch: start.secondsSinceEpoch), issuer.notBefore)
+        if let end = issuance.orderedEnd, issuance.orderedStart == nil, let cap = issuance.maxTTL {
+            // Backdating takes nothing from the end that was ordered.
+            notBefore = max(notBefore, min(now, end + .seconds(1) - cap))
+        }
         var notAfter = min(now + settings.validity, issuer.notAfter)
         if let cap = issuance.maxTTL { notAfter = min(notAfter, notBefore + cap - .seconds(1)) }
         if let exact = issuance.notAfter { notAfter = min(notAfter, exact) }
         notAfter = Timestamp(secondsSinceEpoch: notAfter.secondsSinceEpoch)
-        guard notAfter > now else {
+        if let end = issuance.orderedEnd {
+            guard end <= notAfter else {
+                throw .validation(
+                    field: "validity",
+                    reason: "a certificate until \(end.rfc3339) was ordered; the latest end is \(notAfter.rfc3339)")
+            }
+            notAfter = end
+        }
+        guard issuance.orderedStart.map({ $0 == notBefore }) ?? true else {
+            throw .validation(field: "validity", reason: "the CA certificate begins later, at \(notBefore.rfc3339)")
+        }
+        guard notAfter > max(now, notBefore) else {
             throw .validation(
                 field: "validity", reason: "the certificate would have no lifetime left (\(notAfter.rfc3339))")
         }

@@ -22,8 +22,11 @@ package struct LocalIssuance: Sendable {
     package var maxTTL: Duration?
     /// How long before now the period begins; `nil` for the authority's setting.
     package var backdate: Duration?
-    /// An exact end wanted by the caller; earlier limits win.
+    /// An end wanted by the caller; earlier limits win.
     package var notAfter: Timestamp?
+    /// The exact period that was ordered: what limits forbid is not issued.
+    package var orderedStart: Timestamp?
+    package var orderedEnd: Timestamp?
 
     package init(
         serial: RecordedSerial, request: VerifiedCertificationRequest, commonName: String?,

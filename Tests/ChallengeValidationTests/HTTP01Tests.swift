@@ -18,7 +18,7 @@ func makeValidator(
     return ChallengeValidator(
         places: { [places] in places },
         dns: DNSClient(servers: { [] }, egress: EgressGuard(), random: .system),
-        egress: EgressGuard(policy: policy, resolve: resolve), userAgent: "certctl-test/1")
+        egress: EgressGuard(policy: policy, resolve: resolve), userAgent: "certctl-test/1", time: .system)
 }
 
 @Suite("RFC 8555 §8.3: a page of a web server proves a name")

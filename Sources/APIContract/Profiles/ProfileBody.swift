@@ -29,6 +29,8 @@ package struct ProfileBody: WireValue {
     package var acmeChallengeTypes: [ACMEChallengeType] = []
     package var acmeAllowWildcards = true
     package var acmeAllowSingleLabel = false
+    package var acmePreauthorization = false
+    package var acmeProfiles: [ProfileID] = []
     package var issuerID: IssuerID?
     package var ownerID: OwnerID?
     package var teamID: TeamID?
@@ -69,6 +71,11 @@ package struct ProfileBody: WireValue {
             .defaulted("acme_challenge_types", \.acmeChallengeTypes, "Challenges; empty for all of the server."),
             .defaulted("acme_allow_wildcards", \.acmeAllowWildcards, "Whether wildcards may be ordered."),
             .defaulted("acme_allow_single_label", \.acmeAllowSingleLabel, "Whether names of one label may be ordered."),
+            .defaulted(
+                "acme_preauthorization", \.acmePreauthorization, "Whether names may be authorized ahead of orders."),
+            .defaulted(
+                "acme_profiles", \.acmeProfiles, ProfileMembers.profiles,
+                "Other profiles that its accounts may order under."),
             .optional("issuer_id", \.issuerID, "The only issuer under the profile."),
             .optional("owner_id", \.ownerID, "Owner of what protocols enrol."),
             .optional("team_id", \.teamID, "Team of what protocols enrol."),

@@ -64,6 +64,7 @@ enum ProfileMembers {
     static let patterns = Schema.list(.text(1...512, example: "glob:*.example.com"), maximum: 100)
     static let attributes = Schema.list(.text(1...64, example: "1.2.840.113549.1.9.7"), maximum: 32)
     static let policies = Schema.list(.text(1...128, example: "2.23.140.1.2.1"), maximum: 16)
+    static let profiles = Schema.list(.id, maximum: 20)
     static let names = Schema.integer(0...100)
     static let backdate = Schema.integer(0...86_400)
     static let seconds = Schema.integer(0...3_155_760_000)

@@ -28,6 +28,8 @@ package struct CreateProfileRequest: WireValue {
     package var acmeChallengeTypes: [ACMEChallengeType] = []
     package var acmeAllowWildcards = true
     package var acmeAllowSingleLabel = false
+    package var acmePreauthorization = false
+    package var acmeProfiles: [ProfileID] = []
     package var issuerID: IssuerID?
     package var ownerID: OwnerID?
     package var teamID: TeamID?
@@ -66,6 +68,11 @@ package struct CreateProfileRequest: WireValue {
             .defaulted("acme_challenge_types", \.acmeChallengeTypes, "Empty for all of the server."),
             .defaulted("acme_allow_wildcards", \.acmeAllowWildcards, "Whether wildcards may be ordered."),
             .defaulted("acme_allow_single_label", \.acmeAllowSingleLabel, "Whether names of one label may be ordered."),
+            .defaulted(
+                "acme_preauthorization", \.acmePreauthorization, "Whether names may be authorized ahead of orders."),
+            .defaulted(
+                "acme_profiles", \.acmeProfiles, ProfileMembers.profiles,
+                "Other profiles that its accounts may order under."),
             .optional("issuer_id", \.issuerID, "The only issuer under the profile."),
             .optional("owner_id", \.ownerID, "Owner of what protocols enrol."),
             .optional("team_id", \.teamID, "Team of what protocols enrol."),
@@ -101,6 +108,8 @@ package struct UpdateProfileRequest: WireValue {
     package var acmeChallengeTypes = FieldUpdate<[ACMEChallengeType]>.keep
     package var acmeAllowWildcards = FieldUpdate<Bool>.keep
     package var acmeAllowSingleLabel = FieldUpdate<Bool>.keep
+    package var acmePreauthorization = FieldUpdate<Bool>.keep
+    package var acmeProfiles = FieldUpdate<[ProfileID]>.keep
     package var issuerID = FieldUpdate<IssuerID>.keep
     package var ownerID = FieldUpdate<OwnerID>.keep
     package var teamID = FieldUpdate<TeamID>.keep
@@ -141,6 +150,11 @@ package struct UpdateProfileRequest: WireValue {
             .update("acme_challenge_types", \.acmeChallengeTypes, clearable: true, "Challenges."),
             .update("acme_allow_wildcards", \.acmeAllowWildcards, "Whether wildcards may be ordered."),
             .update("acme_allow_single_label", \.acmeAllowSingleLabel, "Whether names of one label may be ordered."),
+            .update(
+                "acme_preauthorization", \.acmePreauthorization, "Whether names may be authorized ahead."),
+            .update(
+                "acme_profiles", \.acmeProfiles, ProfileMembers.profiles, clearable: true,
+                "Other profiles that its accounts may order under."),
             .update("issuer_id", \.issuerID, clearable: true, "The only issuer under the profile."),
             .update("owner_id", \.ownerID, clearable: true, "Owner of what protocols enrol."),
             .update("team_id", \.teamID, clearable: true, "Team of what protocols enrol."),

@@ -113,9 +113,14 @@ package enum ACMERoutes {
         "RenewalInfo", "/acme/profile/{profile_id}/renewal-info/{cert_id}", "/acme/renewal-info/{cert_id}",
         "When to renew a certificate (RFC 9773).", object(200, "The suggested window."))
 
+    package static let newAuthorization = post(
+        "NewAuthorization", "/acme/profile/{profile_id}/new-authz", "/acme/new-authz",
+        audit: "acme_authorization_created", "Authorizes a name ahead of any order (§7.4.1).",
+        object(201, "The authorization."))
+
     package static let operations: [Operation] = [
         directory, newNonce, newAccount, account, accountOrders, keyChange, newOrder, order, finalize, authorization,
-        challenge, certificate, revoke, renewalInfo,
+        challenge, certificate, revoke, renewalInfo, newAuthorization,
     ]
 
     package static let all: [Route] = operations.flatMap(\.routes)

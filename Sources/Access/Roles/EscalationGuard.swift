@@ -19,7 +19,7 @@ struct EscalationGuard: Sendable {
         case .apiKey, .user, .anonymous:
             Rights(BuiltInRole.effective(try grants.holdings(of: actor, in: tx).entitlements))
         case .agent: Rights(BuiltInRole.agent.permissions.map { Entitlement($0) })
-        case .system: .none
+        case .system, .protocol: .none
         }
     }
 

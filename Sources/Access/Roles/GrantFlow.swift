@@ -248,6 +248,7 @@ package struct GrantFlow: Sendable {
         case .anonymous: throw ServiceError(.invalidState, "\(actor.id) is reserved for demonstrations")
         case .agent: throw ServiceError(.unprocessable, "an agent holds the role r-agent by itself, and nothing else")
         case .system: throw ServiceError(.unprocessable, "the server itself holds no roles")
+        case .protocol: throw ServiceError(.unprocessable, "the client of a protocol holds no roles")
         }
     }
 
@@ -258,7 +259,7 @@ package struct GrantFlow: Sendable {
             switch actor.type {
             case .apiKey: try KeyStore().lock(name: actor.id, in: tx) != nil
             case .user: try UserStore().lock(UserID(stored: actor.id), in: tx) != nil
-            case .agent, .system, .anonymous: false
+            case .agent, .system, .anonymous, .protocol: false
             }
         guard exists else {
             throw ServiceError(

@@ -55,6 +55,9 @@ package struct IssuanceLimits: Hashable, Sendable {
     package var backdate: Duration?
     /// Certificate policies (RFC 5280 §4.2.1.4).
     package var policies: [OID] = []
+    /// When the period begins and ends, to the second, or nothing is issued; `nil` leaves it to the rest.
+    package var notBefore: Timestamp?
+    package var notAfter: Timestamp?
 
     package init(maxTTL: Duration?, extendedKeyUsages: [ExtendedKeyUsage], mustStaple: Bool = false) {
         self.maxTTL = maxTTL
@@ -70,5 +73,7 @@ package struct IssuanceLimits: Hashable, Sendable {
         isUsageCritical = template.isUsageCritical
         backdate = template.backdate
         policies = template.policies
+        notBefore = template.notBefore
+        notAfter = template.notAfter
     }
 }

@@ -11,19 +11,10 @@ extension ACMEHandlers {
     func newOrder(_ call: Call) async throws -> OutgoingResponse {
         let (verified, account) = try await signed(call)
         let members = try verified.object()
-        for name in ["notBefore", "notAfter"] {
-            guard let value = members[name], !value.isNull else { continue }
-            guard value.stringValue.flatMap({ try? Timestamp(rfc3339: $0) }) != nil else {
-                throw ACMEProblem(.malformed, "\(name) must be a time (RFC 3339)")
-            }
-            throw ACMEProblem(.malformed, "the profile decides about the validity; leave \(name) out")
-        }
-        if members["profile"] != nil {
-            throw ACMEProblem(.invalidProfile, "this directory is one of a single profile; leave profile out")
-        }
         do {
+            let profile = try await chosen(members, call)
             let view = try await services.orders.create(
-                try await request(members, by: account, under: call.profile), for: account, under: call.profile,
+                try await request(members, by: account, under: profile), for: account, under: profile,
                 from: call.origin)
             return response(view, call, status: 201)
         } catch let problem as ACMEProblem {
@@ -49,7 +40,48 @@ extension ACMEHandlers {
             replaces = text
         }
         if !isExempt { try await take("acme_orders", allowing: plan.ordersPerHour, of: account.id.text) }
-        return ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: profile), replaces: replaces)
+        var request = ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: profile))
+        request.replaces = replaces
+        request.notBefore = try Self.time(members, "notBefore")
+        request.notAfter = try Self.time(members, "notAfter")
+        return request
+    }
+
+    private static func time(_ members: JSONObject, _ name: String) throws(ACMEProblem) -> Timestamp? {
+        guard let value = members[name], !value.isNull else { return nil }
+        guard let text = value.stringValue, let time = try? Timestamp(rfc3339: text),
+            time == Timestamp(secondsSinceEpoch: time.secondsSinceEpoch)
+        else { throw ACMEProblem(.malformed, "\(name) must be a time to the second (RFC 3339)") }
+        return time
+    }
+
+    /// The profile that an order names: one that the directory lists, or its own (draft-ietf-acme-profiles).
+    private func chosen(_ members: JSONObject, _ call: Call) async throws -> ACMEProfile {
+        guard let value = members["profile"], !value.isNull else { return call.profile }
+        guard let text = value.stringValue else { throw ACMEProblem(.malformed, "profile must be a text") }
+        guard text != call.profile.id.text else { return call.profile }
+        let choices = try await services.accounts.choices(under: call.profile)
+        guard let choice = choices.first(where: { $0.id.text == text }) else {
+            throw ACMEProblem(.invalidProfile, "the directory lists no such profile")
+        }
+        return choice
+    }
+
+    /// An authorization ahead of any order (RFC 8555 §7.4.1).
+    func newAuthorization(_ call: Call) async throws -> OutgoingResponse {
+        let (verified, account) = try await signed(call)
+        guard call.profile.offersPreauthorization else {
+            throw ACMEProblem(.malformed, "names are authorized with orders alone here", status: 404)
+        }
+        let identifier = try verified.object()["identifier"] ?? .null
+        try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
+        let names = try ACMENames.read(.array([identifier]), under: call.profile)
+        guard let name = names.first else { throw ACMEProblem(.malformed, "identifier must be given") }
+        let (view, isNew) = try await services.orders.authorize(
+            name, for: account, under: call.profile, from: call.origin)
+        var response = response(view, call, status: isNew ? 201 : 200)
+        response.fields[.location] = call.place.authorization(view.authorization.id)
+        return response
     }
 
     /// When to renew (RFC 9773 §4). Whoever holds a certificate may ask; nothing is signed.
@@ -76,9 +108,19 @@ extension ACMEHandlers {
             throw ACMEProblem(.badCSR, "csr must be a certificate request in base64url")
         }
         let id = call.parameter("order_id")
+        let profile = try await profile(of: try await services.orders.order(id, of: account).order, call)
         try await services.finalize.finalize(
-            id, der: der, for: account, key: verified.key.accountKey, under: call.profile, from: call.origin)
+            id, der: der, for: account, key: verified.key.accountKey, under: profile, from: call.origin)
         return response(try await services.orders.order(id, of: account), call)
+    }
+
+    /// The profile under which an order was made, as it is now.
+    private func profile(of order: ACMEOrder, _ call: Call) async throws -> ACMEProfile {
+        guard order.profileID != call.profile.id else { return call.profile }
+        guard let profile = try await services.accounts.profile(order.profileID) else {
+            throw ACMEProblem(.unauthorized, "the profile of the order is no longer offered", status: 403)
+        }
+        return profile
     }
 
     func authorization(_ call: Call) async throws -> OutgoingResponse {
@@ -101,9 +143,10 @@ extension ACMEHandlers {
         if !verified.isRead {
             _ = try verified.object()
             try await take("acme_challenges", allowing: services.plan().answersPerHour, of: challenge.id.text)
-            challenge = try await services.challenges.answer(challenge, of: account, from: call.origin)
+            challenge = try await services.challenges.answer(
+                challenge, of: account, as: call.place.account(account.id), from: call.origin)
         }
-        var response = OutgoingResponse.json(value: ACMEObjects.challenge(challenge, call.place))
+        var response = OutgoingResponse.json(value: ACMEObjects.challenge(challenge, call.place, services.plan()))
         let authorization = call.place.authorization(challenge.authorizationID)
         response.fields.append(HTTPField(name: .link, value: "<\(authorization)>;rel=\"up\""))
         if challenge.status == .processing { response.fields[.retryAfter] = "2" }
@@ -163,14 +206,17 @@ extension ACMEHandlers {
 
     private func response(_ view: ACMEOrderView, _ call: Call, status: Int = 200) -> OutgoingResponse {
         var response = OutgoingResponse.json(
-            value: ACMEObjects.order(view, call.place, at: services.time.now), status: status,
+            value: ACMEObjects.order(view, call.place, under: call.profile, at: services.time.now), status: status,
             location: call.place.order(view.order.id))
         if view.order.status == .processing { response.fields[.retryAfter] = "2" }
         return response
     }
 
-    private func response(_ view: ACMEAuthorizationView, _ call: Call) -> OutgoingResponse {
-        var response = OutgoingResponse.json(value: ACMEObjects.authorization(view, call.place))
+    private func response(
+        _ view: ACMEAuthorizationView, _ call: Call, status: Int = 200
+    ) -> OutgoingResponse {
+        var response = OutgoingResponse.json(
+            value: ACMEObjects.authorization(view, call.place, services.plan()), status: status)
         let isUnderWay = view.status == .pending && view.challenges.contains { $0.status == .processing }
         if isUnderWay { response.fields[.retryAfter] = "1" }
         return response

@@ -62,6 +62,9 @@ package struct ACMEHandlers: Sendable {
         on(
             ACMERoutes.renewalInfo, in: &table,
             Conduct(givesNonce: false, success: .renewalInfo, failure: .renewalInfoFailures), renewalInfo)
+        on(
+            ACMERoutes.newAuthorization, in: &table,
+            Conduct(success: .newAuthz, failure: .newAuthzFailures), newAuthorization)
     }
 
     private func on(
@@ -174,10 +177,10 @@ package struct ACMEHandlers: Sendable {
     // MARK: Directory and nonces
 
     private func directory(_ call: Call) async throws -> OutgoingResponse {
-        let plan = services.plan()
         var response = OutgoingResponse.json(
             value: ACMEObjects.directory(
-                call.place, plan, requiresBinding: plan.requiresBinding(under: call.profile)))
+                call.place, services.plan(), call.profile,
+                choices: try await services.accounts.choices(under: call.profile)))
         response.fields[.cacheControl] = "public, max-age=0, no-cache"
         response.fields[.accessControlAllowOrigin] = "*"
         return response

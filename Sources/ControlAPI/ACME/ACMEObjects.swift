@@ -5,18 +5,30 @@ import Store
 
 /// The objects of the protocol, `status` first (RFC 8555 §7.1, protocol-servers §1.3 rule 4).
 enum ACMEObjects {
-    static func directory(_ place: ACMEPlace, _ plan: ACMEPlan, requiresBinding: Bool) -> JSONValue {
+    /// - `choices`: The profiles that an order may name; empty for none.
+    static func directory(
+        _ place: ACMEPlace, _ plan: ACMEPlan, _ profile: ACMEProfile, choices: [ACMEProfile]
+    ) -> JSONValue {
         var members: JSONObject = [
             "newNonce": .string(place.newNonce), "newAccount": .string(place.newAccount),
             "newOrder": .string(place.newOrder), "revokeCert": .string(place.revoke),
             "keyChange": .string(place.keyChange),
         ]
+        if profile.offersPreauthorization { members["newAuthz"] = .string(place.newAuthorization) }
         if plan.offersRenewalInfo { members["renewalInfo"] = .string(place.renewalInfo) }
         var meta = JSONObject()
         meta["termsOfService"] = plan.termsURL.map { .string($0) }
         meta["website"] = plan.website.map { .string($0) }
         if !plan.caaIdentities.isEmpty { meta["caaIdentities"] = JSONValue(plan.caaIdentities) }
-        if requiresBinding { meta["externalAccountRequired"] = true }
+        if !choices.isEmpty {
+            var profiles = JSONObject()
+            for choice in choices {
+                let fields = choice.fields
+                profiles[choice.id.text] = .string(fields.description.isEmpty ? fields.name : fields.description)
+            }
+            meta["profiles"] = .object(profiles)
+        }
+        if plan.requiresBinding(under: profile) { meta["externalAccountRequired"] = true }
         if !meta.isEmpty { members["meta"] = .object(meta) }
         return .object(members)
     }
@@ -30,7 +42,10 @@ enum ACMEObjects {
         return .object(members)
     }
 
-    static func order(_ view: ACMEOrderView, _ place: ACMEPlace, at now: Timestamp) -> JSONValue {
+    /// - `profile`: That of the directory.
+    static func order(
+        _ view: ACMEOrderView, _ place: ACMEPlace, under profile: ACMEProfile, at now: Timestamp
+    ) -> JSONValue {
         let order = view.order
         let status = order.status(at: now)
         var members: JSONObject = [
@@ -45,30 +60,43 @@ enum ACMEObjects {
             members["certificate"] = .string(place.certificate(version))
         }
         if status == .invalid { members["error"] = order.error ?? ACMEOrder.expiry }
+        if order.profileID != profile.id || !profile.fields.acmeProfiles.isEmpty {
+            members["profile"] = .string(order.profileID.text)
+        }
         members["replaces"] = order.replaces.map { .string($0) }
         return .object(members)
     }
 
-    static func authorization(_ view: ACMEAuthorizationView, _ place: ACMEPlace) -> JSONValue {
+    static func authorization(
+        _ view: ACMEAuthorizationView, _ place: ACMEPlace, _ plan: ACMEPlan
+    ) -> JSONValue {
         let authorization = view.authorization
         var members: JSONObject = [
             "status": .string(view.status.rawValue), "expires": .string(time(authorization.expiresAt)),
             "identifier": authorization.identifier.json,
-            "challenges": .array(view.challenges.map { challenge($0, place) }),
+            "challenges": .array(view.challenges.map { challenge($0, place, plan) }),
         ]
         if authorization.isWildcard { members["wildcard"] = true }
         return .object(members)
     }
 
-    static func challenge(_ challenge: ACMEChallenge, _ place: ACMEPlace) -> JSONValue {
+    static func challenge(_ challenge: ACMEChallenge, _ place: ACMEPlace, _ plan: ACMEPlan) -> JSONValue {
         var members: JSONObject = [
             "status": .string(challenge.status.rawValue), "type": .string(challenge.type.rawValue),
-            "url": .string(place.challenge(challenge.id)), "token": .string(challenge.token),
+            "url": .string(place.challenge(challenge.id)),
         ]
+        if challenge.type == .dnsPersist01 {
+            members["issuer-domain-names"] = JSONValue(Array(plan.caaIdentities.prefix(mostIssuers)))
+        } else {
+            members["token"] = .string(challenge.token)
+        }
         members["validated"] = challenge.validatedAt.map { .string(time($0)) }
         members["error"] = challenge.error
         return .object(members)
     }
+
+    /// How many names of this CA a challenge says (draft-ietf-acme-dns-persist).
+    private static let mostIssuers = 10
 
     /// RFC 9773 §4.2.
     static func renewalInfo(_ window: ACMERenewalWindow, _ plan: ACMEPlan) -> JSONValue {

@@ -17,6 +17,7 @@ struct ACMEPlace: Sendable {
     var newNonce: String { base + "/new-nonce" }
     var newAccount: String { base + "/new-account" }
     var newOrder: String { base + "/new-order" }
+    var newAuthorization: String { base + "/new-authz" }
     var keyChange: String { base + "/key-change" }
     var renewalInfo: String { base + "/renewal-info" }
     var revoke: String { base + "/revoke-cert" }

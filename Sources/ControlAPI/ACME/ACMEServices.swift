@@ -70,6 +70,8 @@ package enum ACMEEvent: String, Sendable, CaseIterable {
     case keyChangeFailures = "key_change_failures"
     case revokeCert = "revoke_cert"
     case revokeCertFailures = "revoke_cert_failures"
+    case newAuthz = "new_authz"
+    case newAuthzFailures = "new_authz_failures"
     case renewalInfo = "renewal_info"
     case renewalInfoFailures = "renewal_info_failures"
 }

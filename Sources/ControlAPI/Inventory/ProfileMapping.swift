@@ -33,6 +33,8 @@ enum ProfileMapping {
         fields.acmeChallengeTypes = request.acmeChallengeTypes
         fields.acmeAllowWildcards = request.acmeAllowWildcards
         fields.acmeAllowSingleLabel = request.acmeAllowSingleLabel
+        fields.acmePreauthorization = request.acmePreauthorization
+        fields.acmeProfiles = request.acmeProfiles
         fields.issuerID = request.issuerID
         fields.ownerID = request.ownerID
         fields.teamID = request.teamID
@@ -114,6 +116,9 @@ enum ProfileMapping {
         fields.acmeAllowWildcards = request.acmeAllowWildcards.resolved(from: fields.acmeAllowWildcards, cleared: true)
         fields.acmeAllowSingleLabel = request.acmeAllowSingleLabel.resolved(
             from: fields.acmeAllowSingleLabel, cleared: false)
+        fields.acmePreauthorization = request.acmePreauthorization.resolved(
+            from: fields.acmePreauthorization, cleared: false)
+        fields.acmeProfiles = request.acmeProfiles.resolved(from: fields.acmeProfiles, cleared: [])
         fields.issuerID = request.issuerID.resolved(from: fields.issuerID)
         fields.ownerID = request.ownerID.resolved(from: fields.ownerID)
         fields.teamID = request.teamID.resolved(from: fields.teamID)
@@ -165,6 +170,8 @@ enum ProfileMapping {
         body.acmeChallengeTypes = fields.acmeChallengeTypes
         body.acmeAllowWildcards = fields.acmeAllowWildcards
         body.acmeAllowSingleLabel = fields.acmeAllowSingleLabel
+        body.acmePreauthorization = fields.acmePreauthorization
+        body.acmeProfiles = fields.acmeProfiles
         body.issuerID = fields.issuerID
         body.ownerID = fields.ownerID
         body.teamID = fields.teamID

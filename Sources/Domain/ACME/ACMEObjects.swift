@@ -31,8 +31,26 @@ package enum ACMEChallengeType: String, Sendable, CaseIterable {
     case dns01 = "dns-01"
     /// RFC 8737.
     case tlsALPN01 = "tls-alpn-01"
+    /// draft-ietf-acme-dns-account-label.
     case dnsAccount01 = "dns-account-01"
+    /// draft-ietf-acme-dns-persist.
     case dnsPersist01 = "dns-persist-01"
+
+    /// Whether it is offered without being asked for.
+    package var isStandard: Bool {
+        switch self {
+        case .http01, .dns01, .tlsALPN01: true
+        case .dnsAccount01, .dnsPersist01: false
+        }
+    }
+
+    /// Whether it is proved in the DNS.
+    package var isInDNS: Bool {
+        switch self {
+        case .http01, .tlsALPN01: false
+        case .dns01, .dnsAccount01, .dnsPersist01: true
+        }
+    }
 }
 
 /// A name in an order, as it is kept: checked and in lower case, a wildcard with its `*.` (RFC 8555 §7.1.3).

@@ -5,6 +5,8 @@ package enum ActorType: String, Sendable, CaseIterable {
     case agent = "Agent"
     case apiKey = "APIKey"
     case anonymous = "Anonymous"
+    /// A client of an enrolment protocol: it proves itself by the protocol and signs in nowhere.
+    case `protocol` = "Protocol"
 }
 
 /// An actor as the audit trail names it.

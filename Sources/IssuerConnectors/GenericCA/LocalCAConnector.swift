@@ -50,6 +50,8 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         issuance.backdate = request.limits.backdate
         issuance.mustStaple = request.limits.mustStaple
         issuance.maxTTL = request.limits.maxTTL
+        issuance.orderedStart = request.limits.notBefore
+        issuance.orderedEnd = request.limits.notAfter
         do throws(LocalCAError) {
             let leaf = try await authority.issue(issuance)
             return .issued(IssuedCertificate(leaf: leaf.certificate, chain: leaf.chain))

@@ -54,6 +54,21 @@ package struct ACMEAccountFlow: Sendable {
         }
     }
 
+    /// The profiles that accounts of a profile may choose from, their own first; empty where there is no choice.
+    ///
+    /// One that trusts accounts never stands beside one that demands proofs: what an account has proved would mean nothing.
+    package func choices(under profile: ACMEProfile) async throws -> [ACMEProfile] {
+        guard !profile.fields.acmeProfiles.isEmpty else { return [] }
+        return try await context.read { tx in
+            let others = try profile.fields.acmeProfiles.filter { $0 != profile.id }.compactMap { id in
+                try ProfileStore().find(id, in: tx)
+            }
+            return [profile]
+                + others.filter { $0.fields.enabled && $0.fields.acmeAuthMode == profile.mode }
+                .map { ACMEProfile(id: $0.id, fields: $0.fields) }
+        }
+    }
+
     package func find(_ id: ACMEAccountID) async throws -> ACMEAccount? {
         try await context.read { tx in try accounts.find(id, in: tx) }
     }

@@ -40,7 +40,7 @@ struct ACMECAAGate: Sendable {
                 .map { proof in
                     ACMECAAQuestion(
                         name: proof.name, isWildcard: proof.isWildcard, method: isTrusted ? nil : proof.method,
-                        accountID: account.id, profileID: profile.id)
+                        accountID: account.id, profileID: account.profileID)
                 }
         }
         let faults = await faults(questions)

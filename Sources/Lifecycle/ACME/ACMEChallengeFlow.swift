@@ -16,13 +16,15 @@ package struct ACMEChallengeFlow: Sendable {
     package init(_ context: LifecycleContext) { self.context = context }
 
     /// The client's proof is in place. A challenge that was answered before is returned as it is.
+    ///
+    /// - `accountURL`: The account as the client calls it.
     package func answer(
-        _ challenge: ACMEChallenge, of account: ACMEAccount, from origin: RequestOrigin
+        _ challenge: ACMEChallenge, of account: ACMEAccount, as accountURL: String, from origin: RequestOrigin
     ) async throws -> ACMEChallenge {
         guard challenge.status == .pending else { return challenge }
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
         return try await context.write { tx in
-            if try challenges.answer(challenge.id, in: tx) {
+            if try challenges.answer(challenge.id, as: accountURL, in: tx) {
                 try context.recorder.record(
                     .acmeChallengeProcessing, challenge.id.text,
                     details: [
@@ -75,10 +77,11 @@ package struct ACMEChallengeFlow: Sendable {
             guard try challenges.finish(job, of: owner, error: error, in: tx) else { return false }
             var details: JSONObject = [
                 "account_id": .string(job.accountID.text), "authorization_id": .string(authorizationID.text),
-                "order_id": .string(job.orderID.text), "type": .string(job.challenge.type.rawValue),
+                "type": .string(job.challenge.type.rawValue),
                 "identifier": job.identifier.json, "attempts": .integer(Int64(job.challenge.attempts)),
                 "status": .string((fault == nil ? ACMEChallengeStatus.valid : .invalid).rawValue),
             ]
+            details["order_id"] = job.orderID.map { .string($0.text) }
             details["error"] = fault.map { .string("\($0.kind.rawValue): \($0.detail)") }
             try context.recorder.record(
                 .acmeChallengeCompleted, job.challenge.id.text, details: details, by: author, in: tx)
@@ -88,10 +91,12 @@ package struct ACMEChallengeFlow: Sendable {
                     return true
                 }
                 try end(job, fault, by: author, in: tx)
-            } else if try authorizations.move(authorizationID, from: [.pending], to: .valid, in: tx) {
+            } else if try authorizations.move(authorizationID, from: [.pending], to: .valid, in: tx),
+                let order = job.orderID
+            {
                 // Of two authorizations that become valid at the same moment, the second must see the first.
-                _ = try orders.lock(job.orderID, in: tx)
-                _ = try orders.makeReady(job.orderID, in: tx)
+                _ = try orders.lock(order, in: tx)
+                _ = try orders.makeReady(order, in: tx)
             }
             return true
         }
@@ -103,9 +108,11 @@ package struct ACMEChallengeFlow: Sendable {
     ) throws {
         var problem = fault.problem
         problem.parts = [ACMEProblem.Part(fault.kind, fault.detail, identifier: job.identifier.json)]
-        guard try orders.invalidate(job.orderID, from: [.pending], error: problem.json(), in: tx) != nil else { return }
+        guard let order = job.orderID,
+            try orders.invalidate(order, from: [.pending], error: problem.json(), in: tx) != nil
+        else { return }
         try context.recorder.record(
-            .acmeOrderFailed, job.orderID.text,
+            .acmeOrderFailed, order.text,
             details: ["account_id": .string(job.accountID.text), "error": .string(fault.detail)], by: author, in: tx)
     }
 

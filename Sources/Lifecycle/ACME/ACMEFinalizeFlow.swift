@@ -134,8 +134,9 @@ package struct ACMEFinalizeFlow: Sendable {
         let names = ACMENames.digest(order.identifiers)
         if let id = try orders.lastCertificate(of: account.id, names: names, in: tx),
             let known = try certificates.find(id, in: tx), known.fields.issuerID == issuer,
+            known.fields.profileID == profile.id,
             Set(known.fields.subjectAltNames) == Set(order.identifiers.map(\.value)),
-            try isOpen(known, under: profile, in: tx)
+            try isOpen(known, in: tx)
         {
             return id
         }
@@ -164,16 +165,14 @@ package struct ACMEFinalizeFlow: Sendable {
         order.identifiers.first { $0.kind == .dns }?.value ?? order.identifiers[0].value
     }
 
-    /// Whether clients of the profile may add versions: a certificate with targets belongs to its agents.
-    private func isOpen(_ known: Certificate, under profile: ACMEProfile, in tx: any Transaction) throws -> Bool {
-        guard known.fields.profileID == profile.id, known.status != .revoked, known.status != .archived else {
-            return false
-        }
+    /// Whether clients may add versions: a certificate with targets belongs to its agents.
+    private func isOpen(_ known: Certificate, in tx: any Transaction) throws -> Bool {
+        guard known.status != .revoked, known.status != .archived else { return false }
         return try !IssuanceRecords.subject(known.id, in: tx).hasTargets
     }
 
-    /// The certificate that the order takes the place of (RFC 9773 §5), with the names of the order from now on and with the
-    /// issuer that stands behind the profile now: what was replaced is not to be waited for. `nil` when it has ended, or
+    /// The certificate that the order takes the place of (RFC 9773 §5), with the names and the profile of the order from now
+    /// on, and with the issuer that stands behind that now: what was replaced is not to be waited for. `nil` when it has ended, or
     /// when something else is being issued for it.
     private func succeeded(
         by order: ACMEOrder, from issuer: IssuerID, under profile: ACMEProfile, by author: Authorship,
@@ -183,11 +182,12 @@ package struct ACMEFinalizeFlow: Sendable {
             let version = try ACMERenewalFlow.version(name, in: tx)
         else { return nil }
         let known = try certificates.lock(version.certificateID, in: tx)
-        guard known.source == .acme, try isOpen(known, under: profile, in: tx),
+        guard known.source == .acme, try isOpen(known, in: tx),
             try !orders.isBusy(known.id, besides: order.id, in: tx)
         else { return nil }
         var fields = known.fields
         fields.issuerID = issuer
+        fields.profileID = profile.id
         let names = order.identifiers.map(\.value)
         if Set(fields.subjectAltNames) != Set(names) {
             fields.subjectAltNames = names

@@ -77,6 +77,9 @@ package struct ACMELoops: Sendable {
         sweep.forgotten = try await attempt(&sweep) { tx in
             try ACMEOrderStore().purge(endedBefore: end, limit: Self.batch, in: tx)
         }
+        sweep.forgotten += try await attempt(&sweep) { tx in
+            try ACMEAuthorizationStore().purge(endedBefore: end, limit: Self.batch, in: tx)
+        }
         swept(sweep)
         return sweep
     }

@@ -9,11 +9,11 @@ package struct ACMEOrderRequest: Sendable {
     package let names: [ACMEName]
     /// The certificate that the new one takes the place of, as it was named (RFC 9773 §5).
     package var replaces: String?
+    /// When the certificate is to begin and to end.
+    package var notBefore: Timestamp?
+    package var notAfter: Timestamp?
 
-    package init(names: [ACMEName], replaces: String? = nil) {
-        self.names = names
-        self.replaces = replaces
-    }
+    package init(names: [ACMEName]) { self.names = names }
 }
 
 /// An order with what hangs on it.
@@ -32,11 +32,11 @@ package struct ACMEAuthorizationView: Sendable {
 
 /// Takes orders and shows them (protocol-servers §2.7).
 package struct ACMEOrderFlow: Sendable {
-    private let context: LifecycleContext
+    let context: LifecycleContext
     private let plan: @Sendable () -> ACMEPlan
-    private let orders = ACMEOrderStore()
-    private let authorizations = ACMEAuthorizationStore()
-    private let proofs = ACMEProofStore()
+    let orders = ACMEOrderStore()
+    let authorizations = ACMEAuthorizationStore()
+    let proofs = ACMEProofStore()
 
     package init(_ context: LifecycleContext, plan: @escaping @Sendable () -> ACMEPlan) {
         self.context = context
@@ -49,24 +49,14 @@ package struct ACMEOrderFlow: Sendable {
         _ request: ACMEOrderRequest, for account: ACMEAccount, under profile: ACMEProfile, from origin: RequestOrigin
     ) async throws -> ACMEOrderView {
         let plan = plan()
-        if let terms = plan.termsURL, account.termsAgreed != terms {
-            var problem = ACMEProblem(.userActionRequired, "agree to the present terms of service first: \(terms)")
-            problem.links = [("terms-of-service", terms)]
-            throw problem
-        }
-        // An account from the time before a key was asked for must not go on without one.
-        guard account.eabKeyID != nil || !plan.requiresBinding(under: profile) else {
-            throw ACMEProblem(
-                .externalAccountRequired, "this account has no external account binding, which is required by now")
-        }
+        try admit(account, under: profile, plan)
         try ACMENames.check(request.names, account, profile)
+        try ACMEPeriod.check(request, under: profile, now: context.time.now, orderTTL: plan.orderTTL)
         let id: ACMEOrderID = context.newID()
         let isTrusted = profile.mode == .trustAuthenticated
         let fresh = try request.names.map { name in try authorization(of: name, profile, plan) }
         return try await context.write { tx in
-            guard let locked = try ACMEAccountStore().lock(account.id, in: tx), locked.status == .valid else {
-                throw ACMEProblem(.unauthorized, "the account has ended")
-            }
+            try lock(account, in: tx)
             // The account is locked: of two orders that replace the same certificate, the second sees the first.
             if let replaced = request.replaces {
                 try ACMERenewalFlow.reserve(replaced, for: account.id, recorder: context.recorder, in: tx)
@@ -77,26 +67,29 @@ package struct ACMEOrderFlow: Sendable {
                 problem.retryAfter = .minutes(1)
                 throw problem
             }
-            _ = try ACMEIssuerBinding.issuer(for: profile, in: tx)
+            let issuer = try ACMEIssuerBinding.issuer(for: profile, in: tx)
+            try ACMEPeriod.check(request, by: issuer, in: tx)
             var new = fresh
             if !isTrusted {
                 try checkFailures(request.names, of: account.id, plan, in: tx)
                 new = try reusing(fresh, of: account.id, plan, in: tx)
             }
-            let order = NewACMEOrder(
-                id: id, accountID: account.id, identifiers: request.names,
+            var order = NewACMEOrder(
+                id: id, accountID: account.id, profileID: profile.id, identifiers: request.names,
                 namesSHA256: ACMENames.digest(request.names),
                 status: new.allSatisfy { $0.status == .valid } ? .ready : .pending,
                 // It ends with the first of its authorizations (RFC 8555 §7.1.6).
-                expiresAt: new.map(\.expiresAt).reduce(wholeSeconds(context.time.now + plan.orderTTL), min),
-                replaces: request.replaces)
+                expiresAt: new.map(\.expiresAt).reduce(wholeSeconds(context.time.now + plan.orderTTL), min))
+            order.notBefore = request.notBefore
+            order.notAfter = request.notAfter
+            order.replaces = request.replaces
             var details: JSONObject = [
                 "account_id": .string(account.id.text), "identifiers": .array(request.names.map(\.json)),
                 "profile_id": .string(profile.id.text),
             ]
             details["replaces"] = request.replaces.map { .string($0) }
             let stored = try orders.insert(order, in: tx)
-            try authorizations.insert(new, for: id, in: tx)
+            try authorizations.insert(new, for: id, of: account.id, in: tx)
             try context.recorder.record(
                 .acmeOrderCreated, id.text,
                 details: details,
@@ -105,16 +98,76 @@ package struct ACMEOrderFlow: Sendable {
         }
     }
 
+    /// Takes an authorization ahead of any order (RFC 8555 §7.4.1). Once proved, it counts for orders until it ends; whoever
+    /// asks again meanwhile gets the same one.
+    package func authorize(
+        _ name: ACMEName, for account: ACMEAccount, under profile: ACMEProfile, from origin: RequestOrigin
+    ) async throws -> (view: ACMEAuthorizationView, isNew: Bool) {
+        let plan = plan()
+        try admit(account, under: profile, plan)
+        guard !name.isWildcard else {
+            throw ACMEProblem.about([
+                ACMEProblem.Part(
+                    .rejectedIdentifier, "a wildcard can't be authorized ahead of an order (RFC 8555 §7.4.1)",
+                    identifier: name.json)
+            ])
+        }
+        try ACMENames.check([name], account, profile)
+        let new = try authorization(of: name, profile, plan)
+        let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
+        let known = try await context.write { tx -> ACMEAuthorizationID? in
+            try lock(account, in: tx)
+            if let known = try authorizations.ahead(of: account.id, for: name, in: tx) { return known.id }
+            if plan.concurrentOrders > 0, try authorizations.countAhead(of: account.id, in: tx) >= plan.concurrentOrders
+            {
+                var problem = ACMEProblem(
+                    .rateLimited, "at most \(plan.concurrentOrders) authorizations of an account may wait at a time")
+                problem.retryAfter = .minutes(1)
+                throw problem
+            }
+            try checkFailures([name], of: account.id, plan, in: tx)
+            try authorizations.insert([new], for: nil, of: account.id, in: tx)
+            try context.recorder.record(
+                .acmeAuthorizationCreated, new.id.text,
+                details: [
+                    "account_id": .string(account.id.text), "identifier": name.json,
+                    "profile_id": .string(profile.id.text),
+                ],
+                by: author, in: tx)
+            return nil
+        }
+        return (try await authorization((known ?? new.id).text, of: account), known == nil)
+    }
+
+    /// Throws unless an account may order at all.
+    private func admit(_ account: ACMEAccount, under profile: ACMEProfile, _ plan: ACMEPlan) throws(ACMEProblem) {
+        if let terms = plan.termsURL, account.termsAgreed != terms {
+            var problem = ACMEProblem(.userActionRequired, "agree to the present terms of service first: \(terms)")
+            problem.links = [("terms-of-service", terms)]
+            throw problem
+        }
+        // An account from the time before a key was asked for must not go on without one.
+        guard account.eabKeyID != nil || !plan.requiresBinding(under: profile) else {
+            throw ACMEProblem(
+                .externalAccountRequired, "this account has no external account binding, which is required by now")
+        }
+    }
+
+    private func lock(_ account: ACMEAccount, in tx: any Transaction) throws {
+        guard let locked = try ACMEAccountStore().lock(account.id, in: tx), locked.status == .valid else {
+            throw ACMEProblem(.unauthorized, "the account has ended")
+        }
+    }
+
     private func authorization(
         of name: ACMEName, _ profile: ACMEProfile, _ plan: ACMEPlan
     ) throws(ACMEProblem) -> NewACMEAuthorization {
         let isTrusted = profile.mode == .trustAuthenticated
-        let allowed = profile.fields.acmeChallengeTypes
         // A client that insists on a challenge finds one that is done.
         let types: [ACMEChallengeType] =
             isTrusted
             ? [name.isWildcard ? .dns01 : .http01]
-            : plan.challengeTypes.filter { $0.isFit(for: name) && (allowed.isEmpty || allowed.contains($0)) }
+            : plan.challengeTypes(under: profile).filter { $0.isFit(for: name) }
         guard !types.isEmpty else {
             throw .about([
                 ACMEProblem.Part(
@@ -135,7 +188,8 @@ package struct ACMEOrderFlow: Sendable {
     ) throws {
         guard plan.failuresPerHour > 0 else { return }
         let failures = try proofs.failures(
-            of: account, since: tx.now - .hours(1), orderedSince: tx.now - .hours(1) - plan.orderTTL, in: tx)
+            of: account, since: tx.now - .hours(1),
+            askedSince: tx.now - .hours(1) - max(plan.orderTTL, plan.authorizationTTL), in: tx)
         var ends: [Timestamp] = []
         let parts: [ACMEProblem.Part] = names.compactMap { name in
             let times = failures.filter { $0.name == name.base }.map(\.at)
@@ -158,15 +212,17 @@ package struct ACMEOrderFlow: Sendable {
     private func reusing(
         _ fresh: [NewACMEAuthorization], of account: ACMEAccountID, _ plan: ACMEPlan, in tx: any Transaction
     ) throws -> [NewACMEAuthorization] {
-        guard plan.authorizationReuse > .zero else { return fresh }
-        let known = try proofs.reusable(by: account, since: tx.now - plan.authorizationReuse, in: tx)
+        let since = plan.authorizationReuse > .zero ? tx.now - plan.authorizationReuse : nil
+        let known = try proofs.reusable(by: account, since: since, in: tx)
         return fresh.map { new in
             let proof = known.first { proof in
                 proof.name == new.identifier && proof.isWildcard == new.isWildcard
                     && new.challenges.contains { $0.type == proof.method }
             }
             guard let proof else { return new }
-            let end = min(proof.expiresAt, wholeSeconds(proof.provedAt + plan.authorizationReuse))
+            // One that was asked for ahead counts as long as it lasts: that is its point.
+            let limit = proof.isAhead ? proof.expiresAt : wholeSeconds(proof.provedAt + plan.authorizationReuse)
+            let end = min(proof.expiresAt, limit)
             guard end > tx.now + Self.timeToFinalize else { return new }
             return NewACMEAuthorization(
                 id: new.id, identifier: new.identifier, isWildcard: new.isWildcard, status: .valid, expiresAt: end,
@@ -177,72 +233,6 @@ package struct ACMEOrderFlow: Sendable {
 
     /// The wire has no fractions of a second, and what a client reads is what holds.
     private func wholeSeconds(_ time: Timestamp) -> Timestamp { Timestamp(secondsSinceEpoch: time.secondsSinceEpoch) }
-
-    // MARK: Looking
-
-    /// An order of an account; throws 403 for any other.
-    package func order(_ id: String, of account: ACMEAccount) async throws -> ACMEOrderView {
-        try await context.read { tx in
-            guard let id = try? ACMEOrderID(id), let order = try orders.find(id, in: tx), order.accountID == account.id
-            else { throw ACMEProblem.notYours("order") }
-            return ACMEOrderView(
-                order: order, authorizations: try authorizations.all(of: id, in: tx).map(\.id))
-        }
-    }
-
-    /// Orders of an account, newest first.
-    package func orders(
-        of account: ACMEAccount, after position: KeysetPosition?, limit: Int
-    ) async throws -> Page<ACMEOrder> {
-        var filter = ACMEOrderFilter()
-        filter.accountIDs = [account.id]
-        let request = ListRequest(
-            filter: filter, sort: ACMEOrderSort.createdAt, isDescending: true,
-            page: .keyset(after: position, limit: limit), total: .none)
-        return try await context.read { tx in try orders.list(request, in: tx) }
-    }
-
-    package func authorization(_ id: String, of account: ACMEAccount) async throws -> ACMEAuthorizationView {
-        try await context.read { tx in
-            guard let id = try? ACMEAuthorizationID(id), let found = try authorizations.find(id, in: tx),
-                found.accountID == account.id
-            else { throw ACMEProblem.notYours("authorization") }
-            return ACMEAuthorizationView(
-                authorization: found, challenges: try authorizations.challenges(of: id, in: tx),
-                status: found.status(at: tx.now))
-        }
-    }
-
-    package func challenge(_ id: String, of account: ACMEAccount) async throws -> ACMEChallenge {
-        try await context.read { tx in
-            guard let id = try? ACMEChallengeID(id), let challenge = try authorizations.challenge(id, in: tx),
-                try authorizations.find(challenge.authorizationID, in: tx)?.accountID == account.id
-            else { throw ACMEProblem.notYours("challenge") }
-            return challenge
-        }
-    }
-
-    /// Gives an authorization up (RFC 8555 §7.5.2), and with it those of other orders that rest on the same proof; their
-    /// orders can't be completed any more.
-    package func deactivate(
-        _ id: String, of account: ACMEAccount, from origin: RequestOrigin
-    ) async throws -> ACMEAuthorizationView {
-        let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
-        try await context.write { tx in
-            guard let id = try? ACMEAuthorizationID(id), let found = try authorizations.find(id, in: tx),
-                found.accountID == account.id
-            else { throw ACMEProblem.notYours("authorization") }
-            let error = ACMEProblem(.unauthorized, "an authorization was deactivated", status: 403).json()
-            for shared in try proofs.sharing(id, of: account.id, in: tx) {
-                guard try authorizations.move(shared.id, from: [.pending, .valid], to: .deactivated, in: tx) else {
-                    continue
-                }
-                _ = try orders.invalidate(shared.order, from: [.pending, .ready], error: error, in: tx)
-                try context.recorder.record(.acmeAuthorizationDeactivated, shared.id.text, by: author, in: tx)
-            }
-        }
-        return try await authorization(id, of: account)
-    }
 }
 
 extension ACMEChallengeType {
@@ -263,27 +253,4 @@ extension ACMEOrder {
 
     /// Why an order came to nothing by time alone.
     package static let expiry = ACMEProblem(.malformed, "the order expired").json()
-}
-
-/// Which issuer stands behind a profile (protocol-servers §1.5).
-enum ACMEIssuerBinding {
-    /// That of the profile, else the only enabled one; throws when there is none, or when nobody said which.
-    static func issuer(for profile: ACMEProfile, in tx: any Transaction) throws -> IssuerID {
-        if let chosen = profile.fields.issuerID {
-            guard try IssuerStore().find(chosen, in: tx)?.enabled ?? false else {
-                throw ACMEProblem(
-                    .serverInternal, "the issuer of this profile is disabled; tell the operator of this server")
-            }
-            return chosen
-        }
-        let enabled = try tx.rows("SELECT id FROM issuers WHERE enabled ORDER BY id LIMIT 2")
-        guard enabled.count == 1, let only = enabled.first else {
-            throw ACMEProblem(
-                .serverInternal,
-                enabled.isEmpty
-                    ? "no issuer is enabled behind this profile; tell the operator of this server"
-                    : "the profile names no issuer and several are enabled; tell the operator of this server")
-        }
-        return try only.id("id")
-    }
 }

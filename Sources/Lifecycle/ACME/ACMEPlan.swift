@@ -42,7 +42,15 @@ package struct ACMEPlan: Sendable {
     package var validations: [ACMEChallengeType: Int] = [:]
     /// `CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT`: how long an answered challenge is tried again.
     package var validationTimeout = Duration.seconds(30)
-    package var challengeTypes: [ACMEChallengeType] { ACMEChallengeType.allCases.filter { validations[$0] != nil } }
+    /// The ways to prove a name under a profile: those that it names, else the ones of RFC 8555 and RFC 8737. Without a name
+    /// of this CA there is nothing that a persistent record could say.
+    func challengeTypes(under profile: ACMEProfile) -> [ACMEChallengeType] {
+        let named = profile.fields.acmeChallengeTypes
+        return ACMEChallengeType.allCases.filter { type in
+            validations[type] != nil && (named.isEmpty ? type.isStandard : named.contains(type))
+                && (type != .dnsPersist01 || !caaIdentities.isEmpty)
+        }
+    }
     /// `CERTCTL_ACME_SERVER_ARI_ENABLED`.
     package var offersRenewalInfo = true
     /// `CERTCTL_ACME_SERVER_ARI_POLL_INTERVAL`.
@@ -74,6 +82,8 @@ package struct ACMEProfile: Sendable {
     package let fields: ProfileFields
 
     package var mode: ACMEAuthMode { fields.acmeAuthMode }
+    /// Whether names may be authorized ahead of orders; where accounts are trusted there is nothing to prove.
+    package var offersPreauthorization: Bool { fields.acmePreauthorization && mode == .challenge }
 }
 
 /// The public key of an account.
@@ -94,14 +104,14 @@ package struct ACMEAccountKey: Sendable {
 
 /// Who an account is in the audit trail (protocol-servers §1.7).
 package enum ACMEActor {
-    package static func account(_ id: ACMEAccountID) -> Actor { Actor(id: "acme:\(id.text)", type: .user) }
+    package static func account(_ id: ACMEAccountID) -> Actor { Actor(id: "acme:\(id.text)", type: .protocol) }
 
     /// Whether a request came by ACME, also when it waited for an approval or a CA in between.
-    static func isAccount(_ actor: Actor) -> Bool { actor.type == .user && actor.id.hasPrefix("acme:") }
+    static func isAccount(_ actor: Actor) -> Bool { actor.type == .protocol && actor.id.hasPrefix("acme:") }
 
     /// Somebody who holds the key of a certificate and no account.
     package static func certificateKey(_ serial: String) -> Actor {
-        Actor(id: "acme-cert-key:\(serial)", type: .user)
+        Actor(id: "acme-cert-key:\(serial)", type: .protocol)
     }
 
     package static let sweeper = Actor(id: "acme-system:gc", type: .system)

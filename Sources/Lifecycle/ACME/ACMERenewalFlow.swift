@@ -54,9 +54,13 @@ package struct ACMERenewalFlow: Sendable {
         return try await context.read { tx in
             guard let version = try Self.version(name, in: tx),
                 let certificate = try CertificateStore().find(version.certificateID, in: tx),
-                certificate.fields.profileID == profile.id
+                let own = certificate.fields.profileID,
+                own == profile.id || profile.fields.acmeProfiles.contains(own),
+                let fields = own == profile.id ? profile.fields : try ProfileStore().find(own, in: tx)?.fields
             else { throw ACMEProblem(.malformed, "there is no such certificate here", status: 404) }
-            if try Self.isToBeReplaced(version, under: profile, in: tx) { return .urgent(now: tx.now) }
+            if try Self.isToBeReplaced(version, under: ACMEProfile(id: own, fields: fields), in: tx) {
+                return .urgent(now: tx.now)
+            }
             let policy = try PolicyStore().find(certificate.fields.renewalPolicyID, in: tx)
             return .regular(
                 notBefore: version.notBefore, notAfter: version.notAfter, days: policy?.fields.renewalWindowDays,

@@ -7,15 +7,20 @@ package struct ACMEAttempt: Hashable, Sendable {
     package let type: ACMEChallengeType
     /// Without `*.`.
     package let name: ACMEName
+    package let isWildcard: Bool
     package let token: String
     /// Of the key of the account (RFC 7638).
     package let thumbprint: String
+    /// The account as the client calls it.
+    package let accountURL: String
 
     init(_ job: ACMEValidationJob) {
         type = job.challenge.type
         name = job.identifier
+        isWildcard = job.isWildcard
         token = job.challenge.token
         thumbprint = job.thumbprint
+        accountURL = job.challenge.accountURL ?? ""
     }
 }
 

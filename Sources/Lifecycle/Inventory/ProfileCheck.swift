@@ -143,6 +143,9 @@ enum ProfileCheck {
         if Set(fields.allowedSANTypes).count < fields.allowedSANTypes.count {
             problems.add("/allowed_san_types", "duplicate", "lists a type twice")
         }
+        if Set(fields.acmeProfiles).count < fields.acmeProfiles.count {
+            problems.add("/acme_profiles", "duplicate", "lists a profile twice")
+        }
     }
 
     private static func checkSubject(_ policy: SubjectPolicy?, into problems: inout FieldProblems) {
@@ -202,17 +205,15 @@ enum ProfileCheck {
                     : "over ACME anybody who reaches the server gets the names of the patterns")
         }
         if fields.acmeAuthMode == .challenge, fields.acmeAllowWildcards, !fields.acmeChallengeTypes.isEmpty,
-            Set(fields.acmeChallengeTypes).isDisjoint(with: [.dns01])
+            !fields.acmeChallengeTypes.contains(where: \.isInDNS)
         {
             warnings.append("wildcards are allowed, and no challenge of acme_challenge_types can prove one")
         }
-        let unserved = fields.acmeChallengeTypes.filter { $0 == .dnsAccount01 || $0 == .dnsPersist01 }
-        if !unserved.isEmpty {
-            warnings.append(
-                "this version does not offer \(unserved.map(\.rawValue).joined(separator: " and ")) to anybody")
-        }
         if fields.acmeAuthMode == .trustAuthenticated, !fields.acmeChallengeTypes.isEmpty {
             warnings.append("acme_challenge_types has no effect while acme_auth_mode is trust_authenticated")
+        }
+        if fields.acmeAuthMode == .trustAuthenticated, fields.acmePreauthorization {
+            warnings.append("acme_preauthorization has no effect while acme_auth_mode is trust_authenticated")
         }
         return warnings
     }

@@ -74,6 +74,11 @@ package enum IssuanceCheck {
         now: Timestamp
     ) -> [String] {
         if leaf.notAfter <= now { return ["it has expired already, at \(leaf.notAfter.rfc3339)"] }
+        let limits = request.limits
+        guard limits.notBefore ?? leaf.notBefore == leaf.notBefore, limits.notAfter ?? leaf.notAfter == leaf.notAfter
+        else {
+            return ["it is valid from \(leaf.notBefore.rfc3339) until \(leaf.notAfter.rfc3339), which was not ordered"]
+        }
         guard let cap = request.limits.maxTTL, leaf.notAfter + .seconds(1) > leaf.notBefore + cap else { return [] }
         return [
             "it is valid from \(leaf.notBefore.rfc3339) until \(leaf.notAfter.rfc3339), longer than the profile's "

@@ -275,13 +275,21 @@ package struct IssueFlow: Sendable {
         let permit = try gate.permit(for: subject, slot: slot, job: job.id, batch: job.batchID, in: tx)
         let capabilities = try IssuerCatalog.capabilities(of: subject.issuerType)
         let serial = capabilities.serialAllocation == .caller ? SerialNumber.random(context.random) : nil
+        var template = try Preflight.template(for: csr.request, subject, by: author.actor)
+        if subject.certificate.source == .acme {
+            (template.notBefore, template.notAfter) = try ACMEOrderStore().period(of: job.id, in: tx)
+            // An end that was ordered is limited by the cap, not by what the profile gives unasked.
+            if template.notAfter != nil {
+                template.ttl = subject.profile.flatMap { $0.maxTTLSeconds > 0 ? .seconds($0.maxTTLSeconds) : nil }
+            }
+        }
         let intent = IssuanceIntent(
             subject: subject,
             order: context.newID(),
             job: job,
             csr: csr,
             names: try Preflight.approvedNames(of: subject.certificate.fields),
-            template: try Preflight.template(for: csr.request, subject, by: author.actor),
+            template: template,
             serialNumber: serial,
             author: author,
             startedAt: tx.now,

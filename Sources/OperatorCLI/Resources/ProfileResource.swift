@@ -57,6 +57,10 @@ package enum Profiles: Resource {
         var acmeAllowWildcards: Bool?
         @Option(name: .customLong("acme-allow-single-label"), help: "Whether names of one label may be ordered.")
         var acmeAllowSingleLabel: Bool?
+        @Option(name: .customLong("acme-preauthorization"), help: "Whether names may be authorized ahead of orders.")
+        var acmePreauthorization: Bool?
+        @Option(name: .customLong("acme-profiles"), help: "Other profiles that its accounts may order under.")
+        var acmeProfiles: [String] = []
         @Option(help: "The only issuer under the profile.") var issuerID: String?
         @Option(help: "Owner of what protocols enrol.") var ownerID: String?
         @Option(help: "Team of what protocols enrol.") var teamID: String?
@@ -118,6 +122,8 @@ package enum Profiles: Resource {
             list.add("acme_challenge_types", list: acmeChallengeTypes)
             list.add("acme_allow_wildcards", acmeAllowWildcards)
             list.add("acme_allow_single_label", acmeAllowSingleLabel)
+            list.add("acme_preauthorization", acmePreauthorization)
+            list.add("acme_profiles", list: acmeProfiles)
             list.add("issuer_id", issuerID)
             list.add("owner_id", ownerID)
             list.add("team_id", teamID)

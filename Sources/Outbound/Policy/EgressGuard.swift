@@ -25,11 +25,17 @@ package struct EgressGuard: Sendable {
     static let attempts = 3
 
     private let policy: EgressPolicy
+    private let own: OwnListeners
     private let resolve: Resolver
 
+    /// - `own`: Listeners of this process, which are not connected to whatever is allowed.
     /// - `resolve`: The resolver of the system, unless a test has its own.
-    package init(policy: EgressPolicy = EgressPolicy(), resolve: @escaping Resolver = Self.system) {
+    package init(
+        policy: EgressPolicy = EgressPolicy(), except own: OwnListeners = .none,
+        resolve: @escaping Resolver = Self.system
+    ) {
         self.policy = policy
+        self.own = own
         self.resolve = resolve
     }
 
@@ -45,7 +51,9 @@ package struct EgressGuard: Sendable {
         host: String, port: Int, for purpose: EgressPurpose
     ) async throws(OutboundError) -> [EgressPermit] {
         let endpoint = "\(TLSEndpoint(host: host, port: port))"
-        if let refusal = policy.refusal(ofName: host, for: purpose) { throw Self.refused(refusal, endpoint) }
+        if let refusal = policy.refusal(ofName: host, for: purpose) {
+            throw Self.refused(refusal.description, endpoint)
+        }
         let addresses: [SocketAddress]
         if let literal = try? SocketAddress(ipAddress: host, port: port) {
             addresses = [literal]
@@ -57,7 +65,10 @@ package struct EgressGuard: Sendable {
                 throw OutboundError(.refused, endpoint: endpoint, message: "\(host) has an address that cannot be read")
             }
             if let refusal = policy.refusal(of: octets, host: host, for: purpose) {
-                throw Self.refused(refusal, endpoint)
+                throw Self.refused(refusal.description, endpoint)
+            }
+            guard !own.include(octets, port: port) else {
+                throw Self.refused("\(host) is this server itself", endpoint)
             }
         }
         return addresses.prefix(Self.addressLimit).map { EgressPermit($0) }
@@ -66,7 +77,7 @@ package struct EgressGuard: Sendable {
     /// For connections through a proxy, which resolves the name itself: judges the name, and the address when it is one.
     func admit(host: String, port: Int, for purpose: EgressPurpose) throws(OutboundError) {
         if let refusal = policy.staticRefusal(ofHost: host, for: purpose) {
-            throw Self.refused(refusal, "\(TLSEndpoint(host: host, port: port))")
+            throw Self.refused(refusal.description, "\(TLSEndpoint(host: host, port: port))")
         }
     }
 
@@ -86,7 +97,7 @@ package struct EgressGuard: Sendable {
         return addresses
     }
 
-    private static func refused(_ refusal: EgressRefusal, _ endpoint: String) -> OutboundError {
+    private static func refused(_ refusal: String, _ endpoint: String) -> OutboundError {
         OutboundError(.refused, endpoint: endpoint, message: "not connected: \(refusal)")
     }
 }

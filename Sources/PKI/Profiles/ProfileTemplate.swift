@@ -8,11 +8,14 @@ package struct ProfileTemplate: Hashable, Sendable {
     package let extendedKeyUsages: [ExtendedKeyUsage]
     package let isUsageCritical: Bool
     /// Of the whole period, both ends counted; `nil` for the issuer's own.
-    package let ttl: Duration?
+    package var ttl: Duration?
     /// `nil` for the issuer's own.
     package let backdate: Duration?
     package let mustStaple: Bool
     package let policies: [OID]
+    /// When the period begins and ends exactly, where whoever asked said so; within what the profile allows.
+    package var notBefore: Timestamp?
+    package var notAfter: Timestamp?
 }
 
 /// The subject of certificates under a profile that has rules for it.

@@ -63,7 +63,7 @@ struct ACMEAssembly: Sendable {
             ? ACMEValidationPool(
                 context, instance: instance, plan: plan,
                 validate: ACMEValidation.validator(
-                    live: live, random: context.random, resolverFile: resolverFile, log: log),
+                    live: live, random: context.random, time: context.time, resolverFile: resolverFile, log: log),
                 checkCAA: checkCAA, observe: { metrics.validated($0, $1, $2) }, log: log)
             : nil
     }
@@ -104,6 +104,8 @@ struct ACMEAssembly: Sendable {
         plan.validations = [
             .http01: configuration.validation.http01Concurrency, .dns01: configuration.validation.dns01Concurrency,
             .tlsALPN01: configuration.validation.tlsALPN01Concurrency,
+            .dnsAccount01: configuration.validation.dns01Concurrency,
+            .dnsPersist01: configuration.validation.dns01Concurrency,
         ]
         return plan
     }

@@ -9,16 +9,18 @@ import Settings
 enum ACMEValidation {
     /// - `resolverFile`: The resolver configuration of the host; `nil` without one.
     static func validator(
-        live: LiveConfiguration, random: RandomSource, resolverFile: @escaping @Sendable () -> String?, log: Logger
+        live: LiveConfiguration, random: RandomSource, time: TimeSource,
+        resolverFile: @escaping @Sendable () -> String?, log: Logger
     ) -> ACMEValidator {
         { attempt, timeout throws(ACMEFault) in
-            let (configuration, policy) = live.read { ($0.acme.validation, $0.egress.policy) }
-            let validator = Self.validator(configuration, policy, random, resolverFile)
+            let (acme, policy, own) = live.read { ($0.acme, $0.egress.policy, listeners($0)) }
+            let validator = Self.validator(acme, policy, own, random, time, resolverFile)
+            var proof = ChallengeProof(
+                type: attempt.type, name: attempt.name, token: attempt.token, thumbprint: attempt.thumbprint)
+            proof.isWildcard = attempt.isWildcard
+            proof.accountURL = attempt.accountURL
             do throws(ChallengeFailure) {
-                try await validator.validate(
-                    ChallengeProof(
-                        type: attempt.type, name: attempt.name, token: attempt.token, thumbprint: attempt.thumbprint),
-                    within: timeout)
+                try await validator.validate(proof, within: timeout)
             } catch {
                 log.info(
                     "a name was not validated",
@@ -80,17 +82,25 @@ enum ACMEValidation {
             egress: EgressGuard(policy: policy), random: random)
     }
 
+    /// Where this server listens: a name that leads there proves nothing.
+    private static func listeners(_ configuration: ServerConfiguration) -> OwnListeners {
+        var endpoints = [(host: configuration.listener.host, port: configuration.listener.port)]
+        if let pki = configuration.pki.listen { endpoints.append((pki.host, pki.port)) }
+        return OwnListeners(endpoints)
+    }
+
     private static func validator(
-        _ configuration: ACMEValidationConfiguration, _ policy: EgressPolicy, _ random: RandomSource,
-        _ resolverFile: @escaping @Sendable () -> String?
+        _ acme: ACMEConfiguration, _ policy: EgressPolicy, _ own: OwnListeners, _ random: RandomSource,
+        _ time: TimeSource, _ resolverFile: @escaping @Sendable () -> String?
     ) -> ChallengeValidator {
+        let configuration = acme.validation
         let dns = dns(configuration, policy, random, resolverFile)
         // What the operator named answers for addresses too, or a name of an inner zone would have none.
         let egress =
             configuration.resolvers.isEmpty
-            ? EgressGuard(policy: policy)
+            ? EgressGuard(policy: policy, except: own)
             : EgressGuard(
-                policy: policy,
+                policy: policy, except: own,
                 resolve: { host in
                     do { return try await dns.addresses(of: host) } catch let error as DNSFailure {
                         if error.kind == .cancelled { throw error }
@@ -100,7 +110,9 @@ enum ACMEValidation {
         var places = ValidationPlaces()
         places.http01Port = configuration.http01Port
         places.tlsALPN01Port = configuration.tlsALPN01Port
+        places.issuers = acme.caaIdentities
         return ChallengeValidator(
-            places: { [places] in places }, dns: dns, egress: egress, userAgent: "certctl-acme/\(Version.number)")
+            places: { [places] in places }, dns: dns, egress: egress, userAgent: "certctl-acme/\(Version.number)",
+            time: time)
     }
 }

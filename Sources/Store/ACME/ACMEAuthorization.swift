@@ -5,7 +5,8 @@ import Query
 /// What an account proved, or has to prove, for an order (RFC 8555 §7.1.4).
 package struct ACMEAuthorization: Hashable, Sendable {
     package let id: ACMEAuthorizationID
-    package let orderID: ACMEOrderID
+    /// `nil` for one that was asked for ahead of any order.
+    package let orderID: ACMEOrderID?
     package let accountID: ACMEAccountID
     /// Without `*.`.
     package let identifier: ACMEName
@@ -15,7 +16,7 @@ package struct ACMEAuthorization: Hashable, Sendable {
 
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("authz_id")
-        orderID = try row.id("order_id")
+        orderID = try row.optionalID("order_id")
         accountID = try row.id("account_id")
         identifier = try ACMEName(row.json("identifier"))
         isWildcard = try row.bool("wildcard")
@@ -24,7 +25,7 @@ package struct ACMEAuthorization: Hashable, Sendable {
     }
 
     static let columns: SQL = """
-        a.authz_id, a.order_id, o.account_id, a.identifier, a.wildcard, a.status, a.expires_at
+        a.authz_id, a.order_id, a.account_id, a.identifier, a.wildcard, a.status, a.expires_at
         """
 
     /// Where time alone has brought it: what ran out is so at once, not only when somebody sweeps.
@@ -72,6 +73,8 @@ package struct ACMEProof: Hashable, Sendable {
     /// When the authorization ends.
     package let expiresAt: Timestamp
     package let token: String
+    /// Whether it was made ahead of any order, for orders to come.
+    package let isAhead: Bool
 
     init(_ row: Row) throws(DatabaseError) {
         name = try ACMEName(row.json("identifier"))
@@ -80,9 +83,10 @@ package struct ACMEProof: Hashable, Sendable {
         provedAt = try row.time("validated_at")
         expiresAt = try row.time("expires_at")
         token = try row.text("token")
+        isAhead = try row.optionalText("order_id") == nil
     }
 
-    static let columns: SQL = "a.identifier, a.wildcard, a.expires_at, c.type, c.validated_at, c.token"
+    static let columns: SQL = "a.identifier, a.wildcard, a.expires_at, a.order_id, c.type, c.validated_at, c.token"
 }
 
 /// One way to prove an authorization (RFC 8555 §7.1.5).
@@ -92,6 +96,8 @@ package struct ACMEChallenge: Hashable, Sendable {
     package let type: ACMEChallengeType
     package let status: ACMEChallengeStatus
     package let token: String
+    /// The account as the client that answered calls it: part of what some proofs say.
+    package let accountURL: String?
     package let validatedAt: Timestamp?
     /// A problem document.
     package let error: JSONValue?
@@ -104,12 +110,13 @@ package struct ACMEChallenge: Hashable, Sendable {
         type = try row.value("type")
         status = try row.value("status")
         token = try row.text("token")
+        accountURL = try row.optionalText("account_url")
         validatedAt = try row.optionalTime("validated_at")
         error = try row.optionalJSON("error")
         attempts = try row.int("attempts")
     }
 
     static let columns: SQL = """
-        challenge_id, authz_id, type, status, token, validated_at, error, attempts
+        challenge_id, authz_id, type, status, token, account_url, validated_at, error, attempts
         """
 }

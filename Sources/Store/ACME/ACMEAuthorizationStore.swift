@@ -7,18 +7,20 @@ package import Query
 package struct ACMEAuthorizationStore: Sendable {
     package init() {}
 
+    /// - `order`: `nil` for those that are asked for ahead of any order.
     package func insert(
-        _ new: [NewACMEAuthorization], for order: ACMEOrderID, in tx: any Transaction
+        _ new: [NewACMEAuthorization], for order: ACMEOrderID?, of account: ACMEAccountID, in tx: any Transaction
     ) throws {
         for (position, authorization) in new.enumerated() {
             try tx.execute(
                 """
                 INSERT INTO acme_authorizations (
-                    authz_id, order_id, position, identifier, status, expires_at, wildcard, created_at, updated_at
+                    authz_id, account_id, order_id, position, identifier, status, expires_at, wildcard, created_at,
+                    updated_at
                 ) VALUES (
-                    \(authorization.id), \(order), \(position), \(JSONColumn.value(authorization.identifier.json)),
-                    \(authorization.status), \(authorization.expiresAt), \(authorization.isWildcard), \(tx.now),
-                    \(tx.now)
+                    \(authorization.id), \(account), \(order), \(position),
+                    \(JSONColumn.value(authorization.identifier.json)), \(authorization.status),
+                    \(authorization.expiresAt), \(authorization.isWildcard), \(tx.now), \(tx.now)
                 )
                 """
             )
@@ -42,8 +44,7 @@ package struct ACMEAuthorizationStore: Sendable {
     package func find(_ id: ACMEAuthorizationID, in tx: any Transaction) throws -> ACMEAuthorization? {
         try tx.row(
             """
-            SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a
-            JOIN acme_orders o ON o.order_id = a.order_id WHERE a.authz_id = \(id)
+            SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a WHERE a.authz_id = \(id)
             """
         ).map { try ACMEAuthorization($0) }
     }
@@ -52,7 +53,7 @@ package struct ACMEAuthorizationStore: Sendable {
         try tx.rows(
             """
             SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a
-            JOIN acme_orders o ON o.order_id = a.order_id WHERE a.order_id = \(order) ORDER BY a.position
+            WHERE a.order_id = \(order) ORDER BY a.position
             """
         ).map { try ACMEAuthorization($0) }
     }
@@ -78,10 +79,33 @@ package struct ACMEAuthorizationStore: Sendable {
         try tx.rows(
             """
             SELECT a.identifier, a.wildcard FROM acme_authorizations a
-            JOIN acme_orders o ON o.order_id = a.order_id
-            WHERE o.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
+            WHERE a.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
             """
         ).map { (try ACMEName($0.json("identifier")), try $0.bool("wildcard")) }
+    }
+
+    /// Authorizations that an account asked for ahead of any order and that still wait for a proof.
+    package func countAhead(of account: ACMEAccountID, in tx: any Transaction) throws -> Int {
+        try tx.row(
+            """
+            SELECT COUNT(*) AS n FROM acme_authorizations
+            WHERE account_id = \(account) AND order_id IS NULL AND status = 'pending' AND expires_at > \(tx.now)
+            """
+        )?.int("n") ?? 0
+    }
+
+    /// What an account asked for ahead of any order, for a name, and that has not ended; the one that ends last.
+    package func ahead(
+        of account: ACMEAccountID, for name: ACMEName, in tx: any Transaction
+    ) throws -> ACMEAuthorization? {
+        try tx.rows(
+            """
+            SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a
+            WHERE a.account_id = \(account) AND a.order_id IS NULL AND a.status IN ('pending', 'valid')
+                AND a.expires_at > \(tx.now)
+            ORDER BY a.expires_at DESC, a.authz_id
+            """
+        ).map { try ACMEAuthorization($0) }.first { $0.identifier == name && !$0.isWildcard }
     }
 
     // MARK: Transitions
@@ -105,13 +129,24 @@ package struct ACMEAuthorizationStore: Sendable {
         try tx.execute(
             """
             UPDATE acme_authorizations SET status = 'deactivated', updated_at = \(tx.now)
-            WHERE status IN ('pending', 'valid')
-                AND order_id IN (SELECT order_id FROM acme_orders WHERE account_id = \(account))
+            WHERE account_id = \(account) AND status IN ('pending', 'valid')
             """
         )
     }
 
     // MARK: Upkeep
+
+    /// Forgets authorizations that were asked for ahead of any order and ended.
+    package func purge(endedBefore time: Timestamp, limit: Int, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            DELETE FROM acme_authorizations WHERE authz_id IN (
+                SELECT authz_id FROM acme_authorizations WHERE order_id IS NULL AND expires_at <= \(time)
+                ORDER BY expires_at LIMIT \(limit)
+            )
+            """
+        )
+    }
 
     package func expire(limit: Int, in tx: any Transaction) throws -> Int {
         try tx.execute(

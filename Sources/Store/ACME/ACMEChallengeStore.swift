@@ -9,7 +9,8 @@ package struct ACMEValidationJob: Hashable, Sendable {
     /// Without `*.`.
     package let identifier: ACMEName
     package let isWildcard: Bool
-    package let orderID: ACMEOrderID
+    /// `nil` for a proof that is made ahead of any order.
+    package let orderID: ACMEOrderID?
     package let accountID: ACMEAccountID
     package let profileID: ProfileID
     /// Of the key that the account has now.
@@ -22,7 +23,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
         challenge = try ACMEChallenge(row)
         identifier = try ACMEName(row.json("identifier"))
         isWildcard = try row.bool("wildcard")
-        orderID = try row.id("order_id")
+        orderID = try row.optionalID("order_id")
         accountID = try row.id("account_id")
         profileID = try row.id("profile_id")
         thumbprint = try row.text("jwk_thumbprint")
@@ -33,9 +34,9 @@ package struct ACMEValidationJob: Hashable, Sendable {
     }
 
     static let columns: SQL = """
-        c.challenge_id, c.authz_id, c.type, c.status, c.token, c.validated_at, c.error, c.attempts,
+        c.challenge_id, c.authz_id, c.type, c.status, c.token, c.account_url, c.validated_at, c.error, c.attempts,
         c.updated_at AS answered_at, a.identifier, a.wildcard, a.status AS authz_status,
-        a.expires_at AS authz_expires_at, a.order_id, o.account_id, k.profile_id, k.jwk_thumbprint
+        a.expires_at AS authz_expires_at, a.order_id, a.account_id, k.profile_id, k.jwk_thumbprint
         """
 }
 
@@ -51,15 +52,17 @@ package struct ACMEChallengeStore: Sendable {
 
     /// A client says that its proof is in place (`pending` → `processing`); false when the challenge is answered already,
     /// or its authorization no longer waits for it.
-    package func answer(_ id: ACMEChallengeID, in tx: any Transaction) throws -> Bool {
+    ///
+    /// - `accountURL`: The account as the client calls it.
+    package func answer(_ id: ACMEChallengeID, as accountURL: String, in tx: any Transaction) throws -> Bool {
         let isAnswered =
             try tx.execute(
                 """
-                UPDATE acme_challenges SET status = 'processing', updated_at = \(tx.now)
+                UPDATE acme_challenges SET status = 'processing', account_url = \(accountURL), updated_at = \(tx.now)
                 WHERE challenge_id = \(id) AND status = 'pending' AND EXISTS (
-                    SELECT 1 FROM acme_authorizations a JOIN acme_orders o ON o.order_id = a.order_id
+                    SELECT 1 FROM acme_authorizations a LEFT JOIN acme_orders o ON o.order_id = a.order_id
                     WHERE a.authz_id = acme_challenges.authz_id AND a.status = 'pending' AND a.expires_at > \(tx.now)
-                        AND o.status = 'pending' AND o.expires_at > \(tx.now))
+                        AND (a.order_id IS NULL OR (o.status = 'pending' AND o.expires_at > \(tx.now))))
                 """
             ) == 1
         if isAnswered { try tx.notify(.challenges, payload: id.text) }
@@ -92,13 +95,12 @@ package struct ACMEChallengeStore: Sendable {
                 AND challenge_id IN (
                     SELECT challenge_id FROM (
                         SELECT c.challenge_id, c.updated_at, c.lease_expires_at, ROW_NUMBER() OVER (
-                            PARTITION BY o.account_id
+                            PARTITION BY a.account_id
                             ORDER BY CASE WHEN c.lease_expires_at > \(tx.now) AND c.lease_owner <> \(Self.nobody)
                                 THEN 0 ELSE 1 END, c.updated_at, c.challenge_id
                         ) AS turn
                         FROM acme_challenges c
                         JOIN acme_authorizations a ON a.authz_id = c.authz_id
-                        JOIN acme_orders o ON o.order_id = a.order_id
                         WHERE c.status = 'processing' AND c.type = \(type)
                     ) AS waiting
                     WHERE lease_expires_at IS NULL OR lease_expires_at <= \(tx.now)
@@ -112,8 +114,7 @@ package struct ACMEChallengeStore: Sendable {
             """
             SELECT \(fragment: ACMEValidationJob.columns) FROM acme_challenges c
             JOIN acme_authorizations a ON a.authz_id = c.authz_id
-            JOIN acme_orders o ON o.order_id = a.order_id
-            JOIN acme_accounts k ON k.account_id = o.account_id
+            JOIN acme_accounts k ON k.account_id = a.account_id
             WHERE c.challenge_id IN \(list: taken) ORDER BY c.updated_at, c.challenge_id
             """
         ).map { try ACMEValidationJob($0, at: tx.now) }

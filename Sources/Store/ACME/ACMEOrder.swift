@@ -6,6 +6,8 @@ import Query
 package struct ACMEOrder: Hashable, Sendable {
     package let id: ACMEOrderID
     package let accountID: ACMEAccountID
+    /// The account's, or another behind the same directory.
+    package let profileID: ProfileID
     /// In the order in which they were asked for.
     package let identifiers: [ACMEName]
     package let status: ACMEOrderStatus
@@ -33,6 +35,7 @@ package struct ACMEOrder: Hashable, Sendable {
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("order_id")
         accountID = try row.id("account_id")
+        profileID = try row.id("profile_id")
         identifiers = try ACMEName.list(row.json("identifiers"))
         status = try row.value("status")
         expiresAt = try row.time("expires_at")
@@ -52,8 +55,8 @@ package struct ACMEOrder: Hashable, Sendable {
     }
 
     static let columns: SQL = """
-        order_id, account_id, identifiers, status, expires_at, not_before, not_after, error, csr_pem, csr_sha256,
-        certificate_id, version_id, job_id, attempts, replaces, replacement_asked_at, created_at, updated_at
+        order_id, account_id, profile_id, identifiers, status, expires_at, not_before, not_after, error, csr_pem,
+        csr_sha256, certificate_id, version_id, job_id, attempts, replaces, replacement_asked_at, created_at, updated_at
         """
 }
 
@@ -61,25 +64,28 @@ package struct ACMEOrder: Hashable, Sendable {
 package struct NewACMEOrder: Sendable {
     package let id: ACMEOrderID
     package let accountID: ACMEAccountID
+    package let profileID: ProfileID
     package let identifiers: [ACMEName]
     /// Tells orders for the same names, in whatever order.
     package let namesSHA256: String
     /// `pending` or `ready`.
     package let status: ACMEOrderStatus
     package let expiresAt: Timestamp
+    package var notBefore: Timestamp?
+    package var notAfter: Timestamp?
     package var replaces: String?
 
     package init(
-        id: ACMEOrderID, accountID: ACMEAccountID, identifiers: [ACMEName], namesSHA256: String,
-        status: ACMEOrderStatus, expiresAt: Timestamp, replaces: String? = nil
+        id: ACMEOrderID, accountID: ACMEAccountID, profileID: ProfileID, identifiers: [ACMEName], namesSHA256: String,
+        status: ACMEOrderStatus, expiresAt: Timestamp
     ) {
         self.id = id
         self.accountID = accountID
+        self.profileID = profileID
         self.identifiers = identifiers
         self.namesSHA256 = namesSHA256
         self.status = status
         self.expiresAt = expiresAt
-        self.replaces = replaces
     }
 }
 

@@ -15,11 +15,12 @@ package struct ACMEOrderStore: Sendable {
             try tx.rows(
                 """
                 INSERT INTO acme_orders (
-                    order_id, account_id, identifiers, names_sha256, status, expires_at, replaces, created_at,
-                    updated_at
+                    order_id, account_id, profile_id, identifiers, names_sha256, status, expires_at, not_before,
+                    not_after, replaces, created_at, updated_at
                 ) VALUES (
-                    \(new.id), \(new.accountID), \(JSONColumn.value(.array(new.identifiers.map(\.json)))),
-                    \(new.namesSHA256), \(new.status), \(new.expiresAt), \(new.replaces), \(tx.now), \(tx.now)
+                    \(new.id), \(new.accountID), \(new.profileID), \(JSONColumn.value(.array(new.identifiers.map(\.json)))),
+                    \(new.namesSHA256), \(new.status), \(new.expiresAt), \(new.notBefore), \(new.notAfter),
+                    \(new.replaces), \(tx.now), \(tx.now)
                 ) RETURNING \(fragment: ACMEOrder.columns)
                 """
             )
@@ -72,6 +73,14 @@ package struct ACMEOrderStore: Sendable {
     /// The account whose order led to this version.
     package func account(of version: VersionID, in tx: any Transaction) throws -> ACMEAccountID? {
         try tx.row("SELECT account_id FROM acme_orders WHERE version_id = \(version) LIMIT 1")?.id("account_id")
+    }
+
+    /// The period that the order of a job was made for.
+    package func period(
+        of job: JobID, in tx: any Transaction
+    ) throws -> (notBefore: Timestamp?, notAfter: Timestamp?) {
+        let row = try tx.row("SELECT not_before, not_after FROM acme_orders WHERE job_id = \(job) LIMIT 1")
+        return (try row?.optionalTime("not_before"), try row?.optionalTime("not_after"))
     }
 
     // MARK: Transitions

@@ -18,17 +18,23 @@ package struct ACMEProofStore: Sendable {
         ).map { try ACMEProof($0) }
     }
 
-    /// Proofs of an account that still hold and are not older than `time`; those that end last come first.
+    /// Proofs of an account that still hold and are not older than `time`, and those that it made ahead of any order; those
+    /// that end last come first.
+    ///
+    /// What an account was trusted with proved nothing, also when its profile demands proofs by now.
+    ///
+    /// - `time`: `nil` for those made ahead alone.
     package func reusable(
-        by account: ACMEAccountID, since time: Timestamp, in tx: any Transaction
+        by account: ACMEAccountID, since time: Timestamp?, in tx: any Transaction
     ) throws -> [ACMEProof] {
-        try tx.rows(
+        let recent: SQL = time.map { " OR c.validated_at >= \($0)" } ?? ""
+        return try tx.rows(
             """
-            SELECT \(fragment: ACMEProof.columns) FROM acme_orders o
-            JOIN acme_authorizations a ON a.order_id = o.order_id
+            SELECT \(fragment: ACMEProof.columns) FROM acme_authorizations a
             JOIN acme_challenges c ON c.authz_id = a.authz_id
-            WHERE o.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
-                AND c.status = 'valid' AND c.validated_at >= \(time)
+            WHERE a.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
+                AND c.status = 'valid' AND (a.order_id IS NULL\(fragment: recent))
+                AND (c.attempts > 0 OR c.validated_at < c.created_at)
             ORDER BY a.expires_at DESC, c.challenge_id
             """
         ).map { try ACMEProof($0) }
@@ -37,29 +43,27 @@ package struct ACMEProofStore: Sendable {
     /// Authorizations that rest on the same proof as this one: itself, and those of orders that it was used again for.
     package func sharing(
         _ id: ACMEAuthorizationID, of account: ACMEAccountID, in tx: any Transaction
-    ) throws -> [(id: ACMEAuthorizationID, order: ACMEOrderID)] {
+    ) throws -> [(id: ACMEAuthorizationID, order: ACMEOrderID?)] {
         try tx.rows(
             """
-            SELECT DISTINCT a.authz_id, a.order_id FROM acme_orders o
-            JOIN acme_authorizations a ON a.order_id = o.order_id
+            SELECT DISTINCT a.authz_id, a.order_id FROM acme_authorizations a
             JOIN acme_challenges c ON c.authz_id = a.authz_id
-            WHERE o.account_id = \(account)
+            WHERE a.account_id = \(account)
                 AND c.token IN (SELECT token FROM acme_challenges WHERE authz_id = \(id))
             ORDER BY a.authz_id
             """
-        ).map { (try $0.id("authz_id"), try $0.id("order_id")) }
+        ).map { (try $0.id("authz_id"), try $0.optionalID("order_id")) }
     }
 
-    /// When an account failed to prove which names, since a time, by orders that are no older than `oldest`.
+    /// When an account failed to prove which names, since a time, by authorizations that are no older than `oldest`.
     package func failures(
-        of account: ACMEAccountID, since time: Timestamp, orderedSince oldest: Timestamp, in tx: any Transaction
+        of account: ACMEAccountID, since time: Timestamp, askedSince oldest: Timestamp, in tx: any Transaction
     ) throws -> [(name: ACMEName, at: Timestamp)] {
         try tx.rows(
             """
-            SELECT a.identifier, c.updated_at FROM acme_orders o
-            JOIN acme_authorizations a ON a.order_id = o.order_id
+            SELECT a.identifier, c.updated_at FROM acme_authorizations a
             JOIN acme_challenges c ON c.authz_id = a.authz_id
-            WHERE o.account_id = \(account) AND o.created_at >= \(oldest) AND a.status = 'invalid'
+            WHERE a.account_id = \(account) AND a.created_at >= \(oldest) AND a.status = 'invalid'
                 AND c.status = 'invalid' AND c.updated_at > \(time)
             ORDER BY c.updated_at
             """

@@ -26,6 +26,8 @@ extension ProfileFields {
         object["acme_challenge_types"] = JSONValue(acmeChallengeTypes.map(\.rawValue))
         object["acme_allow_wildcards"] = .bool(acmeAllowWildcards)
         object["acme_allow_single_label"] = .bool(acmeAllowSingleLabel)
+        object["acme_preauthorization"] = .bool(acmePreauthorization)
+        object["acme_profiles"] = JSONValue(acmeProfiles.map(\.text))
         object["issuer_id"] = issuerID.map { .string($0.text) } ?? .null
         object["owner_id"] = ownerID.map { .string($0.text) } ?? .null
         object["team_id"] = teamID.map { .string($0.text) } ?? .null
@@ -74,6 +76,8 @@ extension ProfileFields {
         acmeRequireEAB = json["acme_require_eab"]?.boolValue
         acmeAllowWildcards = json["acme_allow_wildcards"]?.boolValue ?? true
         acmeAllowSingleLabel = json["acme_allow_single_label"]?.boolValue ?? false
+        acmePreauthorization = json["acme_preauthorization"]?.boolValue ?? false
+        acmeProfiles = (json["acme_profiles"]?.arrayValue ?? []).compactMap(\.stringValue).map { ProfileID(stored: $0) }
         issuerID = json["issuer_id"]?.stringValue.map { IssuerID(stored: $0) }
         ownerID = json["owner_id"]?.stringValue.map { OwnerID(stored: $0) }
         teamID = json["team_id"]?.stringValue.map { TeamID(stored: $0) }
@@ -97,6 +101,7 @@ extension ProfileFields {
     var keysValue: Value { JSONColumn.value(keysJSON) }
     var sanTypesValue: Value { JSONColumn.value(allowedSANTypes.map(\.rawValue)) }
     var challengeTypesValue: Value { JSONColumn.value(acmeChallengeTypes.map(\.rawValue)) }
+    var acmeProfilesValue: Value { JSONColumn.value(acmeProfiles.map(\.text)) }
     var subjectValue: Value { subjectPolicy.map { JSONColumn.value($0.json) } ?? .null }
 
     private var keysJSON: JSONValue {

@@ -61,6 +61,7 @@ package struct IssuanceInputs: Hashable, Sendable {
         p.subject_policy AS p_subject_policy, p.policy_oids AS p_policy_oids, p.key_reuse AS p_key_reuse,
         p.acme_require_eab AS p_acme_require_eab, p.acme_challenge_types AS p_acme_challenge_types,
         p.acme_allow_wildcards AS p_acme_allow_wildcards, p.acme_allow_single_label AS p_acme_allow_single_label,
+        p.acme_preauthorization AS p_acme_preauthorization, p.acme_profiles AS p_acme_profiles,
         p.issuer_id AS p_issuer_id, p.owner_id AS p_owner_id, p.team_id AS p_team_id,
         p.renewal_policy_id AS p_renewal_policy_id,
         p.row_version AS p_row_version

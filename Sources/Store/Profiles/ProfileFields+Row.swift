@@ -35,6 +35,8 @@ extension ProfileFields {
         acmeChallengeTypes = try Self.read(row, p + "acme_challenge_types") { Self.cases($0) }
         acmeAllowWildcards = try row.bool(p + "acme_allow_wildcards")
         acmeAllowSingleLabel = try row.bool(p + "acme_allow_single_label")
+        acmePreauthorization = try row.bool(p + "acme_preauthorization")
+        acmeProfiles = try row.texts(p + "acme_profiles").map { ProfileID(stored: $0) }
         issuerID = try row.optionalID(p + "issuer_id")
         ownerID = try row.optionalID(p + "owner_id")
         teamID = try row.optionalID(p + "team_id")

@@ -33,6 +33,10 @@ package struct ProfileFields: Hashable, Sendable {
     package var acmeChallengeTypes: [ACMEChallengeType] = []
     package var acmeAllowWildcards = true
     package var acmeAllowSingleLabel = false
+    /// Whether names may be authorized ahead of an order (RFC 8555 §7.4.1).
+    package var acmePreauthorization = false
+    /// Other profiles that accounts of this one may order under.
+    package var acmeProfiles: [ProfileID] = []
     package var requiresApproval: Bool
     package var enabled: Bool
     /// The only issuer under this profile, and the one of what is enrolled by protocols.

@@ -10,8 +10,8 @@ package struct ProfileStore: Sendable {
         spiffe_uri_pattern, allow_short_lived, must_staple, required_csr_attributes, acme_auth_mode,
         requires_approval, enabled, row_version, created_at, updated_at, default_ttl_seconds, backdate_seconds,
         eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids, key_reuse, acme_require_eab,
-        acme_challenge_types, acme_allow_wildcards, acme_allow_single_label, issuer_id, owner_id, team_id,
-        renewal_policy_id
+        acme_challenge_types, acme_allow_wildcards, acme_allow_single_label, acme_preauthorization,
+        acme_profiles, issuer_id, owner_id, team_id, renewal_policy_id
         """
     private static let rules = [
         UniqueRule(constraint: "certificate_profiles_name_key", entity: .profile, field: "name"),
@@ -30,7 +30,8 @@ package struct ProfileStore: Sendable {
                     required_csr_attributes, acme_auth_mode, requires_approval, enabled, default_ttl_seconds,
                     backdate_seconds, eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids,
                     key_reuse, acme_require_eab, acme_challenge_types, acme_allow_wildcards,
-                    acme_allow_single_label, issuer_id, owner_id, team_id, renewal_policy_id, created_at, updated_at
+                    acme_allow_single_label, acme_preauthorization, acme_profiles, issuer_id, owner_id, team_id,
+                    renewal_policy_id, created_at, updated_at
                 ) VALUES (
                     \(id), \(fields.name), \(fields.description), \(fields.keysValue), \(fields.maxTTLSeconds),
                     \(JSONColumn.value(fields.allowedEKUs)), \(JSONColumn.value(fields.requiredSANPatterns)),
@@ -40,8 +41,9 @@ package struct ProfileStore: Sendable {
                     \(fields.backdateSeconds), \(fields.ekuCritical), \(fields.sanTypesValue), \(fields.maxSANs),
                     \(fields.subjectValue), \(JSONColumn.value(fields.policyOIDs)), \(fields.keyReuse),
                     \(fields.acmeRequireEAB), \(fields.challengeTypesValue), \(fields.acmeAllowWildcards),
-                    \(fields.acmeAllowSingleLabel), \(fields.issuerID), \(fields.ownerID), \(fields.teamID),
-                    \(fields.renewalPolicyID), \(tx.now), \(tx.now)
+                    \(fields.acmeAllowSingleLabel), \(fields.acmePreauthorization), \(fields.acmeProfilesValue),
+                    \(fields.issuerID), \(fields.ownerID), \(fields.teamID), \(fields.renewalPolicyID), \(tx.now),
+                    \(tx.now)
                 ) RETURNING \(fragment: Self.columns)
                 """
             )
@@ -107,7 +109,9 @@ package struct ProfileStore: Sendable {
                     acme_require_eab = \(fields.acmeRequireEAB),
                     acme_challenge_types = \(fields.challengeTypesValue),
                     acme_allow_wildcards = \(fields.acmeAllowWildcards),
-                    acme_allow_single_label = \(fields.acmeAllowSingleLabel), issuer_id = \(fields.issuerID),
+                    acme_allow_single_label = \(fields.acmeAllowSingleLabel),
+                    acme_preauthorization = \(fields.acmePreauthorization),
+                    acme_profiles = \(fields.acmeProfilesValue), issuer_id = \(fields.issuerID),
                     owner_id = \(fields.ownerID), team_id = \(fields.teamID),
                     renewal_policy_id = \(fields.renewalPolicyID), updated_at = \(tx.now), row_version = row_version + 1
                 WHERE \(fragment: UpdateGuard.condition(id: id, expecting: version))
@@ -127,10 +131,19 @@ package struct ProfileStore: Sendable {
         check.expect(fields.ownerID, in: .owners, as: "owner_id")
         check.expect(fields.teamID, in: .teams, as: "team_id")
         check.expect(fields.renewalPolicyID, in: .policies, as: "renewal_policy_id")
+        for other in fields.acmeProfiles { check.expect(other, in: .profiles, as: "acme_profiles") }
         try check.verify(in: tx)
     }
 
-    /// Deletes a profile that no certificate uses.
+    /// Counts the other profiles whose directories offer this one. One text for both engines, whatever the column is.
+    private static func choices(of id: ProfileID) -> SQL {
+        """
+        SELECT COUNT(*) FROM certificate_profiles WHERE id <> \(id)
+            AND REPLACE(CAST(acme_profiles AS TEXT), \("\"\(id.text)\""), '') <> CAST(acme_profiles AS TEXT)
+        """
+    }
+
+    /// Deletes a profile that nothing else names.
     ///
     /// Archived certificates count too: the foreign key keeps what they were issued under.
     package func delete(_ id: ProfileID, expecting version: Int?, in tx: any Transaction) throws {
@@ -139,7 +152,9 @@ package struct ProfileStore: Sendable {
                 ("certificates", "SELECT COUNT(*) FROM managed_certificates WHERE certificate_profile_id = \(id)"),
                 ("renewal_policies", "SELECT COUNT(*) FROM renewal_policies WHERE certificate_profile_id = \(id)"),
                 ("acme_accounts", "SELECT COUNT(*) FROM acme_accounts WHERE profile_id = \(id)"),
+                ("acme_orders", "SELECT COUNT(*) FROM acme_orders WHERE profile_id = \(id)"),
                 ("acme_eab_keys", "SELECT COUNT(*) FROM acme_eab_keys WHERE profile_id = \(id)"),
+                ("profiles", Self.choices(of: id)),
             ],
             in: tx
         )

@@ -28,6 +28,9 @@ struct SecretCanaryTests {
             return text
         }
 
+        /// A secret that the server made.
+        mutating func adopt(_ place: String, _ text: String) { markers.append((place, text)) }
+
         /// Where a marker shows in `text`, plain, in hexadecimal or in base64.
         func expectNone(in text: String, _ source: String, except: Set<String> = []) {
             let lower = text.lowercased()
@@ -134,6 +137,14 @@ struct SecretCanaryTests {
         ] { try await send("POST", "/auth/breakglass/login", ["actor_id": name, "password": typed], anonymous) }
         let accounts = try await admin.get("/api/v1/auth/breakglass/credentials")
         #expect(accounts.body.contains("bg-tester"), "\(accounts.body)")
+        // The key of an external account binding is told once, in base64url, and is kept sealed.
+        let made = try await admin.post("/api/v1/admin/acme/eab-keys", ["label": "canary"])
+        let secret = try #require(made.text("hmac_key"), "\(made.body)")
+        let octets = secret.replacing("-", with: "+").replacing("_", with: "/") + "="
+        canaries.adopt("an EAB key", secret)
+        canaries.adopt(
+            "an EAB key, its octets",
+            try #require(Data(base64Encoded: octets)).map { String(format: "%02x", $0) }.joined())
         // Every secret field that a connector declares, and one that nobody declares, in sound and in bad requests.
         for (kind, catalog) in [("targets", "target-types"), ("issuers", "issuer-types")] {
             let types = try await admin.get("/api/v1/\(catalog)").json["data"] as? [[String: Any]] ?? []

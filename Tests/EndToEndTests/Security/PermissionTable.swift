@@ -104,7 +104,8 @@ enum PermissionTable {
         ("AccountOrders", 415, ["acme-acc-none"]), ("KeyChange", 415, []), ("NewOrder", 415, []),
         ("Order", 415, ["acme-ord-none"]), ("Finalize", 415, ["acme-ord-none"]),
         ("Authorization", 415, ["acme-authz-none"]), ("Challenge", 415, ["acme-chall-none"]),
-        ("Certificate", 415, ["certver-none"]), ("Revoke", 415, []), ("RenewalInfo", 404, ["AQ.AQ"]),
+        ("Certificate", 415, ["certver-none"]), ("Revoke", 415, []), ("NewAuthorization", 415, []),
+        ("RenewalInfo", 404, ["AQ.AQ"]),
     ].flatMap { (name: String, status: Int, path: [String]) -> [Row] in
         let body = status == 415 ? "{}" : nil
         return [

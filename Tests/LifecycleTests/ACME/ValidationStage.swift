@@ -11,6 +11,7 @@ import Synchronization
 /// A world with a profile that demands challenges, and a validator that answers as it is told.
 struct ValidationStage {
     static let profile = ProfileID(stored: "prof-challenge")
+    static let accountURL = "https://ca.certctl.test/acme/account/acme-acc-a"
 
     let world: World
     let script: Script
@@ -64,7 +65,7 @@ struct ValidationStage {
 
     static func plan(_ change: (inout ACMEPlan) -> Void = { _ in }) -> @Sendable () -> ACMEPlan {
         var plan = ACMEPlan()
-        plan.validations = [.http01: 10, .dns01: 10, .tlsALPN01: 10]
+        plan.validations = [.http01: 10, .dns01: 10, .tlsALPN01: 10, .dnsAccount01: 10, .dnsPersist01: 10]
         change(&plan)
         return { [plan] in plan }
     }
@@ -125,7 +126,8 @@ struct ValidationStage {
         _ authorization: ACMEAuthorizationID, _ type: ACMEChallengeType = .http01, by name: String = "a"
     ) async throws -> ACMEChallenge {
         let account = try await account(name).account
-        return try await challenges.answer(try await challenge(authorization, type), of: account, from: world.origin)
+        return try await challenges.answer(
+            try await challenge(authorization, type), of: account, as: Self.accountURL, from: world.origin)
     }
 
     /// An order for a name whose http-01 challenge is answered.

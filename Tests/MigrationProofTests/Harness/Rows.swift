@@ -109,17 +109,17 @@ struct Rows {
                 \(time(0)))
             """,
             """
-            INSERT INTO acme_orders (order_id, account_id, identifiers, names_sha256, status, expires_at, csr_pem,
-                csr_sha256, certificate_id, version_id, job_id, attempts, replaces, created_at, updated_at)
-            VALUES ('acme-ord-\(tag)', 'acme-acc-\(tag)', '[{"type":"dns","value":"a.test"}]', \(digest(14)), 'valid',
-                \(time(1)), 'CSR', \(digest(13)), 'mc-\(tag)', 'cv-\(tag)', 'job-\(tag)', 1, 'aki.\(tag)', \(time(0)),
+            INSERT INTO acme_orders (order_id, account_id, profile_id, identifiers, names_sha256, status, expires_at,
+                csr_pem, csr_sha256, certificate_id, version_id, job_id, attempts, replaces, created_at, updated_at)
+            VALUES ('acme-ord-\(tag)', 'acme-acc-\(tag)', 'cp-\(tag)', '[{"type":"dns","value":"a.test"}]',
+                \(digest(14)), 'valid', \(time(1)), 'CSR', \(digest(13)), 'mc-\(tag)', 'cv-\(tag)', 'job-\(tag)', 1, 'aki.\(tag)', \(time(0)),
                 \(time(0)))
             """,
             """
-            INSERT INTO acme_authorizations (authz_id, order_id, position, identifier, status, expires_at, wildcard,
-                created_at, updated_at)
-            VALUES ('acme-authz-\(tag)', 'acme-ord-\(tag)', 0, '{"type":"dns","value":"a.test"}', 'valid', \(time(1)),
-                TRUE, \(time(0)), \(time(0)))
+            INSERT INTO acme_authorizations (authz_id, account_id, order_id, position, identifier, status, expires_at,
+                wildcard, created_at, updated_at)
+            VALUES ('acme-authz-\(tag)', 'acme-acc-\(tag)', 'acme-ord-\(tag)', 0, '{"type":"dns","value":"a.test"}',
+                'valid', \(time(1)), TRUE, \(time(0)), \(time(0)))
             """,
             """
             INSERT INTO acme_challenges (challenge_id, authz_id, type, status, token, validated_at, lease_owner,

@@ -103,6 +103,7 @@ struct InventoryStoreTests {
             draft.acmeChallengeTypes = [.dns01]
             draft.acmeAllowWildcards = false
             draft.acmeAllowSingleLabel = true
+            draft.acmePreauthorization = true
             draft.issuerID = seed.issuer
             draft.ownerID = Seed.owner
             draft.teamID = Seed.team

@@ -71,7 +71,7 @@ CREATE TABLE IF NOT EXISTS actor_roles (
     CONSTRAINT actor_roles_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT actor_roles_actor_length CHECK (length(actor_id) BETWEEN 1 AND 255),
     CONSTRAINT actor_roles_actor_type_enum
-        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT actor_roles_source_enum
         CHECK (source IN ('manual', 'env', 'bootstrap', 'oidc', 'scim', 'elevation'))
 );

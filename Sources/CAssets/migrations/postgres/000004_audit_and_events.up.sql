@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS audit_events (
     CONSTRAINT audit_events_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT audit_events_actor_length CHECK (length(actor) BETWEEN 1 AND 255),
     CONSTRAINT audit_events_actor_type_enum
-        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT audit_events_category_enum CHECK (event_category IN ('cert_lifecycle', 'auth', 'config')),
     CONSTRAINT audit_events_outcome_enum CHECK (outcome IN ('success', 'denied', 'error'))
 );
@@ -76,7 +76,7 @@ CREATE TABLE IF NOT EXISTS events (
     data JSONB NOT NULL DEFAULT '{}',
     CONSTRAINT events_pkey PRIMARY KEY (seq),
     CONSTRAINT events_type_form CHECK (length(type) BETWEEN 3 AND 100),
-    CONSTRAINT events_actor_type_enum CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous'))
+    CONSTRAINT events_actor_type_enum CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol'))
 );
 CREATE INDEX IF NOT EXISTS events_position_idx ON events (commit_epoch, seq);
 CREATE INDEX IF NOT EXISTS events_time_idx ON events (time);

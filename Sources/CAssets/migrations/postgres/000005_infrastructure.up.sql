@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
     expires_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor_type, actor_id, method, path, key),
     CONSTRAINT idempotency_keys_actor_type_enum
-        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT idempotency_keys_method_enum CHECK (method IN ('POST', 'PATCH')),
     CONSTRAINT idempotency_keys_key_length CHECK (length(key) BETWEEN 8 AND 255),
     CONSTRAINT idempotency_keys_digest_form CHECK (length(request_digest) = 64 AND request_digest ~ '^[0-9a-f]*$'),

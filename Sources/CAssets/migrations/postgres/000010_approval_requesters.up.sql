@@ -12,7 +12,7 @@ BEGIN
             AND conrelid = 'issuance_approval_requests'::regclass
     ) THEN
         ALTER TABLE issuance_approval_requests ADD CONSTRAINT issuance_approval_requests_requester_type_enum
-            CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')) NOT VALID;
+            CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')) NOT VALID;
     END IF;
 END
 $$;

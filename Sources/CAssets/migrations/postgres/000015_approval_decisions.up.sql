@@ -92,7 +92,7 @@ BEGIN
         ALTER TABLE issuance_approval_requests ADD CONSTRAINT issuance_approval_requests_decider_type_enum
             CHECK (
                 decided_by_type IS NULL
-                OR decided_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')
+                OR decided_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')
             );
     END IF;
 END
@@ -147,6 +147,6 @@ CREATE TABLE IF NOT EXISTS api_key_handovers (
     CONSTRAINT api_key_handovers_key_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys (id) ON DELETE CASCADE,
     CONSTRAINT api_key_handovers_receiver_length CHECK (length(handed_to) BETWEEN 1 AND 255),
     CONSTRAINT api_key_handovers_receiver_type_enum
-        CHECK (handed_to_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous'))
+        CHECK (handed_to_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol'))
 );
 CREATE INDEX IF NOT EXISTS api_key_handovers_receiver_idx ON api_key_handovers (handed_to, handed_at);

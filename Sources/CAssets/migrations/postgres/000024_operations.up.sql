@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS operations (
     CONSTRAINT operations_state_enum
         CHECK (state IN ('awaiting_approval', 'running', 'succeeded', 'failed', 'cancelled')),
     CONSTRAINT operations_creator_type_enum
-        CHECK (created_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (created_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT operations_items_form CHECK (items_sha256 ~ '^[0-9a-f]{64}$'),
     CONSTRAINT operations_counts CHECK (
         total >= 0 AND succeeded >= 0 AND skipped >= 0 AND failed >= 0 AND succeeded + skipped + failed <= total

@@ -64,6 +64,7 @@ CREATE INDEX IF NOT EXISTS acme_accounts_created_at_idx ON acme_accounts (create
 CREATE TABLE IF NOT EXISTS acme_orders (
     order_id TEXT NOT NULL,
     account_id TEXT NOT NULL,
+    profile_id TEXT NOT NULL,
     identifiers JSONB NOT NULL,
     names_sha256 TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -83,6 +84,8 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     updated_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT acme_orders_pkey PRIMARY KEY (order_id),
     CONSTRAINT acme_orders_account_fkey FOREIGN KEY (account_id) REFERENCES acme_accounts (account_id) ON DELETE CASCADE,
+    CONSTRAINT acme_orders_profile_fkey
+        FOREIGN KEY (profile_id) REFERENCES certificate_profiles (id) ON DELETE RESTRICT,
     CONSTRAINT acme_orders_certificate_fkey
         FOREIGN KEY (certificate_id) REFERENCES managed_certificates (id) ON DELETE SET NULL,
     CONSTRAINT acme_orders_version_fkey
@@ -91,6 +94,7 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     CONSTRAINT acme_orders_request CHECK (status <> 'processing' OR (csr_pem IS NOT NULL AND csr_sha256 IS NOT NULL)),
     CONSTRAINT acme_orders_attempts_range CHECK (attempts >= 0)
 );
+CREATE INDEX IF NOT EXISTS acme_orders_profile_id_idx ON acme_orders (profile_id);
 CREATE INDEX IF NOT EXISTS acme_orders_certificate_id_idx ON acme_orders (certificate_id);
 CREATE INDEX IF NOT EXISTS acme_orders_version_id_idx ON acme_orders (version_id);
 CREATE INDEX IF NOT EXISTS acme_orders_account_id_idx ON acme_orders (account_id, created_at DESC, order_id DESC);
@@ -103,10 +107,11 @@ CREATE INDEX IF NOT EXISTS acme_orders_status_idx
 CREATE UNIQUE INDEX IF NOT EXISTS acme_orders_replaces_key
     ON acme_orders (account_id, replaces) WHERE replaces IS NOT NULL AND status <> 'invalid';
 
--- What an account proved, or has to prove, for an order.
+-- What an account proved, or has to prove: for an order, or ahead of any (RFC 8555 §7.4.1).
 CREATE TABLE IF NOT EXISTS acme_authorizations (
     authz_id TEXT NOT NULL,
-    order_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    order_id TEXT,
     position INTEGER NOT NULL,
     identifier JSONB NOT NULL,
     status TEXT NOT NULL,
@@ -116,11 +121,15 @@ CREATE TABLE IF NOT EXISTS acme_authorizations (
     updated_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT acme_authorizations_pkey PRIMARY KEY (authz_id),
     CONSTRAINT acme_authorizations_order_id_position_key UNIQUE (order_id, position),
+    CONSTRAINT acme_authorizations_account_fkey
+        FOREIGN KEY (account_id) REFERENCES acme_accounts (account_id) ON DELETE CASCADE,
     CONSTRAINT acme_authorizations_order_fkey FOREIGN KEY (order_id) REFERENCES acme_orders (order_id) ON DELETE CASCADE,
     CONSTRAINT acme_authorizations_status_enum
         CHECK (status IN ('pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked')),
     CONSTRAINT acme_authorizations_position_range CHECK (position >= 0)
 );
+CREATE INDEX IF NOT EXISTS acme_authorizations_account_id_idx ON acme_authorizations (account_id, status);
+CREATE INDEX IF NOT EXISTS acme_authorizations_free_idx ON acme_authorizations (expires_at) WHERE order_id IS NULL;
 CREATE INDEX IF NOT EXISTS acme_authorizations_expires_at_idx
     ON acme_authorizations (expires_at) WHERE status = 'pending';
 
@@ -131,6 +140,7 @@ CREATE TABLE IF NOT EXISTS acme_challenges (
     type TEXT NOT NULL,
     status TEXT NOT NULL,
     token TEXT NOT NULL,
+    account_url TEXT,
     validated_at TIMESTAMPTZ,
     error JSONB,
     attempts INTEGER NOT NULL DEFAULT 0,

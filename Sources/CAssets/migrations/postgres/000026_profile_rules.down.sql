@@ -17,6 +17,8 @@ ALTER TABLE certificate_profiles
     DROP COLUMN IF EXISTS team_id,
     DROP COLUMN IF EXISTS owner_id,
     DROP COLUMN IF EXISTS issuer_id,
+    DROP COLUMN IF EXISTS acme_profiles,
+    DROP COLUMN IF EXISTS acme_preauthorization,
     DROP COLUMN IF EXISTS acme_allow_single_label,
     DROP COLUMN IF EXISTS acme_allow_wildcards,
     DROP COLUMN IF EXISTS acme_challenge_types,

@@ -78,7 +78,7 @@ CREATE TABLE IF NOT EXISTS actor_roles (
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT actor_roles_actor_length CHECK (length(actor_id) BETWEEN 1 AND 255),
     CONSTRAINT actor_roles_actor_type_enum
-        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT actor_roles_source_enum
         CHECK (source IN ('manual', 'env', 'bootstrap', 'oidc', 'scim', 'elevation'))
 ) STRICT;

@@ -249,7 +249,7 @@ CREATE TABLE IF NOT EXISTS agent_enrollment_tokens (
     CONSTRAINT agent_enrollment_tokens_uses_range CHECK (max_uses >= 1 AND uses BETWEEN 0 AND max_uses),
     CONSTRAINT agent_enrollment_tokens_expiry CHECK (expires_at > created_at),
     CONSTRAINT agent_enrollment_tokens_actor_type_enum
-        CHECK (created_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous'))
+        CHECK (created_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol'))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS agent_enrollment_tokens_created_at_idx
     ON agent_enrollment_tokens (created_at DESC, id DESC);

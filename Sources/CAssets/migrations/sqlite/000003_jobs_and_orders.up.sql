@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS jobs (
         CHECK (error_class IS NULL OR error_class IN ('transient', 'permanent', 'timeout', 'agent_offline')),
     CONSTRAINT jobs_trigger_enum CHECK (trigger IN ('schedule', 'ari', 'api', 'bulk', 'retry', 'protocol')),
     CONSTRAINT jobs_requested_by_type_enum
-        CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT jobs_verification_status_enum
         CHECK (verification_status IN ('pending', 'success', 'failed', 'skipped')),
     CONSTRAINT jobs_attempts_range CHECK (attempts >= 0 AND max_attempts >= 1),

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS audit_events (
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT audit_events_actor_length CHECK (length(actor) BETWEEN 1 AND 255),
     CONSTRAINT audit_events_actor_type_enum
-        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT audit_events_category_enum CHECK (event_category IN ('cert_lifecycle', 'auth', 'config')),
     CONSTRAINT audit_events_outcome_enum CHECK (outcome IN ('success', 'denied', 'error')),
     CONSTRAINT audit_events_details_json CHECK (json_valid(details))
@@ -92,7 +92,7 @@ CREATE TABLE IF NOT EXISTS events (
     time INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     data TEXT NOT NULL DEFAULT '{}',
     CONSTRAINT events_type_form CHECK (length(type) BETWEEN 3 AND 100),
-    CONSTRAINT events_actor_type_enum CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+    CONSTRAINT events_actor_type_enum CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT events_data_json CHECK (json_valid(data))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS events_position_idx ON events (commit_epoch, seq);

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS approval_requests_rebuild (
     payload TEXT,
     requested_by_type TEXT NOT NULL DEFAULT 'User'
         CONSTRAINT issuance_approval_requests_requester_type_enum
-        CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     base_updated_at INTEGER
         CONSTRAINT issuance_approval_requests_base_shape
         CHECK (base_updated_at IS NULL OR approval_kind = 'profile_edit'),

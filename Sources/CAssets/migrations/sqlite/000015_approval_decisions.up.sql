@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS approval_requests_rebuild (
     payload TEXT,
     requested_by_type TEXT NOT NULL DEFAULT 'User'
         CONSTRAINT issuance_approval_requests_requester_type_enum
-        CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     base_updated_at INTEGER
         CONSTRAINT issuance_approval_requests_base_shape
         CHECK (base_updated_at IS NULL OR approval_kind = 'profile_edit'),
@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS approval_requests_rebuild (
     CONSTRAINT issuance_approval_requests_resume_enum
         CHECK (resume_status IS NULL OR resume_status IN ('Pending', 'AwaitingCSR')),
     CONSTRAINT issuance_approval_requests_decider_type_enum CHECK (
-        decided_by_type IS NULL OR decided_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')
+        decided_by_type IS NULL OR decided_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')
     ),
     CONSTRAINT issuance_approval_requests_metadata_json CHECK (json_valid(metadata)),
     CONSTRAINT issuance_approval_requests_payload_json CHECK (payload IS NULL OR json_valid(payload))
@@ -143,6 +143,6 @@ CREATE TABLE IF NOT EXISTS api_key_handovers (
     CONSTRAINT api_key_handovers_key_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys (id) ON DELETE CASCADE,
     CONSTRAINT api_key_handovers_receiver_length CHECK (length(handed_to) BETWEEN 1 AND 255),
     CONSTRAINT api_key_handovers_receiver_type_enum
-        CHECK (handed_to_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous'))
+        CHECK (handed_to_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol'))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS api_key_handovers_receiver_idx ON api_key_handovers (handed_to, handed_at);

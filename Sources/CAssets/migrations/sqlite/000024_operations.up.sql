@@ -27,7 +27,7 @@ CREATE TABLE IF NOT EXISTS operations (
     CONSTRAINT operations_state_enum
         CHECK (state IN ('awaiting_approval', 'running', 'succeeded', 'failed', 'cancelled')),
     CONSTRAINT operations_creator_type_enum
-        CHECK (created_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
+        CHECK (created_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT operations_criteria_json CHECK (json_valid(criteria)),
     CONSTRAINT operations_items_form CHECK (length(items_sha256) = 64 AND items_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT operations_counts CHECK (

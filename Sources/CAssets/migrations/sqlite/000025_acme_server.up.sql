@@ -68,6 +68,7 @@ CREATE INDEX IF NOT EXISTS acme_accounts_created_at_idx ON acme_accounts (create
 CREATE TABLE IF NOT EXISTS acme_orders (
     order_id TEXT NOT NULL,
     account_id TEXT NOT NULL,
+    profile_id TEXT NOT NULL,
     identifiers TEXT NOT NULL,
     names_sha256 TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -87,6 +88,8 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     updated_at INTEGER NOT NULL,
     CONSTRAINT acme_orders_pkey PRIMARY KEY (order_id),
     CONSTRAINT acme_orders_account_fkey FOREIGN KEY (account_id) REFERENCES acme_accounts (account_id) ON DELETE CASCADE,
+    CONSTRAINT acme_orders_profile_fkey
+        FOREIGN KEY (profile_id) REFERENCES certificate_profiles (id) ON DELETE RESTRICT,
     CONSTRAINT acme_orders_certificate_fkey
         FOREIGN KEY (certificate_id) REFERENCES managed_certificates (id) ON DELETE SET NULL,
     CONSTRAINT acme_orders_version_fkey
@@ -97,6 +100,7 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     CONSTRAINT acme_orders_identifiers_json CHECK (json_valid(identifiers)),
     CONSTRAINT acme_orders_error_json CHECK (error IS NULL OR json_valid(error))
 ) STRICT;
+CREATE INDEX IF NOT EXISTS acme_orders_profile_id_idx ON acme_orders (profile_id);
 CREATE INDEX IF NOT EXISTS acme_orders_certificate_id_idx ON acme_orders (certificate_id);
 CREATE INDEX IF NOT EXISTS acme_orders_version_id_idx ON acme_orders (version_id);
 CREATE INDEX IF NOT EXISTS acme_orders_account_id_idx ON acme_orders (account_id, created_at DESC, order_id DESC);
@@ -109,10 +113,11 @@ CREATE INDEX IF NOT EXISTS acme_orders_status_idx
 CREATE UNIQUE INDEX IF NOT EXISTS acme_orders_replaces_key
     ON acme_orders (account_id, replaces) WHERE replaces IS NOT NULL AND status <> 'invalid';
 
--- What an account proved, or has to prove, for an order.
+-- What an account proved, or has to prove: for an order, or ahead of any (RFC 8555 §7.4.1).
 CREATE TABLE IF NOT EXISTS acme_authorizations (
     authz_id TEXT NOT NULL,
-    order_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    order_id TEXT,
     position INTEGER NOT NULL,
     identifier TEXT NOT NULL,
     status TEXT NOT NULL,
@@ -122,6 +127,8 @@ CREATE TABLE IF NOT EXISTS acme_authorizations (
     updated_at INTEGER NOT NULL,
     CONSTRAINT acme_authorizations_pkey PRIMARY KEY (authz_id),
     CONSTRAINT acme_authorizations_order_id_position_key UNIQUE (order_id, position),
+    CONSTRAINT acme_authorizations_account_fkey
+        FOREIGN KEY (account_id) REFERENCES acme_accounts (account_id) ON DELETE CASCADE,
     CONSTRAINT acme_authorizations_order_fkey FOREIGN KEY (order_id) REFERENCES acme_orders (order_id) ON DELETE CASCADE,
     CONSTRAINT acme_authorizations_status_enum
         CHECK (status IN ('pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked')),
@@ -129,6 +136,8 @@ CREATE TABLE IF NOT EXISTS acme_authorizations (
     CONSTRAINT acme_authorizations_identifier_json CHECK (json_valid(identifier)),
     CONSTRAINT acme_authorizations_wildcard_bool CHECK (wildcard IN (0, 1))
 ) STRICT;
+CREATE INDEX IF NOT EXISTS acme_authorizations_account_id_idx ON acme_authorizations (account_id, status);
+CREATE INDEX IF NOT EXISTS acme_authorizations_free_idx ON acme_authorizations (expires_at) WHERE order_id IS NULL;
 CREATE INDEX IF NOT EXISTS acme_authorizations_expires_at_idx
     ON acme_authorizations (expires_at) WHERE status = 'pending';
 
@@ -139,6 +148,7 @@ CREATE TABLE IF NOT EXISTS acme_challenges (
     type TEXT NOT NULL,
     status TEXT NOT NULL,
     token TEXT NOT NULL,
+    account_url TEXT,
     validated_at INTEGER,
     error TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,

@@ -37,6 +37,12 @@ ALTER TABLE certificate_profiles ADD COLUMN acme_allow_wildcards INTEGER NOT NUL
 -- certctl:unless-column certificate_profiles.acme_allow_single_label
 ALTER TABLE certificate_profiles ADD COLUMN acme_allow_single_label INTEGER NOT NULL DEFAULT FALSE
     CONSTRAINT certificate_profiles_acme_allow_single_label_bool CHECK (acme_allow_single_label IN (0, 1));
+-- certctl:unless-column certificate_profiles.acme_preauthorization
+ALTER TABLE certificate_profiles ADD COLUMN acme_preauthorization INTEGER NOT NULL DEFAULT FALSE
+    CONSTRAINT certificate_profiles_acme_preauthorization_bool CHECK (acme_preauthorization IN (0, 1));
+-- certctl:unless-column certificate_profiles.acme_profiles
+ALTER TABLE certificate_profiles ADD COLUMN acme_profiles TEXT NOT NULL DEFAULT '[]'
+    CONSTRAINT certificate_profiles_acme_profiles_json CHECK (json_valid(acme_profiles));
 -- certctl:unless-column certificate_profiles.issuer_id
 ALTER TABLE certificate_profiles ADD COLUMN issuer_id TEXT
     CONSTRAINT certificate_profiles_issuer_fkey REFERENCES issuers (id) ON DELETE RESTRICT;
