@@ -40,6 +40,9 @@ package protocol KeyDriver: Sendable {
 
     /// Removes a key that this process made and nobody used.
     func discard(_ ref: String) async throws(SignerError)
+
+    /// This driver for a key that has a passphrase of its own; the same one where keys have none.
+    func unlocking(with passphrase: Secret) -> any KeyDriver
 }
 
 /// A key by the reference that is stored for it, which names this key and no other.
@@ -81,6 +84,8 @@ extension KeyDriver {
         throw .unsupported("key driver \(name) removes no keys")
     }
 
+    package func unlocking(with passphrase: Secret) -> any KeyDriver { self }
+
     package func generate(
         _ spec: KeySpec, label: String, for purposes: SigningPurposes
     ) async throws(SignerError) -> (signer: any Signer, ref: String) {
@@ -88,17 +93,12 @@ extension KeyDriver {
     }
 }
 
-/// Keys kept as PEM outside this module: `file` (host) or `database` (sealed row).
+/// Keys kept as PEM in sealed rows.
 ///
-/// This module does no I/O: the closure reads, checks permissions or unseals, and names what went wrong.
+/// This module does no I/O: the closure reads and unseals, and names what went wrong.
 package struct StoredKeyDriver: KeyDriver {
     package let name: String
     private let read: @Sendable (String) async throws(SignerError) -> Secret
-
-    /// References are absolute paths.
-    package static func file(
-        read: @escaping @Sendable (String) async throws(SignerError) -> Secret
-    ) -> StoredKeyDriver { StoredKeyDriver(name: "file", read: read) }
 
     /// References are `dbkey-…`.
     package static func database(
@@ -157,6 +157,12 @@ package struct KeyDriverRegistry: Sendable {
 
     package init(_ drivers: [any KeyDriver]) {
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    /// The drivers for an authority whose key has a passphrase of its own.
+    package func unlocking(with passphrase: Secret?) -> KeyDriverRegistry {
+        guard let passphrase else { return self }
+        return KeyDriverRegistry(drivers.values.map { $0.unlocking(with: passphrase) })
     }
 
     /// The names, sorted.

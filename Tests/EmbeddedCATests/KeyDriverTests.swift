@@ -11,22 +11,24 @@ struct KeyDriverTests {
         let memory = MemoryKeyDriver()
         let reference = memory.adopt(key)
         let pem = key.pkcs8PEM
-        let file = StoredKeyDriver.file { path throws(SignerError) in
-            guard path == "/etc/ca.key" else { throw .keyNotFound(path) }
+        let rows = StoredKeyDriver.database { id throws(SignerError) in
+            guard id == "dbkey-1" else { throw .keyNotFound(id) }
             return pem
         }
-        let registry = KeyDriverRegistry([memory, file])
+        let registry = KeyDriverRegistry([memory, rows])
         #expect(reference == KeyReference(driver: "memory", ref: "mem-1"))
-        for reference in [reference, KeyReference(driver: "file", ref: "/etc/ca.key")] {
+        for reference in [reference, KeyReference(driver: "database", ref: "dbkey-1")] {
             #expect(try await registry.load(reference).publicKey == key.publicKey)
         }
-        await #expect(throws: SignerError.keyNotFound("/other")) {
-            try await registry.load(KeyReference(driver: "file", ref: "/other"))
+        await #expect(throws: SignerError.keyNotFound("dbkey-2")) {
+            try await registry.load(KeyReference(driver: "database", ref: "dbkey-2"))
         }
         await #expect(throws: SignerError.keyNotFound("memory:mem-9")) {
             try await registry.load(KeyReference(driver: "memory", ref: "mem-9"))
         }
-        await #expect(throws: SignerError.unsupported("key driver aws-kms is not built in; available: file, memory")) {
+        await #expect(
+            throws: SignerError.unsupported("key driver aws-kms is not built in; available: database, memory")
+        ) {
             try await registry.load(KeyReference(driver: "aws-kms", ref: "x"))
         }
     }

@@ -100,6 +100,8 @@ enum EffectRegistry {
         Entry("server:signer.user", "EndToEndTests/PKI/SignerAuthorityTests.swift", "strangers"),
         Entry("server:signer.timeout", "EndToEndTests/PKI/SignerAuthorityTests.swift", "stalled"),
         Entry("server:signer.connections", "EndToEndTests/PKI/SignerAuthorityTests.swift", "stalled"),
+        Entry("server:ca.key_directory", "EndToEndTests/PKI/FileAuthorityTests.swift", "refusals"),
+        Entry("server:ca.key_passphrase", "EndToEndTests/PKI/FileAuthorityTests.swift", "life"),
     ]
 
     static let acme = [

@@ -25,11 +25,16 @@ package enum PrivateFileRule {
         // Secrets that orchestrators mount are links (`..data/…`); the rule applies to what they lead to.
         let target = PathRules.realPath(path) ?? path
         guard let status = try fileSystem.status(target) else { return nil }
-        let isCredential = credentials.map { PathText.isWithin(target, PathRules.realPath($0) ?? $0) } ?? false
-        if let finding = finding(for: status, groups: processGroups(), isCredential: isCredential) {
+        if let finding = finding(for: status, at: target, credentials: credentials) {
             throw FileError(.read, path, .insecure(finding))
         }
         return try fileSystem.read(target, atMost: limit)
+    }
+
+    /// What is wrong with the mode of the file that `target` names without links, or `nil`.
+    static func finding(for status: FileStatus, at target: String, credentials: String?) -> String? {
+        let isCredential = credentials.map { PathText.isWithin(target, PathRules.realPath($0) ?? $0) } ?? false
+        return finding(for: status, groups: processGroups(), isCredential: isCredential)
     }
 
     /// What is wrong with the mode, or `nil`.

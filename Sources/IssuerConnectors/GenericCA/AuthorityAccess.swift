@@ -32,12 +32,13 @@ package struct AuthorityAccess: Sendable {
     package let storeIfAbsent: @Sendable (IssuerID, StoredAuthority) async throws -> StoredAuthority
     /// The text of a certificate file.
     package let readCertificates: @Sendable (_ path: String) async throws -> String
-    /// The text of a key file, which nobody but the server may be able to read.
-    package let readKey: @Sendable (_ path: String) async throws -> Secret
+    /// The key of a file, which nobody but the server may be able to read. Without a passphrase that of the settings is
+    /// tried.
+    package let readKey: @Sendable (_ path: String, _ passphrase: Secret?) async throws -> PrivateKey
     /// The origin of the addresses that certificates name where the issuer's configuration has none; `nil` for none.
     package let publicURL: String?
-    /// The drivers of keys that are neither sealed in the database nor files.
-    package let keys: KeyDriverRegistry
+    /// The drivers of keys that are not sealed in the database.
+    package var keys: KeyDriverRegistry
     /// Is told of every signature by a key of an authority.
     package let observe: @Sendable (SignerOperation) -> Void
 
@@ -45,7 +46,7 @@ package struct AuthorityAccess: Sendable {
         load: @escaping @Sendable (IssuerID) async throws -> StoredAuthority?,
         storeIfAbsent: @escaping @Sendable (IssuerID, StoredAuthority) async throws -> StoredAuthority,
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
-        readKey: @escaping @Sendable (_ path: String) async throws -> Secret,
+        readKey: @escaping @Sendable (_ path: String, _ passphrase: Secret?) async throws -> PrivateKey,
         publicURL: String? = nil,
         keys: KeyDriverRegistry = KeyDriverRegistry([]),
         observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }

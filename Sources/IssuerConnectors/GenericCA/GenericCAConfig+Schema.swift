@@ -73,7 +73,7 @@ extension GenericCAConfig {
             title: "CA key driver",
             description:
                 "Where the key of the CA is: database, sealed; pkcs11, in a token that signs and never gives it away; "
-                + "exec, in a signing process of this host.",
+                + "exec, in a signing process of this host; file, in a file of the server.",
             defaultValue: .string(Driver.database.rawValue)
         ),
         ConfigField(
@@ -82,8 +82,21 @@ extension GenericCAConfig {
             title: "CA key reference",
             description:
                 "The key in the token, as RFC 7512 writes it: pkcs11:token=LABEL;object=KEY; in the signing process: "
-                + "signer:NAME. Without a CA certificate file the key is made when there is none of this name.",
+                + "signer:NAME; in a file: its path below the server's directory of CA keys. Without a CA certificate "
+                + "file the key is made when there is none of this name.",
             check: keyReference
+        ),
+        ConfigField(
+            "key_passphrase",
+            .string,
+            title: "Passphrase of the CA key",
+            description:
+                "Of a key in a file. A key that is made is encrypted under it. Without: that of the server's settings.",
+            isSecret: true,
+            check: { value in
+                (value.stringValue ?? "").utf8.count <= 1024
+                    ? nil : ConfigField.Refusal("too_long", "at most 1024 octets")
+            }
         ),
     ]
 
@@ -94,7 +107,10 @@ extension GenericCAConfig {
             switch Driver(ofReference: text) {
             case .exec: _ = try SignerKeyName(reference: text)
             case .pkcs11: _ = try PKCS11URI(text)
-            case .database, nil: return ConfigField.Refusal("invalid_key_ref", "must begin with pkcs11: or signer:")
+            case .file:
+                return FileKeyPath.problem(text).map { ConfigField.Refusal("invalid_key_ref", $0) }
+            case .database, nil:
+                return ConfigField.Refusal("invalid_key_ref", "must begin with pkcs11:, signer: or /")
             }
             return nil
         } catch {
@@ -207,6 +223,13 @@ extension GenericCAConfig {
                 FieldProblem(
                     pointer: "/config/key_ref", code: "unexpected",
                     detail: "names a key of another driver; set key_driver to \(named.rawValue)")
+            ]
+        }
+        if has("key_passphrase"), driver != .file, !hasKey {
+            return [
+                FieldProblem(
+                    pointer: "/config/key_passphrase", code: "unexpected",
+                    detail: "only a key in a file has a passphrase; set key_driver to file, or ca_key_path")
             ]
         }
         if let form = driver.referenceForm { return checkHeld(config, driver, form, has) }

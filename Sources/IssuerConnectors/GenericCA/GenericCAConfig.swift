@@ -4,7 +4,7 @@ package import Encoding
 package import PKI
 
 /// The configuration of the built-in certification authority, validated (specification, issuers §4.1).
-package struct GenericCAConfig: Hashable, Sendable {
+package struct GenericCAConfig: Sendable {
     /// Where the authority's certificate and key come from.
     package enum Material: Hashable, Sendable {
         /// Made at first use and kept in the database.
@@ -28,7 +28,7 @@ package struct GenericCAConfig: Hashable, Sendable {
 
     /// The drivers of keys that an issuer may name: in the database unless something else is said.
     package enum Driver: String, Sendable, CaseIterable {
-        case database, pkcs11, exec
+        case database, pkcs11, exec, file
 
         /// How the references of its keys are written; `nil` for keys without.
         var referenceForm: String? {
@@ -36,6 +36,7 @@ package struct GenericCAConfig: Hashable, Sendable {
             case .database: nil
             case .pkcs11: "pkcs11:token=LABEL;object=KEY"
             case .exec: "signer:NAME"
+            case .file: "/DIRECTORY/FILE"
             }
         }
 
@@ -45,6 +46,8 @@ package struct GenericCAConfig: Hashable, Sendable {
                 self = .pkcs11
             } else if text.hasPrefix(SignerKeyName.scheme) {
                 self = .exec
+            } else if text.hasPrefix("/") {
+                self = .file
             } else {
                 return nil
             }
@@ -54,6 +57,8 @@ package struct GenericCAConfig: Hashable, Sendable {
     package static let defaultCommonName = "CertCtl Local CA"
 
     package let material: Material
+    /// Opens the key file of this authority; `nil` for what the settings of the server say.
+    package let keyPassphrase: Secret?
     /// The longest life time of a leaf.
     package let leafValidity: Duration
     package let backdate: Duration
@@ -74,6 +79,7 @@ package struct GenericCAConfig: Hashable, Sendable {
         func texts(_ name: String) -> [String] { (config[name]?.arrayValue ?? []).compactMap(\.stringValue) }
 
         material = Self.material(text, validity: .days(number("ca_validity_days", 3650)))
+        keyPassphrase = text("key_passphrase").isEmpty ? nil : Secret(text("key_passphrase"))
         leafValidity = .days(number("validity_days", 90))
         backdate = .seconds(number("backdate_seconds", 60))
         commonNamePolicy = CommonNamePolicy(rawValue: text("cn_policy")) ?? .keep

@@ -13,7 +13,9 @@ extension LocalCAConnector {
         authorities: AuthorityAccess,
         time: TimeSource
     ) async throws -> LocalCAConnector {
-        let (chain, signer, driver) = try await authority(of: issuer, config.material, authorities, time)
+        var authorities = authorities
+        authorities.keys = authorities.keys.unlocking(with: config.keyPassphrase)
+        let (chain, signer, driver) = try await authority(of: issuer, config, authorities, time)
         do {
             let authority = try LocalCA(
                 certificateChain: chain,
@@ -36,13 +38,13 @@ extension LocalCAConnector {
 
     private static func authority(
         of issuer: IssuerID,
-        _ material: GenericCAConfig.Material,
+        _ config: GenericCAConfig,
         _ authorities: AuthorityAccess,
         _ time: TimeSource
     ) async throws -> Usable {
-        switch material {
+        switch config.material {
         case .files(let certificatePath, let keyPath):
-            return try await files(certificatePath, keyPath, authorities)
+            return try await files(certificatePath, keyPath, config.keyPassphrase, authorities)
         case .heldBelow(let certificatePath, let key):
             let chain = try certificates(try await authorities.readCertificates(certificatePath), certificatePath)
             return (chain, try await signer(key, of: issuer, authorities), key.driver)
@@ -109,28 +111,28 @@ extension LocalCAConnector {
     private static func unusable(_ key: KeyReference, of issuer: IssuerID, _ error: SignerError) -> IssuerError {
         let message = "the key \(key.ref) of issuer \(issuer.text) cannot be used: \(error)"
         return if case .transient = error {
-            IssuerError(.other, message, help: "it is tried again; look after the token or the signer if it persists")
+            IssuerError(
+                .other, message, help: "it is tried again; look after the token, the signer or the disk if it persists")
         } else {
             IssuerError(
-                .auth, message, help: "correct the token or signer, its settings, or the issuer's configuration")
+                .auth, message,
+                help: "correct the token, the signer or the file, its settings, or the issuer's configuration")
         }
     }
 
     private static func files(
         _ certificatePath: String,
         _ keyPath: String,
+        _ passphrase: Secret?,
         _ authorities: AuthorityAccess
     ) async throws -> Usable {
         let text = try await authorities.readCertificates(certificatePath)
-        let key = try await authorities.readKey(keyPath)
         do {
-            return (try X509Certificate.bundle(pem: text), InProcessSigner(key: try PrivateKey(pem: key)), "file")
-        } catch {
+            let key = try await authorities.readKey(keyPath, passphrase)
+            return (try certificates(text, certificatePath), InProcessSigner(key: key), "file")
+        } catch let error as SignerError {
             throw IssuerError(
-                .validation,
-                "the supplied CA files cannot be read: \(error)",
-                help: "check \(certificatePath) and \(keyPath)"
-            )
+                .validation, "the supplied CA key cannot be read: \(error)", help: "check \(keyPath)")
         }
     }
 

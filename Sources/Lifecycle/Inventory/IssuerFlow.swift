@@ -155,7 +155,7 @@ package struct IssuerFlow: Sendable {
         try await registry.examine(stored.issuer.type, config)
     }
 
-    private static let keyFields = ["key_driver", "key_ref", "ca_cert_path"]
+    private static let keyFields = ["key_driver", "key_ref", "key_passphrase", "ca_cert_path"]
 
     /// A CA that was made keeps its key for ever: its certificate says which one it is.
     private static func checkKey(

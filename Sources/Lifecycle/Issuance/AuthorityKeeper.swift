@@ -3,7 +3,7 @@ package import Domain
 package import EmbeddedCA
 import Encoding
 package import IssuerConnectors
-import PKI
+package import PKI
 package import Query
 package import Sealing
 import Store
@@ -27,13 +27,13 @@ package struct AuthorityKeeper: Sendable {
     /// The access that connectors get.
     ///
     /// - `readCertificates`: Reads a certificate file of the server.
-    /// - `readKey`: Reads a key file after checking that nobody else may.
+    /// - `readKey`: Reads a supplied key file after checking that nobody else may.
     /// - `publicURL`: Where relying parties reach this server.
     /// - `keys`: The drivers of keys that are not kept here.
     /// - `observe`: Is told of every signature by a key of an authority.
     package func access(
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
-        readKey: @escaping @Sendable (_ path: String) async throws -> Secret,
+        readKey: @escaping @Sendable (_ path: String, _ passphrase: Secret?) async throws -> PrivateKey,
         publicURL: String? = nil,
         keys: KeyDriverRegistry = KeyDriverRegistry([]),
         observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }
@@ -89,9 +89,10 @@ package struct AuthorityKeeper: Sendable {
     package func examiner(_ authorities: AuthorityAccess) -> IssuerRegistry.Examiner {
         { type, config in
             guard type == .genericCA, let key = try GenericCAConfig(config).material.heldKey else { return }
+            let keys = authorities.keys.unlocking(with: try GenericCAConfig(config).keyPassphrase)
             do throws(SignerError) {
-                if try await authorities.keys.examine(key.reference) {
-                    _ = try await authorities.keys.obtain(key.spec, at: key.reference)
+                if try await keys.examine(key.reference) {
+                    _ = try await keys.obtain(key.spec, at: key.reference)
                 } else if case .heldBelow = try? GenericCAConfig(config).material {
                     throw .keyNotFound("\(key.reference.ref) is not there, and the CA certificate is given")
                 }

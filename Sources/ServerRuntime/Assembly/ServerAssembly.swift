@@ -52,10 +52,12 @@ struct ServerAssembly: Sendable {
                 LifecycleMetrics(metrics).observers)
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
-        let signers = SignerAssembly(configuration.pki, live: live, metrics: metrics, log: logs.logger("signer"))
+        let signers = SignerAssembly(
+            configuration.pki, live: live, metrics: metrics, fileSystem: fileSystem, time: time, random: random,
+            log: logs.logger("signer"))
         let authorityAccess = authorities.access(
-            readCertificates: { try Self.read($0, secret: false, fileSystem).withText { $0 } },
-            readKey: { try Self.read($0, secret: true, fileSystem) },
+            readCertificates: { try Self.read($0, fileSystem) },
+            readKey: signers.readKey,
             publicURL: configuration.pki.publicURL, keys: signers.keys, observe: signers.metrics.observe
         )
         let registry = IssuerRegistry(
@@ -233,16 +235,12 @@ struct ServerAssembly: Sendable {
             database: database, authenticator: authenticator, sessionKeys: signIn.services.keys)
     }
 
-    private static func read(_ path: String, secret isSecret: Bool, _ fileSystem: FileSystem) throws -> Secret {
-        let octets =
-            isSecret
-            ? try PrivateFileRule.read(path, fileSystem: fileSystem)
-            : try fileSystem.read(PathRules.realPath(path) ?? path)
-        guard let octets else {
+    private static func read(_ path: String, _ fileSystem: FileSystem) throws -> String {
+        guard let octets = try fileSystem.read(PathRules.realPath(path) ?? path) else {
             throw IssuerError(
                 .validation, "\(path) does not exist", help: "correct the path in the issuer's configuration")
         }
-        return Secret(octets)
+        return String(decoding: octets, as: UTF8.self)
     }
 
     /// Makes keys where they are generated; `nil` where the operator supplies them.

@@ -11,9 +11,14 @@ import Telemetry
 /// The drivers of keys outside of the database, and what is told of every signature (issuers §5).
 struct SignerAssembly: Sendable {
     let keys: KeyDriverRegistry
+    /// Reads a key file that an issuer supplies with its certificate.
+    let readKey: @Sendable (_ path: String, _ passphrase: Secret?) async throws -> PrivateKey
     let metrics: SignerMetrics
 
-    init(_ configuration: PKIConfiguration, live: LiveConfiguration, metrics registry: MetricsRegistry, log: Logger) {
+    init(
+        _ configuration: PKIConfiguration, live: LiveConfiguration, metrics registry: MetricsRegistry,
+        fileSystem: FileSystem, time: TimeSource, random: RandomSource, log: Logger
+    ) {
         let token = TokenKeyDriver(
             module: configuration.pkcs11Module.map { TokenModule(path: $0) }, sessions: configuration.pkcs11Sessions,
             timeout: configuration.pkcs11Timeout, pin: { live.read { $0.pki.pkcs11PIN } })
@@ -22,7 +27,11 @@ struct SignerAssembly: Sendable {
             // The start has refused a name that is nobody's; who went away since then is nobody.
             user: configuration.signerUser.map { Ownership.user(named: $0) ?? .max },
             connections: configuration.signerConnections, timeout: configuration.signerTimeout)
-        keys = KeyDriverRegistry([token, process])
+        let files = FileKeyDriver(
+            directory: configuration.caKeyDirectory, passphrase: { live.read { $0.pki.caKeyPassphrase } },
+            fileSystem: fileSystem, time: time, random: random)
+        keys = KeyDriverRegistry([token, process, files])
+        readKey = { try await files.supplied($0, passphrase: $1) }
         metrics = SignerMetrics(registry, log: log)
         let executors = [(token.name, token.executor), (process.name, process.executor)]
         registry.addCollector("signer_queue") {

@@ -121,6 +121,21 @@ extension ServerSettings {
             "How long a signature by the signing process may take before it counts as failed; making a key may take six times that."
     )
 
+    package static let caKeyDirectory = Setting<String?>(
+        "ca.key_directory",
+        .path,
+        derived: "none: no issuer may name a key file by key_ref, and ca_key_path may be anywhere",
+        help:
+            "Directory that key files of CAs must be in, links resolved; created with mode 0700. Servers that share a database must share it."
+    )
+    package static let caKeyPassphrase = Setting<Secret?>(
+        "ca.key_passphrase",
+        .secret,
+        reload: .hot,
+        help:
+            "Opens encrypted key files of CAs, and encrypts those that are made, where the issuer has no key_passphrase. Give it as a file: CERTCTL_CA_KEY_PASSPHRASE_FILE."
+    )
+
     static let pkiSettings: [SettingDeclaration] = [
         pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
         ocspKeyDirectory.declaration,
@@ -128,6 +143,7 @@ extension ServerSettings {
         ocspRateLimit.declaration,
         pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
         signerSocket.declaration, signerUser.declaration, signerConnections.declaration, signerTimeout.declaration,
+        caKeyDirectory.declaration, caKeyPassphrase.declaration,
     ]
 }
 
@@ -157,6 +173,9 @@ package struct PKIConfiguration: Sendable {
     package let signerUser: String?
     package let signerConnections: Int
     package let signerTimeout: Duration
+    /// `nil`: keys are not kept in files, and supplied ones may be anywhere.
+    package let caKeyDirectory: String?
+    package let caKeyPassphrase: Secret?
 
     init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
         let listen = reader.read(ServerSettings.pkiListen)
@@ -186,6 +205,11 @@ package struct PKIConfiguration: Sendable {
         signerUser = reader.read(ServerSettings.signerUser)
         signerConnections = reader.read(ServerSettings.signerConnections)
         signerTimeout = reader.read(ServerSettings.signerTimeout)
+        caKeyDirectory = reader.read(ServerSettings.caKeyDirectory)
+        caKeyPassphrase = reader.read(ServerSettings.caKeyPassphrase)
+        if let caKeyDirectory, let problem = Self.problem(ofDirectory: caKeyDirectory) {
+            reader.reject(ServerSettings.caKeyDirectory, because: "\"\(caKeyDirectory)\" \(problem)")
+        }
         // 107 octets are what the address of a Unix socket has room for.
         if let signerSocket, !signerSocket.hasPrefix("/") || signerSocket.utf8.count > 107 {
             reader.reject(
@@ -208,6 +232,13 @@ package struct PKIConfiguration: Sendable {
         if let listen, listen.port == listener.port {
             reader.reject(ServerSettings.pkiListen, because: "names the port of the HTTPS listener")
         }
+    }
+
+    /// Paths below it are compared with it as text before anything is resolved.
+    private static func problem(ofDirectory path: String) -> String? {
+        let steps = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+        let isClean = path.hasPrefix("/") && steps.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+        return isClean ? nil : "is not an absolute path without a slash at its end, empty steps, \".\" and \"..\""
     }
 
     private static func url(_ host: String, _ port: Int) -> String {

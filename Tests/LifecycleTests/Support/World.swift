@@ -68,7 +68,7 @@ struct World: Sendable {
         let keeper = AuthorityKeeper(database: faulty, sealer: sealer, time: time, random: .system)
         authorities = keeper.access(
             readCertificates: { _ in throw ServiceError(.internalError, "no files in this world") },
-            readKey: { _ in throw ServiceError(.internalError, "no files in this world") }
+            readKey: { _, _ in throw ServiceError(.internalError, "no files in this world") }
         )
         let real = keeper.connectorMaker(authorities)
         hierarchyKeeper = keeper
