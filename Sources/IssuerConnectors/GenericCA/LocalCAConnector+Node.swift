@@ -60,7 +60,7 @@ extension AuthorityAccess {
         do {
             let signer: any Signer
             if reference.driver == "file" {
-                signer = InProcessSigner(key: try PrivateKey(pem: try await readKey(reference.ref)))
+                signer = InProcessSigner(key: try await readKey(reference.ref, nil))
             } else {
                 signer = try await keys.load(reference)
             }

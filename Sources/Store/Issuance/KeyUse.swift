@@ -39,7 +39,8 @@ package struct KeyUse: Hashable, Sendable {
     private init(_ row: Row) throws(DatabaseError) {
         isCompromised = try row.bool("is_compromised")
         let isCAKey = try row.bool("is_ca_key")
-        isOfAuthority = try row.bool("is_of_authority") || row.bool("is_of_tree") || isCAKey
+        let isOfTree = try row.bool("is_of_tree")
+        isOfAuthority = try row.bool("is_of_authority") || isOfTree || isCAKey
         isOfResponder = try row.bool("is_of_responder")
         isOfAccount = try row.bool("is_of_account")
     }
