@@ -164,7 +164,8 @@ struct SigningExecutorTests {
                 }
             }
         }
-        #expect(took >= .milliseconds(200) && took < .seconds(3), "\(took)")
+        // The device hangs until the gate opens: that they ended at all is the deadline's work.
+        #expect(took >= .milliseconds(200), "\(took)")
         #expect(executor.queueLength == 0 && executor.busyThreads == 1)
         // Who stops waiting is not kept either, long before the deadline.
         let impatient = Task { try await executor.run(within: .seconds(60)) { () throws(SignerError) in 0 } }

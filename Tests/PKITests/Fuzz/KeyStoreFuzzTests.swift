@@ -24,11 +24,11 @@ struct KeyStoreFuzzTests {
             "cms", "-sign", "-nodetach", "-stream", "-in", chain, "-signer", chain, "-inkey", secret, "-outform",
             "DER", "-out", openssl.path("signed"))
         let corpus = try ["store", "signed"].map { Array(try Data(contentsOf: URL(filePath: openssl.path($0)))) }
-        try DecoderFuzzTests.fuzz(corpus, seed: 21) { (try? KeyStoreFile.read($0)) != nil }
+        try await DecoderFuzzTests.fuzz(corpus, seed: 21) { (try? KeyStoreFile.read($0)) != nil }
     }
 
     @Test("JKS with a digest that fits")
-    func java() throws {
+    func java() async throws {
         let root = try TestAuthority.root()
         let content = KeyStoreContent(
             keys: [.init(alias: "web", key: root.key, chain: [root.certificate])],
@@ -36,7 +36,7 @@ struct KeyStoreFuzzTests {
         let store = JavaKeyStore.encode(content, password: Secret("x"), at: TestAuthority.now, .system)
         let password = JavaKeyStore.octets(of: Secret("x"))
         _ = try JavaKeyStore.decode(store, password: Secret("x"))
-        try DecoderFuzzTests.fuzz([Array(store.dropLast(20))], seed: 22) { body in
+        try await DecoderFuzzTests.fuzz([Array(store.dropLast(20))], seed: 22) { body in
             (try? JavaKeyStore.decode(body + JavaKeyStore.digest(body, password), password: Secret("x"))) != nil
         }
     }
