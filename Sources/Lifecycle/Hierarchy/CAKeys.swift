@@ -78,12 +78,23 @@ struct CAKeys: Sendable {
     }
 
     /// Removes a key that no CA came of.
-    func abandon(_ made: Made) async {
-        // What cannot be removed now stays unused; its making is in the audit trail.
+    ///
+    /// A commit whose answer was lost may have made the CA all the same: only where the database says that there is none
+    /// does the key go. What cannot be removed now stays unused; its making is in the audit trail.
+    func abandon(_ made: Made, of id: AuthorityID) async {
         switch made.key {
         case .sealed:
-            _ = try? await keeper.database.write { tx in try SealedKeyStore().delete(made.databaseID, in: tx) }
-        case .held(let reference): try? await authorities.keys.discard(reference)
+            _ = try? await keeper.database.write { tx in
+                guard try IntermediateCAStore().find(id, in: tx) == nil else { return false }
+                return try SealedKeyStore().delete(made.databaseID, in: tx)
+            }
+        case .held(let reference):
+            guard
+                let isUnused = try? await keeper.database.read({ tx in try IntermediateCAStore().find(id, in: tx) == nil
+                    }),
+                isUnused
+            else { return }
+            try? await authorities.keys.discard(reference)
         }
     }
 

@@ -176,7 +176,7 @@ package struct HierarchyFlow: Sendable {
             new.isKeyOwn = true
             return try await add(new, by: author)
         } catch {
-            await keys.abandon(made)
+            await keys.abandon(made, of: id)
             throw error
         }
     }

@@ -118,8 +118,8 @@ struct FileAuthorityTests {
             "pkey", "-in", stage.key("root.key"), "-passin", "pass:\(Self.passphrase)", "-pubout",
         ])
         #expect(inFile == (try await stage.openssl(["x509", "-in", stage.root, "-noout", "-pubkey"])))
-        let audit = try await stage.client.get("/api/v1/audit?action=ca_key_generated")
-        #expect(audit.body.contains("root.key") && audit.body.contains("spki_sha256"), "\(audit.body)")
+        let audit = try await stage.pki.keysOnRecord()
+        #expect(audit.contains("root.key") && audit.contains("spki_sha256"), "\(audit)")
         let metrics = try await stage.client.get("/api/v1/metrics/prometheus").body
         #expect(metrics.contains("certctl_signer_operations_total{driver=\"file\""))
         let tested = try await stage.client.post("/api/v1/issuers/iss-file/test", [:])

@@ -46,6 +46,16 @@ struct PKIStage {
         try pem.write(toFile: file, atomically: true, encoding: .utf8)
     }
 
+    /// What the audit log says of keys of CAs. Of two that reach for a new key at the same time, the loop of the lists and
+    /// whoever issues, the second finds the key of the first and may be the one who stores it: then it was adopted.
+    func keysOnRecord() async throws -> String {
+        var text = ""
+        for action in ["ca_key_generated", "ca_key_adopted"] {
+            text += try await server.client.get("/api/v1/audit?action=\(action)").body
+        }
+        return text
+    }
+
     func run(_ program: String, _ arguments: [String], environment: [String: String] = [:]) async throws -> String {
         let outcome = try await runProgram(program, arguments, environment: environment, logs: work.url)
         return outcome.output + outcome.errors

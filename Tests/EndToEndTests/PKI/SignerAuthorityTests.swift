@@ -30,8 +30,8 @@ struct SignerAuthorityTests {
         #expect(try await eventually(within: .seconds(20)) { try await stage.fetchList() })
         try await judge(stage)
 
-        let audit = try await stage.client.get("/api/v1/audit?action=ca_key_generated")
-        #expect(audit.body.contains("signer:ca1") && audit.body.contains("exec"), "\(audit.body)")
+        let audit = try await stage.pki.keysOnRecord()
+        #expect(audit.contains("signer:ca1") && audit.contains("exec"), "\(audit)")
         let metrics = try await stage.metrics()
         for purpose in ["ca", "leaf", "crl"] {
             let line = metrics.split(separator: "\n").first {

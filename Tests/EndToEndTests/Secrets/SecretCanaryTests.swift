@@ -72,12 +72,15 @@ struct SecretCanaryTests {
         for variable in variables {
             settings[variable] = Self.value(variable, canaries.make(variable), databaseURL: databaseURL)
         }
+        // A passphrase is kept only with a key that it opens.
+        let keys = try TemporaryDirectory("canary-keys")
+        settings["CERTCTL_CA_KEY_DIRECTORY"] = keys.path("ca")
         let server = try await ControlPlane.start(databaseURL: settings["CERTCTL_DATABASE_URL"], environment: settings)
         let named = try #require(canaries.markers.first { $0.place == "CERTCTL_API_KEYS_NAMED" }?.text)
         let admin = server.anonymous.with(key: named)
         try Inventory.expect(200, try await admin.get("/api/v1/auth/check"))
 
-        var seen = try await Self.plant(&canaries, admin, server.anonymous)
+        var seen = try await Self.plant(&canaries, admin, server.anonymous, keyFile: keys.path("ca/canary.pem"))
         for path in try await Self.everyGET(admin) {
             let reply = try await admin.send("GET", path, body: nil, timeout: 30)
             seen += reply.headers + reply.body
@@ -112,7 +115,7 @@ struct SecretCanaryTests {
 
     /// Puts markers into requests that are refused and into those that are not; every answer.
     private static func plant(
-        _ canaries: inout Canaries, _ admin: CurlClient, _ anonymous: CurlClient
+        _ canaries: inout Canaries, _ admin: CurlClient, _ anonymous: CurlClient, keyFile: String
     ) async throws -> String {
         var seen = ""
         func send(_ method: String, _ path: String, _ body: [String: Any], _ client: CurlClient) async throws {
@@ -164,6 +167,9 @@ struct SecretCanaryTests {
                 ]
                 try await send("POST", "/api/v1/\(kind)", bad, admin)
                 if kind == "issuers" {
+                    if config["key_passphrase"] != nil {
+                        config.merge(["key_driver": "file", "key_ref": keyFile]) { $1 }
+                    }
                     try await send(
                         "POST", "/api/v1/issuers",
                         ["id": "iss-canary-\(type.lowercased())", "name": "c \(type)", "type": type, "config": config],
