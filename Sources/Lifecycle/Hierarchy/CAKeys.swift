@@ -89,11 +89,10 @@ struct CAKeys: Sendable {
                 return try SealedKeyStore().delete(made.databaseID, in: tx)
             }
         case .held(let reference):
-            guard
-                let isUnused = try? await keeper.database.read({ tx in try IntermediateCAStore().find(id, in: tx) == nil
-                    }),
-                isUnused
-            else { return }
+            let isUnused = try? await keeper.database.read { tx in
+                try IntermediateCAStore().find(id, in: tx) == nil
+            }
+            guard isUnused == true else { return }
             try? await authorities.keys.discard(reference)
         }
     }
