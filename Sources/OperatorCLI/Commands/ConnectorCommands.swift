@@ -86,15 +86,6 @@ struct CACertificatesCommand: OperatorCommand {
 
     func run(_ session: Session) async throws {
         let path = APIPath(["issuers", try APIPath.checked(id), "ca-certificates"])
-        let answer = try await session.client.call("GET", path).json()
-        let chain = answer["pem_chain"]?.stringValue ?? ""
-        if let out {
-            try IssuedFiles.replace(out, with: Array(chain.utf8), mode: 0o644, session.environment)
-            session.progress("wrote \(out)")
-        } else if [.json, .jsonl, .yaml].contains(session.configuration.format) {
-            session.console.output(try session.renderer.item(answer, details: []))
-        } else {
-            session.console.output(TerminalText.block(chain.hasSuffix("\n") ? String(chain.dropLast()) : chain))
-        }
+        try session.show(chainOf: try await session.client.call("GET", path).json(), to: out)
     }
 }
