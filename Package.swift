@@ -242,6 +242,7 @@ let package = Package(
                 "ConnectorKit", "IssuerConnectors", "Telemetry", "Domain", "Encoding", "HostEffects", logging, crypto,
             ]
         ),
+        tests("ControlAPITests", ["Encoding", "Domain", "PKI", "Lifecycle", "ControlAPI", crypto]),
         tests(
             "AgentRuntimeTests",
             [
