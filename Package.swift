@@ -242,7 +242,7 @@ let package = Package(
                 "ConnectorKit", "IssuerConnectors", "Telemetry", "Domain", "Encoding", "HostEffects", logging, crypto,
             ]
         ),
-        tests("ControlAPITests", ["Encoding", "Domain", "PKI", "Lifecycle", "ControlAPI", crypto]),
+        tests("ControlAPITests", ["Encoding", "Domain", "PKI", "Store", "Lifecycle", "ControlAPI", crypto]),
         tests(
             "AgentRuntimeTests",
             [

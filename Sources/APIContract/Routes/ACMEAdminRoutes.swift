@@ -71,7 +71,8 @@ package enum ACMEAdminRoutes {
         "Takes a request for replacement back: clients that have not asked since renew in their own time.",
         request: .body(ReplaceACMECertificatesRequest.self),
         responses: [
-            .json(200, ACMEReplacementBody.self, "How many certificates were to be replaced, and are no more."), .invalid,
+            .json(200, ACMEReplacementBody.self, "How many certificates were to be replaced, and are no more."),
+            .invalid,
         ],
         cli: .verb("acme withdraw-replacement")
     )

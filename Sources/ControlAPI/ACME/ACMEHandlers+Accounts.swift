@@ -63,6 +63,8 @@ extension ACMEHandlers {
                 limit: Self.ordersPerPage)
         } catch is CursorMismatch {
             throw ACMEProblem(.malformed, "the cursor is not one of this list")
+        } catch let error as ServiceError where error.code == .invalidCursor {
+            throw ACMEProblem(.malformed, error.detail)
         }
         var response = OutgoingResponse.json(
             value: ["orders": JSONValue(page.rows.map { call.place.order($0.id) })])

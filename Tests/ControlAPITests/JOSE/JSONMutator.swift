@@ -9,7 +9,9 @@ struct JSONMutator {
     init(seed: UInt64) { input = SeededInput(seed) }
 
     mutating func mutate(_ octets: [UInt8], donors: [JSONValue]) -> [UInt8] {
-        guard input.below(2) == 0, let value = try? JSONValue(parsing: octets) else { return input.damaged(octets, most: 3) }
+        guard input.below(2) == 0, let value = try? JSONValue(parsing: octets) else {
+            return input.damaged(octets, most: 3)
+        }
         var result = value
         for _ in 0...input.below(3) { result = changed(result, donors) }
         return result.octets
@@ -30,7 +32,9 @@ struct JSONMutator {
                 copy[place] = changed(elements[place], donors)
                 return .array(copy)
             case .string(let text):
-                if let inner = Base64URL.decode(text), let json = try? JSONValue(parsing: inner), json.objectValue != nil {
+                if let inner = Base64URL.decode(text), let json = try? JSONValue(parsing: inner),
+                    json.objectValue != nil
+                {
                     return .string(Base64URL.encode(changed(json, donors).octets))
                 }
             default: break
@@ -69,8 +73,8 @@ struct JSONMutator {
     }
 
     private static let names = [
-        "alg", "b64", "crit", "crv", "d", "e", "header", "jwk", "k", "kid", "kty", "n", "nonce", "oth", "p", "signatures",
-        "typ", "url", "x", "y",
+        "alg", "b64", "crit", "crv", "d", "e", "header", "jwk", "k", "kid", "kty", "n", "nonce", "oth", "p",
+        "signatures", "typ", "url", "x", "y",
     ]
     private static let strange: [JSONValue] = [
         .null, true, 0, -1, 9_007_199_254_740_991, "", "none", "HS256", "ES256", "RS512", "EdDSA", "P-256", "P-521",

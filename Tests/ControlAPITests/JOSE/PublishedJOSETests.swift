@@ -76,7 +76,8 @@ struct PublishedJOSETests {
 
     // MARK: Signatures
 
-    private static let claims = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+    private static let claims =
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
     /// RFC 7520 §4, figure 8.
     private static let words =
         "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZC"
@@ -127,7 +128,8 @@ struct PublishedJOSETests {
         let key = try PublicJWK(example.key)
         #expect(key.isValid(jws.signature, over: jws.signingInput, algorithm))
         for other in Self.examples where other.section != example.section {
-            #expect(!key.isValid(jws.signature, over: try FlattenedJWS(.object(other.flattened)).signingInput, algorithm))
+            let input = try FlattenedJWS(.object(other.flattened)).signingInput
+            #expect(!key.isValid(jws.signature, over: input, algorithm))
             guard other.key != example.key else { continue }
             #expect(!(try PublicJWK(other.key)).isValid(jws.signature, over: jws.signingInput, algorithm))
         }
@@ -212,16 +214,18 @@ struct PublishedJOSETests {
         withoutPayload["payload"] = nil
         let signature: JSONValue = ["protected": .string(es512.protected), "signature": .string(es512.signature)]
         let malformed: [(String, JSONValue)] = [
-            ("RFC 7515 §A.6, RFC 7520 §4.8: several signatures", ["payload": .string(words), "signatures": [signature]]),
+            ("RFC 7515 §A.6, RFC 7520 §4.8: several", ["payload": .string(words), "signatures": [signature]]),
             ("RFC 7515 §A.7, RFC 7520 §4.6: unprotected members", .object(unprotected)),
             ("RFC 7520 §4.5: detached content", .object(withoutPayload)),
-            ("RFC 7520 §4.7: no protected header", ["payload": .string(words), "header": ["alg": "HS256"], "signature": ""]),
+            ("RFC 7520 §4.7", ["payload": .string(words), "header": ["alg": "HS256"], "signature": ""]),
             // RFC 7515 §E: an extension that has to be understood.
             (
                 "RFC 7515 §E",
                 [
                     "payload": "RkFJTA", "signature": "",
-                    "protected": "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0",
+                    "protected": .string(
+                        "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQog"
+                            + "Imh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0"),
                 ]
             ),
         ]

@@ -34,7 +34,8 @@ struct ACMEConformanceTests {
         for (method, status) in [("HEAD", 200), ("GET", 204)] {
             let reply = try await anonymous.send(
                 method, "/acme/new-nonce", body: nil, options: method == "HEAD" ? ["--head"] : [])
-            #expect(reply.status == status && reply.body.isEmpty, "\(method) \(reply.status)")
+            #expect(reply.status == status, "\(method) \(reply.status)")
+            if method == "GET" { #expect(reply.body.isEmpty) }
             #expect(Client.field("cache-control", reply) == "no-store")
             #expect(reply.headers.contains("/acme/directory>;rel=\"index\""))
             nonces.insert(try #require(Client.field("replay-nonce", reply)))
@@ -85,7 +86,9 @@ struct ACMEConformanceTests {
                 url, ["contact": [contact], "externalAccountBinding": binding], withKey: true)
             #expect(reply.status == 400 && Client.problem(reply) == kind, "\(contact): \(reply.body)")
         }
-        for wrong: [String: Any] in [["contact": "mailto:a@certctl.test"], ["contact": [1]], ["onlyReturnExisting": "yes"]] {
+        for wrong: [String: Any] in [
+            ["contact": "mailto:a@certctl.test"], ["contact": [1]], ["onlyReturnExisting": "yes"],
+        ] {
             #expect(Client.problem(try await client.post(url, wrong, withKey: true)) == "malformed", "\(wrong)")
         }
         // What a client says of `orders` is ignored, like all that it does not know.
@@ -98,7 +101,8 @@ struct ACMEConformanceTests {
         client.kid = Client.field("location", made)
         let kid = try #require(client.kid, "\(made.body)")
         #expect(made.status == 201 && made.text("status") == "valid", "\(made.body)")
-        #expect(made.text("orders") == "\(kid)/orders" && made.json["contact"] as? [String] == ["mailto:ops@certctl.test"])
+        #expect(made.text("orders") == "\(kid)/orders")
+        #expect(made.json["contact"] as? [String] == ["mailto:ops@certctl.test"])
         #expect(Self.keys(made).isSuperset(of: ["status", "contact", "orders", "externalAccountBinding"]))
         for payload: [String: Any] in [[:], ["onlyReturnExisting": true]] {
             let found = try await client.post(url, payload, withKey: true)
@@ -142,7 +146,8 @@ struct ACMEConformanceTests {
             let payload = ["identifiers": [["type": "dns", "value": "n\(index).certctl.test"]]]
             let reply = try await client.send(
                 try Client.jws(
-                    ["alg": "ES256", "nonce": nonce, "url": url, "kid": kid], payload: try Client.json(payload), client.key),
+                    ["alg": "ES256", "nonce": nonce, "url": url, "kid": kid], payload: try Client.json(payload),
+                    client.key),
                 to: url)
             made.append(try #require(Client.field("location", reply), "\(reply.body)"))
             nonce = try #require(Client.field("replay-nonce", reply))
@@ -201,7 +206,8 @@ struct ACMEConformanceTests {
 
         // §7.4.2, §9.1: a chain of PEM blocks, each verified by the next; other forms for those that ask.
         let (_, chain, url) = try await client.obtain(["c.certctl.test"])
-        #expect(chain.wholeMatch(of: /(-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+\/=\n]+\n-----END CERTIFICATE-----\n)+/) != nil)
+        let block = /-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+\/=\n]+\n-----END CERTIFICATE-----\n/
+        #expect(chain.replacing(block, with: "").isEmpty && chain.contains(block), "\(chain)")
         for type in ["application/pkix-cert", "application/pkcs7-mime"] {
             let body = try Client.jws(
                 ["alg": "ES256", "nonce": try await client.nonce(), "url": url, "kid": client.kid ?? ""],

@@ -3,7 +3,8 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Protocol servers §2.6, §2.7: a profile that trusted accounts demands proofs, and the other way round", .tags(.security))
+@Suite(
+    "Protocol servers §2.6: a profile that trusted accounts demands proofs, and the other way round", .tags(.security))
 struct ACMEModeTests {
     private typealias Client = ACMETestClient
 
@@ -32,7 +33,7 @@ struct ACMEModeTests {
         try #require(isProved)
     }
 
-    @Test("what was trusted before is no proof afterwards; what was proved stays proved", arguments: EngineUnderTest.available)
+    @Test("what was trusted is no proof afterwards; what was proved stays proved", arguments: EngineUnderTest.available)
     func switches(engine: EngineUnderTest) async throws {
         let stage = try await ChallengeStage.make(engine)
         try await Self.set("trust_authenticated", stage)
