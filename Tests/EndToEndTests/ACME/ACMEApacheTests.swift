@@ -90,7 +90,8 @@ struct ApacheServer {
         try await runProgram(
             "/bin/sh",
             [
-                "-c", #"openssl s_client -connect "127.0.0.1:$0" -servername "$1" </dev/null | openssl x509 -noout -serial"#,
+                "-c",
+                #"openssl s_client -connect "127.0.0.1:$0" -servername "$1" </dev/null | openssl x509 -noout -serial"#,
                 "\(stage.tlsPort)", site,
             ], logs: stage.acme.work.url
         ).output

@@ -33,7 +33,7 @@ struct WebRoot {
     }
 }
 
-@Suite("Protocol servers §12.1: clients of a few lines, which read answers with sed and grep, prove names", .tags(.slow))
+@Suite("Protocol servers §12.1: clients of a few hundred lines prove names", .tags(.slow))
 struct ACMEShellClientsTests {
     @Test("dehydrated issues and renews by http-01 and dns-01, and revokes", arguments: EngineUnderTest.available)
     func dehydrated(engine: EngineUnderTest) async throws {
