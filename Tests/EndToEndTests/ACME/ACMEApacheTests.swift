@@ -131,7 +131,7 @@ struct ApacheServer {
 struct ACMEApacheTests {
     @Test("it proves names under a profile of its choice, serves them, and replaces what an operator has replaced")
     func apache() async throws {
-        let stage = try await ChallengeStage.make(.sqlite, ["CERTCTL_ACME_SERVER_ARI_POLL_INTERVAL": "1s"])
+        let stage = try await ChallengeStage.make(.sqlite)
         try await stage.acme.offerShortProfile("challenge")
         let root = stage.acme.work.path("issuer.pem")
         let authority = try await stage.server.client.get("/api/v1/issuers/iss-local/ca-certificates")
