@@ -64,7 +64,6 @@ struct ApacheServer {
             MDContactEmail ops@certctl.test
             MDProfile \(ACMEStage.shortProfile)
             MDProfileMandatory on
-            MDPrivateKeys P256
             MDStapling off
             MDCheckInterval 1s
             MDInitialDelay 0s
