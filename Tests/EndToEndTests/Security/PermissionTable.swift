@@ -78,6 +78,7 @@ enum PermissionTable {
         Row(route: "getMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getPrometheusMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getEvents", rule: .anyone, admitted: 200, query: "wait=0"),
+        Row(route: "listLints", rule: .everywhere("profile.read"), admitted: 200),
         Row(route: "getCryptoInventory", rule: .everywhere("audit.read"), admitted: 200),
         Row(route: "getScheduler", rule: .everywhere("scheduler.admin"), admitted: 200),
         Row(route: "listAuditEvents", rule: .everywhere("audit.read"), admitted: 200),
