@@ -8,6 +8,12 @@ import Testing
 struct SingleFlightTests {
     private struct Refusal: Error, Equatable {}
 
+    private final class Count: Sendable {
+        private let value = Mutex(0)
+        var now: Int { value.withLock { $0 } }
+        func add(_ more: Int) { value.withLock { $0 += more } }
+    }
+
     /// Lets those who came go on once all are there.
     private final class Gate: Sendable {
         private let state = Mutex((open: false, waiting: [CheckedContinuation<Void, Never>]()))
@@ -33,10 +39,11 @@ struct SingleFlightTests {
 
     @Test("all get what one fetched, or why not; whoever comes later sets out anew", arguments: [true, false])
     func shared(succeeds: Bool) async throws {
-        let (flights, gate, count) = (SingleFlight<String, Int>(), Gate(), Mutex(0))
-        func fetch() async throws -> Int {
+        let (flights, gate) = (SingleFlight<String, Int>(), Gate())
+        let count = Count()
+        let fetch: @Sendable () async throws -> Int = {
             try await flights.run("a") {
-                count.withLock { $0 += 1 }
+                count.add(1)
                 await gate.pass()
                 if !succeeds { throw Refusal() }
                 return 7
@@ -51,13 +58,13 @@ struct SingleFlightTests {
             return await group.reduce(into: []) { $0.append($1) }
         }
         // Who was not scheduled before the landing fetched for itself.
-        #expect(results.count == 16 && count.withLock { $0 } < 16)
+        #expect(results.count == 16 && count.now < 16)
         for result in results {
             if succeeds { #expect(try result.get() == 7) } else { #expect(throws: Refusal.self) { try result.get() } }
         }
-        let before = count.withLock { $0 }
+        let before = count.now
         _ = try? await fetch()
-        #expect(count.withLock { $0 } == before + 1)
+        #expect(count.now == before + 1)
     }
 
     @Test("who leads and is cancelled fails nobody else, and who waits may leave")
@@ -72,11 +79,11 @@ struct SingleFlightTests {
                 }
             }
             await entered.pass()
-            let follower = Mutex<Int?>(nil)
+            let follower = Count()
             try await withThrowingTaskGroup(of: Void.self) { others in
                 others.addTask {
                     let value = try await flights.run("a") { 2 }
-                    follower.withLock { $0 = value }
+                    follower.add(value)
                 }
                 // Another one waits, and leaves while the flight is under way.
                 await withTaskGroup(of: Void.self) { leaver in
@@ -84,11 +91,11 @@ struct SingleFlightTests {
                     try? await Task.sleep(for: .milliseconds(20))
                     leaver.cancelAll()
                 }
-                #expect(follower.withLock { $0 } == nil)
+                #expect(follower.now == 0)
                 group.cancelAll()
                 try await others.waitForAll()
             }
-            #expect(follower.withLock { $0 } == 2)
+            #expect(follower.now == 2)
         }
     }
 

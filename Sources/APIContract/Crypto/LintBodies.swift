@@ -15,7 +15,8 @@ package struct LintBody: WireValue {
         "Lint", "A rule that certificates are held against before they are signed.",
         [
             .required("rule", \.rule, .choice(LintRule.allCases.map(\.rawValue)), "Its name."),
-            .required("severity", \.severity, .choice(LintSeverity.allCases.map(\.rawValue)), "What a finding leads to."),
+            .required(
+                "severity", \.severity, .choice(LintSeverity.allCases.map(\.rawValue)), "What a finding leads to."),
             .required(
                 "default_severity", \.defaultSeverity, .choice(LintSeverity.allCases.map(\.rawValue)),
                 "What it leads to unless the settings say otherwise."),

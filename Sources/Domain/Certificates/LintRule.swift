@@ -115,7 +115,7 @@ package enum LintRule: String, Sendable, CaseIterable {
         case .validityEncoding: "has UTCTime through 2049 and GeneralizedTime after"
         case .validityOrder: "ends after it begins"
         case .validityWithinIssuer: "ends with the issuing certificate at the latest"
-        case .validityLength: "of a TLS server: is valid for 825 days at most; Apple's clients refuse more, of private authorities too"
+        case .validityLength: "of a TLS server: is valid for 825 days at most, as Apple's clients want"
         case .basicConstraints: "has critical basic constraints, and a path length only in a CA"
         case .pathLength: "of a CA: there may be CAs below the issuing one"
         case .keyUsage: "has critical key usage that fits a CA or a leaf"

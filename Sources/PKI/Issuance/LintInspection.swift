@@ -169,7 +169,7 @@ struct LintInspection {
 
     private var unexpectedExtension: String? {
         guard isOurs else { return nil }
-        return extensions.all.first { !Self.allowedExtensions.contains($0.oid) }.map { "\($0.oid) is not on the allow-list" }
+        return extensions.all.first { !Self.allowedExtensions.contains($0.oid) }.map { "\($0.oid) is not on the list" }
     }
 
     /// §4.2.1.10: of authorities alone, and critical, or clients that do not know it would pass over it.

@@ -3,7 +3,7 @@ package import Domain
 extension ValueGrammar where Value == LintSeverities {
     package static let lintSeverities = Self(
         kind: "lints",
-        expectation: "NAME=error, NAME=warning or NAME=off, comma-separated, of lints that certctl crypto lints shows as adjustable",
+        expectation: "lints as in host_name_form=error,validity_length=off, each one adjustable (certctl crypto lints)",
         parse: { content in
             switch content {
             case .text(let text): severities(ListText.items(text))

@@ -84,8 +84,8 @@ struct KeyFolderTests {
     func together() async throws {
         let stage = try SignerStage()
         let drivers = [stage.driver(), stage.driver()]
-        var keys: [ObtainedKey] = []
-        try await withThrowingTaskGroup(of: ObtainedKey.self) { group in
+        var keys: [ReachedKey] = []
+        try await withThrowingTaskGroup(of: ReachedKey.self) { group in
             for number in 0..<12 {
                 group.addTask { try await drivers[number % 2].obtain(nil, at: "signer:same", for: .authority) }
             }

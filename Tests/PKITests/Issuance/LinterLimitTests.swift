@@ -56,7 +56,8 @@ struct LinterLimitTests {
         #expect(try Self.rules(subject: name, isCA: true, issuer: last) == [.pathLength])
         #expect(try Self.rules(subject: name, issuer: last) == [])
         #expect(try Self.rules(subject: name, isCA: true, issuer: root) == [])
-        #expect(try Self.rules(subject: name, isCA: true, issuer: root) { $0.keyUsage = [.keyCertSign] } == [.listSigning])
+        let mute = try Self.rules(subject: name, isCA: true, issuer: root) { $0.keyUsage = [.keyCertSign] }
+        #expect(mute == [.listSigning])
         let clients = try root.subordinate("Clients") { $0.extendedKeyUsages = [.clientAuth] }
         #expect(try Self.rules(subject: name, issuer: clients) == [.extendedKeyUsageNesting])
         #expect(try Self.rules(subject: name, issuer: clients) { $0.extendedKeyUsages = [.clientAuth] } == [])
