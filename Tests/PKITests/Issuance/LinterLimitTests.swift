@@ -61,7 +61,7 @@ struct LinterLimitTests {
         let clients = try root.subordinate("Clients") { $0.extendedKeyUsages = [.clientAuth] }
         #expect(try Self.rules(subject: name, issuer: clients) == [.extendedKeyUsageNesting])
         #expect(try Self.rules(subject: name, issuer: clients) { $0.extendedKeyUsages = [.clientAuth] } == [])
-        let responder = try Self.rules(subject: DistinguishedName(commonName: "Responder"), issuer: clients) {
+        let responder = try Self.rules(subject: DistinguishedName(commonName: "The Responder"), issuer: clients) {
             $0.extendedKeyUsages = [.ocspSigning]
             $0.isNotChecked = true
             $0.subjectAltNames = []

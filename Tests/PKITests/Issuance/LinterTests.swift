@@ -26,7 +26,7 @@ struct LinterTests {
                 .keyUsageForKeyType
             ])
         #expect(try Self.rules { $0.extendedKeyUsages = [] } == [.extendedKeyUsage])
-        #expect(try Self.rules { $0.extendedKeyUsages = [.serverAuth, .timeStamping] } == [.extendedKeyUsage])
+        #expect(try Self.rules { $0.extendedKeyUsages = [.clientAuth, .timeStamping] } == [.extendedKeyUsage])
         #expect(try Self.rules { $0.extendedKeyUsages = [.serverAuth, .serverAuth] } == [.extendedKeyUsage])
         #expect(try Self.rules { $0.extendedKeyUsages = [.anyExtendedKeyUsage] } == [.extendedKeyUsage])
         #expect(try Self.rules { $0.subjectAltNames = [] } == [.subjectAltName, .commonNameAmongNames])
