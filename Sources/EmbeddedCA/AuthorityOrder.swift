@@ -134,7 +134,8 @@ package enum HierarchyRules {
         }
         _ = try pathLength(certificate.extensions.basicConstraints?.pathLenConstraint, below: path)
         _ = try nameConstraints(certificate.extensions.nameConstraints, in: parent)
-        guard NameConstraints.repeats(parent.extensions.nameConstraints, in: certificate.extensions.nameConstraints) else {
+        guard NameConstraints.repeats(parent.extensions.nameConstraints, in: certificate.extensions.nameConstraints)
+        else {
             throw .validation(
                 field: "name_constraints", reason: "it must repeat the name constraints of \(parent.subject)")
         }

@@ -97,6 +97,7 @@ package enum IntermediateRoutes {
     )
 
     package static let all: [Route] = [
-        create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, retire.route, reactivate.route,
+        create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, retire.route,
+        reactivate.route,
     ]
 }

@@ -13,7 +13,8 @@ extension HierarchyFlow {
     /// Makes a key and a request for it. The CA is pending until its certificate comes.
     package func request(_ draft: CADraft, by author: Authorship) async throws -> IntermediateCA {
         guard draft.parentID != nil else {
-            throw Self.invalid("/parent_ca_id", "required", "a certificate is asked of a CA of the tree; register the root first")
+            throw Self.invalid(
+                "/parent_ca_id", "required", "a certificate is asked of a CA of the tree; register the root first")
         }
         let plan = try CAPlan(draft)
         guard case .made(let subject, let spec, let place) = plan.making else {
@@ -203,7 +204,8 @@ extension HierarchyFlow {
         }
         guard certificate.subject.matches(request.subject) else {
             throw invalid(
-                "/certificate_pem", "other_subject", "is for \(certificate.subject); the request is for \(node.subject)")
+                "/certificate_pem", "other_subject", "is for \(certificate.subject); the request is for \(node.subject)"
+            )
         }
         do throws(LocalCAError) {
             try HierarchyRules.checkSubordinate(certificate, below: path, at: now)
@@ -231,7 +233,8 @@ extension HierarchyFlow {
             throw error.serviceError
         }
         guard key.spkiSHA256 == node.spkiSHA256 else {
-            throw ServiceError(.unprocessable, "the key of the CA \(node.id.text) is not the one that its request is for")
+            throw ServiceError(
+                .unprocessable, "the key of the CA \(node.id.text) is not the one that its request is for")
         }
     }
 }

@@ -93,7 +93,8 @@ package struct HierarchyFlow: Sendable {
         try requireActive(parent)
         guard parent.hasKey else {
             throw ServiceError(
-                .invalidState, "the key of the CA \(parent.name) (\(parent.id.text)) is not here, so it can't sign; "
+                .invalidState,
+                "the key of the CA \(parent.name) (\(parent.id.text)) is not here, so it can't sign; "
                     + "ask for a CA below it with certctl intermediates csr")
         }
     }

@@ -28,9 +28,12 @@ extension AuthorityKeeper {
 
     /// The CA with its key; throws when the key is elsewhere.
     private func node(_ stored: IntermediateCA, in tx: any Transaction) throws -> StoredNode {
-        guard stored.state != .pending, stored.hasKey, let driver = stored.keyDriver, let reference = stored.keyReference else {
+        guard stored.state != .pending, stored.hasKey, let driver = stored.keyDriver,
+            let reference = stored.keyReference
+        else {
             throw IssuerError(
-                .validation, stored.state == .pending
+                .validation,
+                stored.state == .pending
                     ? "the CA \(stored.name) (\(stored.id.text)) has no certificate yet"
                     : "the key of the CA \(stored.name) (\(stored.id.text)) is not here",
                 help: stored.state == .pending

@@ -133,7 +133,8 @@ private struct Subject: Sendable {
     static func find(_ text: String, in tx: any Transaction) throws -> Subject? {
         guard let id = try? IssuerID(text) else { return nil }
         if let issuer = try IssuerStore().find(id, in: tx) { return Subject(issuer: issuer, node: nil) }
-        guard let node = try IntermediateCAStore().find(AuthorityID(stored: text), in: tx), node.state != .pending else {
+        guard let node = try IntermediateCAStore().find(AuthorityID(stored: text), in: tx), node.state != .pending
+        else {
             return nil
         }
         return Subject(issuer: try IssuerStore().get(node.issuerID, in: tx), node: node)

@@ -92,7 +92,8 @@ struct ImportIntermediateCommand: OperatorCommand {
     static let configuration = CommandConfiguration(
         commandName: "import",
         abstract: "Bring in the certificate of a pending CA.",
-        discussion: "It was signed by the parent, where the parent's key is, from the request of certctl intermediates csr."
+        discussion:
+            "It was signed by the parent, where the parent's key is, from the request of certctl intermediates csr."
     )
 
     @Argument(help: "Identifier of the CA.") var id: String

@@ -56,7 +56,9 @@ package struct SigningPurposes: OptionSet, Hashable, Sendable {
     package init?(names: some Sequence<String>) {
         var purposes: SigningPurposes = []
         for name in names {
-            guard let purpose = SigningPurpose(rawValue: name), purpose != .test, purpose != .request else { return nil }
+            guard let purpose = SigningPurpose(rawValue: name), purpose != .test, purpose != .request else {
+                return nil
+            }
             purposes.insert(SigningPurposes(purpose))
         }
         guard !purposes.isEmpty, !purposes.contains(.responder) || purposes == .responder else { return nil }

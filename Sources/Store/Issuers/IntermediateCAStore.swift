@@ -129,7 +129,8 @@ package struct IntermediateCAStore: Sendable {
     /// Gives a pending authority its certificate, and what that says; it is active from then on.
     ///
     /// - Throws: ``StoreError/invalidState(_:id:reason:)`` when it is not pending.
-    package func activate(_ id: AuthorityID, _ new: NewIntermediateCA, in tx: any Transaction) throws -> IntermediateCA {
+    package func activate(_ id: AuthorityID, _ new: NewIntermediateCA, in tx: any Transaction) throws -> IntermediateCA
+    {
         let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
             try tx.rows(
                 """

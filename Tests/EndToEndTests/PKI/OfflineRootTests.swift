@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Protocol servers §6.2: CAs below an offline root, whose certificates openssl signs", .tags(.slow))
 struct OfflineRootTests {
-    @Test("request, signature by openssl, import: the CA issues, and openssl verifies", arguments: EngineUnderTest.available)
+    @Test(
+        "request, signature by openssl, import: the CA issues, and openssl verifies",
+        arguments: EngineUnderTest.available)
     func ceremony(engine: EngineUnderTest) async throws {
         let pki = try await PKIStage.start(engine)
         func cli(_ arguments: [String]) async throws -> ProgramOutcome {
@@ -16,7 +18,8 @@ struct OfflineRootTests {
             return try #require(body?["id"] as? String)
         }
         let made = try await pki.server.cli([
-            "issuers", "create", "--id", "iss-tree", "--name", "Tree", "--type", "GenericCA", "--hierarchy-mode", "tree",
+            "issuers", "create", "--id", "iss-tree", "--name", "Tree", "--type", "GenericCA", "--hierarchy-mode",
+            "tree",
         ])
         try #require(made.status == 0, "\(made.errors)")
         let (rootKey, rootFile) = (pki.work.path("offline.key"), pki.work.path("offline.pem"))
@@ -35,8 +38,10 @@ struct OfflineRootTests {
         let csr = pki.work.path("issuing.csr")
         let issuing = try id(
             await cli([
-                "csr", "iss-tree", "--name", "Issuing", "--parent", root, "--common-name", "Offline Issuing", "--path-len",
-                "0", "--name-constraints", "{\"permitted\":{\"dns\":[\"certctl.test\"]}}", "--eku", "serverAuth", "--out",
+                "csr", "iss-tree", "--name", "Issuing", "--parent", root, "--common-name", "Offline Issuing",
+                "--path-len",
+                "0", "--name-constraints", "{\"permitted\":{\"dns\":[\"certctl.test\"]}}", "--eku", "serverAuth",
+                "--out",
                 csr, "--json",
             ]))
         let text = try await pki.openssl(["req", "-in", csr, "-noout", "-verify", "-text"])
@@ -54,7 +59,8 @@ struct OfflineRootTests {
         let refused = try await cli(["import", issuing, strange])
         #expect(refused.status != 0 && refused.errors.contains("another key"), "\(refused.errors)")
         let signing = try await pki.openssl([
-            "x509", "-req", "-in", csr, "-CA", rootFile, "-CAkey", rootKey, "-days", "900", "-copy_extensions", "copyall",
+            "x509", "-req", "-in", csr, "-CA", rootFile, "-CAkey", rootKey, "-days", "900", "-copy_extensions",
+            "copyall",
             "-sha256", "-out", signed,
         ])
         try #require(signing.status == 0, "\(signing.errors)")

