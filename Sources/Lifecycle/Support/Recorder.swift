@@ -190,6 +190,7 @@ struct RecordedAction: Sendable {
     static let acmeOrderFinalized = acme("acme_order_finalized", "acme_order")
     static let acmeOrderFailed = acme("acme_order_failed", "acme_order")
     static let acmeReplacementRequested = acme("acme_replacement_requested", "acme_replacement")
+    static let acmeReplacementWithdrawn = acme("acme_replacement_withdrawn", "acme_replacement")
     static let acmeAuthorizationCreated = acme("acme_authorization_created", "acme_authorization")
     static let acmeAuthorizationDeactivated = acme("acme_authorization_deactivated", "acme_authorization")
     static let acmeChallengeProcessing = acme("acme_challenge_processing", "acme_challenge")
@@ -223,6 +224,8 @@ struct RecordedAction: Sendable {
 
     static let rootCreated = node("intermediate_ca_root_created")
     static let childCreated = node("intermediate_ca_child_created")
+    static let nodeRequested = node("intermediate_ca_csr_created")
+    static let nodeDiscarded = node("intermediate_ca_discarded")
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")

@@ -130,6 +130,8 @@ enum PermissionTable {
             Row(route: "listACMEOrders", rule: .everywhere("acme.admin"), admitted: 200),
             Row(
                 route: "replaceACMECertificates", rule: .everywhere("acme.admin"), admitted: 400, body: "{}"),
+            Row(
+                route: "withdrawACMEReplacement", rule: .everywhere("acme.admin"), admitted: 400, body: "{}"),
         ]
 
     private static let identity: [Row] = [
@@ -258,6 +260,14 @@ enum PermissionTable {
         Row(
             route: "createIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
             body: "{}"),
+        Row(
+            route: "requestIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
+            body: "{}"),
+        Row(
+            route: "certifyIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: #"{"certificate_pem":"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"}"#),
+        Row(
+            route: "deleteIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"]),
         Row(route: "listIntermediateCAs", rule: .issuer("issuer.read"), admitted: 200, path: ["iss-local"]),
         // A CA that is not there is as unknown to whoever would see it as one out of reach.
         Row(route: "getIntermediateCA", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
