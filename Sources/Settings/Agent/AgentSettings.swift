@@ -166,7 +166,8 @@ package enum AgentSettings {
     )
 
     /// Every setting of the agent.
-    package static let all: [SettingDeclaration] = [
+    package static let all: [SettingDeclaration] =
+        [
         serverURL.declaration, apiKey.declaration, agentID.declaration, name.declaration, stateDirectory.declaration,
         keyDirectory.declaration, caBundlePath.declaration, caFingerprint.declaration,
         insecureSkipVerify.declaration, enrollToken.declaration, heartbeatInterval.declaration,
@@ -174,5 +175,5 @@ package enum AgentSettings {
         allowedPaths.declaration, allowedCommands.declaration, verifyDeployment.declaration,
         verifyTimeout.declaration, verifyDelay.declaration, backupRetention.declaration, logLevel.declaration,
         logFormat.declaration, configFile.declaration, strictEnvironment.declaration,
-    ]
+    ] + vantageSettings
 }

@@ -109,7 +109,7 @@ extension ServerSettings {
             acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeTermsURL.declaration,
             acmeWebsite.declaration, acmeCAAIdentities.declaration, acmeBindingRequired.declaration,
             acmeOpenTrust.declaration,
-        ] + validationSettings + renewalInfoSettings
+        ] + validationSettings + renewalInfoSettings + perspectiveSettings
 }
 
 /// The ACME server.
@@ -133,6 +133,7 @@ package struct ACMEConfiguration: Sendable {
     package let allowsOpenTrust: Bool
     package let validation: ACMEValidationConfiguration
     package let renewalInfo: ACMERenewalInfoConfiguration
+    package let perspectives: ACMEPerspectiveConfiguration
 
     init(reading reader: inout SettingReader) {
         isEnabled = reader.read(ServerSettings.acmeEnabled)
@@ -151,6 +152,7 @@ package struct ACMEConfiguration: Sendable {
         allowsOpenTrust = reader.read(ServerSettings.acmeOpenTrust)
         validation = ACMEValidationConfiguration(reading: &reader)
         renewalInfo = ACMERenewalInfoConfiguration(reading: &reader)
+        perspectives = ACMEPerspectiveConfiguration(reading: &reader)
     }
 }
 
