@@ -246,7 +246,7 @@ let package = Package(
             "AgentRuntimeTests",
             [
                 "Encoding", "Domain", "PKI", "Settings", "HostEffects", "Outbound", "Deployment", "ConnectorKit",
-                "AgentRuntime", lifecycle, logging,
+                "APIContract", "ChallengeValidation", "AgentRuntime", lifecycle, logging,
             ]),
         tests(
             "OperatorCLITests",

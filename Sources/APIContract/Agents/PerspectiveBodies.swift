@@ -76,7 +76,6 @@ package struct PerspectiveVoteRequest: WireValue {
     )
 }
 
-extension ACMEChallengeType: WireEnum {}
 extension ACMEName.Kind: WireEnum {}
 extension ACMEVerdict: WireEnum {}
 extension ACMEPerspectiveFault: WireEnum {}
