@@ -139,7 +139,8 @@ let package = Package(
             "AgentRuntime",
             [
                 "Encoding", "Domain", "Telemetry", "PKI", "Settings", "HostEffects", "Outbound", "Deployment",
-                "ChallengeValidation", "ConnectorKit", "TargetConnectors", "APIContract", lifecycle, logging, unixSignals,
+                "ChallengeValidation", "ConnectorKit", "TargetConnectors", "APIContract", lifecycle, logging,
+                unixSignals,
             ]),
         module(
             "OperatorCLI",

@@ -162,7 +162,8 @@ struct CAACheckTests {
         #expect(ContinuousClock.now - start < .seconds(20))
     }
 
-    @Test("an account is a whole address, or a path of an https address at any host, and nothing that looks like either")
+    @Test(
+        "an account is a whole address, or a path of an https address at any host, and nothing that looks like either")
     func accounts() {
         let whole = CAAQuestion.isOne(of: ["https://ca.example/acme/account/acme-acc-1"])
         #expect(whole("https://ca.example/acme/account/acme-acc-1"))

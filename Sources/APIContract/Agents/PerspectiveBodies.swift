@@ -11,7 +11,8 @@ package struct PerspectiveChecksAnswer: WireValue {
     package static let contract = Contract<Self>(
         "PerspectiveChecks", "Proofs of names that the agent is to look at.",
         [
-            .required("appointed", \.isAppointed, "Whether the settings of the server name the agent for the perspective."),
+            .required(
+                "appointed", \.isAppointed, "Whether the settings of the server name the agent for the perspective."),
             .required("checks", \.checks, "Oldest first; each is the agent's to answer."),
         ]
     )
@@ -44,11 +45,13 @@ package struct PerspectiveCheckBody: WireValue {
             .defaulted("wildcard", \.isWildcard, "Whether a certificate for `*.` and the name is wanted."),
             .required("token", \.token, .text(0...256, example: "tok"), "Of the challenge."),
             .required("thumbprint", \.thumbprint, .text(1...128, example: "thumb"), "Of the account's key (RFC 7638)."),
-            .defaulted("account_url", \.accountURL, .text(0...2048, example: ""), "The account as its client calls it."),
+            .defaulted(
+                "account_url", \.accountURL, .text(0...2048, example: ""), "The account as its client calls it."),
             .defaulted("issuers", \.issuers, "By which names records mean this CA."),
             .optional(
                 "accounts", \.accounts,
-                "What CAA records call the account: addresses, or paths below any host. Absent: they are not looked at."),
+                "What CAA records call the account: addresses, or paths below any host. Absent: they are not looked at."
+            ),
             .required("patience_ms", \.patienceMilliseconds, "How long the look may take."),
         ]
     )

@@ -2,6 +2,7 @@ import APIContract
 import Domain
 import HTTPServing
 import Lifecycle
+import Store
 
 /// Agents that look at proofs of names from other places of the network (protocol-servers §2.8).
 ///

@@ -74,7 +74,8 @@ package struct ACMEPerspectiveFlow: Sendable {
 
     /// Asks every perspective about a proof that the caller has seen, and waits until it is decided or nobody can be waited
     /// for any longer; `nil` when another server has taken the challenge up.
-    func ask(_ job: ACMEValidationJob, by instance: String, under plan: ACMEPlan) async throws -> ACMEPerspectiveTally? {
+    func ask(_ job: ACMEValidationJob, by instance: String, under plan: ACMEPlan) async throws -> ACMEPerspectiveTally?
+    {
         let perspectives = plan.perspectives
         let questions = perspectives.map { (id: context.newID(ACMECheckID.self), perspective: $0.name) }
         let alarm = Alarm()

@@ -58,7 +58,8 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
             case .confirmed: nil
             case .refused(let fault):
                 ACMEFault.Part(
-                    ACMEProblem.Kind(rawValue: fault.rawValue) ?? .unauthorized, "seen from \(seen.perspective): \(fault.words)")
+                    ACMEProblem.Kind(rawValue: fault.rawValue) ?? .unauthorized,
+                    "seen from \(seen.perspective): \(fault.words)")
             case .silent: ACMEFault.Part(.serverInternal, "the perspective \(seen.perspective) gave no answer")
             }
         }

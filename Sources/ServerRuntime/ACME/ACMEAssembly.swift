@@ -74,7 +74,8 @@ struct ACMEAssembly: Sendable {
                 context, instance: instance, plan: plan,
                 validate: ACMEValidation.validator(
                     live: live, random: context.random, time: context.time, resolverFile: resolverFile, log: log),
-                checkCAA: checkCAA, perspectives: perspectives, observeVotes: { metrics.voted($0) }, observe: { metrics.validated($0, $1, $2) }, log: log)
+                checkCAA: checkCAA, perspectives: perspectives, observeVotes: { metrics.voted($0) },
+                observe: { metrics.validated($0, $1, $2) }, log: log)
             : nil
     }
 

@@ -31,7 +31,8 @@ struct ACMEMetrics: Sendable {
             "certctl_acme_perspective_votes_total", "What perspectives said of proofs that this server saw.",
             labels: ["perspective", "verdict"])
         quorums = registry.counter(
-            "certctl_acme_perspective_quorum_total", "Attempts in which enough perspectives confirmed a proof, or did not.",
+            "certctl_acme_perspective_quorum_total",
+            "Attempts in which enough perspectives confirmed a proof, or did not.",
             labels: ["result"])
         validations = registry.histogram(
             "certctl_acme_validation_seconds", "Time that one attempt to validate a challenge took.",

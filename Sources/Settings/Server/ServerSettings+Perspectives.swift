@@ -45,7 +45,8 @@ package struct ACMEPerspectiveConfiguration: Sendable {
         }
         quorum = reader.read(ServerSettings.acmePerspectiveQuorum)
         if Set(entries.map(\.agent)).count < entries.count {
-            reader.reject(ServerSettings.acmePerspectives, because: "an agent stands at one perspective, and is named once")
+            reader.reject(
+                ServerSettings.acmePerspectives, because: "an agent stands at one perspective, and is named once")
         }
         if names.count > Self.most {
             reader.reject(ServerSettings.acmePerspectives, because: "there are at most \(Self.most) perspectives")

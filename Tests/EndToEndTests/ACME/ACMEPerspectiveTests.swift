@@ -50,7 +50,9 @@ struct ACMEPerspectiveTests {
             try ordered.keyAuthorization.write(
                 toFile: "\(web.proofs)/\(ordered.token)", atomically: true, encoding: .utf8)
         } else {
-            for server in names { try await server.update("update add _acme-challenge.\(name) 1 TXT \"\(ordered.digest)\"") }
+            for server in names {
+                try await server.update("update add _acme-challenge.\(name) 1 TXT \"\(ordered.digest)\"")
+            }
         }
         #expect(try await client.post(ordered.challenge, [:]).status == 200)
         return try await settled(client, ordered)
@@ -58,7 +60,8 @@ struct ACMEPerspectiveTests {
 
     /// An agent that sees what the control plane sees, unless the settings say otherwise.
     private static func agent(
-        at vantage: String, _ stage: ChallengeStage, with server: ControlPlane? = nil, _ settings: [String: String] = [:]
+        at vantage: String, _ stage: ChallengeStage, with server: ControlPlane? = nil,
+        _ settings: [String: String] = [:]
     ) async throws -> AgentProcess {
         try await AgentProcess.enroll(
             named: "edge-\(vantage)", with: server ?? stage.server,
@@ -87,7 +90,7 @@ struct ACMEPerspectiveTests {
         let stage = try await ChallengeStage.make(
             engine,
             [
-                "CERTCTL_ACME_SERVER_PERSPECTIVES": three, "CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT": "8s",
+                "CERTCTL_ACME_SERVER_PERSPECTIVES": Self.three, "CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT": "8s",
                 "CERTCTL_ACME_SERVER_CAA_IDENTITIES": "ca.certctl.test",
             ])
         let client = stage.acme.client()
@@ -108,14 +111,16 @@ struct ACMEPerspectiveTests {
         let page = try await Self.prove(client, "page.certctl.test", "http-01", web, [])
         #expect(page.text("status") == "valid", "\(page.body) \(us.process.transcript)")
         let kid = try #require(client.kid)
-        try await stage.names.update("update add zone.certctl.test 1 CAA 0 issue \"ca.certctl.test; accounturi=\(kid)\"")
+        try await stage.names.update(
+            "update add zone.certctl.test 1 CAA 0 issue \"ca.certctl.test; accounturi=\(kid)\"")
         let record = try await Self.prove(client, "zone.certctl.test", "dns-01", web, [stage.names])
         #expect(record.text("status") == "valid", "\(record.body)")
         let lego = try await runProgram(
             "/usr/bin/lego",
             [
                 "--server", stage.acme.directory, "--path", stage.acme.work.path("lego"), "--email", "ops@certctl.test",
-                "--accept-tos", "--domains", "tls.certctl.test", "--tls", "--tls.port", "127.0.0.1:\(stage.tlsPort)", "run",
+                "--accept-tos", "--domains", "tls.certctl.test", "--tls", "--tls.port", "127.0.0.1:\(stage.tlsPort)",
+                "run",
             ],
             environment: ["HOME": stage.acme.work.url.path, "LEGO_CA_CERTIFICATES": stage.server.authority],
             logs: stage.acme.work.url, timeout: .seconds(120))
@@ -145,7 +150,8 @@ struct ACMEPerspectiveTests {
         await stage.stop()
     }
 
-    @Test("a name that is hijacked where the control plane looks gets no certificate, unless the operator asks for less")
+    @Test(
+        "a name that is hijacked where the control plane looks gets no certificate, unless the operator asks for less")
     func hijacked() async throws {
         let stage = try await ChallengeStage.make(
             .sqlite,
@@ -207,8 +213,11 @@ struct ACMEPerspectiveTests {
     func kills(engine: EngineUnderTest) async throws {
         let stage = try await ChallengeStage.make(
             engine,
-            ["CERTCTL_ACME_SERVER_PERSPECTIVES": "eu=edge-eu,us=edge-us", "CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT": "5m",
-             "CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM": "2"])
+            [
+                "CERTCTL_ACME_SERVER_PERSPECTIVES": "eu=edge-eu,us=edge-us",
+                "CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT": "5m",
+                "CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM": "2",
+            ])
         let client = stage.acme.client()
         #expect(try await client.register(bound: false).status == 201)
         let web = try await WebRoot.start(in: stage.acme.work, port: stage.webPort)

@@ -87,11 +87,14 @@ struct PerspectiveTests {
         }
     }
 
-    @Test("a quorum makes a challenge valid, whoever dissents, and each answer is in the audit log", arguments: Engine.available)
+    @Test(
+        "a quorum makes a challenge valid, whoever dissents, and each answer is in the audit log",
+        arguments: Engine.available)
     func met(engine: Engine) async throws {
         try await Self.with(engine) { stage async throws in
             let agents = [
-                Self.agent("agent-eu", at: "eu", stage, nil), Self.agent("agent-us", at: "us", stage, .incorrectResponse),
+                Self.agent("agent-eu", at: "eu", stage, nil),
+                Self.agent("agent-us", at: "us", stage, .incorrectResponse),
                 Self.agent("agent-ap", at: "ap", stage, nil),
             ]
             let view = try await stage.answered("a.test")
@@ -107,7 +110,9 @@ struct PerspectiveTests {
         }
     }
 
-    @Test("a quorum that is missed is asked for again, and ends the order with the perspectives by name", arguments: Engine.available)
+    @Test(
+        "a quorum that is missed is asked for again, and ends the order with the perspectives by name",
+        arguments: Engine.available)
     func missed(engine: Engine) async throws {
         try await Self.with(engine) { stage async throws in
             let agents = [
@@ -131,7 +136,9 @@ struct PerspectiveTests {
             _ = try await Self.stop(agents)
             let error = try #require(try await stage.challenge(view.authorizations[0]).error)
             let told = error.text
-            #expect(told.contains("acme:error:compound") && told.contains("1 of 3") && told.contains("2 have to"), "\(told)")
+            #expect(
+                told.contains("acme:error:compound") && told.contains("1 of 3") && told.contains("2 have to"), "\(told)"
+            )
             #expect(told.contains("seen from us: there is no connection") && told.contains("seen from ap"), "\(told)")
             #expect(!told.contains("secret") && !told.contains("agent-"), "\(told)")
             let details = try await Self.completion(stage)
@@ -190,7 +197,9 @@ struct PerspectiveTests {
     func votes(engine: Engine) async throws {
         try await Self.with(engine) { stage async throws in
             let flow = stage.perspectives(Self.plan)
-            let (eu, us, other) = (AgentID(stored: "agent-eu"), AgentID(stored: "agent-us"), AgentID(stored: "agent-other"))
+            let (eu, us, other) = (
+                AgentID(stored: "agent-eu"), AgentID(stored: "agent-us"), AgentID(stored: "agent-other")
+            )
             // Nobody else answers: the attempt lasts as long as the server waits.
             let view = try await stage.answered("a.test")
             let pool = stage.pool(change: Self.plan)
@@ -242,7 +251,8 @@ struct PerspectiveTests {
         try await Self.with(engine) { stage async throws in
             let change: @Sendable (inout ACMEPlan) -> Void = { plan in
                 plan.perspectives = [
-                    ACMEPerspective(name: "eu", agents: ["agent-eu"]), ACMEPerspective(name: "us", agents: ["agent-eu"]),
+                    ACMEPerspective(name: "eu", agents: ["agent-eu"]),
+                    ACMEPerspective(name: "us", agents: ["agent-eu"]),
                 ]
                 plan.perspectiveQuorum = 2
                 plan.validationTimeout = .seconds(1)

@@ -155,7 +155,8 @@ struct ServerConfigurationTests {
         let acme = try server(["CERTCTL_ACME_SERVER_PERSPECTIVES": "eu=edge-1,us=edge 2=x,eu=ag-3"]).acme.perspectives
         #expect(
             acme.perspectives == [
-                ACMEPerspective(name: "eu", agents: ["edge-1", "ag-3"]), ACMEPerspective(name: "us", agents: ["edge 2=x"]),
+                ACMEPerspective(name: "eu", agents: ["edge-1", "ag-3"]),
+                ACMEPerspective(name: "us", agents: ["edge 2=x"]),
             ])
         #expect(acme.quorum == 0)
         #expect(try server([:]).acme.perspectives.perspectives.isEmpty)
@@ -163,7 +164,9 @@ struct ServerConfigurationTests {
         for named in ["eu", "EU=edge", "=edge", "eu=", "eu=edge,us=edge", many] {
             #expect(refusal(["CERTCTL_ACME_SERVER_PERSPECTIVES": named]).count == 1, "\(named)")
         }
-        let quorum = ["CERTCTL_ACME_SERVER_PERSPECTIVES": "eu=a,eu=b,us=c", "CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM": "3"]
+        let quorum = [
+            "CERTCTL_ACME_SERVER_PERSPECTIVES": "eu=a,eu=b,us=c", "CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM": "3",
+        ]
         #expect(refusal(quorum).count == 1)
         #expect(refusal(["CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM": "1"]).count == 1)
     }
