@@ -176,6 +176,12 @@ let package = Package(
             swiftSettings: strict
         ),
         .executableTarget(
+            name: "acme-orders",
+            dependencies: ["Encoding", "PKI", crypto, httpClient, nio, nioHTTP1, nioPosix, nioSSL],
+            path: "Benchmarks/ACMEOrders",
+            swiftSettings: strict
+        ),
+        .executableTarget(
             name: "audit-throughput",
             dependencies: [
                 "Domain", "Encoding", "Query", "SQLiteDriver", "PostgresDriver", "Sealing", "Store", "Lifecycle",
@@ -243,6 +249,7 @@ let package = Package(
                 "ConnectorKit", "IssuerConnectors", "Telemetry", "Domain", "Encoding", "HostEffects", logging, crypto,
             ]
         ),
+        tests("ControlAPITests", ["Encoding", "Domain", "PKI", "Store", "Lifecycle", "ControlAPI", crypto]),
         tests(
             "AgentRuntimeTests",
             [

@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # What the benchmarks share, to be sourced after lib.sh: release programs, servers and databases that end with the script.
-command -v wrk >/dev/null || {
-    say "installing the load generator: wrk"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk
+[ -n "${built:-}" ] || {
+    command -v wrk >/dev/null || {
+        say "installing the load generator: wrk"
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wrk
+    }
+    scripts/release-build
 }
-scripts/release-build
 certctl="$root/.build/release/certctl"
 
 work=$(mktemp -d)

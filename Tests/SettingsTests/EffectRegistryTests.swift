@@ -107,6 +107,7 @@ enum EffectRegistry {
     static let acme = [
         ("enabled", "switches"), ("default_profile_id", "switches"), ("nonce_ttl", "settings"),
         ("order_ttl", "settings"), ("authz_ttl", "settings"), ("rate_limit_orders_per_hour", "settings"),
+        ("rate_limit_new_accounts_per_hour", "settings"),
         ("rate_limit_concurrent_orders", "settings"), ("rate_limit_key_change_per_hour", "settings"),
         ("gc_interval", "settings"), ("tos_url", "settings"), ("website", "settings"),
         ("caa_identities", "settings"), ("eab_required", "settings"), ("allow_open_trust", "settings"),

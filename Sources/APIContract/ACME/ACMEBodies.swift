@@ -143,7 +143,7 @@ package struct ACMEOrderBody: WireValue {
     )
 }
 
-/// `POST /api/v1/admin/acme/replacements`.
+/// `POST /api/v1/admin/acme/replacements`, and `…/withdraw`.
 package struct ReplaceACMECertificatesRequest: WireValue {
     package var profileID: ProfileID?
     package var accountID: ACMEAccountID?
@@ -174,7 +174,11 @@ package struct ACMEReplacementBody: WireValue {
 
     package static let contract = Contract<Self>(
         "ACMEReplacement", "What is to be replaced.",
-        [.required("certificates", \.certificates, "Unexpired certificates that meet the criteria.")]
+        [
+            .required(
+                "certificates", \.certificates,
+                "Unexpired certificates that meet the criteria; of a withdrawal those that were to be replaced.")
+        ]
     )
 }
 

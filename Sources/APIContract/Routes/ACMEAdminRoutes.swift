@@ -65,8 +65,20 @@ package enum ACMEAdminRoutes {
         cli: .verb("acme replace")
     )
 
+    package static let withdrawReplacement = ProtectedRoute(
+        "withdrawACMEReplacement", .post, "/api/v1/admin/acme/replacements/withdraw", .permission(.acmeAdmin),
+        audit: "acme_replacement_withdrawn",
+        "Takes a request for replacement back: clients that have not asked since renew in their own time.",
+        request: .body(ReplaceACMECertificatesRequest.self),
+        responses: [
+            .json(200, ACMEReplacementBody.self, "How many certificates were to be replaced, and are no more."),
+            .invalid,
+        ],
+        cli: .verb("acme withdraw-replacement")
+    )
+
     package static let all: [Route] = [
         createKey.route, listKeys.route, getKey.route, revokeKey.route, listAccounts.route, deactivateAccount.route,
-        listOrders.route, replace.route,
+        listOrders.route, replace.route, withdrawReplacement.route,
     ]
 }

@@ -22,6 +22,7 @@ struct ACMEAdminHandlers: Sendable {
         handlers.on(ACMEAdminRoutes.deactivateAccount, deactivateAccount)
         handlers.on(ACMEAdminRoutes.listOrders, listOrders)
         handlers.on(ACMEAdminRoutes.replace, replace)
+        handlers.on(ACMEAdminRoutes.withdrawReplacement, withdrawReplacement)
     }
 
     private func createKey(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -80,14 +81,29 @@ struct ACMEAdminHandlers: Sendable {
 extension ACMEAdminHandlers {
     private func replace(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: ReplaceACMECertificatesRequest = try context.request.decode()
-        var criteria = ACMEReplacementCriteria()
-        criteria.profileID = request.profileID
-        criteria.accountID = request.accountID
-        criteria.issuerID = request.issuerID
-        criteria.certificateIDs = request.certificateIDs
         var body = ACMEReplacementBody()
-        body.certificates = try await renewal.ask(criteria, reason: request.reason, by: context.authorship)
+        body.certificates = try await renewal.ask(
+            request.criteria, reason: request.reason, by: context.authorship)
         return .json(body)
+    }
+
+    private func withdrawReplacement(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: ReplaceACMECertificatesRequest = try context.request.decode()
+        var body = ACMEReplacementBody()
+        body.certificates = try await renewal.withdraw(
+            request.criteria, reason: request.reason, by: context.authorship)
+        return .json(body)
+    }
+}
+
+extension ReplaceACMECertificatesRequest {
+    fileprivate var criteria: ACMEReplacementCriteria {
+        var criteria = ACMEReplacementCriteria()
+        criteria.profileID = profileID
+        criteria.accountID = accountID
+        criteria.issuerID = issuerID
+        criteria.certificateIDs = certificateIDs
+        return criteria
     }
 }
 

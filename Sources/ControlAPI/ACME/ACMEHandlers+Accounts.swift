@@ -22,7 +22,7 @@ extension ACMEHandlers {
         request.onlyReturnsExisting = try Self.flag(members, "onlyReturnExisting")
         if !request.onlyReturnsExisting {
             try await take(
-                "acme_new_account", allowing: 20,
+                "acme_new_account", allowing: services.plan().accountsPerHour,
                 of: LimitSubject.address(call.context.clientAddress), unlessKnown: verified.key, call)
             if let binding = members["externalAccountBinding"] {
                 request.binding = try ExternalBinding.read(binding, for: verified.key, at: call.place.newAccount)
@@ -63,6 +63,8 @@ extension ACMEHandlers {
                 limit: Self.ordersPerPage)
         } catch is CursorMismatch {
             throw ACMEProblem(.malformed, "the cursor is not one of this list")
+        } catch let error as ServiceError where error.code == .invalidCursor {
+            throw ACMEProblem(.malformed, error.detail)
         }
         var response = OutgoingResponse.json(
             value: ["orders": JSONValue(page.rows.map { call.place.order($0.id) })])

@@ -18,6 +18,7 @@ package struct ACMEFinalizeFlow: Sendable {
     private let registry: IssuerRegistry
     private let settlement: ACMESettlement
     private let caa: ACMECAAGate
+    private let proofs: ACMEProofGate
     private let orders = ACMEOrderStore()
     private let certificates = CertificateStore()
 
@@ -29,6 +30,7 @@ package struct ACMEFinalizeFlow: Sendable {
         self.registry = registry
         self.settlement = settlement
         caa = ACMECAAGate(context, plan: plan, check: checkCAA)
+        proofs = ACMEProofGate(context)
     }
 
     /// Accepts the request of a ready order and asks the CA. What is wrong with the request leaves the order ready; the
@@ -43,6 +45,7 @@ package struct ACMEFinalizeFlow: Sendable {
         }
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
         let digest = Hex.encode(SHA256.hash(data: der))
+        try await proofs.pass(text, of: account, under: profile, by: author)
         try await caa.pass(text, of: account, under: profile, by: author)
         let processing = try await context.write { tx -> ACMEOrder? in
             guard let id = try? ACMEOrderID(text), let order = try orders.lock(id, in: tx),

@@ -30,6 +30,8 @@ package struct ACMEPlan: Sendable {
     package var allowsOpenTrust = false
     /// `CERTCTL_ACME_SERVER_RATE_LIMIT_CONCURRENT_ORDERS`; 0 for no limit.
     package var concurrentOrders = 100
+    /// `CERTCTL_ACME_SERVER_RATE_LIMIT_NEW_ACCOUNTS_PER_HOUR`, from an address; 0 for no limit.
+    package var accountsPerHour = 20
     /// `CERTCTL_ACME_SERVER_RATE_LIMIT_ORDERS_PER_HOUR`; 0 for no limit.
     package var ordersPerHour = 100
     /// `CERTCTL_ACME_SERVER_RATE_LIMIT_KEY_CHANGE_PER_HOUR`; 0 for no limit.

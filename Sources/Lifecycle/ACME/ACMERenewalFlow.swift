@@ -95,13 +95,33 @@ package struct ACMERenewalFlow: Sendable {
     ///
     /// - Returns: How many unexpired certificates meet the criteria.
     package func ask(_ criteria: ACMEReplacementCriteria, reason: String?, by author: Authorship) async throws -> Int {
+        try await change(criteria, reason, .acmeReplacementRequested, by: author) { tx in
+            try ACMEOrderStore().askReplacement(criteria, in: tx)
+        }
+    }
+
+    /// Takes back what ``ask(_:reason:by:)`` asked for; clients that have not asked since are told of their usual windows.
+    ///
+    /// - Returns: How many certificates were wanted to be replaced, and are no more.
+    package func withdraw(
+        _ criteria: ACMEReplacementCriteria, reason: String?, by author: Authorship
+    ) async throws -> Int {
+        try await change(criteria, reason, .acmeReplacementWithdrawn, by: author) { tx in
+            try ACMEOrderStore().withdrawReplacement(criteria, in: tx)
+        }
+    }
+
+    private func change(
+        _ criteria: ACMEReplacementCriteria, _ reason: String?, _ action: RecordedAction, by author: Authorship,
+        _ apply: @escaping @Sendable (any Transaction) throws -> Int
+    ) async throws -> Int {
         guard !criteria.isEmpty else {
             throw ServiceError(
                 .validationFailed, "name a profile, an account, an issuer or certificates",
                 problems: [FieldProblem(pointer: "", code: "required", detail: "one criterion at least")])
         }
         return try await context.write { tx in
-            let count = try ACMEOrderStore().askReplacement(criteria, in: tx)
+            let count = try apply(tx)
             var details: JSONObject = ["certificates": .integer(Int64(count))]
             details["profile_id"] = criteria.profileID.map { .string($0.text) }
             details["account_id"] = criteria.accountID.map { .string($0.text) }
@@ -111,8 +131,7 @@ package struct ACMERenewalFlow: Sendable {
             }
             details["reason"] = reason.map { .string($0) }
             try context.recorder.record(
-                .acmeReplacementRequested, UUIDv7.text(at: context.time.now, random: context.random), details: details,
-                by: author, in: tx)
+                action, UUIDv7.text(at: context.time.now, random: context.random), details: details, by: author, in: tx)
             return count
         }
     }

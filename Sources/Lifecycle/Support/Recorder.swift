@@ -190,6 +190,7 @@ struct RecordedAction: Sendable {
     static let acmeOrderFinalized = acme("acme_order_finalized", "acme_order")
     static let acmeOrderFailed = acme("acme_order_failed", "acme_order")
     static let acmeReplacementRequested = acme("acme_replacement_requested", "acme_replacement")
+    static let acmeReplacementWithdrawn = acme("acme_replacement_withdrawn", "acme_replacement")
     static let acmeAuthorizationCreated = acme("acme_authorization_created", "acme_authorization")
     static let acmeAuthorizationDeactivated = acme("acme_authorization_deactivated", "acme_authorization")
     static let acmeChallengeProcessing = acme("acme_challenge_processing", "acme_challenge")

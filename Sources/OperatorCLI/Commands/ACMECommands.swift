@@ -8,6 +8,7 @@ package struct ACMECommand: ParsableCommand {
         abstract: "The ACME server: accounts, orders, keys for external account bindings.",
         subcommands: [
             ACMEAccountsCommand.self, ACMEOrdersCommand.self, EABCommand.self, ReplaceACMECertificatesCommand.self,
+            WithdrawACMEReplacementCommand.self,
         ]
     )
 
@@ -111,27 +112,58 @@ struct ReplaceACMECertificatesCommand: OperatorCommand {
             """
     )
 
+    @OptionGroup var criteria: ReplacementCriteria
+    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        try session.ask("have clients renew these certificates now?", unless: yes)
+        let answer = try await session.client.call(
+            "POST", APIPath(["admin", "acme", "replacements"]), body: .object(criteria.object))
+        let body = try answer.json()
+        let count = body["certificates"]?.integerValue ?? 0
+        try session.confirm("asked for the replacement of \(count) certificates", body)
+    }
+}
+
+/// `acme withdraw-replacement`.
+struct WithdrawACMEReplacementCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "withdraw-replacement", abstract: "Take back that ACME clients renew now.",
+        discussion: """
+            Clients that have not asked since `acme replace` renew in their own time again; those that have are not stopped. \
+            At least one criterion is needed; all that are given have to be met.
+            """
+    )
+
+    @OptionGroup var criteria: ReplacementCriteria
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call(
+            "POST", APIPath(["admin", "acme", "replacements", "withdraw"]), body: .object(criteria.object))
+        let body = try answer.json()
+        let count = body["certificates"]?.integerValue ?? 0
+        try session.confirm("\(count) certificates need not be replaced any more", body)
+    }
+}
+
+/// Which certificates of ACME clients are meant.
+struct ReplacementCriteria: ParsableArguments {
     @Option(help: "Certificates of accounts under this profile.") var profileID: String?
     @Option(help: "Certificates of this account.") var accountID: String?
     @Option(help: "Certificates of this issuer.") var issuerID: String?
     @Option(help: ArgumentHelp("This certificate; repeatable.", valueName: "id")) var certificateID: [String] = []
     @Option(help: "Why, for the audit trail.") var reason: String?
-    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
-    @OptionGroup(title: "Global options") var globals: GlobalOptions
 
-    func run(_ session: Session) async throws {
+    var object: JSONObject {
         var list = MemberList()
         list.add("profile_id", profileID)
         list.add("account_id", accountID)
         list.add("issuer_id", issuerID)
         if !certificateID.isEmpty { list.add("certificate_ids", JSONValue(certificateID)) }
         list.add("reason", reason)
-        try session.ask("have clients renew these certificates now?", unless: yes)
-        let answer = try await session.client.call(
-            "POST", APIPath(["admin", "acme", "replacements"]), body: .object(list.object))
-        let body = try answer.json()
-        let count = body["certificates"]?.integerValue ?? 0
-        try session.confirm("asked for the replacement of \(count) certificates", body)
+        return list.object
     }
 }
 

@@ -97,6 +97,7 @@ struct ACMEAssembly: Sendable {
         plan.nonceTTL = configuration.nonceTTL
         plan.orderTTL = configuration.orderTTL
         plan.authorizationTTL = configuration.authorizationTTL
+        plan.accountsPerHour = configuration.accountsPerHour
         plan.ordersPerHour = configuration.ordersPerHour
         plan.concurrentOrders = configuration.concurrentOrders
         plan.keyChangesPerHour = configuration.keyChangesPerHour

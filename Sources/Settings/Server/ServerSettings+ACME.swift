@@ -36,6 +36,13 @@ extension ServerSettings {
         reload: .hot,
         help: "How long an authorization lasts."
     )
+    package static let acmeAccountsPerHour = Setting<Int>(
+        "acme.server.rate_limit_new_accounts_per_hour",
+        .int.within(0...1_000_000),
+        fallback: 20,
+        reload: .hot,
+        help: "Accounts that may be opened from an address in an hour; 0: no limit."
+    )
     package static let acmeOrdersPerHour = Setting<Int>(
         "acme.server.rate_limit_orders_per_hour",
         .int.within(0...1_000_000),
@@ -105,7 +112,8 @@ extension ServerSettings {
     static let acmeSettings: [SettingDeclaration] =
         [
             acmeEnabled.declaration, acmeDefaultProfile.declaration, acmeNonceTTL.declaration, acmeOrderTTL.declaration,
-            acmeAuthorizationTTL.declaration, acmeOrdersPerHour.declaration, acmeConcurrentOrders.declaration,
+            acmeAuthorizationTTL.declaration, acmeAccountsPerHour.declaration, acmeOrdersPerHour.declaration,
+            acmeConcurrentOrders.declaration,
             acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeTermsURL.declaration,
             acmeWebsite.declaration, acmeCAAIdentities.declaration, acmeBindingRequired.declaration,
             acmeOpenTrust.declaration,
@@ -120,6 +128,8 @@ package struct ACMEConfiguration: Sendable {
     package let nonceTTL: Duration
     package let orderTTL: Duration
     package let authorizationTTL: Duration
+    /// Of an address; 0 for no limit.
+    package let accountsPerHour: Int
     /// Of an account; 0 for no limit.
     package let ordersPerHour: Int
     package let concurrentOrders: Int
@@ -141,6 +151,7 @@ package struct ACMEConfiguration: Sendable {
         nonceTTL = reader.read(ServerSettings.acmeNonceTTL)
         orderTTL = reader.read(ServerSettings.acmeOrderTTL)
         authorizationTTL = reader.read(ServerSettings.acmeAuthorizationTTL)
+        accountsPerHour = reader.read(ServerSettings.acmeAccountsPerHour)
         ordersPerHour = reader.read(ServerSettings.acmeOrdersPerHour)
         concurrentOrders = reader.read(ServerSettings.acmeConcurrentOrders)
         keyChangesPerHour = reader.read(ServerSettings.acmeKeyChangesPerHour)

@@ -72,14 +72,16 @@ package struct ACMEAuthorizationStore: Sendable {
             .map { try ACMEChallenge($0) }
     }
 
-    /// What an account has proved at this time: names without `*.`, and whether for wildcards too.
+    /// What an account has proved at this time: names without `*.`, and whether for wildcards too. Trust is no proof.
     package func proved(
         by account: ACMEAccountID, in tx: any Transaction
     ) throws -> [(name: ACMEName, isWildcard: Bool)] {
         try tx.rows(
             """
             SELECT a.identifier, a.wildcard FROM acme_authorizations a
-            WHERE a.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
+            WHERE a.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now) AND EXISTS (
+                SELECT 1 FROM acme_challenges c WHERE c.authz_id = a.authz_id AND \(fragment: ACMEProofStore.isProof)
+            )
             """
         ).map { (try ACMEName($0.json("identifier")), try $0.bool("wildcard")) }
     }

@@ -47,6 +47,28 @@ extension ACMEOrderStore {
     ///
     /// - Returns: How many meet the criteria, those that were marked before included.
     package func askReplacement(_ criteria: ACMEReplacementCriteria, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            UPDATE acme_orders SET replacement_asked_at = COALESCE(replacement_asked_at, \(tx.now))
+            WHERE \(fragment: Self.issued(criteria, at: tx.now))
+            """
+        )
+    }
+
+    /// Takes the marks of unexpired certificates away again.
+    ///
+    /// - Returns: How many were marked.
+    package func withdrawReplacement(_ criteria: ACMEReplacementCriteria, in tx: any Transaction) throws -> Int {
+        try tx.execute(
+            """
+            UPDATE acme_orders SET replacement_asked_at = NULL
+            WHERE replacement_asked_at IS NOT NULL AND \(fragment: Self.issued(criteria, at: tx.now))
+            """
+        )
+    }
+
+    /// Orders whose certificates meet the criteria and have not expired.
+    private static func issued(_ criteria: ACMEReplacementCriteria, at now: Timestamp) -> SQL {
         var accounts: SQL = ""
         if let profile = criteria.profileID {
             accounts =
@@ -58,14 +80,11 @@ extension ACMEOrderStore {
         if !criteria.certificateIDs.isEmpty {
             versions += " AND v.certificate_id IN \(list: criteria.certificateIDs)"
         }
-        return try tx.execute(
-            """
-            UPDATE acme_orders SET replacement_asked_at = COALESCE(replacement_asked_at, \(tx.now))
-            WHERE status = 'valid'\(fragment: accounts) AND version_id IN (
-                SELECT v.id FROM certificate_versions v WHERE v.not_after > \(tx.now)\(fragment: versions)
+        return """
+            status = 'valid'\(fragment: accounts) AND version_id IN (
+                SELECT v.id FROM certificate_versions v WHERE v.not_after > \(now)\(fragment: versions)
             )
             """
-        )
     }
 
     /// Whether an operator asked for a version to be replaced.

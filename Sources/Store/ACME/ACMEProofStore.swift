@@ -18,10 +18,25 @@ package struct ACMEProofStore: Sendable {
         ).map { try ACMEProof($0) }
     }
 
+    /// Whether a challenge, as `c`, was proved: tried with success, or a copy of one that was. What an account was trusted with
+    /// proved nothing, also when its profile demands proofs by now.
+    static let isProof: SQL = "c.status = 'valid' AND (c.attempts > 0 OR c.validated_at < c.created_at)"
+
+    /// The names of an order that are authorized without a proof: its account was trusted with them.
+    package func trusted(of order: ACMEOrderID, in tx: any Transaction) throws -> [ACMEName] {
+        try tx.rows(
+            """
+            SELECT a.identifier FROM acme_authorizations a
+            WHERE a.order_id = \(order) AND a.status = 'valid' AND NOT EXISTS (
+                SELECT 1 FROM acme_challenges c WHERE c.authz_id = a.authz_id AND \(fragment: Self.isProof)
+            )
+            ORDER BY a.position
+            """
+        ).map { try ACMEName($0.json("identifier")) }
+    }
+
     /// Proofs of an account that still hold and are not older than `time`, and those that it made ahead of any order; those
     /// that end last come first.
-    ///
-    /// What an account was trusted with proved nothing, also when its profile demands proofs by now.
     ///
     /// - `time`: `nil` for those made ahead alone.
     package func reusable(
@@ -33,8 +48,7 @@ package struct ACMEProofStore: Sendable {
             SELECT \(fragment: ACMEProof.columns) FROM acme_authorizations a
             JOIN acme_challenges c ON c.authz_id = a.authz_id
             WHERE a.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
-                AND c.status = 'valid' AND (a.order_id IS NULL\(fragment: recent))
-                AND (c.attempts > 0 OR c.validated_at < c.created_at)
+                AND \(fragment: Self.isProof) AND (a.order_id IS NULL\(fragment: recent))
             ORDER BY a.expires_at DESC, c.challenge_id
             """
         ).map { try ACMEProof($0) }

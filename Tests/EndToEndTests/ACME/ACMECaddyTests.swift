@@ -66,10 +66,11 @@ struct CaddyServer {
         try await stage.acme.openssl(["x509", "-in", "\(stem(site)).crt", "-noout", "-serial"]).output
     }
 
-    /// Waits for a certificate of a site that is not the one with a serial.
+    /// Waits for a certificate of a site that is not the one with a serial. Caddy rests a minute after a try that failed,
+    /// as one does that a change of its configuration ends, and then tries again.
     func serial(_ site: String, otherThan old: String) async throws -> String {
         var now = ""
-        let isThere = try await eventually(within: .seconds(60), every: .milliseconds(200)) {
+        let isThere = try await eventually(within: .seconds(150), every: .milliseconds(200)) {
             now = try await serial(site)
             return !now.isEmpty && now != old
         }

@@ -83,6 +83,25 @@ struct ACMEExtensionTests {
             let refused = try await Self.order(client, ["w.certctl.test"], wrong)
             #expect(refused.status == 400 && Client.problem(refused) == "malformed", "\(wrong): \(refused.body)")
         }
+        // What the CA does not give, and what the profile stopped allowing, comes out when the order is finalized.
+        let allowed = try await Self.order(client, ["s.certctl.test"], ["notAfter": Self.text(Self.now(500_000))])
+        try await Self.change(stage.server, ["max_ttl_seconds": 400_000])
+        let tight = try await Self.order(client, ["t.certctl.test"])
+        try await Self.change(stage.server, ["max_ttl_seconds": 0])
+        let century = Self.text(Self.now(100 * 365 * 86_400))
+        let beyond = try await Self.order(client, ["u.certctl.test"], ["notAfter": century])
+        for (order, name) in [(beyond, "u.certctl.test"), (allowed, "s.certctl.test")] {
+            try #require(order.status == 201, "\(order.body)")
+            let url = try #require(Client.field("location", order))
+            _ = try await client.finalize(url, try await client.csr([name]))
+            let done = try await client.settled(url)
+            let error = done.json["error"] as? [String: Any]
+            #expect(done.text("status") == "invalid" && error?["status"] as? Int == 400, "\(done.body)")
+            #expect(error?["type"] as? String == "urn:ietf:params:acme:error:badCSR", "\(done.body)")
+            #expect((error?["detail"] as? String)?.contains("was ordered") == true, "\(done.body)")
+            try await Self.change(stage.server, ["max_ttl_seconds": 400_000])
+        }
+        _ = try await Self.certificate(client, tight, ["t.certctl.test"])
         await stage.server.stop()
     }
 

@@ -152,6 +152,7 @@ struct ACMELifeTests {
                 "CERTCTL_ACME_SERVER_WEBSITE": "https://ca.test",
                 "CERTCTL_ACME_SERVER_CAA_IDENTITIES": "ca.test", "CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST": "true",
                 "CERTCTL_ACME_SERVER_RATE_LIMIT_ORDERS_PER_HOUR": "3",
+                "CERTCTL_ACME_SERVER_RATE_LIMIT_NEW_ACCOUNTS_PER_HOUR": "2",
                 "CERTCTL_ACME_SERVER_RATE_LIMIT_CONCURRENT_ORDERS": "2", "CERTCTL_ACME_SERVER_ORDER_TTL": "2s",
                 "CERTCTL_ACME_SERVER_AUTHZ_TTL": "1h", "CERTCTL_ACME_SERVER_NONCE_TTL": "10s",
                 "CERTCTL_ACME_SERVER_GC_INTERVAL": "1s", "CERTCTL_ACME_SERVER_RATE_LIMIT_KEY_CHANGE_PER_HOUR": "1",
@@ -167,6 +168,9 @@ struct ACMELifeTests {
         #expect(silent.headers.contains("<https://ca.test/terms>;rel=\"terms-of-service\""), "\(silent.headers)")
         let old = try await client.nonce()
         #expect(try await client.register(bound: false).status == 201)
+
+        let another = try await stage.client().register(bound: false)
+        #expect(another.status == 429 && Client.field("retry-after", another) != nil, "\(another.body)")
 
         #expect(try await client.order(["a.certctl.test"]).reply.status == 201)
         let (order, second) = try await client.order(["b.certctl.test"])

@@ -157,6 +157,21 @@ struct ACMERenewalInfoTests {
         #expect(try Self.window(try await anonymous.get(path)).end < Date())
         let events = try await admin.get("/api/v1/audit?action=acme_replacement_requested")
         #expect(events.body.contains("rehearsal"), "\(events.body)")
+        // What was asked for can be taken back, once, and asked for again.
+        for count in [3, 0] {
+            let back = try await stage.server.cli([
+                "acme", "withdraw-replacement", "--profile-id", ACMEStage.profile, "--reason", "rehearsed",
+            ])
+            #expect(back.status == 0, "\(back.errors)")
+            #expect(back.output.contains("\(count) certificates need not"), "\(back.output)")
+        }
+        #expect(try Self.window(try await anonymous.get(path)).start > Date())
+        let withdrawn = try await admin.get("/api/v1/audit?action=acme_replacement_withdrawn")
+        #expect(withdrawn.body.contains("rehearsed"), "\(withdrawn.body)")
+        #expect(try await admin.post("/api/v1/admin/acme/replacements/withdraw", ["reason": "all"]).status == 400)
+        let twice = try await admin.post("/api/v1/admin/acme/replacements", ["profile_id": ACMEStage.profile])
+        #expect(twice.json["certificates"] as? Int == 3, "\(twice.body)")
+        #expect(try Self.window(try await anonymous.get(path)).end < Date())
         // The successor is due in its own time.
         let third = try await Self.replacing(current, names, by: client)
         let next = try #require(Client.field("location", third), "\(third.body)")

@@ -129,6 +129,8 @@ enum PermissionTable {
             Row(route: "listACMEOrders", rule: .everywhere("acme.admin"), admitted: 200),
             Row(
                 route: "replaceACMECertificates", rule: .everywhere("acme.admin"), admitted: 400, body: "{}"),
+            Row(
+                route: "withdrawACMEReplacement", rule: .everywhere("acme.admin"), admitted: 400, body: "{}"),
         ]
 
     private static let identity: [Row] = [

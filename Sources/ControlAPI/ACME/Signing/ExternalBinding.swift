@@ -5,7 +5,7 @@ import Lifecycle
 
 /// The JWS by which a client shows that an operator gave it a key (RFC 8555 §7.3.4).
 enum ExternalBinding {
-    private enum Algorithm: String {
+    enum Algorithm: String {
         case hs256 = "HS256"
         case hs384 = "HS384"
         case hs512 = "HS512"
@@ -37,7 +37,8 @@ enum ExternalBinding {
         }
     }
 
-    private static func code(_ algorithm: Algorithm, _ input: [UInt8], _ key: SymmetricKey) -> [UInt8] {
+    /// The code of a JWS (RFC 7518 §3.2).
+    static func code(_ algorithm: Algorithm, _ input: [UInt8], _ key: SymmetricKey) -> [UInt8] {
         switch algorithm {
         case .hs256: Array(HMAC<SHA256>.authenticationCode(for: input, using: key))
         case .hs384: Array(HMAC<SHA384>.authenticationCode(for: input, using: key))

@@ -1,0 +1,35 @@
+import Synchronization
+
+/// What happened, told by all clients.
+final class Counts: Sendable {
+    private struct State {
+        var milliseconds: [Double] = []
+        var requests = 0
+        var refusedNonces = 0
+    }
+
+    private let state = Mutex(State())
+
+    func asked() { state.withLock { $0.requests += 1 } }
+    func refusedNonce() { state.withLock { $0.refusedNonces += 1 } }
+
+    /// An order whose certificate is there; it counts when it arrived in time.
+    func finished(
+        _ started: ContinuousClock.Instant, _ arrived: ContinuousClock.Instant,
+        within window: Range<ContinuousClock.Instant>
+    ) {
+        guard window.contains(arrived) else { return }
+        let taken = (arrived - started) / .milliseconds(1)
+        state.withLock { $0.milliseconds.append(taken) }
+    }
+
+    func summary(seconds: Int) -> String {
+        state.withLock { state in
+            let sorted = state.milliseconds.sorted()
+            func share(_ part: Double) -> Int { sorted.isEmpty ? 0 : Int(sorted[Int(part * Double(sorted.count - 1))]) }
+            let rate = (Double(sorted.count) / Double(max(seconds, 1)) * 10).rounded() / 10
+            return "orders=\(sorted.count) seconds=\(seconds) rate=\(rate) p50_ms=\(share(0.5)) p99_ms=\(share(0.99)) "
+                + "requests=\(state.requests) nonces_refused=\(state.refusedNonces)"
+        }
+    }
+}
