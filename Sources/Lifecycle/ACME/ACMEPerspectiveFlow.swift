@@ -93,8 +93,8 @@ package struct ACMEPerspectiveFlow: Sendable {
             }
             defer { group.cancelAll() }
             while true {
-                let tally = try await tally(job, plan)
                 let rest = patience - (ContinuousClock.now - start)
+                let tally = try await tally(job, plan, isOver: rest <= .zero)
                 guard tally.decision == .open, rest > .zero else { return tally }
                 await alarm.wait(atMost: min(rest, Self.recheckInterval), by: .system)
                 try Task.checkCancellation()
@@ -102,11 +102,13 @@ package struct ACMEPerspectiveFlow: Sendable {
         }
     }
 
-    private func tally(_ job: ACMEValidationJob, _ plan: ACMEPlan) async throws -> ACMEPerspectiveTally {
+    private func tally(
+        _ job: ACMEValidationJob, _ plan: ACMEPlan, isOver: Bool
+    ) async throws -> ACMEPerspectiveTally {
         let votes = try await context.read { tx in
             try store.votes(on: job.challenge.id, attempt: job.challenge.attempts, in: tx)
         }
-        return ACMEPerspectiveTally(votes, of: plan.perspectives, wanted: plan.perspectiveQuorum)
+        return ACMEPerspectiveTally(votes, of: plan.perspectives, wanted: plan.perspectiveQuorum, isOver: isOver)
     }
 
     // MARK: The agents

@@ -7,7 +7,10 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
     package enum Finding: Hashable, Sendable {
         case confirmed
         case refused(ACMEPerspectiveFault)
+        /// It said nothing in all the time that there was.
         case silent
+        /// It was decided before this one answered.
+        case notAwaited
 
         /// For metrics.
         package var word: String {
@@ -15,6 +18,7 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
             case .confirmed: "confirmed"
             case .refused: "refused"
             case .silent: "silent"
+            case .notAwaited: "not_awaited"
             }
         }
     }
@@ -29,7 +33,8 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
     package let quorum: ACMEQuorum
 
     /// - `votes`: Counted are those of `perspectives`, each once.
-    init(_ votes: [ACMEPerspectiveVote], of perspectives: [ACMEPerspective], wanted: Int) {
+    /// - `isOver`: Whether nobody is waited for any longer.
+    init(_ votes: [ACMEPerspectiveVote], of perspectives: [ACMEPerspective], wanted: Int, isOver: Bool) {
         quorum = ACMEQuorum(of: perspectives.count, wanted: wanted)
         findings = perspectives.map { perspective in
             let vote = votes.first { $0.perspective == perspective.name }
@@ -37,7 +42,7 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
                 switch vote?.verdict {
                 case .confirmed: .confirmed
                 case .refused: .refused(vote?.fault ?? .unauthorized)
-                case nil: .silent
+                case nil: isOver ? .silent : .notAwaited
                 }
             return Seen(perspective: perspective.name, finding: finding)
         }
@@ -55,7 +60,7 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
         guard decision != .met else { return nil }
         let parts = findings.compactMap { seen -> ACMEFault.Part? in
             switch seen.finding {
-            case .confirmed: nil
+            case .confirmed, .notAwaited: nil
             case .refused(let fault):
                 ACMEFault.Part(
                     ACMEProblem.Kind(rawValue: fault.rawValue) ?? .unauthorized,

@@ -39,6 +39,6 @@ struct ACMEQuorumTests {
         arguments: [("eu", true), ("us-east-1", true), ("", false), ("EU", false), ("a b", false), ("a=b", false)])
     func names(text: String, isName: Bool) {
         #expect(ACMEPerspective.isName(text) == isName)
-        #expect(!ACMEPerspective.isName(text + String(repeating: "x", count: 32)))
+        #expect(!ACMEPerspective.isName(text + String(repeating: "x", count: 33)))
     }
 }
