@@ -219,7 +219,7 @@ package struct CertificateImportFlow: Sendable {
             leaf.issuer.matches($0.subject) && leaf.verifySignature(issuedBy: $0)
         }
         let node = try IntermediateCAStore().all(of: subject.issuerID, in: tx).first { node in
-            (try? X509Certificate(pem: node.certPEM)).map(signed) ?? false
+            node.certPEM.flatMap { try? X509Certificate(pem: $0) }.map(signed) ?? false
         }
         let isOurs = node != nil || authority.map(signed) ?? false
         var version = NewVersion(

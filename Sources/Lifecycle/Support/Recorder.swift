@@ -225,6 +225,8 @@ struct RecordedAction: Sendable {
 
     static let rootCreated = node("intermediate_ca_root_created")
     static let childCreated = node("intermediate_ca_child_created")
+    static let nodeRequested = node("intermediate_ca_csr_created")
+    static let nodeDiscarded = node("intermediate_ca_discarded")
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")
