@@ -132,7 +132,7 @@ struct ServerAssembly: Sendable {
             registry: registry, revocationLists: lists.shelf, issue: issue, hierarchy: hierarchy,
             targetRules: Self.targetRules,
             authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
-            relyingParties: ocsp.handlers, acme: acme.handlers,
+            relyingParties: ocsp.handlers, acme: acme.handlers, perspectives: acme.perspectives,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(

@@ -310,6 +310,10 @@ enum PermissionTable {
         Row(route: "retireAgent", rule: .everywhere("agent.retire"), admitted: 409, path: ["{agent}"]),
         Row(route: "heartbeat", rule: .agent("agent.heartbeat"), admitted: 200, path: ["{agent}"], body: "{}"),
         Row(route: "getWork", rule: .agent("agent.job.poll"), admitted: 200, path: ["{agent}"]),
+        Row(route: "getPerspectiveChecks", rule: .agent("agent.job.poll"), admitted: 200, path: ["{agent}"]),
+        Row(
+            route: "answerPerspectiveCheck", rule: .agent("agent.job.complete"), admitted: 400,
+            path: ["{agent}", "acme-chk-none"], body: "{}"),
         Row(route: "submitAgentCSR", rule: .agent("agent.job.poll"), admitted: 400, path: ["{agent}"], body: "{}"),
         Row(
             route: "getAgentCertificate", rule: .agent("cert.read"), admitted: 404, path: ["{agent}", "mc-here"]),
