@@ -105,6 +105,49 @@ package enum HierarchyRules {
         return wanted
     }
 
+    /// What the certificate of an authority that was signed elsewhere may do, within what those above it limit.
+    ///
+    /// Names that the parent limits are limited in it too: clients, and this server, look at the certificates of a path one
+    /// by one.
+    ///
+    /// - `path`: The parent first, then what signed it, the root last.
+    /// - Throws: ``LocalCAError/validation(field:reason:)`` with the part that is wrong.
+    package static func checkSubordinate(
+        _ certificate: X509Certificate, below path: [X509Certificate], at now: Timestamp
+    ) throws(LocalCAError) {
+        guard let parent = path.first, let root = path.last else { throw .authority("there is nobody above it") }
+        guard certificate.issuer.matches(parent.subject), certificate.verifySignature(issuedBy: parent) else {
+            throw .authority("it is not signed by \(parent.subject)")
+        }
+        if let named = certificate.extensions.authorityKeyIdentifier,
+            let own = parent.extensions.subjectKeyIdentifier, named != own
+        {
+            throw .authority("its authority key identifier is not the subject key identifier of \(parent.subject)")
+        }
+        guard let usage = certificate.keyUsage, usage.contains(.keyCertSign), usage.contains(.cRLSign) else {
+            throw .authority("its key usage must have keyCertSign and cRLSign")
+        }
+        try AuthorityChecks.check(chain: [certificate] + path, key: certificate.subjectPublicKey, at: now)
+        guard certificate.notAfter <= parent.notAfter else {
+            throw .authority(
+                "it ends at \(certificate.notAfter.rfc3339), after \(parent.subject) at \(parent.notAfter.rfc3339)")
+        }
+        _ = try pathLength(certificate.extensions.basicConstraints?.pathLenConstraint, below: path)
+        _ = try nameConstraints(certificate.extensions.nameConstraints, in: parent)
+        guard NameConstraints.repeats(parent.extensions.nameConstraints, in: certificate.extensions.nameConstraints)
+        else {
+            throw .validation(
+                field: "name_constraints", reason: "it must repeat the name constraints of \(parent.subject)")
+        }
+        _ = try extendedKeyUsages(certificate.extendedKeyUsages, in: parent)
+        _ = try policies(certificate.extensions.policies, in: parent)
+        do throws(ChainError) {
+            _ = try ChainVerifier(roots: [root]).verify(certificate, intermediates: path, at: now)
+        } catch {
+            throw .authority("it has no valid path to \(root.subject): \(error)")
+        }
+    }
+
     /// Whether a certificate can be the root of a tree: self-signed, CA:TRUE, keyCertSign, inside its validity.
     package static func checkRoot(_ certificate: X509Certificate, at now: Timestamp) throws(LocalCAError) {
         guard certificate.isSelfIssued, certificate.verifySignature(issuedBy: certificate) else {
@@ -131,11 +174,11 @@ extension LocalCA {
 
     /// A self-signed root for the key of `signer`, without revocation information: nobody revokes a root.
     package static func createRoot(
-        _ order: AuthorityOrder, serial: RecordedSerial, signer: any Signer
+        _ order: AuthorityOrder, serial: RecordedSerial, signer: any Signer, linter: Linter = Linter()
     ) async throws(LocalCAError) -> X509Certificate {
         let template = template(
             order, serial: serial, issuer: order.subject, signatureAlgorithm: signer.publicKey.signatureAlgorithm)
-        return try await seal(template.tbsCertificate(), serial: serial, with: signer)
+        return try await seal(template.tbsCertificate(), serial: serial, with: signer, linter: linter)
     }
 
     private static func template(

@@ -9,14 +9,15 @@ package struct IntermediateCABody: WireValue {
     package var name = ""
     package var subject = ""
     package var state = CAState.active
-    package var certPEM = ""
+    package var certPEM: String?
+    package var csrPEM: String?
     package var keyAlgorithm = ""
     package var keyDriver: String?
     package var keyReference: String?
-    package var serialNumber = ""
+    package var serialNumber: String?
     package var spkiSHA256 = ""
-    package var notBefore = Timestamp.epoch
-    package var notAfter = Timestamp.epoch
+    package var notBefore: Timestamp?
+    package var notAfter: Timestamp?
     package var pathLength: Int?
     package var nameConstraints: JSONValue?
     package var allowedEKUs: [String] = []
@@ -42,17 +43,20 @@ package struct IntermediateCABody: WireValue {
             .optional("parent_ca_id", \.parentID, "Who signed it; absent on a root."),
             .required("name", \.name, .name, "Unique in its tree."),
             .required("subject", \.subject, .text(0...4096, example: "CN=Issuing TLS 1,O=Example"), "RFC 4514 text."),
-            .required("state", \.state, "A retiring CA signs nothing new; a retired one has ended."),
-            .required("cert_pem", \.certPEM, .pem, "Its certificate."),
+            .required(
+                "state", \.state,
+                "A pending CA waits for its certificate; a retiring one signs nothing new; a retired one has ended."),
+            .optional("cert_pem", \.certPEM, .pem, "Its certificate; absent while it is pending."),
+            .optional("csr_pem", \.csrPEM, .pem, "What its parent is to sign, or signed, elsewhere."),
             .required("key_algorithm", \.keyAlgorithm, .text(1...32, example: "ECDSA-P256"), "Kind of its key."),
             .optional(
                 "key_driver", \.keyDriver, .text(1...32, example: "database"), "Where its key is; absent offline."),
             .optional(
                 "key_driver_id", \.keyReference, .text(1...2048, example: "dbkey-1"), "By what name; never the key."),
-            .required("serial_number", \.serialNumber, .text(1...40, example: "5d1c9a"), "Lower-case hexadecimal."),
+            .optional("serial_number", \.serialNumber, .text(1...40, example: "5d1c9a"), "Lower-case hexadecimal."),
             .required("spki_sha256", \.spkiSHA256, .fingerprint, "Of its public key."),
-            .required("not_before", \.notBefore, "Start of validity."),
-            .required("not_after", \.notAfter, "End of validity."),
+            .optional("not_before", \.notBefore, "Start of validity; absent while it is pending."),
+            .optional("not_after", \.notAfter, "End of validity; absent while it is pending."),
             .optional("path_len_constraint", \.pathLength, "How many CAs may follow below; absent for any number."),
             .optional("name_constraints", \.nameConstraints, "What it may certify."),
             .defaulted("allowed_ekus", \.allowedEKUs, "Purposes that it may certify; empty for every one."),

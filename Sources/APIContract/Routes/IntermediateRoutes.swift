@@ -15,6 +15,39 @@ package enum IntermediateRoutes {
         cli: .verb("intermediates create")
     )
 
+    package static let request = ProtectedRoute(
+        "requestIntermediateCA", .post, "/api/v1/issuers/{id}/intermediates/csr", .permission(.caHierarchyManage),
+        scope: .issuer, audit: "intermediate_ca_csr_created",
+        "Makes a key and a request for a CA below one whose key is elsewhere.",
+        request: .body(RequestIntermediateCARequest.self),
+        responses: [
+            .json(201, IntermediateCABody.self, "Pending, with the request."), .invalid, .notFound, .nameTaken,
+            .error(.invalidState, "The parent is not active."),
+            .error(.unprocessable, "The issuer is no tree, or the parent is of another."),
+        ],
+        cli: .verb("intermediates csr")
+    )
+
+    package static let certify = ProtectedRoute(
+        "certifyIntermediateCA", .post, "/api/v1/intermediates/{id}/certificate", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_child_created",
+        "Brings in the certificate of a pending CA, which is active from then on.",
+        request: .body(CertifyIntermediateCARequest.self),
+        responses: [
+            .json(200, IntermediateCABody.self, "As stored."), .invalid, .notFound,
+            .error(.invalidState, "It is not pending, or its parent is not active."),
+            .error(.unprocessable, "Its key is not there any more, or was reported as compromised."),
+        ],
+        cli: .verb("intermediates import")
+    )
+
+    package static let discard = ProtectedRoute(
+        "deleteIntermediateCA", .delete, "/api/v1/intermediates/{id}", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_discarded", "Gives up a pending CA and destroys its key.",
+        responses: [.noContent, .notFound, .error(.invalidState, "It is not pending.")],
+        cli: .verb("intermediates delete")
+    )
+
     package static let list = ProtectedRoute(
         "listIntermediateCAs", .get, "/api/v1/issuers/{id}/intermediates", .permission(.issuerRead), scope: .issuer,
         "Lists the CAs of a tree, the oldest first; the parents say what the tree is.",
@@ -64,6 +97,7 @@ package enum IntermediateRoutes {
     )
 
     package static let all: [Route] = [
-        create.route, list.route, get.route, chain.route, retire.route, reactivate.route,
+        create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, retire.route,
+        reactivate.route,
     ]
 }

@@ -13,6 +13,9 @@ struct IntermediateHandlers: Sendable {
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(IntermediateRoutes.create, create)
+        handlers.on(IntermediateRoutes.request, request)
+        handlers.on(IntermediateRoutes.certify, certify)
+        handlers.on(IntermediateRoutes.discard, discard)
         handlers.on(IntermediateRoutes.list, list)
         handlers.on(IntermediateRoutes.get, get)
         handlers.on(IntermediateRoutes.chain, chain)
@@ -42,6 +45,40 @@ struct IntermediateHandlers: Sendable {
         return .json(
             IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
             location: "/api/v1/intermediates/\(node.id.text)")
+    }
+
+    private func request(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: RequestIntermediateCARequest = try context.request.decode()
+        var draft = CADraft(issuerID: try context.request.id())
+        draft.parentID = request.parentID
+        draft.name = request.name
+        draft.subject = CADraft.Subject(request.subject)
+        draft.algorithm = request.algorithm
+        draft.keyDriver = request.keyDriver
+        draft.keyReference = request.keyReference
+        draft.pathLength = request.pathLength
+        draft.nameConstraints = request.nameConstraints
+        draft.allowedEKUs = request.allowedEKUs
+        draft.policyOIDs = request.policyOIDs
+        draft.isIssuing = request.isIssuing
+        draft.ocspURL = request.ocspURL
+        draft.metadata = request.metadata
+        let node = try await flow.request(draft, by: context.authorship)
+        return .json(
+            IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
+            location: "/api/v1/intermediates/\(node.id.text)")
+    }
+
+    private func certify(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: CertifyIntermediateCARequest = try context.request.decode()
+        let node = try await flow.certify(
+            try context.request.id(), with: request.certificatePEM, by: context.authorship)
+        return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
+    }
+
+    private func discard(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        try await flow.discard(try context.request.id(), by: context.authorship)
+        return .noContent
     }
 
     private func list(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -120,6 +157,7 @@ extension IntermediateCABody {
             $0.subject = node.subject
             $0.state = node.state
             $0.certPEM = node.certPEM
+            $0.csrPEM = node.csrPEM
             $0.keyAlgorithm = node.keyAlgorithm
             $0.keyDriver = node.keyDriver
             $0.keyReference = node.keyReference

@@ -78,7 +78,9 @@ struct RevocationListHandlers: Sendable {
         let node = try await database.read { tx in
             try IntermediateCAStore().find(AuthorityID(stored: Self.withoutSuffix(name)), in: tx)
         }
-        guard let node, scope == .full else { return ServiceError(.notFound, "there is no issuer \(name)") }
+        guard let node, node.state != .pending, scope == .full else {
+            return ServiceError(.notFound, "there is no issuer \(name)")
+        }
         guard node.hasKey else {
             return ServiceError(
                 .notSupportedByIssuer, "the key of the CA \(node.id.text) is not here; its lists are signed elsewhere")

@@ -1,5 +1,7 @@
 /// The state of a certification authority in a tree (specification, domain §4.9).
 package enum CAState: String, Sendable, CaseIterable {
+    /// Its key is here, and its certificate is to come from an authority whose key is elsewhere.
+    case pending
     /// Signs whatever it is for.
     case active
     /// Signs nothing new; its lists and answers go on.
@@ -8,5 +10,5 @@ package enum CAState: String, Sendable, CaseIterable {
     case retired
 
     /// Whether it still signs revocation lists and appoints who answers for it.
-    package var keepsRevocations: Bool { self != .retired }
+    package var keepsRevocations: Bool { self == .active || self == .retiring }
 }

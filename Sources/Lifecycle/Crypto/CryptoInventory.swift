@@ -54,7 +54,7 @@ package struct CryptoInventory: Sendable {
             }
         }
         for authority in authorities { add(authority.chainPEM, .authority) }
-        for node in nodes { add(node.certPEM, .authority) }
+        for node in nodes { add(node.certPEM ?? "", .authority) }
         for responder in responders { add(responder.certificatePEM, .ocspResponder) }
         if let controlPlane { add(controlPlane, .controlPlane) }
         var keys = counts.map { count in

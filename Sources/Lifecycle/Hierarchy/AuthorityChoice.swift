@@ -36,7 +36,7 @@ enum AuthorityChoice {
     }
 
     private static func permits(_ names: [SubjectAltName], _ node: IntermediateCA) -> Bool {
-        guard let certificate = try? X509Certificate(pem: node.certPEM) else { return false }
+        guard let certificate = node.certPEM.flatMap({ try? X509Certificate(pem: $0) }) else { return false }
         return certificate.extensions.nameConstraints.map { $0.violation(in: names) == nil } ?? true
     }
 }

@@ -15,6 +15,10 @@ extension HierarchyFlow {
         let (node, event) = try await context.write { tx in
             let node = try changing(id, author, in: tx)
             switch node.state {
+            case .pending:
+                throw ServiceError(
+                    .invalidState,
+                    "the CA \(node.name) (\(id.text)) is pending and was never in service; delete it instead")
             case .active: return (try drain(node, note, by: author, in: tx), LifecycleObservers.HierarchyEvent.retiring)
             case .retiring:
                 guard isConfirmed else {
@@ -108,7 +112,7 @@ extension HierarchyFlow {
     }
 
     /// The same, about to change.
-    private func changing(
+    func changing(
         _ id: AuthorityID, _ author: Authorship, in tx: any Transaction
     ) throws -> IntermediateCA {
         let node = try visible(id, author, in: tx)

@@ -40,8 +40,10 @@ package struct HierarchyFlow: Sendable {
     }
 
     /// The parent with the revision of its issuer; `nil` for a root.
-    private func check(
-        _ plan: CAPlan, by author: Authorship, in tx: any Transaction
+    ///
+    /// - `isSignedHere`: Whether the parent is to sign, rather than somebody who has its key.
+    func check(
+        _ plan: CAPlan, isSignedHere: Bool = true, by author: Authorship, in tx: any Transaction
     ) throws -> (node: IntermediateCA, revision: Int)? {
         let draft = plan.draft
         let issuer = try visibleIssuer(draft.issuerID, author, in: tx)
@@ -72,21 +74,28 @@ package struct HierarchyFlow: Sendable {
                         pointer: "/parent_ca_id", code: "other_issuer", detail: "is not a CA of \(issuer.id.text)")
                 ])
         }
-        try Self.requireSigning(parent)
+        try Self.requireActive(parent)
+        if isSignedHere { try Self.requireSigning(parent) }
         guard try store.path(from: parentID, in: tx).count < IntermediateCAStore.deepest else {
             throw ServiceError(.unprocessable, "a tree is at most \(IntermediateCAStore.deepest) CAs deep")
         }
         return (parent, issuer.configRevision)
     }
 
-    private static func requireSigning(_ parent: IntermediateCA) throws(ServiceError) {
+    static func requireActive(_ parent: IntermediateCA) throws(ServiceError) {
         guard parent.state == .active else {
             throw ServiceError(
                 .invalidState, "the CA \(parent.name) (\(parent.id.text)) is \(parent.state.rawValue) and signs no CAs")
         }
+    }
+
+    private static func requireSigning(_ parent: IntermediateCA) throws(ServiceError) {
+        try requireActive(parent)
         guard parent.hasKey else {
             throw ServiceError(
-                .invalidState, "the key of the CA \(parent.name) (\(parent.id.text)) is not here, so it can't sign")
+                .invalidState,
+                "the key of the CA \(parent.name) (\(parent.id.text)) is not here, so it can't sign; "
+                    + "ask for a CA below it with certctl intermediates csr")
         }
     }
 
@@ -138,7 +147,10 @@ package struct HierarchyFlow: Sendable {
         return try await keeping(made, plan, by: author) { serial in
             let order = AuthorityOrder(terms, for: made.signer.publicKey)
             do {
-                return (try await LocalCA.createRoot(order, serial: serial, signer: made.signer), nil)
+                return (
+                    try await LocalCA.createRoot(
+                        order, serial: serial, signer: made.signer, linter: keys.authorities.linter), nil
+                )
             } catch let error as LocalCAError {
                 throw Self.refusal(error)
             }
@@ -222,17 +234,8 @@ package struct HierarchyFlow: Sendable {
             if let parent = new.parentID { try Self.requireSigning(try store.lock(parent, in: tx)) }
             try Self.requireOwnKey(new, in: tx)
             let node = try store.insert(new, in: tx)
-            var details: JSONObject = [
-                "issuer_id": .string(node.issuerID.text), "name": .string(node.name),
-                "subject": .string(node.subject), "serial_number": .string(node.serialNumber),
-                "fingerprint_sha256": .string(new.certSHA256), "spki_sha256": .string(node.spkiSHA256),
-                "not_after": .string(node.notAfter.rfc3339),
-            ]
-            details["parent_ca_id"] = node.parentID.map { .string($0.text) }
-            details["key_driver"] = node.keyDriver.map { .string($0) }
-            details["key_ref"] = node.keyReference.map { .string($0) }
             try context.recorder.record(
-                isRoot ? .rootCreated : .childCreated, node.id.text, details: details,
+                isRoot ? .rootCreated : .childCreated, node.id.text, details: Self.details(node, new.certSHA256),
                 change: .creation(of: .intermediateCAs), by: author, in: tx)
             return node
         }
@@ -241,7 +244,7 @@ package struct HierarchyFlow: Sendable {
     }
 
     /// Whoever relies on two CAs that share a key cannot tell their revocations apart.
-    private static func requireOwnKey(_ new: NewIntermediateCA, in tx: any Transaction) throws {
+    static func requireOwnKey(_ new: NewIntermediateCA, in tx: any Transaction) throws {
         if try KeyUse.read(spkiSHA256: new.spkiSHA256, jwkThumbprint: nil, in: tx).isCompromised {
             throw ServiceError(.unprocessable, "the key of this CA was reported as compromised")
         }
@@ -260,6 +263,16 @@ package struct HierarchyFlow: Sendable {
         _ id: AuthorityID, _ plan: CAPlan, _ certificate: X509Certificate, below parent: AuthorityID?
     ) -> NewIntermediateCA {
         var new = NewIntermediateCA(id, of: plan.draft.issuerID, below: parent, name: plan.name)
+        take(certificate, into: &new)
+        // Where CAs may follow below, signing for anybody else is theirs, unless somebody wants it otherwise.
+        new.isIssuing = plan.draft.isIssuing ?? (parent != nil && (new.pathLength ?? 0) == 0)
+        new.ocspURL = plan.draft.ocspURL
+        new.metadata = plan.draft.metadata
+        return new
+    }
+
+    /// What the certificate of a CA says about it.
+    static func take(_ certificate: X509Certificate, into new: inout NewIntermediateCA) {
         let extensions = certificate.extensions
         new.subject = certificate.subject.description
         new.certPEM = certificate.pem
@@ -273,13 +286,27 @@ package struct HierarchyFlow: Sendable {
         new.notAfter = certificate.notAfter
         new.pathLength = extensions.basicConstraints?.pathLenConstraint
         new.nameConstraints = extensions.nameConstraints?.json ?? .array([])
-        new.allowedEKUs = extensions.extendedKeyUsages.map { ExtendedKeyUsage(rawValue: "\($0)")?.rawValue ?? "\($0)" }
+        new.allowedEKUs = names(of: extensions.extendedKeyUsages)
         new.policyOIDs = extensions.policies.map { "\($0)" }
-        // Where CAs may follow below, signing for anybody else is theirs, unless somebody wants it otherwise.
-        new.isIssuing = plan.draft.isIssuing ?? (parent != nil && (new.pathLength ?? 0) == 0)
-        new.ocspURL = plan.draft.ocspURL
-        new.metadata = plan.draft.metadata
-        return new
+    }
+
+    static func names(of usages: [OID]) -> [String] {
+        usages.map { ExtendedKeyUsage(rawValue: "\($0)")?.rawValue ?? "\($0)" }
+    }
+
+    /// What is on record of a CA that became one.
+    static func details(_ node: IntermediateCA, _ fingerprint: String?) -> JSONObject {
+        var details: JSONObject = [
+            "issuer_id": .string(node.issuerID.text), "name": .string(node.name), "subject": .string(node.subject),
+            "spki_sha256": .string(node.spkiSHA256),
+        ]
+        details["serial_number"] = node.serialNumber.map { .string($0) }
+        details["fingerprint_sha256"] = fingerprint.map { .string($0) }
+        details["not_after"] = node.notAfter.map { .string($0.rfc3339) }
+        details["parent_ca_id"] = node.parentID.map { .string($0.text) }
+        details["key_driver"] = node.keyDriver.map { .string($0) }
+        details["key_ref"] = node.keyReference.map { .string($0) }
+        return details
     }
 
     static func details(_ key: KeyReference, _ publicKey: SubjectPublicKey) -> JSONObject {

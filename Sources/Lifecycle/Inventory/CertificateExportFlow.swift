@@ -47,7 +47,9 @@ package struct CertificateExportFlow: Sendable {
                 let authorities = try AuthorityStore().all(in: tx).flatMap { authority in
                     (try? X509Certificate.bundle(pem: authority.chainPEM)) ?? []
                 }
-                let nodes = try IntermediateCAStore().all(in: tx).compactMap { try? X509Certificate(pem: $0.certPEM) }
+                let nodes = try IntermediateCAStore().all(in: tx).compactMap { node in
+                    node.certPEM.flatMap { try? X509Certificate(pem: $0) }
+                }
                 let longer = KeyStoreContent.chain(of: leaf, among: chain + authorities + nodes)
                 if longer.starts(with: chain) { chain = longer }
             }

@@ -219,7 +219,7 @@ package struct CertificateImportFlow: Sendable {
             leaf.issuer.matches($0.subject) && leaf.verifySignature(issuedBy: $0)
         }
         let node = try IntermediateCAStore().all(of: subject.issuerID, in: tx).first { node in
-            (try? X509Certificate(pem: node.certPEM)).map(signed) ?? false
+            node.certPEM.flatMap { try? X509Certificate(pem: $0) }.map(signed) ?? false
         }
         let isOurs = node != nil || authority.map(signed) ?? false
         var version = NewVersion(
@@ -229,6 +229,8 @@ package struct CertificateImportFlow: Sendable {
             pemChain: chain.map(\.pem).joined(), csrPEM: nil, keyAlgorithm: leaf.subjectPublicKey.algorithm,
             keySize: leaf.subjectPublicKey.size, keyOrigin: .external, jobID: nil)
         version.issuingCA = node?.id
+        let issuer = chain.dropFirst().first(where: signed) ?? authority.flatMap { signed($0) ? $0 : nil }
+        version.lintFindings = context.linter.findings(in: leaf, issuer: issuer, isOurs: isOurs)
         version.importation = NewVersion.Importation(
             isIssuedElsewhere: !isOurs, issuedAt: min(leaf.notBefore, tx.now))
         return version

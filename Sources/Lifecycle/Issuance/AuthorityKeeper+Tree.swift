@@ -28,10 +28,17 @@ extension AuthorityKeeper {
 
     /// The CA with its key; throws when the key is elsewhere.
     private func node(_ stored: IntermediateCA, in tx: any Transaction) throws -> StoredNode {
-        guard stored.hasKey, let driver = stored.keyDriver, let reference = stored.keyReference else {
+        guard stored.state != .pending, stored.hasKey, let driver = stored.keyDriver,
+            let reference = stored.keyReference
+        else {
             throw IssuerError(
-                .validation, "the key of the CA \(stored.name) (\(stored.id.text)) is not here",
-                help: "what it signs is signed where its key is")
+                .validation,
+                stored.state == .pending
+                    ? "the CA \(stored.name) (\(stored.id.text)) has no certificate yet"
+                    : "the key of the CA \(stored.name) (\(stored.id.text)) is not here",
+                help: stored.state == .pending
+                    ? "bring in its certificate with certctl intermediates import"
+                    : "what it signs is signed where its key is")
         }
         let chain = try Self.chain(of: stored.id, in: tx)
         let key: AuthorityKey =
@@ -42,8 +49,16 @@ extension AuthorityKeeper {
     }
 
     /// The certificates of a CA and of those above it, the root last.
+    ///
+    /// - Throws: 409 for a CA that has no certificate yet.
     static func chain(of id: AuthorityID, in tx: any Transaction) throws -> [X509Certificate] {
-        try IntermediateCAStore().path(from: id, in: tx).map { try X509Certificate(pem: $0.certPEM) }
+        try IntermediateCAStore().path(from: id, in: tx).map { node in
+            guard let pem = node.certPEM else {
+                throw ServiceError(
+                    .invalidState, "the CA \(node.name) (\(node.id.text)) is pending and has no certificate yet")
+            }
+            return try X509Certificate(pem: pem)
+        }
     }
 
     /// What stands for a tree as a whole, as the tree is now.

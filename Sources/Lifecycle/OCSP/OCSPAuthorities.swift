@@ -133,7 +133,10 @@ private struct Subject: Sendable {
     static func find(_ text: String, in tx: any Transaction) throws -> Subject? {
         guard let id = try? IssuerID(text) else { return nil }
         if let issuer = try IssuerStore().find(id, in: tx) { return Subject(issuer: issuer, node: nil) }
-        guard let node = try IntermediateCAStore().find(AuthorityID(stored: text), in: tx) else { return nil }
+        guard let node = try IntermediateCAStore().find(AuthorityID(stored: text), in: tx), node.state != .pending
+        else {
+            return nil
+        }
         return Subject(issuer: try IssuerStore().get(node.issuerID, in: tx), node: node)
     }
 
@@ -141,7 +144,7 @@ private struct Subject: Sendable {
         let issuers = try IssuerStore().every(in: tx)
         let byID = Dictionary(uniqueKeysWithValues: issuers.map { ($0.id, $0) })
         return issuers.map { Subject(issuer: $0, node: nil) }
-            + (try IntermediateCAStore().all(in: tx).compactMap { node in
+            + (try IntermediateCAStore().all(in: tx).filter { $0.state != .pending }.compactMap { node in
                 byID[node.issuerID].map { Subject(issuer: $0, node: node) }
             })
     }

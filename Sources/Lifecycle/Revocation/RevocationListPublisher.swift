@@ -126,7 +126,7 @@ package final class RevocationListPublisher: Sendable {
 
     private func publish(_ source: ListSource, _ now: Timestamp) async throws -> Int {
         let (authority, issuer) = (source.authority, source.issuer)
-        if let node = source.node, node.state == .retired, node.notAfter <= now {
+        if let node = source.node, node.state == .retired, let end = node.notAfter, end <= now {
             try await release(node)
             return 0
         }
@@ -225,7 +225,9 @@ private struct ListSource: Sendable {
                 return [ListSource(authority: AuthorityID(soleOf: issuer.id), issuer: issuer, node: nil)]
             }
             let nodes = try IntermediateCAStore().all(of: issuer.id, in: tx)
-            return nodes.filter { $0.hasKey && ($0.notAfter > tx.now || $0.state == .retired) }.map { node in
+            return nodes.filter { node in
+                node.hasKey && (node.state == .retired || node.notAfter.map { $0 > tx.now } ?? false)
+            }.map { node in
                 ListSource(authority: node.id, issuer: issuer, node: node)
             }
         }

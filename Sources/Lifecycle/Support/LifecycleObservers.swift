@@ -34,6 +34,8 @@ package struct LifecycleObservers: Sendable {
     package enum HierarchyEvent: String, Sendable, CaseIterable {
         case createRoot = "create_root"
         case createChild = "create_child"
+        case request = "request_child"
+        case discarded = "discard_child"
         case retiring = "retire_retiring"
         case retired = "retire_retired"
     }

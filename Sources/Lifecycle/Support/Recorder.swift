@@ -195,6 +195,7 @@ struct RecordedAction: Sendable {
     static let acmeAuthorizationDeactivated = acme("acme_authorization_deactivated", "acme_authorization")
     static let acmeChallengeProcessing = acme("acme_challenge_processing", "acme_challenge")
     static let acmeChallengeCompleted = acme("acme_challenge_completed", "acme_challenge")
+    static let acmePerspectiveAnswered = acme("acme_perspective_answered", "acme_challenge")
     static let eabKeyCreated = acme("acme_eab_key_created", "acme_eab_key")
     static let eabKeyRevoked = acme("acme_eab_key_revoked", "acme_eab_key")
 
@@ -224,6 +225,8 @@ struct RecordedAction: Sendable {
 
     static let rootCreated = node("intermediate_ca_root_created")
     static let childCreated = node("intermediate_ca_child_created")
+    static let nodeRequested = node("intermediate_ca_csr_created")
+    static let nodeDiscarded = node("intermediate_ca_discarded")
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")

@@ -9,6 +9,7 @@ package struct IntermediatesCommand: ParsableCommand {
         abstract: "CAs of issuers that are trees: roots, intermediates, issuing CAs.",
         subcommands: [
             ListIntermediatesCommand.self, GetIntermediateCommand.self, CreateIntermediateCommand.self,
+            RequestIntermediateCommand.self, ImportIntermediateCommand.self, DeleteIntermediateCommand.self,
             IntermediateChainCommand.self, RetireIntermediateCommand.self, ReactivateIntermediateCommand.self,
         ]
     )
@@ -17,7 +18,7 @@ package struct IntermediatesCommand: ParsableCommand {
 }
 
 /// How CAs are shown.
-private enum Intermediates {
+enum Intermediates {
     static let columns = [
         Column("ID", "id"), Column("NAME", "name"), Column("STATE", "state"), Column("PARENT", "parent_ca_id"),
         Column("KEY", "key_algorithm"), Column("ISSUING", "issuing", .yesOrNo), Column("ENDS", "not_after", .time),
@@ -42,7 +43,7 @@ struct ListIntermediatesCommand: OperatorCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List the CAs of a tree.")
 
     @Argument(help: "Identifier of the issuer.") var issuer: String
-    @Option(help: "Those in this state: active, retiring, retired.") var state: String?
+    @Option(help: "Those in this state: pending, active, retiring, retired.") var state: String?
     @OptionGroup var list: ListOptions
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
@@ -82,25 +83,8 @@ struct CreateIntermediateCommand: OperatorCommand {
     @Option(help: "Name, unique in the tree.") var name: String?
     @Option(help: "Who signs it.") var parent: String?
     @Option(help: ArgumentHelp("A root that exists, in PEM.", valueName: "file")) var rootCert: String?
-    @Option(help: "Common name of its subject.") var commonName: String?
-    @Option(name: .customLong("organization"), help: "O of its subject; may be repeated.") var organizations: [String] =
-        []
-    @Option(name: .customLong("organizational-unit"), help: "OU of its subject; may be repeated.") var units: [String] =
-        []
-    @Option(help: ArgumentHelp("C of its subject: two letters.", valueName: "code")) var country: String?
-    @Option(help: "L of its subject.") var locality: String?
-    @Option(help: "ST of its subject.") var province: String?
-    @Option(help: "Kind of its key; ECDSA-P256 when absent.") var algorithm: String?
-    @Option(help: "Where its key is made: database or pkcs11.") var keyDriver: String?
-    @Option(help: ArgumentHelp("Its key, or the one to make: pkcs11:token=LABEL;object=KEY.", valueName: "reference"))
-    var keyDriverID: String?
     @Option(help: "Life time in days; five years when absent, of a root ten.") var ttlDays: Int?
-    @Option(help: ArgumentHelp("How many CAs may follow below it.", valueName: "count")) var pathLen: Int?
-    @Option(help: ArgumentHelp("Name constraints as JSON, or @FILE.", valueName: "json")) var nameConstraints: String?
-    @Option(name: .customLong("eku"), help: "A purpose that it may certify; may be repeated.") var usages: [String] = []
-    @Option(name: .customLong("policy"), help: "A certificate policy; may be repeated.") var policies: [String] = []
-    @Option(help: "Whether it signs certificates of somebody who is no CA.") var issuing: Bool?
-    @Option(help: ArgumentHelp("Where OCSP is answered for it.", valueName: "url")) var ocspResponderURL: String?
+    @OptionGroup var wanted: AuthorityOptions
     @Option(help: ArgumentHelp("JSON file with the whole body; - for standard input.", valueName: "file"))
     var input: String?
     @OptionGroup(title: "Global options") var globals: GlobalOptions
@@ -124,31 +108,8 @@ struct CreateIntermediateCommand: OperatorCommand {
             }
             list.add("root_cert_pem", String(decoding: octets, as: UTF8.self))
         }
-        let subject = subject
-        if !subject.isEmpty { list.add("subject", JSONValue.object(subject)) }
-        list.add("algorithm", algorithm)
-        list.add("key_driver", keyDriver)
-        list.add("key_driver_id", keyDriverID)
         list.add("ttl_days", ttlDays)
-        list.add("path_len_constraint", pathLen)
-        if let nameConstraints {
-            list.add("name_constraints", try RequestBody.object(nameConstraints, option: "name-constraints"))
-        }
-        list.add("allowed_ekus", list: usages)
-        list.add("policy_oids", list: policies)
-        list.add("issuing", issuing)
-        list.add("ocsp_responder_url", ocspResponderURL)
-        return list.object
-    }
-
-    private var subject: JSONObject {
-        var list = MemberList()
-        list.add("common_name", commonName)
-        if !organizations.isEmpty { list.add("organization", JSONValue(organizations)) }
-        if !units.isEmpty { list.add("organizational_unit", JSONValue(units)) }
-        list.add("country", country.map { JSONValue([$0]) })
-        list.add("locality", locality.map { JSONValue([$0]) })
-        list.add("province", province.map { JSONValue([$0]) })
+        try wanted.add(to: &list)
         return list.object
     }
 }

@@ -77,6 +77,17 @@ extension NameConstraints {
         }
     }
 
+    /// Whether constraints repeat all that those of the authority above limit: no kind that it permits is left open, and
+    /// whatever it excludes is excluded. `nil` for what is not constrained.
+    package static func repeats(_ parent: NameConstraints?, in own: NameConstraints?) -> Bool {
+        guard let parent else { return true }
+        let forms = Set((own?.permitted ?? []).map(\.form))
+        return parent.permitted.allSatisfy { forms.contains($0.form) }
+            && parent.excluded.allSatisfy { subtree in
+                own?.excluded.contains { $0 == subtree || isWithin($0, subtree) } ?? false
+            }
+    }
+
     // MARK: Encoding
 
     private static func encode(permitted: [[UInt8]], excluded: [[UInt8]]) -> [UInt8] {

@@ -53,7 +53,7 @@ package enum CertificationRequestBuilder {
         return extensions
     }
 
-    private static func attribute(_ extensions: [CertificateExtension]) -> [UInt8] {
+    static func attribute(_ extensions: [CertificateExtension]) -> [UInt8] {
         DERWriter.sequence(
             DERWriter.oid(.extensionRequest),
             DERWriter.set(of: [DERWriter.sequence(of: extensions.map(\.der))]))

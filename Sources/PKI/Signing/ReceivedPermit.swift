@@ -25,6 +25,12 @@ package struct ReceivedPermit: ~Copyable, Sendable {
                 throw ReceivedStructureError("are no OCSP answer: \(error.reason)")
             }
             found = .ocsp
+        case .request:
+            do throws(CSRError) {
+                _ = try CertificationRequest(
+                    der: DERWriter.sequence(message, algorithm.der, DERWriter.bitString([0])))
+            } catch { throw ReceivedStructureError("are no certification request: \(error)") }
+            found = .request
         case .test:
             guard message.count == SigningOrder.testPrefix.count + SigningOrder.testNonceLength,
                 message.starts(with: SigningOrder.testPrefix)

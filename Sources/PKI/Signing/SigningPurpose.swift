@@ -6,6 +6,8 @@ package enum SigningPurpose: String, Sendable, CaseIterable {
     case ca
     case crl
     case ocsp
+    /// A request for the certificate of an authority, by its own key.
+    case request = "csr"
     /// Random octets, to see that the key answers. They are no structure that anybody relies on.
     case test
 }
@@ -24,6 +26,7 @@ package struct SigningPurposes: OptionSet, Hashable, Sendable {
             case .crl: 1 << 2
             case .ocsp: 1 << 3
             case .test: 1 << 4
+            case .request: 1 << 5
             }
     }
 
@@ -34,12 +37,17 @@ package struct SigningPurposes: OptionSet, Hashable, Sendable {
     /// A delegated OCSP responder: answers, and never a certificate.
     package static let responder = SigningPurposes(.ocsp)
 
-    /// A test signature is nobody's certificate, so every key may make one.
+    /// A test signature is nobody's certificate, so every key may make one. Who may sign as an authority may ask for a
+    /// certificate as one.
     package func allows(_ purpose: SigningPurpose) -> Bool {
-        purpose == .test || contains(SigningPurposes(purpose))
+        switch purpose {
+        case .test: true
+        case .request: contains(SigningPurposes(.ca))
+        case .leaf, .ca, .crl, .ocsp: contains(SigningPurposes(purpose))
+        }
     }
 
-    /// Those of a set, by the names of the metrics, in their order. The purpose of a test is never among them.
+    /// Those of a set, by the names of the metrics, in their order. Those of tests and requests are never among them.
     package var names: [String] {
         SigningPurpose.allCases.filter { contains(SigningPurposes($0)) }.map(\.rawValue)
     }
@@ -48,7 +56,9 @@ package struct SigningPurposes: OptionSet, Hashable, Sendable {
     package init?(names: some Sequence<String>) {
         var purposes: SigningPurposes = []
         for name in names {
-            guard let purpose = SigningPurpose(rawValue: name), purpose != .test else { return nil }
+            guard let purpose = SigningPurpose(rawValue: name), purpose != .test, purpose != .request else {
+                return nil
+            }
             purposes.insert(SigningPurposes(purpose))
         }
         guard !purposes.isEmpty, !purposes.contains(.responder) || purposes == .responder else { return nil }

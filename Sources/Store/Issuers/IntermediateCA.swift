@@ -11,10 +11,13 @@ package struct IntermediateCA: Hashable, Sendable {
     /// RFC 4514 text.
     package let subject: String
     package let state: CAState
-    package let certPEM: String
+    /// `nil` while somebody else is to sign it; so are ``serialNumber``, ``notBefore`` and ``notAfter``.
+    package let certPEM: String?
+    /// What was asked of an authority whose key is elsewhere; `nil` for one that was signed here.
+    package let csrPEM: String?
     package let spkiSHA256: String
     /// Lower-case hexadecimal without leading zeros.
-    package let serialNumber: String
+    package let serialNumber: String?
     /// As certificates name it: `ECDSA-P256`.
     package let keyAlgorithm: String
     /// Which driver holds the key, and by what name; `nil` for a key that is elsewhere.
@@ -22,9 +25,9 @@ package struct IntermediateCA: Hashable, Sendable {
     package let keyReference: String?
     /// Whether certctl made the key, and so destroys it in the end.
     package let isKeyOwn: Bool
-    package let notBefore: Timestamp
-    package let notAfter: Timestamp
-    /// As the certificate has it.
+    package let notBefore: Timestamp?
+    package let notAfter: Timestamp?
+    /// As the certificate has it, or as it was asked for.
     package let pathLength: Int?
     package let nameConstraints: JSONValue
     package let allowedEKUs: [String]
@@ -45,8 +48,8 @@ package struct IntermediateCA: Hashable, Sendable {
     package var hasKey: Bool { keyReference != nil && keyReleasedAt == nil }
 
     static let columns: SQL = """
-        id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, spki_sha256, serial_number, key_algorithm,
-        key_driver, key_driver_id, key_is_own, not_before, not_after, path_len_constraint, name_constraints,
+        id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, csr_pem, spki_sha256, serial_number,
+        key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after, path_len_constraint, name_constraints,
         allowed_ekus, policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, row_version,
         created_at, updated_at
         """
@@ -58,15 +61,16 @@ package struct IntermediateCA: Hashable, Sendable {
         name = try row.text("name")
         subject = try row.text("subject")
         state = try row.value("state")
-        certPEM = try row.text("cert_pem")
+        certPEM = try row.optionalText("cert_pem")
+        csrPEM = try row.optionalText("csr_pem")
         spkiSHA256 = try row.text("spki_sha256")
-        serialNumber = try row.text("serial_number")
+        serialNumber = try row.optionalText("serial_number")
         keyAlgorithm = try row.text("key_algorithm")
         keyDriver = try row.optionalText("key_driver")
         keyReference = try row.optionalText("key_driver_id")
         isKeyOwn = try row.bool("key_is_own")
-        notBefore = try row.time("not_before")
-        notAfter = try row.time("not_after")
+        notBefore = try row.optionalTime("not_before")
+        notAfter = try row.optionalTime("not_after")
         pathLength = try row.optionalInt("path_len_constraint")
         nameConstraints = try row.json("name_constraints")
         allowedEKUs = try row.texts("allowed_ekus")
@@ -90,18 +94,20 @@ package struct NewIntermediateCA: Sendable {
     package let parentID: AuthorityID?
     package let name: String
     package var subject = ""
-    package var certPEM = ""
-    package var certSHA256 = ""
+    /// `nil` for one that is pending; so are the other members that only a certificate has.
+    package var certPEM: String?
+    package var csrPEM: String?
+    package var certSHA256: String?
     package var spkiSHA256 = ""
     /// Lower-case hexadecimal.
     package var subjectKeyIdentifier = ""
-    package var serialNumber = ""
+    package var serialNumber: String?
     package var keyAlgorithm = ""
     package var keyDriver: String?
     package var keyReference: String?
     package var isKeyOwn = false
-    package var notBefore = Timestamp(secondsSinceEpoch: 0)
-    package var notAfter = Timestamp(secondsSinceEpoch: 0)
+    package var notBefore: Timestamp?
+    package var notAfter: Timestamp?
     package var pathLength: Int?
     package var nameConstraints: JSONValue = .array([])
     package var allowedEKUs: [String] = []

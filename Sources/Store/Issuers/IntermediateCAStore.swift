@@ -10,7 +10,7 @@ package struct IntermediateCAStore: Sendable {
 
     private static let rules = [
         UniqueRule(constraint: "intermediate_cas_name_key", entity: .authority, field: "name"),
-        UniqueRule(constraint: "intermediate_cas_cert_sha256_key", entity: .authority, field: "root_cert_pem"),
+        UniqueRule(constraint: "intermediate_cas_cert_sha256_key", entity: .authority, field: "cert_pem"),
         UniqueRule(constraint: "intermediate_cas_pkey", entity: .authority, field: "id"),
         UniqueRule(constraint: "intermediate_cas_key_driver_id_key", entity: .authority, field: "key_driver_id"),
         UniqueRule(constraint: "intermediate_cas_active_root_key", entity: .authority, field: "parent_ca_id"),
@@ -22,13 +22,14 @@ package struct IntermediateCAStore: Sendable {
             try tx.rows(
                 """
                 INSERT INTO intermediate_cas (
-                    id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, cert_sha256, spki_sha256,
-                    subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after,
+                    id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, csr_pem, cert_sha256,
+                    spki_sha256, subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after,
                     path_len_constraint, name_constraints, allowed_ekus, policy_oids, issuing, ocsp_responder_url,
                     metadata, created_at, updated_at
                 ) VALUES (
-                    \(new.id), \(new.issuerID), \(new.parentID), \(new.name), \(new.subject), \(CAState.active),
-                    \(new.certPEM), \(new.certSHA256), \(new.spkiSHA256), \(new.subjectKeyIdentifier),
+                    \(new.id), \(new.issuerID), \(new.parentID), \(new.name), \(new.subject),
+                    \(new.certPEM == nil ? CAState.pending : .active), \(new.certPEM), \(new.csrPEM),
+                    \(new.certSHA256), \(new.spkiSHA256), \(new.subjectKeyIdentifier),
                     \(new.serialNumber), \(new.keyAlgorithm), \(new.keyDriver), \(new.keyReference), \(new.isKeyOwn),
                     \(new.notBefore),
                     \(new.notAfter), \(new.pathLength), \(JSONColumn.value(new.nameConstraints)),
@@ -123,6 +124,38 @@ package struct IntermediateCAStore: Sendable {
         ).map { try IntermediateCA($0) }
     }
 
+    // MARK: Pending
+
+    /// Gives a pending authority its certificate, and what that says; it is active from then on.
+    ///
+    /// - Throws: ``StoreError/invalidState(_:id:reason:)`` when it is not pending.
+    package func activate(_ id: AuthorityID, _ new: NewIntermediateCA, in tx: any Transaction) throws -> IntermediateCA
+    {
+        let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
+            try tx.rows(
+                """
+                UPDATE intermediate_cas SET state = \(CAState.active), subject = \(new.subject), cert_pem = \(new.certPEM),
+                    cert_sha256 = \(new.certSHA256), subject_key_id = \(new.subjectKeyIdentifier),
+                    serial_number = \(new.serialNumber), not_before = \(new.notBefore), not_after = \(new.notAfter),
+                    path_len_constraint = \(new.pathLength), name_constraints = \(JSONColumn.value(new.nameConstraints)),
+                    allowed_ekus = \(JSONColumn.value(new.allowedEKUs)),
+                    policy_oids = \(JSONColumn.value(new.policyOIDs)), updated_at = \(tx.now),
+                    row_version = row_version + 1
+                WHERE id = \(id) AND state = \(CAState.pending) RETURNING \(fragment: IntermediateCA.columns)
+                """)
+        }
+        guard let row = rows.first else {
+            throw StoreError.invalidState(
+                .authority, id: id.text, reason: "it is \(try get(id, in: tx).state.rawValue), not pending")
+        }
+        return try IntermediateCA(row)
+    }
+
+    /// Removes a pending authority; false when it is not pending.
+    package func deletePending(_ id: AuthorityID, in tx: any Transaction) throws -> Bool {
+        try tx.execute("DELETE FROM intermediate_cas WHERE id = \(id) AND state = \(CAState.pending)") > 0
+    }
+
     // MARK: Retirement
 
     package func drain(of id: AuthorityID, in tx: any Transaction) throws -> CADrain {
@@ -156,6 +189,8 @@ package struct IntermediateCAStore: Sendable {
     package func move(_ id: AuthorityID, to state: CAState, in tx: any Transaction) throws -> IntermediateCA {
         let (before, change): (CAState, SQL) =
             switch state {
+            case .pending:
+                throw StoreError.invalidState(.authority, id: id.text, reason: "nothing becomes pending again")
             case .active: (.retiring, "retiring_at = NULL")
             case .retiring: (.active, "retiring_at = \(tx.now)")
             case .retired: (.retiring, "retired_at = \(tx.now)")

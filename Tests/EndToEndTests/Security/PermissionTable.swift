@@ -78,6 +78,7 @@ enum PermissionTable {
         Row(route: "getMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getPrometheusMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getEvents", rule: .anyone, admitted: 200, query: "wait=0"),
+        Row(route: "listLints", rule: .everywhere("profile.read"), admitted: 200),
         Row(route: "getCryptoInventory", rule: .everywhere("audit.read"), admitted: 200),
         Row(route: "getScheduler", rule: .everywhere("scheduler.admin"), admitted: 200),
         Row(route: "listAuditEvents", rule: .everywhere("audit.read"), admitted: 200),
@@ -259,6 +260,14 @@ enum PermissionTable {
         Row(
             route: "createIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
             body: "{}"),
+        Row(
+            route: "requestIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
+            body: "{}"),
+        Row(
+            route: "certifyIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: #"{"certificate_pem":"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"}"#),
+        Row(
+            route: "deleteIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"]),
         Row(route: "listIntermediateCAs", rule: .issuer("issuer.read"), admitted: 200, path: ["iss-local"]),
         // A CA that is not there is as unknown to whoever would see it as one out of reach.
         Row(route: "getIntermediateCA", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
@@ -301,6 +310,10 @@ enum PermissionTable {
         Row(route: "retireAgent", rule: .everywhere("agent.retire"), admitted: 409, path: ["{agent}"]),
         Row(route: "heartbeat", rule: .agent("agent.heartbeat"), admitted: 200, path: ["{agent}"], body: "{}"),
         Row(route: "getWork", rule: .agent("agent.job.poll"), admitted: 200, path: ["{agent}"]),
+        Row(route: "getPerspectiveChecks", rule: .agent("agent.job.poll"), admitted: 200, path: ["{agent}"]),
+        Row(
+            route: "answerPerspectiveCheck", rule: .agent("agent.job.complete"), admitted: 400,
+            path: ["{agent}", "acme-chk-none"], body: "{}"),
         Row(route: "submitAgentCSR", rule: .agent("agent.job.poll"), admitted: 400, path: ["{agent}"], body: "{}"),
         Row(
             route: "getAgentCertificate", rule: .agent("cert.read"), admitted: 404, path: ["{agent}", "mc-here"]),

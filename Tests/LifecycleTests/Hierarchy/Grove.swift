@@ -71,7 +71,7 @@ struct Grove {
     }
 
     func certificate(_ id: AuthorityID) async throws -> X509Certificate {
-        try X509Certificate(pem: try await stored(id).certPEM)
+        try X509Certificate(pem: #require(try await stored(id).certPEM))
     }
 
     func list(of id: AuthorityID) async throws -> (RevocationListRow, CertificateRevocationList)? {

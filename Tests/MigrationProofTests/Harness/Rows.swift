@@ -18,6 +18,7 @@ struct Rows {
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
             revocations, ocsp, operations, acme, [], [], hierarchy,
+            perspectives,
         ]
     }
 
@@ -131,6 +132,17 @@ struct Rows {
         ]
     }
 
+    private var perspectives: [String] {
+        [
+            """
+            INSERT INTO acme_perspective_checks (id, challenge_id, attempt, perspective, thumbprint, agent_id, claimed_at,
+                verdict, problem, detail, answered_at, created_at, expires_at)
+            VALUES ('acme-chk-\(tag)', 'acme-chall-\(tag)', 1, 'eu', 'tp-\(tag)', 'ag-\(tag)', \(time(0)), 'refused',
+                'connection', 'no connection', \(time(0)), \(time(0)), \(time(1)))
+            """
+        ]
+    }
+
     private var hierarchy: [String] {
         [
             """
@@ -141,7 +153,15 @@ struct Rows {
             VALUES ('ica-\(tag)', 'iss-\(tag)', NULL, 'Root', 'CN=Root', 'active', 'pem', \(digest(13)), \(digest(14)),
                 'a1', 'f1', 'ECDSA-P256', NULL, NULL, FALSE, \(time(0)), \(time(3650)), 1, '[]', '[]', '[]', FALSE, '{}',
                 \(time(0)), \(time(0)))
+            """,
             """
+            INSERT INTO intermediate_cas (id, owning_issuer_id, parent_ca_id, name, subject, state, csr_pem, spki_sha256,
+                subject_key_id, key_algorithm, key_driver, key_driver_id, key_is_own, path_len_constraint,
+                name_constraints, allowed_ekus, policy_oids, issuing, metadata, created_at, updated_at)
+            VALUES ('ica-p-\(tag)', 'iss-\(tag)', 'ica-\(tag)', 'Pending', 'CN=Pending', 'pending', 'csr', \(digest(15)),
+                'a2', 'ECDSA-P256', 'database', 'dbkey-p-\(tag)', TRUE, 0, '[]', '[]', '[]', TRUE, '{}', \(time(0)),
+                \(time(0)))
+            """,
         ]
     }
 

@@ -8,19 +8,21 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     name TEXT NOT NULL,
     subject TEXT NOT NULL,
     state TEXT NOT NULL,
-    cert_pem TEXT NOT NULL,
-    cert_sha256 TEXT NOT NULL,
+    -- With what else a certificate says, empty until there is one: while somebody else is to sign csr_pem.
+    cert_pem TEXT,
+    cert_sha256 TEXT,
+    csr_pem TEXT,
     spki_sha256 TEXT NOT NULL,
     subject_key_id TEXT NOT NULL,
-    serial_number TEXT NOT NULL,
+    serial_number TEXT,
     key_algorithm TEXT NOT NULL,
     -- Both empty when the key is elsewhere: an offline root.
     key_driver TEXT,
     key_driver_id TEXT,
     -- Whether certctl made the key, and so destroys it in the end.
     key_is_own BOOLEAN NOT NULL,
-    not_before TIMESTAMPTZ NOT NULL,
-    not_after TIMESTAMPTZ NOT NULL,
+    not_before TIMESTAMPTZ,
+    not_after TIMESTAMPTZ,
     path_len_constraint INTEGER,
     name_constraints JSONB NOT NULL,
     allowed_ekus JSONB NOT NULL,
@@ -44,16 +46,24 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_parent_other CHECK (parent_ca_id IS NULL OR parent_ca_id <> id),
     CONSTRAINT intermediate_cas_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT intermediate_cas_name_length CHECK (length(name) BETWEEN 1 AND 255),
-    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('active', 'retiring', 'retired')),
+    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'active', 'retiring', 'retired')),
     CONSTRAINT intermediate_cas_cert_form CHECK (length(cert_sha256) = 64 AND cert_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT intermediate_cas_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT intermediate_cas_serial_form CHECK (serial_number ~ '^(0|[1-9a-f][0-9a-f]*)$'),
+    CONSTRAINT intermediate_cas_certificate CHECK (
+        (state = 'pending') = (cert_pem IS NULL) AND (cert_pem IS NULL) = (cert_sha256 IS NULL)
+            AND (cert_pem IS NULL) = (serial_number IS NULL) AND (cert_pem IS NULL) = (not_before IS NULL)
+            AND (cert_pem IS NULL) = (not_after IS NULL)
+    ),
+    CONSTRAINT intermediate_cas_request CHECK (
+        state <> 'pending' OR (csr_pem IS NOT NULL AND parent_ca_id IS NOT NULL AND key_driver IS NOT NULL)
+    ),
     CONSTRAINT intermediate_cas_validity CHECK (not_before < not_after),
     CONSTRAINT intermediate_cas_path_length CHECK (path_len_constraint IS NULL OR path_len_constraint >= 0),
     CONSTRAINT intermediate_cas_key_place CHECK ((key_driver IS NULL) = (key_driver_id IS NULL)),
     CONSTRAINT intermediate_cas_key_released CHECK (key_released_at IS NULL OR state = 'retired'),
     CONSTRAINT intermediate_cas_retirement CHECK (
-        (state = 'active') = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+        (state IN ('pending', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
     )
 );
 CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_active_root_key

@@ -8,19 +8,21 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     name TEXT NOT NULL,
     subject TEXT NOT NULL,
     state TEXT NOT NULL,
-    cert_pem TEXT NOT NULL,
-    cert_sha256 TEXT NOT NULL,
+    -- With what else a certificate says, empty until there is one: while somebody else is to sign csr_pem.
+    cert_pem TEXT,
+    cert_sha256 TEXT,
+    csr_pem TEXT,
     spki_sha256 TEXT NOT NULL,
     subject_key_id TEXT NOT NULL,
-    serial_number TEXT NOT NULL,
+    serial_number TEXT,
     key_algorithm TEXT NOT NULL,
     -- Both empty when the key is elsewhere: an offline root.
     key_driver TEXT,
     key_driver_id TEXT,
     -- Whether certctl made the key, and so destroys it in the end.
     key_is_own INTEGER NOT NULL,
-    not_before INTEGER NOT NULL,
-    not_after INTEGER NOT NULL,
+    not_before INTEGER,
+    not_after INTEGER,
     path_len_constraint INTEGER,
     name_constraints TEXT NOT NULL,
     allowed_ekus TEXT NOT NULL,
@@ -45,13 +47,21 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_id_form
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT intermediate_cas_name_length CHECK (length(name) BETWEEN 1 AND 255),
-    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('active', 'retiring', 'retired')),
+    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'active', 'retiring', 'retired')),
     CONSTRAINT intermediate_cas_cert_form CHECK (length(cert_sha256) = 64 AND cert_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT intermediate_cas_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT intermediate_cas_serial_form CHECK (
         length(serial_number) > 0
             AND serial_number NOT GLOB '*[^0-9a-f]*'
             AND (serial_number = '0' OR serial_number NOT GLOB '0*')
+    ),
+    CONSTRAINT intermediate_cas_certificate CHECK (
+        (state = 'pending') = (cert_pem IS NULL) AND (cert_pem IS NULL) = (cert_sha256 IS NULL)
+            AND (cert_pem IS NULL) = (serial_number IS NULL) AND (cert_pem IS NULL) = (not_before IS NULL)
+            AND (cert_pem IS NULL) = (not_after IS NULL)
+    ),
+    CONSTRAINT intermediate_cas_request CHECK (
+        state <> 'pending' OR (csr_pem IS NOT NULL AND parent_ca_id IS NOT NULL AND key_driver IS NOT NULL)
     ),
     CONSTRAINT intermediate_cas_validity CHECK (not_before < not_after),
     CONSTRAINT intermediate_cas_path_length CHECK (path_len_constraint IS NULL OR path_len_constraint >= 0),
@@ -64,7 +74,7 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_key_is_own_bool CHECK (key_is_own IN (0, 1)),
     CONSTRAINT intermediate_cas_issuing_bool CHECK (issuing IN (0, 1)),
     CONSTRAINT intermediate_cas_retirement CHECK (
-        (state = 'active') = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+        (state IN ('pending', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
     )
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_active_root_key
