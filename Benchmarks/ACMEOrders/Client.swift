@@ -27,24 +27,10 @@ struct Client: Sendable {
     mutating func register(at options: Options) async throws {
         let directory = try await transport.send(.GET, options.directory).json()
         for name in ["newNonce", "newAccount", "newOrder"] { addresses[name] = directory[name]?.stringValue }
-        var payload = ["\"termsOfServiceAgreed\":true", "\"contact\":[\"mailto:bench@certctl.test\"]"]
-        if let binding = options.binding {
-            payload.append("\"externalAccountBinding\":\(bound(binding.keyID, binding.key))")
-        }
-        let answer = try await post("newAccount", "{\(payload.joined(separator: ","))}")
+        let answer = try await post(
+            "newAccount", "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:bench@certctl.test\"]}")
         guard let location = answer.location else { throw Transport.Refusal(status: answer.status, text: answer.text) }
         kid = location
-    }
-
-    private func bound(_ keyID: String, _ mac: String) -> String {
-        let header = Base64URL.encode(
-            Array("{\"alg\":\"HS256\",\"kid\":\"\(keyID)\",\"url\":\"\(addresses["newAccount"] ?? "")\"}".utf8))
-        let input = "\(header).\(Base64URL.encode(Array(jwk.utf8)))"
-        let code = HMAC<SHA256>.authenticationCode(
-            for: Array(input.utf8), using: SymmetricKey(data: Base64URL.decode(mac) ?? []))
-        let parts = input.split(separator: ".")
-        return
-            "{\"protected\":\"\(parts[0])\",\"payload\":\"\(parts[1])\",\"signature\":\"\(Base64URL.encode(Array(code)))\"}"
     }
 
     // MARK: An order, from its opening to its certificate

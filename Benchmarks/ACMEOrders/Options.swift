@@ -3,7 +3,7 @@ struct Options: Sendable {
     struct Mistake: Error, CustomStringConvertible {
         let reason: String
         var description: String {
-            "\(reason); acme-orders --directory URL [--clients N] [--seconds S] [--warm-up S] [--page-port P] [--eab KID:MAC]"
+            "\(reason); acme-orders --directory URL [--clients N] [--seconds S] [--warm-up S] [--page-port P]"
         }
     }
 
@@ -12,8 +12,6 @@ struct Options: Sendable {
     var seconds = 10
     var warmUp = 2
     var pagePort = 80
-    /// Key identifier and key (base64url) of an external account binding (RFC 8555 §7.3.4).
-    var binding: (keyID: String, key: String)?
 
     init(_ arguments: some Sequence<String>) throws(Mistake) {
         var rest = Array(arguments)[...]
@@ -25,10 +23,6 @@ struct Options: Sendable {
             case "--seconds": seconds = try Self.number(flag, value)
             case "--warm-up": warmUp = try Self.number(flag, value)
             case "--page-port": pagePort = try Self.number(flag, value)
-            case "--eab":
-                let parts = value.split(separator: ":")
-                guard parts.count == 2 else { throw Mistake(reason: "--eab takes KID:MAC") }
-                binding = (String(parts[0]), String(parts[1]))
             default: throw Mistake(reason: "\(flag) is not an option")
             }
         }

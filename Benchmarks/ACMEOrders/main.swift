@@ -3,7 +3,7 @@ import NIOCore
 
 // Complete ACME orders per second that a server takes: new order, answered challenge, proof, finalize, certificate.
 //
-//     acme-orders --directory URL [--clients N] [--seconds S] [--warm-up S] [--page-port P] [--eab KID:MAC]
+//     acme-orders --directory URL [--clients N] [--seconds S] [--warm-up S] [--page-port P]
 //
 // Each client has an account and an address of 127.0.0.0/8 of its own, orders a certificate for that address (RFC 8738)
 // with a key that was never used, proves it by a page (http-01) when the server asks, and begins anew when it has the
