@@ -62,3 +62,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000028_hierarchy
 #include "embed_migration.h"
+#define MIGRATION 000029_cross_certificates
+#include "embed_migration.h"

@@ -29,7 +29,7 @@ struct VersionInstallation: Sendable {
         in tx: any Transaction
     ) throws -> IssuedVersion {
         try OrderStore().complete(intent.order, in: tx)
-        let new = version(of: issued, for: intent)
+        let new = try version(of: issued, for: intent, in: tx)
         if let agent = intent.slot {
             try installForAgent(agent, new, intent, in: tx)
         } else {
@@ -43,7 +43,9 @@ struct VersionInstallation: Sendable {
         return IssuedVersion(new, createdAt: tx.now)
     }
 
-    private func version(of issued: IssuedCertificate, for intent: IssuanceIntent) -> NewVersion {
+    private func version(
+        of issued: IssuedCertificate, for intent: IssuanceIntent, in tx: any Transaction
+    ) throws -> NewVersion {
         let leaf = issued.leaf
         var version = NewVersion(
             id: context.newID(),
@@ -63,6 +65,11 @@ struct VersionInstallation: Sendable {
             jobID: intent.job.id
         )
         version.issuingCA = intent.authority
+        if let authority = intent.authority {
+            version.alternateChains = try CAChains.alternates(
+                for: leaf, sentWith: issued.chain, issuedBy: authority, in: tx
+            ).map { $0.map(\.pem).joined() }
+        }
         return version
     }
 

@@ -150,6 +150,12 @@ struct Rows {
                 'a2', 'ECDSA-P256', 'database', 'dbkey-p-\(tag)', TRUE, 0, '[]', '[]', '[]', TRUE, '{}', \(time(0)),
                 \(time(0)))
             """,
+            """
+            INSERT INTO ca_certificates (id, ca_id, parent_ca_id, above_pem, cert_pem, cert_sha256, issuer_subject,
+                serial_number, not_before, not_after, created_at)
+            VALUES ('icc-\(tag)', 'ica-\(tag)', NULL, 'pem', 'pem', \(digest(16)), 'CN=Other', 'f2', \(time(0)),
+                \(time(3650)), \(time(0)))
+            """,
         ]
     }
 
