@@ -1,5 +1,5 @@
-package import Domain
-package import PKI
+import Domain
+import PKI
 import Query
 import Store
 
@@ -66,7 +66,7 @@ enum CAChains {
     }
 
     /// When the first of its certificates ends.
-    static func end(of chain: [X509Certificate]) -> Timestamp { chain.map(\.notAfter).min() ?? .epoch }
+    static func end(of chain: [X509Certificate]) -> Timestamp { chain.map(\.notAfter).min() ?? Timestamp(secondsSinceEpoch: 0) }
 
     private static func isRoot(_ certificate: X509Certificate) -> Bool {
         certificate.isSelfIssued && certificate.verifySignature(issuedBy: certificate)

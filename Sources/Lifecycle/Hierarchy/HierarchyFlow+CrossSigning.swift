@@ -77,7 +77,7 @@ extension HierarchyFlow {
         let certificate: X509Certificate
         do {
             certificate = try await connector.certify(order, serial: RecordedSerial(alreadyRecorded: serial))
-        } catch let error as IssuerError {
+        } catch {
             throw error.serviceError
         }
         return try await keep(certificate, for: node, below: parentID, isSignedHere: true, by: author)

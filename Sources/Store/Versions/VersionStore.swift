@@ -214,7 +214,7 @@ package struct VersionStore: Sendable {
             version: try CertificateVersion(row),
             pemChain: try row.text("pem_chain"),
             csrPEM: try row.optionalText("csr_pem"),
-            alternateChains: try row.optionalJSON("alternate_chains")?.arrayValue?.compactMap(\.stringValue) ?? []
+            alternateChains: try row.optionalText("alternate_chains") == nil ? [] : row.texts("alternate_chains")
         )
     }
 }

@@ -271,6 +271,13 @@ enum PermissionTable {
         // A CA that is not there is as unknown to whoever would see it as one out of reach.
         Row(route: "getIntermediateCA", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(route: "getIntermediateCAChain", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
+        Row(route: "listIntermediateCAChains", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
+        Row(
+            route: "crossSignIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: #"{"parent_ca_id":"ica-other"}"#),
+        Row(
+            route: "requestIntermediateCACrossCertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
+            path: ["ica-none"]),
         Row(
             route: "retireIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
             body: "{}"),
