@@ -78,15 +78,18 @@ package struct CrossSignIntermediateCARequest: WireValue {
         "CrossSignIntermediateCA", "A further certificate of a CA: the same name and key, another parent.",
         [
             .optional(
-                "parent_ca_id", \.parentID, "Who signs it, of this tree or another; or signed it, with certificate_pem."),
-            .optional("certificate_pem", \.certificatePEM, .pem, "The certificate alone, when it was signed elsewhere."),
+                "parent_ca_id", \.parentID, "Who signs it, of this tree or another; or signed it, with certificate_pem."
+            ),
+            .optional(
+                "certificate_pem", \.certificatePEM, .pem, "The certificate alone, when it was signed elsewhere."),
             .optional(
                 "chain_pem", \.chainPEM, .pem,
                 "With certificate_pem and without parent_ca_id: whoever signed it, those above, and the root last."),
             .defaulted(
                 "ttl_days", \.ttlDays, "Life time; 0 for as long as the certificate it has. Never beyond the parent's."),
             .optional("path_len_constraint", \.pathLength, "How many CAs may follow below; when absent, as it has."),
-            .optional("name_constraints", \.nameConstraints, "What it may certify by this parent; when absent, as it has."),
+            .optional(
+                "name_constraints", \.nameConstraints, "What it may certify by this parent; when absent, as it has."),
             .defaulted("allowed_ekus", \.allowedEKUs, "Purposes by this parent; empty for those that it has."),
             .defaulted("policy_oids", \.policyOIDs, "Policies by this parent; empty for those that it has."),
         ]
@@ -113,7 +116,8 @@ package struct CACertificateBody: WireValue {
             .required("id", \.id, "Identifier."),
             .required("ca_id", \.authorityID, "Whose it is."),
             .optional("parent_ca_id", \.parentID, "Who signed it; absent for somebody who is in no tree here."),
-            .required("issuer", \.issuer, .text(0...4096, example: "CN=Other Root,O=Example"), "Name of whoever signed it."),
+            .required(
+                "issuer", \.issuer, .text(0...4096, example: "CN=Other Root,O=Example"), "Name of whoever signed it."),
             .required("serial_number", \.serialNumber, .text(1...40, example: "5d1c9a"), "Lower-case hexadecimal."),
             .required("not_before", \.notBefore, "Start of validity."),
             .required("not_after", \.notAfter, "End of validity."),

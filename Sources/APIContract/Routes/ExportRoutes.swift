@@ -9,7 +9,8 @@ package enum ExportRoutes {
         "root", .boolean, "Whether the chain ends with the root; without it, in trust stores (PKCS#12, JKS) alone.")
 
     private static let chain = QueryParameter(
-        "chain", .integer(0...64), "With an alternate chain that was stored with the version, by its number; 0 is its own.")
+        "chain", .integer(0...64),
+        "With an alternate chain that was stored with the version, by its number; 0 is its own.")
 
     package static let pem = ProtectedRoute(
         "exportCertificatePEM", .get, "/api/v1/certificates/{id}/export/pem", .permission(.certRead), scope: .object,
@@ -47,7 +48,8 @@ package enum ExportRoutes {
 
     package static let jks = ProtectedRoute(
         "exportCertificateJKS", .post, "/api/v1/certificates/{id}/export/jks", .permission(.certRead), scope: .object,
-        audit: audit, isExport: true, "Exports certificate and chain as a Java trust store.", query: [version, chain, root],
+        audit: audit, isExport: true, "Exports certificate and chain as a Java trust store.",
+        query: [version, chain, root],
         request: .body(ExportJKSRequest.self),
         responses: [.text(200, "application/x-java-keystore", "", "The file.")] + refusals, cli: .verb("certs export")
     )

@@ -66,7 +66,9 @@ enum CAChains {
     }
 
     /// When the first of its certificates ends.
-    static func end(of chain: [X509Certificate]) -> Timestamp { chain.map(\.notAfter).min() ?? Timestamp(secondsSinceEpoch: 0) }
+    static func end(of chain: [X509Certificate]) -> Timestamp {
+        chain.map(\.notAfter).min() ?? Timestamp(secondsSinceEpoch: 0)
+    }
 
     private static func isRoot(_ certificate: X509Certificate) -> Bool {
         certificate.isSelfIssued && certificate.verifySignature(issuedBy: certificate)

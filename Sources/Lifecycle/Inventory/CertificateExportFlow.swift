@@ -28,7 +28,8 @@ package struct CertificateExportFlow: Sendable {
     /// - `alternate`: The number of another chain that was stored with the version, from 1; 0 for its own.
     /// - `withRoot`: Ends the chain with the root of the issuer, which servers do not send.
     package func export(
-        _ id: CertificateID, version: VersionID?, format: String, alternate: Int = 0, withRoot: Bool, by author: Authorship
+        _ id: CertificateID, version: VersionID?, format: String, alternate: Int = 0, withRoot: Bool,
+        by author: Authorship
     ) async throws -> ExportedVersion {
         try await context.write { tx in
             let certificate = try CertificateStore().get(id, within: author.clearance, in: tx)
@@ -76,7 +77,8 @@ package struct CertificateExportFlow: Sendable {
     }
 
     private static func noChain(_ number: Int, _ count: Int) -> ServiceError {
-        let known = count == 0 ? "the version has no alternate chains" : "the version has the alternate chains 1 to \(count)"
+        let known =
+            count == 0 ? "the version has no alternate chains" : "the version has the alternate chains 1 to \(count)"
         return ServiceError(.invalidParameter, "chain: there is none of the number \(number); \(known)")
     }
 }

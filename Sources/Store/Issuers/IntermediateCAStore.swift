@@ -185,7 +185,8 @@ package struct IntermediateCAStore: Sendable {
             WHERE issuing_ca_id = \(id) AND state IN ('submitting', 'pending')
             """)
         return CADrain(
-            children: (try children?.int("open_children") ?? 0) + (try crossed?.int("n") ?? 0), activeChildren: try children?.int("active") ?? 0,
+            children: (try children?.int("open_children") ?? 0) + (try crossed?.int("n") ?? 0),
+            activeChildren: try children?.int("active") ?? 0,
             leaves: try leaves?.int("leaves") ?? 0, lastEnd: try leaves?.optionalTime("last_end") ?? nil,
             orders: try orders?.int("orders") ?? 0)
     }

@@ -25,7 +25,8 @@ struct CrossSigningTests {
             var ids: [String] = []
             for (tree, name) in zip(["iss-tree", "iss-second"], names) {
                 _ = try await id([
-                    "issuers", "create", "--id", tree, "--name", tree, "--type", "GenericCA", "--hierarchy-mode", "tree",
+                    "issuers", "create", "--id", tree, "--name", tree, "--type", "GenericCA", "--hierarchy-mode",
+                    "tree",
                 ])
                 ids.append(try await id(["intermediates", "create", tree, "--name", "Root", "--common-name", name]))
             }
@@ -84,7 +85,8 @@ struct CrossSigningTests {
         }
     }
 
-    @Test("every chain has an address, leads to its own root, and clients pick it", arguments: EngineUnderTest.available)
+    @Test(
+        "every chain has an address, leads to its own root, and clients pick it", arguments: EngineUnderTest.available)
     func chains(engine: EngineUnderTest) async throws {
         let stage = try await Stage.start(engine)
         let (acme, work) = (stage.acme, stage.acme.work)

@@ -233,7 +233,9 @@ struct CrossSigningTests {
                     $0.certificatePEM = certificate.pem
                     $0.chainPEM = chain
                 }
-                #expect(error?.code == .validationFailed && error?.problems.first?.code == code, "\(code): \(error?.detail ?? "")")
+                #expect(
+                    error?.code == .validationFailed && error?.problems.first?.code == code,
+                    "\(code): \(error?.detail ?? "")")
             }
             let both = try await crossing.refusal(issuing.id, by: other.id) {
                 $0.certificatePEM = good.pem
