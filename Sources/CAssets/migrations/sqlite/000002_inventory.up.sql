@@ -440,7 +440,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     CONSTRAINT certificate_versions_validity CHECK (not_before < not_after),
     CONSTRAINT certificate_versions_key_algorithm_enum CHECK (key_algorithm IN ('RSA', 'ECDSA', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87')),
     CONSTRAINT certificate_versions_key_origin_enum CHECK (key_origin IN ('agent', 'server', 'external')),
-    CONSTRAINT certificate_versions_alternate_chains_json CHECK (json_valid(alternate_chains)),
+    CONSTRAINT certificate_versions_alternate_chains_json
+        CHECK (alternate_chains IS NULL OR json_valid(alternate_chains)),
     CONSTRAINT certificate_versions_issued_elsewhere_bool CHECK (issued_elsewhere IN (0, 1)),
     CONSTRAINT certificate_versions_key_slot CHECK ((key_origin = 'agent') = (agent_id IS NOT NULL)),
     CONSTRAINT certificate_versions_csr_only
