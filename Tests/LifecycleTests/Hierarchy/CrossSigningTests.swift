@@ -135,11 +135,11 @@ struct CrossSigningTests {
                     "intermediate_ca_cross_signed", "intermediate_ca_cross_signing",
                 ])
 
-            // The chains that ended are sent no more.
+            // The chains that ended are sent no more. PostgreSQL goes by its own clock, which nobody advances here.
+            guard engine == .sqlite else { return }
             world.clock.advance(by: .days(150))
             let later = try await grove.issue("later").version
-            let left = try await crossing.alternates(of: later)
-            #expect(left == [[certificate], [foreign]], "\(left.map { $0.map(\.issuer.description) })")
+            #expect(try await crossing.alternates(of: later) == [[certificate], [foreign]])
         }
     }
 
@@ -218,7 +218,8 @@ struct CrossSigningTests {
                     elsewhere.certificate.pem, "other_subject"
                 ),
                 (
-                    try await elsewhere.sign(csr) { $0.subjectKeyIdentifier = [UInt8](repeating: 7, count: 20) }, elsewhere.certificate.pem,
+                    try await elsewhere.sign(csr) { $0.subjectKeyIdentifier = [UInt8](repeating: 7, count: 20) },
+                    elsewhere.certificate.pem,
                     "other_key_identifier"
                 ),
                 (
