@@ -139,7 +139,8 @@ let package = Package(
             "AgentRuntime",
             [
                 "Encoding", "Domain", "Telemetry", "PKI", "Settings", "HostEffects", "Outbound", "Deployment",
-                "ConnectorKit", "TargetConnectors", "APIContract", lifecycle, logging, unixSignals,
+                "ChallengeValidation", "ConnectorKit", "TargetConnectors", "APIContract", lifecycle, logging,
+                unixSignals,
             ]),
         module(
             "OperatorCLI",
@@ -253,7 +254,7 @@ let package = Package(
             "AgentRuntimeTests",
             [
                 "Encoding", "Domain", "PKI", "Settings", "HostEffects", "Outbound", "Deployment", "ConnectorKit",
-                "AgentRuntime", lifecycle, logging,
+                "APIContract", "ChallengeValidation", "AgentRuntime", lifecycle, logging,
             ]),
         tests(
             "OperatorCLITests",

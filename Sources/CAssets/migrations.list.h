@@ -62,5 +62,7 @@
 #include "embed_migration.h"
 #define MIGRATION 000028_hierarchy
 #include "embed_migration.h"
-#define MIGRATION 000029_cross_certificates
+#define MIGRATION 000029_acme_perspectives
+#include "embed_migration.h"
+#define MIGRATION 000030_cross_certificates
 #include "embed_migration.h"

@@ -23,6 +23,16 @@ package struct CAAQuestion: Sendable {
         self.identities = identities
         self.isAccount = isAccount
     }
+
+    /// Whether an address is one of an account's: a whole address, or the path of an https address at any host.
+    package static func isOne(of accounts: [String]) -> @Sendable (String) -> Bool {
+        { uri in
+            if accounts.contains(uri) { return !uri.hasPrefix("/") }
+            guard uri.hasPrefix("https://") else { return false }
+            let path = uri.dropFirst("https://".count).drop { $0 != "/" }
+            return accounts.contains { $0.hasPrefix("/") && $0 == path }
+        }
+    }
 }
 
 /// Asks the holders of a name by whom certificates for it may be issued (RFC 8659, RFC 8657).

@@ -24,7 +24,7 @@ package struct ChallengeProof: Sendable {
 
     /// RFC 8555 §8.1.
     var keyAuthorization: String { "\(token).\(thumbprint)" }
-    var digest: [UInt8] { Array(SHA256.hash(data: Array(keyAuthorization.utf8))) }
+    package var digest: [UInt8] { Array(SHA256.hash(data: Array(keyAuthorization.utf8))) }
 }
 
 /// Where names are validated.

@@ -25,9 +25,9 @@ struct TLSALPN01: Sendable {
         guard seen.applicationProtocol == Self.applicationProtocol else {
             throw ChallengeFailure(.tls, "\(host) does not speak \(Self.applicationProtocol)", isTransient: false)
         }
-        let leaf: X509Certificate
+        let leaf: ProofCertificate
         do throws(CertificateError) {
-            leaf = try X509Certificate(der: seen.certificates[0])
+            leaf = try ProofCertificate(der: seen.certificates[0])
         } catch {
             throw ChallengeFailure(.incorrectResponse, "\(host) presents what is no certificate", reason: "\(error)")
         }

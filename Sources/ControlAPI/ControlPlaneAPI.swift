@@ -43,6 +43,7 @@ package struct ControlPlaneServices: Sendable {
     package var isDemo = false
     package var relyingParties: PKIHandlers
     package var acme: ACMEHandlers
+    package var perspectives: ACMEPerspectiveFlow
     /// Told of every certificate that is revoked or released, in the same transaction.
     package var revocationObservers: [RevocationObserver] = []
     /// When a bulk revocation needs a second person.
@@ -65,6 +66,7 @@ package struct ControlPlaneServices: Sendable {
         approvals: ApprovalFlow,
         relyingParties: PKIHandlers,
         acme: ACMEHandlers,
+        perspectives: ACMEPerspectiveFlow,
         longestKeyLifetime: Duration?,
         bootstrap: @escaping @Sendable () -> BootstrapFlow?,
         enrollment: EnrollmentFlow,
@@ -92,6 +94,7 @@ package struct ControlPlaneServices: Sendable {
         self.approvals = approvals
         self.relyingParties = relyingParties
         self.acme = acme
+        self.perspectives = perspectives
         self.longestKeyLifetime = longestKeyLifetime
         self.bootstrap = bootstrap
         self.enrollment = enrollment
@@ -237,6 +240,7 @@ package enum ControlPlaneAPI {
             lists: lists, heartbeats: HeartbeatFlow(context), queue: WorkFlow(context, sealer: services.sealer),
             issuance: services.issue, reports: ReportFlow(context), config: services.agentConfig
         ).register(in: &table)
+        PerspectiveHandlers(flow: services.perspectives).register(in: &table)
     }
 
     private static func lists(_ services: ControlPlaneServices) -> Lists {

@@ -176,11 +176,11 @@ extension LocalCA {
 
     /// A self-signed root for the key of `signer`, without revocation information: nobody revokes a root.
     package static func createRoot(
-        _ order: AuthorityOrder, serial: RecordedSerial, signer: any Signer
+        _ order: AuthorityOrder, serial: RecordedSerial, signer: any Signer, linter: Linter = Linter()
     ) async throws(LocalCAError) -> X509Certificate {
         let template = template(
             order, serial: serial, issuer: order.subject, signatureAlgorithm: signer.publicKey.signatureAlgorithm)
-        return try await seal(template.tbsCertificate(), serial: serial, with: signer)
+        return try await seal(template.tbsCertificate(), serial: serial, with: signer, linter: linter)
     }
 
     private static func template(

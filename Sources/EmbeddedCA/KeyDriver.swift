@@ -33,16 +33,34 @@ package protocol KeyDriver: Sendable {
     /// - `spec`: What to make; a key that is there already must be of this kind. `nil` takes any kind, and makes the
     ///   usual one.
     func obtain(_ spec: KeySpec?, at ref: String, for purposes: SigningPurposes) async throws(SignerError)
-        -> ObtainedKey
+        -> ReachedKey
 
     /// Whether there is a key under `ref`. Throws when it could neither be used nor made now.
     func examine(_ ref: String) async throws(SignerError) -> Bool
 
-    /// Removes a key that this process made and nobody used.
-    func discard(_ ref: String) async throws(SignerError)
+    /// Removes a key that was made for a CA and that nobody uses.
+    ///
+    /// - `isOwn`: Whether this process made it. A driver whose references may name the key of somebody else removes no
+    ///   other.
+    func discard(_ ref: String, isOwn: Bool) async throws(SignerError)
 
     /// This driver for a key that has a passphrase of its own; the same one where keys have none.
     func unlocking(with passphrase: Secret) -> any KeyDriver
+}
+
+/// What a driver gave for a reference.
+package struct ReachedKey: Sendable {
+    package let signer: any Signer
+    /// The reference to store, which names this key and no other.
+    package let ref: String
+    /// Whether this very call made it, so that nobody else has it yet.
+    package let isNew: Bool
+
+    package init(signer: any Signer, ref: String, isNew: Bool) {
+        self.signer = signer
+        self.ref = ref
+        self.isNew = isNew
+    }
 }
 
 /// A key by the reference that is stored for it, which names this key and no other.
@@ -53,20 +71,13 @@ package struct ObtainedKey: Sendable {
     package let isNew: Bool
     /// Whether this process made it, by this call or by one that came together with it.
     package let isOwn: Bool
-
-    package init(signer: any Signer, ref: String, isNew: Bool, isOwn: Bool) {
-        self.signer = signer
-        self.ref = ref
-        self.isNew = isNew
-        self.isOwn = isOwn
-    }
 }
 
 extension KeyDriver {
     package func obtain(
         _ spec: KeySpec?, at ref: String, for purposes: SigningPurposes
-    ) async throws(SignerError) -> ObtainedKey {
-        ObtainedKey(signer: try await load(ref, for: purposes), ref: ref, isNew: false, isOwn: false)
+    ) async throws(SignerError) -> ReachedKey {
+        ReachedKey(signer: try await load(ref, for: purposes), ref: ref, isNew: false)
     }
 
     package func examine(_ ref: String) async throws(SignerError) -> Bool {
@@ -80,7 +91,7 @@ extension KeyDriver {
         }
     }
 
-    package func discard(_ ref: String) async throws(SignerError) {
+    package func discard(_ ref: String, isOwn: Bool) async throws(SignerError) {
         throw .unsupported("key driver \(name) removes no keys")
     }
 
@@ -154,15 +165,19 @@ package final class MemoryKeyDriver: KeyDriver {
 /// The drivers of this process, by name.
 package struct KeyDriverRegistry: Sendable {
     private let drivers: [String: any KeyDriver]
+    private let making: KeyMaking
 
-    package init(_ drivers: [any KeyDriver]) {
+    package init(_ drivers: [any KeyDriver]) { self.init(drivers, KeyMaking()) }
+
+    private init(_ drivers: [any KeyDriver], _ making: KeyMaking) {
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }) { first, _ in first }
+        self.making = making
     }
 
     /// The drivers for an authority whose key has a passphrase of its own.
     package func unlocking(with passphrase: Secret?) -> KeyDriverRegistry {
         guard let passphrase else { return self }
-        return KeyDriverRegistry(drivers.values.map { $0.unlocking(with: passphrase) })
+        return KeyDriverRegistry(drivers.values.map { $0.unlocking(with: passphrase) }, making)
     }
 
     /// The names, sorted.
@@ -178,14 +193,19 @@ package struct KeyDriverRegistry: Sendable {
         _ spec: KeySpec, by name: String, label: String, for purposes: SigningPurposes = .authority
     ) async throws(SignerError) -> (signer: any Signer, reference: KeyReference) {
         let (signer, ref) = try await driver(name).generate(spec, label: label, for: purposes)
-        return (signer, KeyReference(driver: name, ref: ref))
+        let reference = KeyReference(driver: name, ref: ref)
+        making.remember(reference)
+        return (signer, reference)
     }
 
-    /// As ``KeyDriver/obtain(_:at:for:)``, with the reference to store.
+    /// As ``KeyDriver/obtain(_:at:for:)``. Of those who come together one makes the key; all know that it is their own.
     package func obtain(
         _ spec: KeySpec?, at reference: KeyReference, for purposes: SigningPurposes = .authority
     ) async throws(SignerError) -> ObtainedKey {
-        try await driver(reference.driver).obtain(spec, at: reference.ref, for: purposes)
+        let driver = try driver(reference.driver)
+        return try await making.obtain(reference) { () throws(SignerError) in
+            try await driver.obtain(spec, at: reference.ref, for: purposes)
+        }
     }
 
     package func examine(_ reference: KeyReference) async throws(SignerError) -> Bool {
@@ -193,7 +213,8 @@ package struct KeyDriverRegistry: Sendable {
     }
 
     package func discard(_ reference: KeyReference) async throws(SignerError) {
-        try await driver(reference.driver).discard(reference.ref)
+        try await driver(reference.driver).discard(reference.ref, isOwn: making.isOwn(reference))
+        making.forget(reference)
     }
 
     private func driver(_ name: String) throws(SignerError) -> any KeyDriver {

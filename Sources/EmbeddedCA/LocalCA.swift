@@ -184,9 +184,9 @@ extension LocalCA {
 
     /// Self-signs what another file of this module decided.
     static func seal(
-        _ tbs: TBSCertificate, serial: RecordedSerial, with signer: any Signer
+        _ tbs: TBSCertificate, serial: RecordedSerial, with signer: any Signer, linter: Linter
     ) async throws(LocalCAError) -> X509Certificate {
-        try await sign(tbs, serial: serial, issuer: nil, with: signer, linter: Linter())
+        try await sign(tbs, serial: serial, issuer: nil, with: signer, linter: linter)
     }
 }
 

@@ -97,6 +97,8 @@ package enum SignalChannel: String, Sendable, CaseIterable {
     case sealing = "certctl_sealing"
     /// A client answered a challenge. Payload: its id; empty when a server gave several back.
     case challenges = "certctl_challenges"
+    /// Agents are asked about a proof, or one answered. Payload: the challenge.
+    case perspectives = "certctl_perspectives"
 }
 
 /// What went wrong in a database, in terms that both engines share.

@@ -161,4 +161,20 @@ struct CAACheckTests {
         #expect(timeout?.kind == .dns && timeout?.isTransient == true)
         #expect(ContinuousClock.now - start < .seconds(20))
     }
+
+    @Test(
+        "an account is a whole address, or a path of an https address at any host, and nothing that looks like either")
+    func accounts() {
+        let whole = CAAQuestion.isOne(of: ["https://ca.example/acme/account/acme-acc-1"])
+        #expect(whole("https://ca.example/acme/account/acme-acc-1"))
+        #expect(!whole("https://ca.example.org/acme/account/acme-acc-1"))
+        let path = CAAQuestion.isOne(of: ["/acme/account/acme-acc-1"])
+        #expect(path("https://ca.example:8443/acme/account/acme-acc-1"))
+        for other in [
+            "/acme/account/acme-acc-1", "http://ca.example/acme/account/acme-acc-1",
+            "https://ca.example/x/acme/account/acme-acc-1", "https://ca.example/acme/account/acme-acc-12", "",
+        ] {
+            #expect(!path(other), "\(other)")
+        }
+    }
 }

@@ -58,8 +58,8 @@ struct TokenKeyTests {
         await #expect { try await driver.generate(.ecdsaP256, label: ref, for: .authority) } throws: { error in
             if case .permission = error as? SignerError { true } else { false }
         }
-        await #expect(throws: SignerError.self) { try await driver.discard(ref) }
-        try await driver.discard(made.ref)
+        await #expect(throws: SignerError.self) { try await driver.discard(ref, isOwn: true) }
+        try await driver.discard(made.ref, isOwn: true)
         #expect(try await !driver.examine(ref))
         await #expect { try await driver.load(ref, for: .authority) } throws: { error in
             if case .keyNotFound = error as? SignerError { true } else { false }
@@ -69,9 +69,10 @@ struct TokenKeyTests {
     @Test("of many that want the same new key at once one makes it, and all get it")
     func together() async throws {
         let stage = try await TokenStage.shared.value
-        let (driver, ref) = (stage.driver(), TokenStage.ref("together"))
+        let drivers = KeyDriverRegistry([stage.driver()])
+        let key = KeyReference(driver: "pkcs11", ref: TokenStage.ref("together"))
         let keys = try await withThrowingTaskGroup(of: ObtainedKey.self) { group in
-            for _ in 0..<12 { group.addTask { try await driver.obtain(.ecdsaP256, at: ref, for: .authority) } }
+            for _ in 0..<12 { group.addTask { try await drivers.obtain(.ecdsaP256, at: key) } }
             return try await group.reduce(into: [ObtainedKey]()) { $0.append($1) }
         }
         #expect(Set(keys.map(\.ref)).count == 1 && keys.filter(\.isNew).count == 1 && keys.allSatisfy(\.isOwn))

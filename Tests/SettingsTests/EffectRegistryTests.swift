@@ -102,6 +102,7 @@ enum EffectRegistry {
         Entry("server:signer.connections", "EndToEndTests/PKI/SignerAuthorityTests.swift", "stalled"),
         Entry("server:ca.key_directory", "EndToEndTests/PKI/FileAuthorityTests.swift", "refusals"),
         Entry("server:ca.key_passphrase", "EndToEndTests/PKI/FileAuthorityTests.swift", "life"),
+        Entry("server:ca.lints", "EndToEndTests/PKI/LintEndToEndTests.swift", "severities"),
     ]
 
     static let acme = [
@@ -130,6 +131,8 @@ enum EffectRegistry {
             ("acme.server.caa_check", "ACMECAATests", "records"),
             ("acme.server.ari_enabled", "ACMERenewalInfoTests", "switchedOff"),
             ("acme.server.ari_poll_interval", "ACMERenewalInfoTests", "windows"),
+            ("acme.server.perspectives", "ACMEPerspectiveTests", "quorum"),
+            ("acme.server.perspective_quorum", "ACMEPerspectiveTests", "hijacked"),
             ("egress.allow_acme_validation", "ACMEChallengeTests", "innerAddresses"),
         ].map { key, file, function in Entry("server:\(key)", "EndToEndTests/ACME/\(file).swift", function) }
 
@@ -254,6 +257,12 @@ enum EffectRegistry {
         Entry("agent:agent.max_parallel", "EndToEndTests/Settings/AgentPaceTests.swift", "pace"),
         Entry("agent:agent.poll_interval", "EndToEndTests/Settings/AgentPaceTests.swift", "pace"),
         Entry("agent:agent.poll_wait", "EndToEndTests/Settings/AgentPaceTests.swift", "pace"),
+        Entry("agent:agent.vantage", "EndToEndTests/ACME/ACMEPerspectiveTests.swift", "hijacked"),
+        Entry("agent:agent.vantage_resolver", "EndToEndTests/ACME/ACMEPerspectiveTests.swift", "hijacked"),
+        Entry("agent:agent.vantage_http01_port", "EndToEndTests/ACME/ACMEPerspectiveTests.swift", "quorum"),
+        Entry("agent:agent.vantage_tlsalpn01_port", "EndToEndTests/ACME/ACMEPerspectiveTests.swift", "quorum"),
+        Entry("agent:block_rfc1918_outbound", "EndToEndTests/ACME/ACMEPerspectiveTests.swift", "hijacked"),
+        Entry("agent:egress.allow_acme_validation", "EndToEndTests/ACME/ACMEPerspectiveTests.swift", "hijacked"),
         Entry("agent:agent.allowed_commands", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
         Entry("agent:agent.allowed_paths", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),
         Entry("agent:agent.allowed_target_types", "EndToEndTests/Settings/AgentDeploymentTests.swift", "deployments"),

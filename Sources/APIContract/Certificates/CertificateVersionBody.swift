@@ -20,6 +20,7 @@ package struct CertificateVersionBody: WireValue {
     package var keyOrigin: KeyOrigin?
     package var isIssuedElsewhere = false
     package var issuingCA: AuthorityID?
+    package var lintFindings: [LintFindingBody] = []
 
     package init() {}
 
@@ -46,6 +47,7 @@ package struct CertificateVersionBody: WireValue {
                 "issued_elsewhere", \.isIssuedElsewhere,
                 "Imported, and not signed by the authority of the issuer: it can only be revoked where it was issued."),
             .optional("issuing_ca_id", \.issuingCA, "The CA that signed it, where the issuer is a tree of CAs."),
+            .defaulted("lint_findings", \.lintFindings, "What the linter found when it came."),
         ]
     )
 }

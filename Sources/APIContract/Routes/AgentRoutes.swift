@@ -98,6 +98,28 @@ package enum AgentRoutes {
         cli: .excluded(reason: "for agents")
     )
 
+    package static let perspectiveChecks = ProtectedRoute(
+        "getPerspectiveChecks", .get, "/api/v1/agents/{id}/acme-checks", .agentSelf(.agentJobPoll), class: .agent,
+        isLongLived: true, "Claims proofs of names to look at from where the agent stands.",
+        query: [
+            QueryParameter("vantage", .text(1...32, example: "eu"), "The perspective at which the agent stands."),
+            QueryParameter("wait", .integer(0...50), default: 0, "Seconds to wait for something to look at."),
+        ],
+        responses: [.json(200, PerspectiveChecksAnswer.self, "The proofs."), .notFound, retiredAgent],
+        cli: .excluded(reason: "for agents")
+    )
+
+    package static let perspectiveVote = ProtectedRoute(
+        "answerPerspectiveCheck", .post, "/api/v1/agents/{id}/acme-checks/{check_id}", .agentSelf(.agentJobComplete),
+        class: .agent, audit: "acme_perspective_answered", bodyLimit: 16_384,
+        "Votes on a proof of a name; the same vote again changes nothing.", request: .body(PerspectiveVoteRequest.self),
+        responses: [
+            .json(200, StatusAnswer.self, "Recorded."), .invalid, .notFound, retiredAgent,
+            .error(.invalidState, "It is too late, another vote was given, or another proof was looked for."),
+        ],
+        cli: .excluded(reason: "for agents")
+    )
+
     package static let rotateKey = ProtectedRoute(
         "rotateAgentKey", .post, "/api/v1/agents/{id}/rotate-key", .ownAgentOr(.agentEdit), class: .agent,
         audit: "agent_key_rotated", "Replaces the credential of an agent.",
@@ -127,7 +149,7 @@ package enum AgentRoutes {
     package static let all: [Route] = [
         list.route, register.route, retired.route, listTokens.route, createToken.route, deleteToken.route, get.route,
         retire.route, heartbeat.route, work.route, submitCSR.route, certificate.route, reportStatus.route,
-        rotateKey.route,
+        perspectiveChecks.route, perspectiveVote.route, rotateKey.route,
     ]
 
     private static let retiredAgent = ResponseContent.error(.agentRetired, "The agent was retired; stop for good.")

@@ -35,5 +35,11 @@ package enum CryptoRoutes {
         cli: .verb("crypto inventory")
     )
 
-    package static let all: [Route] = [status.route, rekey.route, inventory.route]
+    package static let lints = ProtectedRoute(
+        "listLints", .get, "/api/v1/crypto/lints", .permission(.profileRead),
+        "The rules that certificates are held against, with what a finding leads to.",
+        responses: [.json(200, PageEnvelope<LintBody>.self, "The rules, all of them.")], cli: .verb("crypto lints")
+    )
+
+    package static let all: [Route] = [status.route, rekey.route, inventory.route, lints.route]
 }

@@ -51,6 +51,16 @@ extension AgentAssembly {
         return try TrustAnchors(pemBundle: String(decoding: octets, as: UTF8.self))
     }
 
+    /// How proofs of names are looked at from here.
+    var lookout: Lookout {
+        .live(
+            configuration.vantage, random: random, time: time,
+            resolverFile: {
+                (try? FileSystem.live.read("/etc/resolv.conf")).flatMap { $0 }
+                    .map { String(decoding: $0, as: UTF8.self) }
+            })
+    }
+
     var hostPolicy: HostPolicy {
         let policy = configuration.policy
         return HostPolicy(

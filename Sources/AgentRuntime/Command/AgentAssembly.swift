@@ -214,7 +214,7 @@ struct AgentAssembly: Sendable {
             test: { await test.run($0) }
         )
         // Stopped in reverse: no new work, running work to its end under heartbeats, then the last reports.
-        let services: [any Service] = [
+        var services: [any Service] = [
             SpoolService(session: session),
             HeartbeatService(session: session, host: host, isPrompt: isPrompt),
             JobService(session: session, runner: runner, grace: JobService.grace),
@@ -223,6 +223,9 @@ struct AgentAssembly: Sendable {
             RetirementService(session: session),
             TidyingService(session: session),
         ]
+        if let vantage = configuration.vantage.perspective {
+            services.append(VantageService(session: session, vantage: vantage, lookout: lookout))
+        }
         try await ServiceGroup(
             configuration: .init(
                 services: services.map { service in

@@ -39,6 +39,22 @@ struct ControlPlane: Sendable {
         return try await exchange(.post, "\(base)/csr", request.json)
     }
 
+    /// Proofs to look at from where this agent stands. The server may hold the question for `wait` while there are none.
+    func checks(at vantage: String, wait: Duration) async throws -> PerspectiveChecksAnswer {
+        let path = "\(base)/acme-checks?vantage=\(vantage)&wait=\(wait.components.seconds)"
+        let timeout = max(ControlPlaneCall.defaultTimeout, wait + Self.pollMargin)
+        let json = try await transport.send(ControlPlaneCall(.get, path, timeout: timeout))
+        guard let answer = PerspectiveChecksAnswer(wire: json) else {
+            throw ControlPlaneError(.malformed, message: "the answer to GET \(path) has another form")
+        }
+        return answer
+    }
+
+    func vote(_ vote: PerspectiveVoteRequest, on check: ACMECheckID, within timeout: Duration) async throws {
+        let path = "\(base)/acme-checks/\(check)"
+        _ = try await transport.send(ControlPlaneCall(.post, path, body: vote.json, timeout: timeout))
+    }
+
     /// Without a version the latest one.
     func certificate(_ certificate: CertificateID, version: VersionID?) async throws -> AgentCertificateAnswer {
         let query = version.map { "?version_id=\($0)" } ?? ""

@@ -146,6 +146,13 @@ extension CertificateVersionBody {
             $0.issuerID = version.issuerID
             $0.isIssuedElsewhere = version.isIssuedElsewhere
             $0.issuingCA = version.issuingCA
+            $0.lintFindings = version.lintFindings.map { finding in
+                LintFindingBody {
+                    $0.rule = finding.rule.rawValue
+                    $0.severity = finding.severity.rawValue
+                    $0.message = finding.message
+                }
+            }
             $0.keyOrigin = APIContract.KeyOrigin(rawValue: version.keyOrigin.rawValue)
         }
     }

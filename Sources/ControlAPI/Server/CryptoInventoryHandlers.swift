@@ -10,7 +10,26 @@ struct CryptoInventoryHandlers: Sendable {
     let context: LifecycleContext
     let controlPlaneCA: @Sendable () -> String?
 
-    func register(in handlers: inout HandlerTable) { handlers.on(CryptoRoutes.inventory, inventory) }
+    func register(in handlers: inout HandlerTable) {
+        handlers.on(CryptoRoutes.inventory, inventory)
+        handlers.on(CryptoRoutes.lints, lints)
+    }
+
+    private func lints(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let linter = self.context.linter
+        return .json(
+            PageEnvelope(
+                all: LintRule.allCases.map { rule in
+                    LintBody {
+                        $0.rule = rule.rawValue
+                        $0.severity = linter.severities[rule].rawValue
+                        $0.defaultSeverity = rule.defaultSeverity.rawValue
+                        $0.isAdjustable = !rule.isFixed
+                        $0.summary = rule.summary
+                        $0.source = rule.source
+                    }
+                }))
+    }
 
     private func inventory(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let taken = try await CryptoInventory.take(self.context, controlPlane: controlPlaneCA())

@@ -84,6 +84,7 @@ package enum ACMEAccountKind: EntityKind { package static let prefix = "acme-acc
 package enum ACMEOrderKind: EntityKind { package static let prefix = "acme-ord" }
 package enum ACMEAuthorizationKind: EntityKind { package static let prefix = "acme-authz" }
 package enum ACMEChallengeKind: EntityKind { package static let prefix = "acme-chall" }
+package enum ACMECheckKind: EntityKind { package static let prefix = "acme-chk" }
 package enum EABKeyKind: EntityKind { package static let prefix = "eab" }
 package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
 
@@ -113,6 +114,8 @@ package typealias ACMEAccountID = EntityID<ACMEAccountKind>
 package typealias ACMEOrderID = EntityID<ACMEOrderKind>
 package typealias ACMEAuthorizationID = EntityID<ACMEAuthorizationKind>
 package typealias ACMEChallengeID = EntityID<ACMEChallengeKind>
+/// One question to the agents of a perspective.
+package typealias ACMECheckID = EntityID<ACMECheckKind>
 package typealias EABKeyID = EntityID<EABKeyKind>
 package typealias ApprovalID = EntityID<ApprovalIDKind>
 package typealias RevocationID = EntityID<RevocationKind>

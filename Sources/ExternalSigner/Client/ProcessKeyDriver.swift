@@ -1,6 +1,5 @@
 package import EmbeddedCA
 package import PKI
-import Synchronization
 
 /// Keys in a signing process of this host, `certctl signer serve` (issuers §5.2, security §10.5). References are
 /// `signer:<name>`.
@@ -13,7 +12,6 @@ package final class ProcessKeyDriver: KeyDriver {
 
     private let connections: SignerConnections?
     private let timeout: Duration
-    private let made = Mutex<Set<SignerKeyName>>([])
 
     /// How many callers may wait for their turn; further ones are refused at once.
     private static let longestLine = 256
@@ -38,7 +36,7 @@ package final class ProcessKeyDriver: KeyDriver {
 
     package func obtain(
         _ spec: KeySpec?, at ref: String, for purposes: SigningPurposes
-    ) async throws(SignerError) -> ObtainedKey {
+    ) async throws(SignerError) -> ReachedKey {
         let name = try Self.name(ref)
         let reply = try await ask(
             .obtain(name, spec: spec, purposes: purposes), within: timeout * Self.generationFactor)
@@ -46,12 +44,7 @@ package final class ProcessKeyDriver: KeyDriver {
         if let spec, key.publicKey.name != spec.rawValue {
             throw .unsupported("the key \(ref) is \(key.publicKey.name), and not \(spec.rawValue)")
         }
-        let isOwn = made.withLock { made in
-            if key.isNew { made.insert(name) }
-            return made.contains(name)
-        }
-        return ObtainedKey(
-            signer: try signer(name, key, purposes), ref: name.reference, isNew: key.isNew, isOwn: isOwn)
+        return ReachedKey(signer: try signer(name, key, purposes), ref: name.reference, isNew: key.isNew)
     }
 
     package func generate(

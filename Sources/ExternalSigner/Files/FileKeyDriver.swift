@@ -41,15 +41,14 @@ package struct FileKeyDriver: KeyDriver {
 
     package func obtain(
         _ spec: KeySpec?, at ref: String, for purposes: SigningPurposes
-    ) async throws(SignerError) -> ObtainedKey {
+    ) async throws(SignerError) -> ReachedKey {
         let passphrase = passphrase()
         let found = try await blocking { [files] () throws(SignerError) in try files.obtain(ref, spec, passphrase) }
         if let spec, found.key.publicKey.name != spec.rawValue {
             throw .unsupported("the key \(ref) is \(found.key.publicKey.name), and not \(spec.rawValue)")
         }
-        return ObtainedKey(
-            signer: InProcessSigner(key: found.key, purposes: purposes), ref: ref, isNew: found.isNew,
-            isOwn: files.isOwn(ref))
+        return ReachedKey(
+            signer: InProcessSigner(key: found.key, purposes: purposes), ref: ref, isNew: found.isNew)
     }
 
     package func generate(
@@ -69,7 +68,8 @@ package struct FileKeyDriver: KeyDriver {
         }
     }
 
-    package func discard(_ ref: String) async throws(SignerError) {
+    package func discard(_ ref: String, isOwn: Bool) async throws(SignerError) {
+        guard isOwn else { throw .permission("the file \(ref) was not made by this process") }
         try await blocking { [files] () throws(SignerError) in try files.discard(ref) }
     }
 

@@ -12,8 +12,6 @@ final class KeyFiles: Sendable {
     private let fileSystem: FileSystem
     private let time: TimeSource
     private let random: RandomSource
-    /// The references of the keys that this process made.
-    private let made = Mutex<Set<String>>([])
     private let making = Mutex(())
 
     private static let longestFile = 64 << 10
@@ -27,9 +25,6 @@ final class KeyFiles: Sendable {
         self.time = time
         self.random = random
     }
-
-    /// Whether this process made the key of a reference.
-    func isOwn(_ ref: String) -> Bool { made.withLock { $0.contains(ref) } }
 
     /// The key of a file; `nil` when there is none.
     func find(_ ref: String, _ passphrase: Secret?) throws(SignerError) -> PrivateKey? {
@@ -54,7 +49,6 @@ final class KeyFiles: Sendable {
                 try written(key, passphrase).withBytes {
                     try fileSystem.publish(path, $0, stamp: time.now.microsecondsSinceEpoch)
                 }
-                made.withLock { _ = $0.insert(ref) }
                 return (key, true)
             } catch let error as FileError where error.reason == .alreadyExists {
                 guard let key = try find(ref, passphrase) else {
@@ -94,7 +88,6 @@ final class KeyFiles: Sendable {
 
     func discard(_ ref: String) throws(SignerError) {
         try making.withLock { _ throws(SignerError) in
-            guard isOwn(ref) else { throw .permission("the file \(ref) was not made by this process") }
             let path = try place(ref)
             do throws(FileError) {
                 try fileSystem.remove(path)
@@ -102,7 +95,6 @@ final class KeyFiles: Sendable {
             } catch {
                 throw Self.signerError(error)
             }
-            made.withLock { _ = $0.remove(ref) }
         }
     }
 

@@ -39,6 +39,8 @@ package struct AuthorityAccess: Sendable {
     package let publicURL: String?
     /// The drivers of keys that are not sealed in the database.
     package var keys: KeyDriverRegistry
+    /// What keeps a certificate from being signed.
+    package let linter: Linter
     /// Is told of every signature by a key of an authority.
     package let observe: @Sendable (SignerOperation) -> Void
 
@@ -49,6 +51,7 @@ package struct AuthorityAccess: Sendable {
         readKey: @escaping @Sendable (_ path: String, _ passphrase: Secret?) async throws -> PrivateKey,
         publicURL: String? = nil,
         keys: KeyDriverRegistry = KeyDriverRegistry([]),
+        linter: Linter = Linter(),
         observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }
     ) {
         self.load = load
@@ -57,6 +60,7 @@ package struct AuthorityAccess: Sendable {
         self.readKey = readKey
         self.publicURL = publicURL
         self.keys = keys
+        self.linter = linter
         self.observe = observe
     }
 }

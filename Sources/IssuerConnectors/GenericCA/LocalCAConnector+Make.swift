@@ -16,11 +16,13 @@ extension LocalCAConnector {
         var authorities = authorities
         authorities.keys = authorities.keys.unlocking(with: config.keyPassphrase)
         let (chain, signer, driver) = try await authority(of: issuer, config, authorities, time)
+        var settings = config.settings(pointingAt: AuthorityID(soleOf: issuer), under: authorities.publicURL)
+        settings.linter = authorities.linter
         do {
             let authority = try LocalCA(
                 certificateChain: chain,
                 signer: ObservedSigner(signer, driver: driver, observe: authorities.observe),
-                settings: config.settings(pointingAt: AuthorityID(soleOf: issuer), under: authorities.publicURL),
+                settings: settings,
                 now: time.now
             )
             return LocalCAConnector(authority: authority, time: time)
@@ -162,7 +164,7 @@ extension LocalCAConnector {
                 commonName: commonName,
                 serial: RecordedSerial(alreadyRecorded: .random(.system)),
                 signer: ObservedSigner(signer, driver: driver, observe: authorities.observe),
-                validity: (notBefore: now - .minutes(1), notAfter: now + validity)
+                validity: (notBefore: now - .minutes(1), notAfter: now + validity), linter: authorities.linter
             )
         } catch .signer(.transient(let reason)) {
             throw IssuerError(.other, "the CA could not be made: \(reason)", help: "it is tried again")

@@ -30,6 +30,7 @@ extension LocalCAConnector {
     ) async throws -> LocalCAConnector {
         let (signer, driver) = try await signer(of: node, authorities)
         var settings = try GenericCAConfig(config).settings(pointingAt: node.id, under: authorities.publicURL)
+        settings.linter = authorities.linter
         if let url = node.ocspURL { settings.ocspURLs = [url] }
         do {
             let authority = try LocalCA(

@@ -172,9 +172,7 @@ package struct ACMEAccountFlow: Sendable {
 
     private static func requireTerms(_ plan: ACMEPlan, agreed: Bool) throws(ACMEProblem) {
         guard let terms = plan.termsURL, !agreed else { return }
-        var problem = ACMEProblem(.userActionRequired, "agree to the terms of service first: \(terms)")
-        problem.links = [("terms-of-service", terms)]
-        throw problem
+        throw .terms(terms, "agree to the terms of service first")
     }
 
     /// RFC 8555 §7.3: mailboxes only, one each, without header fields.

@@ -5,8 +5,8 @@ package import Store
 
 /// Takes the answers of clients to challenges, and writes down what came of them (RFC 8555 §7.5.1, §7.1.6).
 package struct ACMEChallengeFlow: Sendable {
-    /// Attempts that are told of; there are never more, unless servers died over them.
-    private static let toldAttempts = 10
+    /// Problems that are told of: of all attempts, unless servers died over them or many perspectives dissented.
+    private static let toldProblems = 40
 
     private let context: LifecycleContext
     private let challenges = ACMEChallengeStore()
@@ -55,19 +55,25 @@ package struct ACMEChallengeFlow: Sendable {
 
     /// Writes the outcome of an attempt to challenge, authorization, order and audit log; false when another server has
     /// taken the challenge up, and nothing was written.
-    func settle(_ job: ACMEValidationJob, _ outcome: Outcome, by owner: String) async throws -> Bool {
+    ///
+    /// - `tally`: What other perspectives said; `nil` when they were not asked.
+    func settle(
+        _ job: ACMEValidationJob, _ outcome: Outcome, tally: ACMEPerspectiveTally? = nil, by owner: String
+    ) async throws -> Bool {
         switch outcome {
         case .again(let next, let fault):
             let error = Self.error(fault, of: job)
             return try await context.write { tx in
                 try challenges.postpone(job, of: owner, until: next, error: error, in: tx)
             }
-        case .valid: return try await finish(job, nil, by: owner)
-        case .invalid(let fault): return try await finish(job, fault, by: owner)
+        case .valid: return try await finish(job, nil, tally, by: owner)
+        case .invalid(let fault): return try await finish(job, fault, tally, by: owner)
         }
     }
 
-    private func finish(_ job: ACMEValidationJob, _ fault: ACMEFault?, by owner: String) async throws -> Bool {
+    private func finish(
+        _ job: ACMEValidationJob, _ fault: ACMEFault?, _ tally: ACMEPerspectiveTally?, by owner: String
+    ) async throws -> Bool {
         let author = Authorship(actor: ACMEActor.account(job.accountID), origin: nil, clearance: .system)
         return try await context.write { tx in
             let authorizationID = job.challenge.authorizationID
@@ -82,6 +88,7 @@ package struct ACMEChallengeFlow: Sendable {
                 "status": .string((fault == nil ? ACMEChallengeStatus.valid : .invalid).rawValue),
             ]
             details["order_id"] = job.orderID.map { .string($0.text) }
+            details["perspectives"] = tally?.json
             details["error"] = fault.map { .string("\($0.kind.rawValue): \($0.detail)") }
             try context.recorder.record(
                 .acmeChallengeCompleted, job.challenge.id.text, details: details, by: author, in: tx)
@@ -107,7 +114,7 @@ package struct ACMEChallengeFlow: Sendable {
         _ job: ACMEValidationJob, _ fault: ACMEFault, by author: Authorship, in tx: any Transaction
     ) throws {
         var problem = fault.problem
-        problem.parts = [ACMEProblem.Part(fault.kind, fault.detail, identifier: job.identifier.json)]
+        problem.parts = fault.all.map { ACMEProblem.Part($0.kind, $0.detail, identifier: job.identifier.json) }
         guard let order = job.orderID,
             try orders.invalidate(order, from: [.pending], error: problem.json(), in: tx) != nil
         else { return }
@@ -121,11 +128,14 @@ package struct ACMEChallengeFlow: Sendable {
 
     /// The problem of an attempt, with those of all attempts below it (RFC 8555 §8.2).
     private static func error(_ fault: ACMEFault, of job: ACMEValidationJob) -> JSONValue {
-        var part = fault.problem.json()
-        part["identifier"] = job.identifier.json
+        let parts = fault.all.map { part in
+            var problem = ACMEFault(part.kind, part.detail, isTransient: true).problem.json()
+            problem["identifier"] = job.identifier.json
+            return problem
+        }
         let earlier = job.challenge.error?["subproblems"]?.arrayValue ?? []
         var problem = fault.problem.json()
-        problem["subproblems"] = .array((earlier + [part]).suffix(toldAttempts))
+        problem["subproblems"] = .array((earlier + parts).suffix(toldProblems))
         return problem
     }
 }

@@ -17,6 +17,8 @@ package struct ACMESweep: Hashable, Sendable {
 /// The loops of the ACME server: orders that nobody works on, and what has run out (protocol-servers §2.14).
 package struct ACMELoops: Sendable {
     private static let batch = 500
+    /// How long questions to agents are kept, for whoever looks into a refusal.
+    private static let memory = Duration.hours(24)
 
     private let context: LifecycleContext
     private let leadership: Leadership
@@ -79,6 +81,11 @@ package struct ACMELoops: Sendable {
         }
         sweep.forgotten += try await attempt(&sweep) { tx in
             try ACMEAuthorizationStore().purge(endedBefore: end, limit: Self.batch, in: tx)
+        }
+        // What agents said is in the audit log.
+        let answered = context.time.now - Self.memory
+        sweep.forgotten += try await attempt(&sweep) { tx in
+            try ACMEPerspectiveStore().purge(endedBefore: answered, limit: Self.batch, in: tx)
         }
         swept(sweep)
         return sweep

@@ -142,9 +142,7 @@ package struct ACMEOrderFlow: Sendable {
     /// Throws unless an account may order at all.
     private func admit(_ account: ACMEAccount, under profile: ACMEProfile, _ plan: ACMEPlan) throws(ACMEProblem) {
         if let terms = plan.termsURL, account.termsAgreed != terms {
-            var problem = ACMEProblem(.userActionRequired, "agree to the present terms of service first: \(terms)")
-            problem.links = [("terms-of-service", terms)]
-            throw problem
+            throw .terms(terms, "agree to the present terms of service first")
         }
         // An account from the time before a key was asked for must not go on without one.
         guard account.eabKeyID != nil || !plan.requiresBinding(under: profile) else {

@@ -44,6 +44,21 @@ package struct ACMEPlan: Sendable {
     package var validations: [ACMEChallengeType: Int] = [:]
     /// `CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT`: how long an answered challenge is tried again.
     package var validationTimeout = Duration.seconds(30)
+    /// `CERTCTL_ACME_SERVER_PERSPECTIVES`: from where else proofs are looked at; from nowhere when empty.
+    package var perspectives: [ACMEPerspective] = []
+    /// `CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM`: how many of them have to confirm; 0 for the rule of SC-067.
+    package var perspectiveQuorum = 0
+    /// `CERTCTL_SERVER_PUBLIC_URL`, where it is given.
+    package var publicURL: String?
+
+    /// What CAA records may call an account, in either spelling (RFC 8657 §3). Without a public URL it may be on any host, and
+    /// these are paths: identifiers of accounts are random, and the records name this CA beside it.
+    package static func accounts(
+        _ account: ACMEAccountID, under profile: ProfileID, at publicURL: String?
+    ) -> [String] {
+        ["/acme", "/acme/profile/\(profile.text)"].map { "\(publicURL ?? "")\($0)/account/\(account.text)" }
+    }
+
     /// The ways to prove a name under a profile: those that it names, else the ones of RFC 8555 and RFC 8737. Without a name
     /// of this CA there is nothing that a persistent record could say.
     func challengeTypes(under profile: ACMEProfile) -> [ACMEChallengeType] {

@@ -50,7 +50,9 @@ package struct ACMEProblem: Error, Sendable {
     /// The address of what the problem is about: another account, for example.
     package var location: String?
     /// Further addresses, by their relation.
-    package var links: [(relation: String, address: String)] = []
+    package private(set) var links: [(relation: String, address: String)] = []
+    /// What a person has to read before the client comes again.
+    private var page: String?
 
     package init(_ kind: Kind, _ detail: String, status: Int? = nil) {
         self.kind = kind
@@ -58,9 +60,19 @@ package struct ACMEProblem: Error, Sendable {
         self.detail = detail
     }
 
+    /// Terms of service are to be agreed to (RFC 8555 §7.3.3).
+    ///
+    /// - `terms`: Their address.
+    package static func terms(_ terms: String, _ detail: String) -> ACMEProblem {
+        var problem = ACMEProblem(.userActionRequired, "\(detail): \(terms)")
+        problem.links = [("terms-of-service", terms)]
+        problem.page = terms
+        return problem
+    }
+
     /// The problem document, `type` first.
     ///
-    /// - `instance`: What names the request in the log of the server.
+    /// - `instance`: What names the request in the log of the server; stands back where people have a page to read.
     package func json(instance: String? = nil) -> JSONValue {
         var members: JSONObject = [
             "type": .string(Self.urn(kind)), "detail": .string(detail), "status": .integer(Int64(status)),
@@ -75,7 +87,7 @@ package struct ACMEProblem: Error, Sendable {
                 })
         }
         if !algorithms.isEmpty { members["algorithms"] = JSONValue(algorithms) }
-        if let instance { members["instance"] = .string("urn:uuid:\(instance)") }
+        if let instance = page ?? instance.map({ "urn:uuid:\($0)" }) { members["instance"] = .string(instance) }
         return .object(members)
     }
 

@@ -31,12 +31,29 @@ package struct ACMEFault: Error, Hashable, Sendable {
     package let detail: String
     /// Whether another attempt may find one.
     package let isTransient: Bool
+    /// What it consists of, when several looked.
+    package let parts: [Part]
 
-    package init(_ kind: ACMEProblem.Kind, _ detail: String, isTransient: Bool) {
+    package struct Part: Hashable, Sendable {
+        package let kind: ACMEProblem.Kind
+        /// For the client.
+        package let detail: String
+
+        init(_ kind: ACMEProblem.Kind, _ detail: String) {
+            self.kind = kind
+            self.detail = detail
+        }
+    }
+
+    package init(_ kind: ACMEProblem.Kind, _ detail: String, isTransient: Bool, parts: [Part] = []) {
         self.kind = kind
         self.detail = detail
         self.isTransient = isTransient
+        self.parts = parts
     }
+
+    /// The fault itself, and what it consists of.
+    var all: [Part] { [Part(kind, detail)] + parts }
 
     /// What an account did not prove is forbidden, not unauthenticated.
     var problem: ACMEProblem { ACMEProblem(kind, detail, status: kind == .unauthorized ? 403 : nil) }

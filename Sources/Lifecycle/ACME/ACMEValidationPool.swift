@@ -31,6 +31,8 @@ package struct ACMEValidationPool: Sendable {
     private let plan: @Sendable () -> ACMEPlan
     private let validate: ACMEValidator
     private let checkCAA: ACMECAACheck
+    private let perspectives: ACMEPerspectiveFlow
+    private let observeVotes: @Sendable (ACMEPerspectiveTally) -> Void
     private let observe: @Sendable (ACMEChallengeType, ACMEValidationResult, Duration) -> Void
     private let log: Logger
     private let challenges = ACMEChallengeStore()
@@ -38,7 +40,8 @@ package struct ACMEValidationPool: Sendable {
     /// - `instance`: A name of this process that no other one ever had.
     package init(
         _ context: LifecycleContext, instance: String, plan: @escaping @Sendable () -> ACMEPlan,
-        validate: @escaping ACMEValidator, checkCAA: @escaping ACMECAACheck,
+        validate: @escaping ACMEValidator, checkCAA: @escaping ACMECAACheck, perspectives: ACMEPerspectiveFlow,
+        observeVotes: @escaping @Sendable (ACMEPerspectiveTally) -> Void,
         observe: @escaping @Sendable (ACMEChallengeType, ACMEValidationResult, Duration) -> Void, log: Logger
     ) {
         self.context = context
@@ -47,6 +50,8 @@ package struct ACMEValidationPool: Sendable {
         self.plan = plan
         self.validate = validate
         self.checkCAA = checkCAA
+        self.perspectives = perspectives
+        self.observeVotes = observeVotes
         self.observe = observe
         self.log = log
     }
@@ -123,10 +128,11 @@ package struct ACMEValidationPool: Sendable {
     func work(on job: ACMEValidationJob) async {
         let start = context.time.now
         do {
-            let outcome = await outcome(of: job)
+            guard let (outcome, tally) = try await outcome(of: job) else { return }
             // What a cancelled attempt found means nothing.
             try Task.checkCancellation()
-            guard try await flow.settle(job, outcome, by: instance) else { return }
+            guard try await flow.settle(job, outcome, tally: tally, by: instance) else { return }
+            if let tally { observeVotes(tally) }
             observe(job.challenge.type, outcome.result, context.time.now - start)
         } catch is CancellationError {
             return
@@ -137,28 +143,45 @@ package struct ACMEValidationPool: Sendable {
         }
     }
 
-    private func outcome(of job: ACMEValidationJob) async -> ACMEChallengeFlow.Outcome {
+    /// `nil` when another server has taken the challenge up meanwhile.
+    private func outcome(
+        of job: ACMEValidationJob
+    ) async throws -> (ACMEChallengeFlow.Outcome, ACMEPerspectiveTally?)? {
         guard job.isWanted, job.challenge.attempts <= Self.mostAttempts else {
-            return .invalid(
-                ACMEFault(.serverInternal, "the validation could not be completed", isTransient: false))
+            let fault = ACMEFault(.serverInternal, "the validation could not be completed", isTransient: false)
+            return (.invalid(fault), nil)
         }
         let plan = plan()
-        let window = plan.validationTimeout
-        let rest = job.answeredAt + window - context.time.now
-        do {
+        var fault = await ownFault(job, under: plan)
+        var tally: ACMEPerspectiveTally?
+        // Agents are asked about what this server saw, and about nothing else.
+        if fault == nil, !plan.perspectives.isEmpty {
+            try Task.checkCancellation()
+            guard let said = try await perspectives.ask(job, by: instance, under: plan) else { return nil }
+            tally = said
+            fault = said.fault
+        }
+        guard let fault else { return (.valid, tally) }
+        let next = ACMERetrySchedule.next(
+            after: job.challenge.attempts, answeredAt: job.answeredAt, now: context.time.now,
+            within: plan.validationTimeout)
+        guard fault.isTransient, let next else { return (.invalid(fault), tally) }
+        return (.again(at: next, fault), tally)
+    }
+
+    /// What keeps this server from seeing the proof, or CAA records from allowing the certificate.
+    private func ownFault(_ job: ACMEValidationJob, under plan: ACMEPlan) async -> ACMEFault? {
+        let rest = job.answeredAt + plan.validationTimeout - context.time.now
+        do throws(ACMEFault) {
             try await validate(ACMEAttempt(job), min(max(rest, Self.shortestAttempt), Self.longestAttempt))
-            if plan.checksCAA(under: .challenge) {
-                try await checkCAA(
-                    ACMECAAQuestion(
-                        name: job.identifier, isWildcard: job.isWildcard, method: job.challenge.type,
-                        accountID: job.accountID, profileID: job.profileID))
-            }
-            return .valid
+            guard plan.checksCAA(under: .challenge) else { return nil }
+            try await checkCAA(
+                ACMECAAQuestion(
+                    name: job.identifier, isWildcard: job.isWildcard, method: job.challenge.type,
+                    accountID: job.accountID, profileID: job.profileID))
+            return nil
         } catch {
-            let next = ACMERetrySchedule.next(
-                after: job.challenge.attempts, answeredAt: job.answeredAt, now: context.time.now, within: window)
-            guard error.isTransient, let next else { return .invalid(error) }
-            return .again(at: next, error)
+            return error
         }
     }
 }

@@ -147,7 +147,10 @@ package struct HierarchyFlow: Sendable {
         return try await keeping(made, plan, by: author) { serial in
             let order = AuthorityOrder(terms, for: made.signer.publicKey)
             do {
-                return (try await LocalCA.createRoot(order, serial: serial, signer: made.signer), nil)
+                return (
+                    try await LocalCA.createRoot(
+                        order, serial: serial, signer: made.signer, linter: keys.authorities.linter), nil
+                )
             } catch let error as LocalCAError {
                 throw Self.refusal(error)
             }

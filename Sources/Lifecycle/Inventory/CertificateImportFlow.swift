@@ -229,6 +229,8 @@ package struct CertificateImportFlow: Sendable {
             pemChain: chain.map(\.pem).joined(), csrPEM: nil, keyAlgorithm: leaf.subjectPublicKey.algorithm,
             keySize: leaf.subjectPublicKey.size, keyOrigin: .external, jobID: nil)
         version.issuingCA = node?.id
+        let issuer = chain.dropFirst().first(where: signed) ?? authority.flatMap { signed($0) ? $0 : nil }
+        version.lintFindings = context.linter.findings(in: leaf, issuer: issuer, isOurs: isOurs)
         version.importation = NewVersion.Importation(
             isIssuedElsewhere: !isOurs, issuedAt: min(leaf.notBefore, tx.now))
         return version

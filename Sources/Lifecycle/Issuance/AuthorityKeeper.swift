@@ -30,12 +30,14 @@ package struct AuthorityKeeper: Sendable {
     /// - `readKey`: Reads a supplied key file after checking that nobody else may.
     /// - `publicURL`: Where relying parties reach this server.
     /// - `keys`: The drivers of keys that are not kept here.
+    /// - `linter`: What keeps a certificate from being signed.
     /// - `observe`: Is told of every signature by a key of an authority.
     package func access(
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
         readKey: @escaping @Sendable (_ path: String, _ passphrase: Secret?) async throws -> PrivateKey,
         publicURL: String? = nil,
         keys: KeyDriverRegistry = KeyDriverRegistry([]),
+        linter: Linter = Linter(),
         observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }
     ) -> AuthorityAccess {
         AuthorityAccess(
@@ -45,6 +47,7 @@ package struct AuthorityKeeper: Sendable {
             readKey: readKey,
             publicURL: publicURL,
             keys: keys,
+            linter: linter,
             observe: observe
         )
     }

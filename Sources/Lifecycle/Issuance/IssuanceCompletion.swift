@@ -49,8 +49,11 @@ struct IssuanceCompletion: Sendable {
                 now: context.time.now
             )
             guard faults.isEmpty else { throw try await reject(issued, faults, intent) }
+            let findings = context.linter.findings(
+                in: issued.leaf, issuer: issued.chain.first ?? authority.first,
+                isOurs: intent.subject.issuerType == .genericCA)
             let version = try await context.writeTogether(about: intent.subject.certificate.id.text) { tx in
-                try installation.install(issued, for: intent, in: tx)
+                try installation.install(issued, findings, for: intent, in: tx)
             }
             observe(intent, failure: nil)
             return .issued(version, job: intent.job.id)

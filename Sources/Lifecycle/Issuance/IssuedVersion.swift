@@ -22,6 +22,8 @@ package struct IssuedVersion: Hashable, Sendable {
     package let isIssuedElsewhere: Bool
     /// The CA of a tree that signed it; `nil` when the issuer is one authority.
     package let issuingCA: AuthorityID?
+    /// What the linter found when it came.
+    package let lintFindings: [LintFinding]
     package let createdAt: Timestamp
 
     package init(_ detail: CertificateVersionDetail) {
@@ -42,6 +44,7 @@ package struct IssuedVersion: Hashable, Sendable {
         agentID = version.agentID
         isIssuedElsewhere = version.isIssuedElsewhere
         issuingCA = version.issuingCA
+        lintFindings = version.lintFindings
         createdAt = version.createdAt
     }
 
@@ -61,6 +64,7 @@ package struct IssuedVersion: Hashable, Sendable {
         keyOrigin = new.keyOrigin
         agentID = new.agentID
         issuingCA = new.issuingCA
+        lintFindings = new.lintFindings
         isIssuedElsewhere = new.importation?.isIssuedElsewhere ?? false
         self.createdAt = createdAt
     }

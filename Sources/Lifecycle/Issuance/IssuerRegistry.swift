@@ -1,5 +1,6 @@
 package import ConnectorKit
 package import Domain
+import EmbeddedCA
 package import Encoding
 package import IssuerConnectors
 import Synchronization
@@ -26,10 +27,18 @@ package final class IssuerRegistry: Sendable {
         let connector: Connector
     }
 
+    /// What is being made.
+    private struct Order<ID: Hashable & Sendable>: Hashable {
+        let id: ID
+        let revision: Int
+    }
+
     private let make: Maker
     private let makeNode: NodeMaker
     private let entries = Mutex<[IssuerID: Entry<any IssuerConnector>]>([:])
     private let nodes = Mutex<[AuthorityID: Entry<LocalCAConnector>]>([:])
+    private let making = SingleFlight<Order<IssuerID>, any IssuerConnector>()
+    private let makingNodes = SingleFlight<Order<AuthorityID>, LocalCAConnector>()
 
     /// Asked before a configuration is stored.
     package let examine: Examiner
@@ -50,26 +59,40 @@ package final class IssuerRegistry: Sendable {
 
     /// The connector of an issuer at a configuration revision.
     ///
-    /// Two orders that arrive together at a cold registry may both make one; the later one is kept, and both work.
+    /// Of orders that arrive together at a cold registry one makes it, and all get that one or the reason why not.
     package func connector(for issuer: IssuerID, revision: Int) async throws -> any IssuerConnector {
-        if let entry = entries.withLock({ $0[issuer] }), entry.revision == revision { return entry.connector }
-        let made = try await make(issuer)
-        entries.withLock { entries in
-            if let current = entries[issuer], current.revision > made.revision { return }
-            entries[issuer] = Entry(revision: made.revision, connector: made.connector)
+        if let connector = kept(issuer, revision) { return connector }
+        return try await making.run(Order(id: issuer, revision: revision)) {
+            if let connector = kept(issuer, revision) { return connector }
+            let made = try await make(issuer)
+            entries.withLock { entries in
+                if let current = entries[issuer], current.revision > made.revision { return }
+                entries[issuer] = Entry(revision: made.revision, connector: made.connector)
+            }
+            return made.connector
         }
-        return made.connector
+    }
+
+    private func kept(_ issuer: IssuerID, _ revision: Int) -> (any IssuerConnector)? {
+        entries.withLock { $0[issuer] }.flatMap { $0.revision == revision ? $0.connector : nil }
     }
 
     /// The connector of a CA of a tree, at the configuration revision of its issuer.
     package func node(_ id: AuthorityID, revision: Int) async throws -> LocalCAConnector {
-        if let entry = nodes.withLock({ $0[id] }), entry.revision == revision { return entry.connector }
-        let made = try await makeNode(id)
-        nodes.withLock { nodes in
-            if let current = nodes[id], current.revision > made.revision { return }
-            nodes[id] = Entry(revision: made.revision, connector: made.connector)
+        if let connector = keptNode(id, revision) { return connector }
+        return try await makingNodes.run(Order(id: id, revision: revision)) {
+            if let connector = keptNode(id, revision) { return connector }
+            let made = try await makeNode(id)
+            nodes.withLock { nodes in
+                if let current = nodes[id], current.revision > made.revision { return }
+                nodes[id] = Entry(revision: made.revision, connector: made.connector)
+            }
+            return made.connector
         }
-        return made.connector
+    }
+
+    private func keptNode(_ id: AuthorityID, _ revision: Int) -> LocalCAConnector? {
+        nodes.withLock { $0[id] }.flatMap { $0.revision == revision ? $0.connector : nil }
     }
 
     /// Who signs for an issuer: the CA of its tree that was chosen, or the issuer itself.

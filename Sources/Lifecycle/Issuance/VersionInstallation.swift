@@ -25,11 +25,13 @@ struct VersionInstallation: Sendable {
     /// Closes the order first: when recovery gave it up meanwhile, nothing of it is stored.
     func install(
         _ issued: IssuedCertificate,
+        _ findings: [LintFinding],
         for intent: IssuanceIntent,
         in tx: any Transaction
     ) throws -> IssuedVersion {
         try OrderStore().complete(intent.order, in: tx)
-        let new = try version(of: issued, for: intent, in: tx)
+        var new = try version(of: issued, for: intent, in: tx)
+        new.lintFindings = findings
         if let agent = intent.slot {
             try installForAgent(agent, new, intent, in: tx)
         } else {
@@ -168,6 +170,7 @@ struct VersionInstallation: Sendable {
             "not_after": .string(version.notAfter.rfc3339),
         ]
         details["issuing_ca_id"] = version.issuingCA.map { .string($0.text) }
+        if !version.lintFindings.isEmpty { details["lints"] = JSONValue(version.lintFindings.map(\.rule.rawValue)) }
         try context.recorder.record(
             intent.job.type == .renewal ? .certificateRenewed : .certificateIssued,
             version.certificateID.text,

@@ -1,5 +1,6 @@
 package import Domain
 import Encoding
+package import PKI
 package import Query
 import Store
 
@@ -11,6 +12,8 @@ package struct LifecycleContext: Sendable {
     /// As the settings say now.
     package var timing: LifecycleTiming { readTiming() }
     package let observers: LifecycleObservers
+    /// Looks at what was issued.
+    package let linter: Linter
     private let readTiming: @Sendable () -> LifecycleTiming
     let ordersInFlight = OrdersInFlight()
     let recorder: Recorder
@@ -21,13 +24,15 @@ package struct LifecycleContext: Sendable {
         time: TimeSource,
         random: RandomSource,
         timing: @autoclosure @escaping @Sendable () -> LifecycleTiming = LifecycleTiming(),
-        observers: LifecycleObservers = LifecycleObservers()
+        observers: LifecycleObservers = LifecycleObservers(),
+        linter: Linter = Linter()
     ) {
         self.database = database
         self.time = time
         self.random = random
         readTiming = timing
         self.observers = observers
+        self.linter = linter
         recorder = Recorder(random: random)
     }
 

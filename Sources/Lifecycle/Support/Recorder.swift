@@ -195,6 +195,7 @@ struct RecordedAction: Sendable {
     static let acmeAuthorizationDeactivated = acme("acme_authorization_deactivated", "acme_authorization")
     static let acmeChallengeProcessing = acme("acme_challenge_processing", "acme_challenge")
     static let acmeChallengeCompleted = acme("acme_challenge_completed", "acme_challenge")
+    static let acmePerspectiveAnswered = acme("acme_perspective_answered", "acme_challenge")
     static let eabKeyCreated = acme("acme_eab_key_created", "acme_eab_key")
     static let eabKeyRevoked = acme("acme_eab_key_revoked", "acme_eab_key")
 

@@ -7,7 +7,7 @@ package struct CryptoCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "crypto",
         abstract: "Cryptography in use.",
-        subcommands: [CryptoInventoryCommand.self]
+        subcommands: [CryptoInventoryCommand.self, LintsCommand.self]
     )
 
     package init() {}
@@ -54,5 +54,28 @@ struct CryptoInventoryCommand: OperatorCommand {
         Column("HOLDER", "holder"), Column("KEY", "key"), Column("COUNT", "count"),
         Column("FIRST END", "first_end", .instant), Column("LAST END", "last_end", .instant),
         Column("QUANTUM VULNERABLE", "quantum_vulnerable"),
+    ]
+}
+
+/// `crypto lints`.
+struct LintsCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lints",
+        abstract: "The rules that certificates are held against before they are signed.",
+        discussion: "CERTCTL_CA_LINTS of the server chooses another severity for those that are adjustable."
+    )
+
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(["crypto", "lints"])).json()
+        let rows = answer["data"]?.arrayValue ?? []
+        session.console.output(try session.renderer.list(answer, rows: rows, columns: Self.columns))
+    }
+
+    private static let columns = [
+        Column("RULE", "rule"), Column("SEVERITY", "severity"), Column("ADJUSTABLE", "adjustable"),
+        Column("A CERTIFICATE", "summary"), Column("DEFAULT", "default_severity", wide: true),
+        Column("SOURCE", "source", wide: true),
     ]
 }

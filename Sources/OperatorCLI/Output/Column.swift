@@ -13,6 +13,8 @@ package struct Column: Sendable {
         case yesOrNo
         /// A JSON patch, as what becomes of each member.
         case changes
+        /// What the linter found.
+        case findings
     }
 
     /// Capitals in lists; `COMMON NAME`.
@@ -44,6 +46,7 @@ package struct Column: Sendable {
         case (.instant, .string(let text)): return Self.time(text, isDetail: true)
         case (.list, .array(let items)): return items.map { $0.stringValue ?? $0.text }.joined(separator: ", ")
         case (.changes, .array(let operations)): return Self.changes(operations)
+        case (.findings, .array(let findings)): return findings.map(Self.finding).joined(separator: "; ")
         case (.yesOrNo, .bool(let flag)): return flag ? "yes" : "no"
         case (_, .string(let text)): return text
         default: return value.text
@@ -66,6 +69,12 @@ package struct Column: Sendable {
             }
         }
         return texts.joined(separator: "; ")
+    }
+
+    /// `host_name_form: dns:a_b.example has an underscore (warning)`.
+    static func finding(_ finding: JSONValue) -> String {
+        func text(_ member: String) -> String { finding[member]?.stringValue ?? "" }
+        return "\(text("rule")): \(text("message")) (\(text("severity")))"
     }
 
     /// An RFC 3339 time in UTC as people read it; the time that stands for "never" is empty.

@@ -45,26 +45,21 @@ package final class TokenKeyDriver: KeyDriver {
 
     package func obtain(
         _ spec: KeySpec?, at ref: String, for purposes: SigningPurposes
-    ) async throws(SignerError) -> ObtainedKey {
+    ) async throws(SignerError) -> ReachedKey {
         let uri = try Self.uri(ref)
-        let (found, isNew, isOwn) = try await run(on: uri, within: timeout * Self.generationFactor) {
+        let (found, isNew) = try await run(on: uri, within: timeout * Self.generationFactor) {
             [making] session throws(TokenFault) in
             // Two that come together must not make two keys of one name.
-            try making.lock.withLock { made throws(TokenFault) in
-                if let found = try session.describeIfThere(uri) {
-                    return (found, false, made.contains(found.uri))
-                }
-                let key = try session.makeKey(spec ?? .ecdsaP256, try Self.named(uri))
-                made.insert(key.uri)
-                return (key, true, true)
+            try making.lock.withLock { _ throws(TokenFault) in
+                if let found = try session.describeIfThere(uri) { return (found, false) }
+                return (try session.makeKey(spec ?? .ecdsaP256, try Self.named(uri)), true)
             }
         }
         if let spec, found.publicKey.name != spec.rawValue {
             throw .unsupported("the key \(ref) is \(found.publicKey.name), and not \(spec.rawValue)")
         }
-        return ObtainedKey(
-            signer: TokenKey(found, purposes: purposes, driver: self), ref: found.uri.description, isNew: isNew,
-            isOwn: isOwn)
+        return ReachedKey(
+            signer: TokenKey(found, purposes: purposes, driver: self), ref: found.uri.description, isNew: isNew)
     }
 
     package func generate(
@@ -87,7 +82,7 @@ package final class TokenKeyDriver: KeyDriver {
         }
     }
 
-    package func discard(_ ref: String) async throws(SignerError) {
+    package func discard(_ ref: String, isOwn: Bool) async throws(SignerError) {
         let uri = try Self.uri(ref)
         guard uri.id != nil else { throw .permission("only a key that is named by its identifier is removed") }
         try await run(on: uri) { session throws(TokenFault) in
@@ -138,7 +133,7 @@ package final class TokenKeyDriver: KeyDriver {
     var currentPIN: Secret? { pin() }
 }
 
-/// Held by the thread that looks for a key and makes it; keeps what this process made.
+/// Held by the thread that looks for a key and makes it.
 private final class MakingLock: Sendable {
-    let lock = Mutex<Set<PKCS11URI>>([])
+    let lock = Mutex(())
 }

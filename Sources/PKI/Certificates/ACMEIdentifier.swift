@@ -1,10 +1,27 @@
 /// The certificate by which a server proves a name with tls-alpn-01 (RFC 8737 §3, RFC 8738 §6).
-extension X509Certificate {
+///
+/// Its serial number proves nothing and is not looked at: Apache's mod_md draws 160 random bits, of which every other
+/// draw takes an octet more than RFC 5280 §4.1.2.2 allows.
+package struct ProofCertificate: Sendable {
+    private let parts: CertificateParts
+    private let key: SubjectPublicKey
+
+    package init(der: [UInt8]) throws(CertificateError) {
+        parts = try CertificateParts(certificate: der)
+        key = try parts.readSubjectPublicKey()
+    }
+
+    private var isSelfSigned: Bool {
+        guard let algorithm = parts.algorithm, parts.subject.matches(parts.issuer) else { return false }
+        return key.isValid(signature: parts.signature, over: parts.tbs, algorithm: algorithm)
+    }
+
     /// What is wrong with the certificate as a proof of `name`, a host name or an address; `nil` when it is one.
     ///
     /// - `digest`: SHA-256 of the key authorization, 32 octets.
     package func problem(asProofOf name: SubjectAltName, keyAuthorizationSHA256 digest: [UInt8]) -> String? {
-        guard isSelfIssued, verifySignature(issuedBy: self) else { return "the certificate is not self-signed" }
+        guard isSelfSigned else { return "the certificate is not self-signed" }
+        let extensions = parts.extensions
         guard extensions.subjectAltNames == [name], extensions.unsupportedNames.isEmpty else {
             return "the certificate must have \(name.text) as its only subject alternative name"
         }

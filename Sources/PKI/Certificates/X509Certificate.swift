@@ -33,25 +33,13 @@ package struct X509Certificate: Sendable {
     let signature: ArraySlice<UInt8>
 
     package init(der: [UInt8]) throws(CertificateError) {
-        guard der.count <= Self.maximumSize else {
-            throw CertificateError(field: "encoding", reason: "larger than \(Self.maximumSize) octets")
-        }
-        let parts: CertificateParts
-        do throws(DERError) {
-            parts = try CertificateParts(der)
-        } catch {
-            throw CertificateError(field: "encoding", reason: error.reason)
-        }
+        let parts = try CertificateParts(certificate: der)
         do throws(SerialNumberError) {
             serialNumber = try Self.serial(parts.serial)
         } catch {
             throw CertificateError(field: "serialNumber", reason: error.description)
         }
-        do throws(KeyError) {
-            subjectPublicKey = try SubjectPublicKey(parts.subjectPublicKey)
-        } catch {
-            throw CertificateError(field: "subjectPublicKeyInfo", reason: error.description)
-        }
+        subjectPublicKey = try parts.readSubjectPublicKey()
         self.der = der
         issuer = parts.issuer
         subject = parts.subject
@@ -145,7 +133,7 @@ package struct CertificateError: Error, Hashable, Sendable, CustomStringConverti
 }
 
 /// The fields of the encoding before the checks that have errors of their own.
-private struct CertificateParts {
+struct CertificateParts {
     let tbs: ArraySlice<UInt8>
     let validityDER: ArraySlice<UInt8>
     let signature: ArraySlice<UInt8>
@@ -160,7 +148,26 @@ private struct CertificateParts {
     let subjectPublicKey: DERNode
     let extensions: CertificateExtensions
 
-    init(_ der: [UInt8]) throws(DERError) {
+    init(certificate der: [UInt8]) throws(CertificateError) {
+        guard der.count <= X509Certificate.maximumSize else {
+            throw CertificateError(field: "encoding", reason: "larger than \(X509Certificate.maximumSize) octets")
+        }
+        do throws(DERError) {
+            try self.init(der)
+        } catch {
+            throw CertificateError(field: "encoding", reason: error.reason)
+        }
+    }
+
+    func readSubjectPublicKey() throws(CertificateError) -> SubjectPublicKey {
+        do throws(KeyError) {
+            return try SubjectPublicKey(subjectPublicKey)
+        } catch {
+            throw CertificateError(field: "subjectPublicKeyInfo", reason: error.description)
+        }
+    }
+
+    private init(_ der: [UInt8]) throws(DERError) {
         var outer = try DERNode(parsing: der[...]).sequence("certificate", limit: 3)
         let tbsNode = try outer.next()
         let outerAlgorithm = try outer.next()

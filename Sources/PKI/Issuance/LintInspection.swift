@@ -1,10 +1,12 @@
 import Domain
 
-/// The rules themselves: each returns what is wrong, or `nil`.
+/// The rules themselves: each returns what is wrong, or `nil`. What only shows beside the issuing certificate needs it.
 struct LintInspection {
     let certificate: X509Certificate
-    /// The certificate itself when it is self-signed.
-    let issuer: X509Certificate
+    /// The certificate itself when it is self-signed; `nil` when it is not known.
+    let issuer: X509Certificate?
+    /// Whether an authority of this server signs it.
+    let isOurs: Bool
 
     private static let allowedExtensions: Set<OID> = [
         .basicConstraints, .keyUsage, .extendedKeyUsage, .subjectKeyIdentifier, .authorityKeyIdentifier,
@@ -12,8 +14,8 @@ struct LintInspection {
         .ocspNoCheck, .nameConstraints,
     ]
 
-    private var extensions: CertificateExtensions { certificate.extensions }
-    private var isSelfSigned: Bool { certificate == issuer }
+    var extensions: CertificateExtensions { certificate.extensions }
+    var isSelfSigned: Bool { certificate == issuer }
 
     func problem(with rule: LintRule) -> String? {
         switch rule {
@@ -24,19 +26,31 @@ struct LintInspection {
         case .validityEncoding: validityEncoding
         case .validityOrder: certificate.notBefore < certificate.notAfter ? nil : "notAfter is not after notBefore"
         case .validityWithinIssuer: validityWithinIssuer
+        case .validityLength: validityLength
         case .basicConstraints: basicConstraints
+        case .pathLength: pathLength
         case .keyUsage: keyUsage
         case .keyUsageForKeyType: keyUsageForKeyType
+        case .digitalSignature: digitalSignature
+        case .listSigning: listSigning
         case .extendedKeyUsage: extendedKeyUsage
+        case .extendedKeyUsageNesting: extendedKeyUsageNesting
+        case .mixedPurposes: mixedPurposes
+        case .subjectAttributes: subjectAttributes
+        case .repeatedSubjectAttribute: repeatedSubjectAttribute
         case .subjectAltName: subjectAltName
         case .subjectAltNameCriticality: subjectAltNameCriticality
         case .commonNameAmongNames: commonNameAmongNames
+        case .hostNameForm: hostNameForm
         case .subjectKeyIdentifier: subjectKeyIdentifier
         case .authorityKeyIdentifier: authorityKeyIdentifier
+        case .criticality: criticality
         case .unexpectedExtension: unexpectedExtension
         case .locations: locations
+        case .revocationInformation: revocationInformation
         case .nameConstraints: nameConstraints
         case .keyReuse: keyReuse
+        case .modulusSize: modulusSize
         case .ocspResponder: ocspResponder
         case .mustStapleWithoutResponder:
             extensions.mustStaple && extensions.ocspURLs.isEmpty ? "must-staple without an OCSP address" : nil
@@ -50,10 +64,14 @@ struct LintInspection {
 
     private var issuerName: String? {
         if certificate.issuer.isEmpty { return "issuer is empty" }
+        guard let issuer else { return nil }
         return certificate.issuer.der == issuer.subject.der ? nil : "is not the subject of the issuing certificate"
     }
 
     private var signatureAlgorithm: String? {
+        guard let issuer else { return nil }
+        // Another authority may choose a larger digest than ours do.
+        if !isOurs, certificate.signatureAlgorithm != nil { return nil }
         let expected = issuer.subjectPublicKey.signatureAlgorithm
         return certificate.signatureAlgorithm == expected
             ? nil : "is \(certificate.signatureAlgorithm?.description ?? "unknown"), the issuing key makes \(expected)"
@@ -67,7 +85,7 @@ struct LintInspection {
     }
 
     private var validityWithinIssuer: String? {
-        if certificate.notAfter > issuer.notAfter {
+        if let issuer, certificate.notAfter > issuer.notAfter {
             return "outlives the issuing certificate (\(issuer.notAfter.rfc3339))"
         }
         return nil
@@ -144,13 +162,14 @@ struct LintInspection {
 
     private var authorityKeyIdentifier: String? {
         if isSelfSigned { return nil }
-        guard let expected = issuer.extensions.subjectKeyIdentifier else { return nil }
+        guard let expected = issuer?.extensions.subjectKeyIdentifier else { return nil }
         guard let identifier = extensions.authorityKeyIdentifier else { return "missing" }
         return identifier == expected ? nil : "is not the subject key identifier of the issuing certificate"
     }
 
     private var unexpectedExtension: String? {
-        extensions.all.first { !Self.allowedExtensions.contains($0.oid) }.map { "\($0.oid) is not on the allow-list" }
+        guard isOurs else { return nil }
+        return extensions.all.first { !Self.allowedExtensions.contains($0.oid) }.map { "\($0.oid) is not on the list" }
     }
 
     /// §4.2.1.10: of authorities alone, and critical, or clients that do not know it would pass over it.
@@ -169,7 +188,7 @@ struct LintInspection {
     }
 
     private var keyReuse: String? {
-        !isSelfSigned && certificate.subjectPublicKey == issuer.subjectPublicKey
+        !isSelfSigned && certificate.subjectPublicKey == issuer?.subjectPublicKey
             ? "subject key is the key of the issuing certificate" : nil
     }
 

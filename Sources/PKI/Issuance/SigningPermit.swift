@@ -1,3 +1,5 @@
+import Domain
+
 /// A serial number that is durably on record, so that a crash can never lead to a second use of it.
 ///
 /// The label of the initializer is the contract: whoever writes `alreadyRecorded` has committed the serial, in

@@ -101,14 +101,18 @@ package struct DistinguishedName: Hashable, Sendable, CustomStringConvertible {
         return "\(attribute.type)=\(words.joined(separator: " "))"
     }
 
+    private static let limits: [OID: Int] = [
+        .commonName: 64, .organizationName: 64, .organizationalUnitName: 64, .countryName: 2,
+        .localityName: 128, .stateOrProvinceName: 128, .serialNumberAttribute: 64, .title: 64,
+    ]
+
+    /// Most characters of an attribute (RFC 5280 appendix A.1).
+    static func limit(of type: OID) -> Int { limits[type] ?? 256 }
+
     private static func check(_ value: String, of type: OID) throws(NameError) {
         guard !value.isEmpty else { throw .malformedAttribute("attribute \(type) is empty") }
         try UnicodeSafety.check(value)
-        let bounds: [OID: Int] = [
-            .commonName: 64, .organizationName: 64, .organizationalUnitName: 64, .countryName: 2,
-            .localityName: 128, .stateOrProvinceName: 128, .serialNumberAttribute: 64, .title: 64,
-        ]
-        let bound = bounds[type] ?? 256
+        let bound = limit(of: type)
         guard value.unicodeScalars.count <= bound else { throw .tooLong(limit: bound) }
         if type == .countryName {
             guard value.utf8.count == 2, value.utf8.allSatisfy({ (0x41...0x5A).contains($0) }) else {

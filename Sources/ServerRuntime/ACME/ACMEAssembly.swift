@@ -21,6 +21,7 @@ struct ACMEAssembly: Sendable {
     private let plan: @Sendable () -> ACMEPlan
     private let gcInterval: @Sendable () -> Duration
     private let metrics: ACMEMetrics
+    let perspectives: ACMEPerspectiveFlow
     /// `nil` while the ACME server is off.
     let validation: ACMEValidationPool?
 
@@ -33,7 +34,14 @@ struct ACMEAssembly: Sendable {
         isEnabled = live.read { $0.acme.isEnabled }
         switchedOff = isEnabled ? [] : [.acme]
         self.context = context
-        let plan: @Sendable () -> ACMEPlan = { live.read { Self.plan($0.acme) } }
+        let publicURL: @Sendable () -> String? = {
+            live.read { $0.listener.isPublicURLGiven ? $0.listener.publicURL.text : nil }
+        }
+        let plan: @Sendable () -> ACMEPlan = {
+            var plan = live.read { Self.plan($0.acme) }
+            plan.publicURL = publicURL()
+            return plan
+        }
         self.plan = plan
         gcInterval = { live.read { $0.acme.gcInterval } }
         settlement = ACMESettlement(context, issue: issue)
@@ -44,7 +52,7 @@ struct ACMEAssembly: Sendable {
         handlers = ACMEHandlers(
             ACMEServices(
                 plan: plan,
-                publicURL: { live.read { $0.listener.isPublicURLGiven ? $0.listener.publicURL.text : nil } },
+                publicURL: publicURL,
                 isTrustedProxy: { address in
                     live.read { Self.proxies($0.listener) }.isTrusted(address)
                 },
@@ -58,13 +66,16 @@ struct ACMEAssembly: Sendable {
                     lifetime: { plan().nonceTTL }),
                 limiter: limiter, time: context.time, count: { metrics.count($0) }),
             sealer: sealer)
+        let perspectives = ACMEPerspectiveFlow(context, plan: plan)
+        self.perspectives = perspectives
         validation =
             isEnabled
             ? ACMEValidationPool(
                 context, instance: instance, plan: plan,
                 validate: ACMEValidation.validator(
                     live: live, random: context.random, time: context.time, resolverFile: resolverFile, log: log),
-                checkCAA: checkCAA, observe: { metrics.validated($0, $1, $2) }, log: log)
+                checkCAA: checkCAA, perspectives: perspectives, observeVotes: { metrics.voted($0) },
+                observe: { metrics.validated($0, $1, $2) }, log: log)
             : nil
     }
 
@@ -102,6 +113,9 @@ struct ACMEAssembly: Sendable {
         plan.allowsOpenTrust = configuration.allowsOpenTrust
         plan.answersPerHour = configuration.validation.answersPerHour
         plan.validationTimeout = configuration.validation.timeout
+        // Switched off, the server asks nobody.
+        plan.perspectives = configuration.isEnabled ? configuration.perspectives.perspectives : []
+        plan.perspectiveQuorum = configuration.perspectives.quorum
         plan.validations = [
             .http01: configuration.validation.http01Concurrency, .dns01: configuration.validation.dns01Concurrency,
             .tlsALPN01: configuration.validation.tlsALPN01Concurrency,

@@ -11,6 +11,8 @@ struct ACMEMetrics: Sendable {
     private let orders: Counter
     private let runs: Counter
     private let failures: Counter
+    private let votes: MetricFamily<Counter>
+    private let quorums: MetricFamily<Counter>
     private let validations: MetricFamily<Histogram>
 
     init(_ registry: MetricsRegistry) {
@@ -25,6 +27,13 @@ struct ACMEMetrics: Sendable {
         orders = registry.counter("certctl_acme_gc_orders_invalidated_total", "Orders that ran out of time.").with()
         runs = registry.counter("certctl_acme_gc_runs_total", "Runs of the sweeper.").with()
         failures = registry.counter("certctl_acme_gc_run_failures_total", "Sweeps that failed.").with()
+        votes = registry.counter(
+            "certctl_acme_perspective_votes_total", "What perspectives said of proofs that this server saw.",
+            labels: ["perspective", "verdict"])
+        quorums = registry.counter(
+            "certctl_acme_perspective_quorum_total",
+            "Attempts in which enough perspectives confirmed a proof, or did not.",
+            labels: ["result"])
         validations = registry.histogram(
             "certctl_acme_validation_seconds", "Time that one attempt to validate a challenge took.",
             labels: ["type", "result"], bounds: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15])
@@ -44,6 +53,11 @@ struct ACMEMetrics: Sendable {
         case .invalid: count(.challengeValidateInvalid)
         case .retried: break
         }
+    }
+
+    func voted(_ tally: ACMEPerspectiveTally) {
+        for seen in tally.findings { votes.with(seen.perspective, seen.finding.word).add() }
+        quorums.with(tally.decision == .met ? "met" : "missed").add()
     }
 
     func swept(_ sweep: ACMESweep) {

@@ -48,7 +48,8 @@ enum ACMEValidation {
                     CAAQuestion(
                         name: question.name, isWildcard: question.isWildcard, method: question.method,
                         identities: acme.caaIdentities,
-                        isAccount: { isAccount($0, question, publicURL: publicURL) }),
+                        isAccount: CAAQuestion.isOne(
+                            of: ACMEPlan.accounts(question.accountID, under: question.profileID, at: publicURL))),
                     within: ACMEValidationPool.longestCAACheck)
             } catch {
                 log.info(
@@ -59,17 +60,6 @@ enum ACMEValidation {
                     isTransient: error.isTransient)
             }
         }
-    }
-
-    /// Whether an address is that of an account, in either of its spellings (RFC 8657 §3). Without a public URL it may be on any
-    /// host: identifiers of accounts are random, and the records name this CA beside it.
-    static func isAccount(_ uri: String, _ question: ACMECAAQuestion, publicURL: String?) -> Bool {
-        let paths = ["/acme", "/acme/profile/\(question.profileID.text)"].map {
-            "\($0)/account/\(question.accountID.text)"
-        }
-        if let publicURL { return paths.contains { uri == publicURL + $0 } }
-        guard uri.hasPrefix("https://") else { return false }
-        return paths.contains(String(uri.dropFirst("https://".count).drop { $0 != "/" }))
     }
 
     private static func dns(

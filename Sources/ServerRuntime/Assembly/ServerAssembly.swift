@@ -49,7 +49,8 @@ struct ServerAssembly: Sendable {
             database: database, time: time, random: random,
             timing: live.read(Self.timing),
             observers: BackfillMetrics(metrics, log: logs.logger("backfill")).observing(
-                LifecycleMetrics(metrics).observers)
+                LifecycleMetrics(metrics).observers),
+            linter: Linter(configuration.pki.lints)
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let signers = SignerAssembly(
@@ -58,7 +59,8 @@ struct ServerAssembly: Sendable {
         let authorityAccess = authorities.access(
             readCertificates: { try Self.read($0, fileSystem) },
             readKey: signers.readKey,
-            publicURL: configuration.pki.publicURL, keys: signers.keys, observe: signers.metrics.observe
+            publicURL: configuration.pki.publicURL, keys: signers.keys, linter: context.linter,
+            observe: signers.metrics.observe
         )
         let registry = IssuerRegistry(
             examine: authorities.examiner(authorityAccess), nodes: authorities.nodeMaker(authorityAccess),
@@ -130,7 +132,7 @@ struct ServerAssembly: Sendable {
             registry: registry, revocationLists: lists.shelf, issue: issue, hierarchy: hierarchy,
             targetRules: Self.targetRules,
             authenticator: authenticator, access: access, signIn: signIn.services, approvals: approvals,
-            relyingParties: ocsp.handlers, acme: acme.handlers,
+            relyingParties: ocsp.handlers, acme: acme.handlers, perspectives: acme.perspectives,
             longestKeyLifetime: configuration.access.longestKeyLifetime,
             bootstrap: { bootstrap.flow },
             enrollment: EnrollmentFlow(

@@ -20,6 +20,7 @@ package struct AgentConfiguration: Configuration {
     package let maxParallel: Int
     package let policy: AgentHostPolicy
     package let deployment: AgentDeploymentOverrides
+    package let vantage: AgentVantageConfiguration
     package let logging: LoggingConfiguration
 
     package init(reading reader: inout SettingReader) {
@@ -43,6 +44,7 @@ package struct AgentConfiguration: Configuration {
             commands: reader.read(AgentSettings.allowedCommands)
         )
         deployment = AgentDeploymentOverrides(reading: &reader)
+        vantage = AgentVantageConfiguration(reading: &reader)
         logging = LoggingConfiguration(
             thresholds: reader.read(AgentSettings.logLevel),
             format: reader.read(AgentSettings.logFormat)

@@ -166,13 +166,15 @@ package enum AgentSettings {
     )
 
     /// Every setting of the agent.
-    package static let all: [SettingDeclaration] = [
-        serverURL.declaration, apiKey.declaration, agentID.declaration, name.declaration, stateDirectory.declaration,
-        keyDirectory.declaration, caBundlePath.declaration, caFingerprint.declaration,
-        insecureSkipVerify.declaration, enrollToken.declaration, heartbeatInterval.declaration,
-        pollInterval.declaration, pollWait.declaration, maxParallel.declaration, allowedTargetTypes.declaration,
-        allowedPaths.declaration, allowedCommands.declaration, verifyDeployment.declaration,
-        verifyTimeout.declaration, verifyDelay.declaration, backupRetention.declaration, logLevel.declaration,
-        logFormat.declaration, configFile.declaration, strictEnvironment.declaration,
-    ]
+    package static let all: [SettingDeclaration] =
+        [
+            serverURL.declaration, apiKey.declaration, agentID.declaration, name.declaration,
+            stateDirectory.declaration,
+            keyDirectory.declaration, caBundlePath.declaration, caFingerprint.declaration,
+            insecureSkipVerify.declaration, enrollToken.declaration, heartbeatInterval.declaration,
+            pollInterval.declaration, pollWait.declaration, maxParallel.declaration, allowedTargetTypes.declaration,
+            allowedPaths.declaration, allowedCommands.declaration, verifyDeployment.declaration,
+            verifyTimeout.declaration, verifyDelay.declaration, backupRetention.declaration, logLevel.declaration,
+            logFormat.declaration, configFile.declaration, strictEnvironment.declaration,
+        ] + vantageSettings
 }

@@ -117,7 +117,7 @@ extension ServerSettings {
             acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeTermsURL.declaration,
             acmeWebsite.declaration, acmeCAAIdentities.declaration, acmeBindingRequired.declaration,
             acmeOpenTrust.declaration,
-        ] + validationSettings + renewalInfoSettings
+        ] + validationSettings + renewalInfoSettings + perspectiveSettings
 }
 
 /// The ACME server.
@@ -143,6 +143,7 @@ package struct ACMEConfiguration: Sendable {
     package let allowsOpenTrust: Bool
     package let validation: ACMEValidationConfiguration
     package let renewalInfo: ACMERenewalInfoConfiguration
+    package let perspectives: ACMEPerspectiveConfiguration
 
     init(reading reader: inout SettingReader) {
         isEnabled = reader.read(ServerSettings.acmeEnabled)
@@ -162,6 +163,7 @@ package struct ACMEConfiguration: Sendable {
         allowsOpenTrust = reader.read(ServerSettings.acmeOpenTrust)
         validation = ACMEValidationConfiguration(reading: &reader)
         renewalInfo = ACMERenewalInfoConfiguration(reading: &reader)
+        perspectives = ACMEPerspectiveConfiguration(reading: &reader)
     }
 }
 

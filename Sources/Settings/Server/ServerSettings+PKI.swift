@@ -135,6 +135,13 @@ extension ServerSettings {
         help:
             "Opens encrypted key files of CAs, and encrypts those that are made, where the issuer has no key_passphrase. Give it as a file: CERTCTL_CA_KEY_PASSPHRASE_FILE."
     )
+    package static let caLints = Setting<LintSeverities>(
+        "ca.lints",
+        .lintSeverities,
+        fallback: LintSeverities(),
+        help:
+            "Lints of another severity than the usual: error keeps a certificate from being signed, warning is kept with it, off is not looked for. certctl crypto lints lists them."
+    )
 
     static let pkiSettings: [SettingDeclaration] = [
         pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
@@ -143,7 +150,7 @@ extension ServerSettings {
         ocspRateLimit.declaration,
         pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
         signerSocket.declaration, signerUser.declaration, signerConnections.declaration, signerTimeout.declaration,
-        caKeyDirectory.declaration, caKeyPassphrase.declaration,
+        caKeyDirectory.declaration, caKeyPassphrase.declaration, caLints.declaration,
     ]
 }
 
@@ -176,6 +183,7 @@ package struct PKIConfiguration: Sendable {
     /// `nil`: keys are not kept in files, and supplied ones may be anywhere.
     package let caKeyDirectory: String?
     package let caKeyPassphrase: Secret?
+    package let lints: LintSeverities
 
     init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
         let listen = reader.read(ServerSettings.pkiListen)
@@ -207,6 +215,7 @@ package struct PKIConfiguration: Sendable {
         signerTimeout = reader.read(ServerSettings.signerTimeout)
         caKeyDirectory = reader.read(ServerSettings.caKeyDirectory)
         caKeyPassphrase = reader.read(ServerSettings.caKeyPassphrase)
+        lints = reader.read(ServerSettings.caLints)
         if let caKeyDirectory, let problem = Self.problem(ofDirectory: caKeyDirectory) {
             reader.reject(ServerSettings.caKeyDirectory, because: "\"\(caKeyDirectory)\" \(problem)")
         }

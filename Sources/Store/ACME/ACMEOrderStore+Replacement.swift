@@ -69,19 +69,17 @@ extension ACMEOrderStore {
 
     /// Orders whose certificates meet the criteria and have not expired.
     private static func issued(_ criteria: ACMEReplacementCriteria, at now: Timestamp) -> SQL {
-        var accounts: SQL = ""
-        if let profile = criteria.profileID {
-            accounts =
-                " AND account_id IN (SELECT a.account_id FROM acme_accounts a WHERE a.profile_id = \(profile))"
-        }
-        if let account = criteria.accountID { accounts += " AND account_id = \(account)" }
+        var orders: SQL = ""
+        // The profile that the client chose, which need not be that of its directory.
+        if let profile = criteria.profileID { orders = " AND profile_id = \(profile)" }
+        if let account = criteria.accountID { orders += " AND account_id = \(account)" }
         var versions: SQL = ""
         if let issuer = criteria.issuerID { versions = " AND v.issuer_id = \(issuer)" }
         if !criteria.certificateIDs.isEmpty {
             versions += " AND v.certificate_id IN \(list: criteria.certificateIDs)"
         }
         return """
-            status = 'valid'\(fragment: accounts) AND version_id IN (
+            status = 'valid'\(fragment: orders) AND version_id IN (
                 SELECT v.id FROM certificate_versions v WHERE v.not_after > \(now)\(fragment: versions)
             )
             """

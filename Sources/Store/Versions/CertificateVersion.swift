@@ -28,6 +28,8 @@ package struct CertificateVersion: Hashable, Sendable {
     package let isIssuedElsewhere: Bool
     /// The CA of a tree that signed it; `nil` when the issuer is one authority.
     package let issuingCA: AuthorityID?
+    /// What the linter found when it came.
+    package let lintFindings: [LintFinding]
     package let supersededAt: Timestamp?
     package let createdAt: Timestamp
 
@@ -50,6 +52,7 @@ package struct CertificateVersion: Hashable, Sendable {
         jobID = try row.optionalID("job_id")
         isIssuedElsewhere = try row.bool("issued_elsewhere")
         issuingCA = try row.optionalID("issuing_ca_id")
+        lintFindings = try row.lintFindings("lint_findings")
         supersededAt = try row.optionalTime("superseded_at")
         createdAt = try row.time("created_at")
     }
@@ -87,6 +90,7 @@ package struct NewVersion: Sendable {
     package var issuingCA: AuthorityID?
     /// What else may be sent in place of what is above the leaf in ``pemChain``, each as PEM.
     package var alternateChains: [String] = []
+    package var lintFindings: [LintFinding] = []
     /// What is special about a version that was not issued here but imported.
     package var importation: Importation?
 

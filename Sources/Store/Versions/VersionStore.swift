@@ -11,7 +11,8 @@ package struct VersionStore: Sendable {
 
     private static let columns: SQL = """
         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256, spki_sha256,
-        key_algorithm, key_size, key_origin, agent_id, job_id, issued_elsewhere, issuing_ca_id, superseded_at, created_at
+        key_algorithm, key_size, key_origin, agent_id, job_id, issued_elsewhere, issuing_ca_id, lint_findings, superseded_at,
+        created_at
         """
     private static let detailColumns: SQL = columns + ", pem_chain, csr_pem, alternate_chains"
     private static let rules = [
@@ -38,8 +39,8 @@ package struct VersionStore: Sendable {
                     INSERT INTO certificate_versions (
                         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
                         spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
-                        key_material_encrypted, job_id, issued_elsewhere, issuing_ca_id, alternate_chains, superseded_at,
-                        created_at
+                        key_material_encrypted, job_id, issued_elsewhere, issuing_ca_id, lint_findings, alternate_chains,
+                        superseded_at, created_at
                     ) VALUES
                     """,
                 member: """
@@ -48,6 +49,7 @@ package struct VersionStore: Sendable {
                         \(new.notAfter), \(new.fingerprintSHA256), \(new.spkiSHA256), \(new.pemChain), \(new.csrPEM),
                         \(new.keyAlgorithm), \(new.keySize), \(new.keyOrigin), \(new.agentID), \(new.sealedKey),
                         \(new.jobID), \(new.importation?.isIssuedElsewhere ?? false), \(new.issuingCA),
+                        \(JSONColumn.value(new.lintFindings)),
                         \(new.alternateChains.isEmpty ? nil : JSONColumn.value(new.alternateChains)),
                         \(isSuperseded ? tx.now : nil), \(new.importation?.issuedAt ?? tx.now)
                     )

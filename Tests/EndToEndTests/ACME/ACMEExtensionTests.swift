@@ -152,6 +152,11 @@ struct ACMEExtensionTests {
         let rows = try #require(inventory.json["data"] as? [[String: Any]])
         let under = Set(rows.compactMap { $0["certificate_profile_id"] as? String ?? $0["profile_id"] as? String })
         #expect(under == [ACMEStage.profile, "prof-short"], "\(inventory.body)")
+        // A replacement is asked for what was issued under a profile, whichever directory it was ordered at.
+        for (profile, count) in [("prof-short", 1), (ACMEStage.profile, 1), ("prof-proved", 0)] {
+            let asked = try await admin.post("/api/v1/admin/acme/replacements", ["profile_id": profile])
+            #expect(asked.json["certificates"] as? Int == count, "\(profile): \(asked.body)")
+        }
         await stage.server.stop()
     }
 

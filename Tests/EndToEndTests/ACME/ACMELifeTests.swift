@@ -204,4 +204,25 @@ struct ACMELifeTests {
         #expect(Client.problem(try await strict.client().register(bound: false)) == "externalAccountRequired")
         await strict.server.stop()
     }
+
+    @Test("RFC 8555 §7.3.3: who agreed to former terms agrees to the present ones before the next order")
+    func changedTerms() async throws {
+        let stage = try await ACMEStage.make(.sqlite, ["CERTCTL_ACME_SERVER_TOS_URL": "https://ca.test/terms"])
+        let client = stage.client()
+        try await client.register()
+        _ = try await client.obtain(["a.certctl.test"])
+        await stage.server.process.stop()
+        let terms = "https://ca.test/terms/2"
+        try await stage.server.startAgain(extra: ["CERTCTL_ACME_SERVER_TOS_URL": terms])
+        let refused = try await client.order(["a.certctl.test"]).reply
+        #expect(refused.status == 403 && Client.problem(refused) == "userActionRequired", "\(refused.body)")
+        #expect(refused.headers.contains("<\(terms)>;rel=\"terms-of-service\""), "\(refused.headers)")
+        #expect(refused.text("instance") == terms, "\(refused.body)")
+        let account = try #require(client.kid)
+        #expect(try await client.post(account, ["contact": ["mailto:other@certctl.test"]]).status == 200)
+        #expect(try await client.order(["a.certctl.test"]).reply.status == 403, "another change is no agreement")
+        #expect(try await client.post(account, ["termsOfServiceAgreed": true]).status == 200)
+        _ = try await client.obtain(["a.certctl.test"])
+        await stage.server.stop()
+    }
 }

@@ -33,9 +33,9 @@ struct WebRoot {
     }
 }
 
-@Suite("Protocol servers §12.1: dehydrated, a client of curl, sed and grep, proves names", .tags(.slow))
+@Suite("Protocol servers §12.1: clients of a few hundred lines prove names", .tags(.slow))
 struct ACMEShellClientsTests {
-    @Test("it issues and renews by http-01 and dns-01, and revokes", arguments: EngineUnderTest.available)
+    @Test("dehydrated issues and renews by http-01 and dns-01, and revokes", arguments: EngineUnderTest.available)
     func dehydrated(engine: EngineUnderTest) async throws {
         let stage = try await ChallengeStage.make(engine)
         let work = stage.acme.work
@@ -88,6 +88,37 @@ struct ACMEShellClientsTests {
         #expect(shown.output.contains("DNS:*.shellwild.certctl.test"), "\(shown.output) \(shown.errors)")
         let listed = try await stage.server.client.get("/api/v1/certificates?source=ACME")
         #expect((listed.json["data"] as? [Any])?.count == 2, "\(listed.body)")
+        await web.process.stop()
+        await stage.stop()
+    }
+
+    @Test("acme-tiny, 200 lines of Python and OpenSSL, issues and renews")
+    func tiny() async throws {
+        let stage = try await ChallengeStage.make(.sqlite)
+        let work = stage.acme.work
+        let web = try await WebRoot.start(in: work, port: stage.webPort)
+        let request = work.path("tiny.csr")
+        try await makeCSR("tiny.certctl.test", in: work, names: ["tiny.certctl.test"])
+            .write(toFile: request, atomically: true, encoding: .utf8)
+        let key = try await stage.acme.openssl(["genrsa", "-out", work.path("account.key"), "2048"])
+        try #require(key.status == 0, "\(key.errors)")
+        var serials: Set<String> = []
+        for turn in 0..<2 {
+            let made = try await runProgram(
+                "/usr/bin/acme-tiny",
+                [
+                    "--account-key", work.path("account.key"), "--csr", request, "--acme-dir", web.proofs,
+                    "--directory-url", stage.acme.directory, "--disable-check", "--contact", "mailto:ops@certctl.test",
+                ],
+                environment: ["SSL_CERT_FILE": stage.server.authority], logs: work.url)
+            try #require(made.status == 0, "\(made.output) \(made.errors)")
+            let path = work.path("tiny-\(turn).pem")
+            try made.output.write(toFile: path, atomically: true, encoding: .utf8)
+            serials.insert(try await stage.acme.serial(path))
+        }
+        #expect(serials.count == 2 && serials.allSatisfy { $0.hasPrefix("serial=") }, "\(serials)")
+        let listed = try await stage.server.client.get("/api/v1/certificates?source=ACME")
+        #expect((listed.json["data"] as? [Any])?.count == 1, "\(listed.body)")
         await web.process.stop()
         await stage.stop()
     }

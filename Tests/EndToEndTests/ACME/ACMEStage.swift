@@ -33,6 +33,30 @@ struct ACMEStage {
             hmacKey: try #require(made.text("hmac_key")))
     }
 
+    static let shortProfile = "prof-short"
+
+    /// Offers clients of the directory a profile of certificates that last for two hours.
+    func offerShortProfile(_ mode: String) async throws {
+        try Inventory.expect(
+            201,
+            try await server.client.post(
+                "/api/v1/profiles",
+                ["id": Self.shortProfile, "name": "short", "max_ttl_seconds": 7200, "acme_auth_mode": mode]))
+        try Inventory.expect(
+            200,
+            try await server.client.put(
+                "/api/v1/profiles/\(Self.profile)", ["acme_profiles": [Self.shortProfile]]))
+    }
+
+    /// Whether a certificate ends within the two hours of that profile.
+    func isShort(_ path: String) async throws -> Bool {
+        try await openssl(["x509", "-in", path, "-noout", "-checkend", "7200"]).status == 1
+    }
+
+    func serial(_ path: String) async throws -> String {
+        try await openssl(["x509", "-in", path, "-noout", "-serial"]).output
+    }
+
     func client() -> ACMETestClient { ACMETestClient(stage: self) }
 
     func openssl(_ arguments: [String]) async throws -> ProgramOutcome {

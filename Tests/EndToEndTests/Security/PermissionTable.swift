@@ -78,6 +78,7 @@ enum PermissionTable {
         Row(route: "getMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getPrometheusMetrics", rule: .everywhere("metrics.read"), admitted: 200),
         Row(route: "getEvents", rule: .anyone, admitted: 200, query: "wait=0"),
+        Row(route: "listLints", rule: .everywhere("profile.read"), admitted: 200),
         Row(route: "getCryptoInventory", rule: .everywhere("audit.read"), admitted: 200),
         Row(route: "getScheduler", rule: .everywhere("scheduler.admin"), admitted: 200),
         Row(route: "listAuditEvents", rule: .everywhere("audit.read"), admitted: 200),
@@ -105,7 +106,8 @@ enum PermissionTable {
         ("AccountOrders", 415, ["acme-acc-none"]), ("KeyChange", 415, []), ("NewOrder", 415, []),
         ("Order", 415, ["acme-ord-none"]), ("Finalize", 415, ["acme-ord-none"]),
         ("Authorization", 415, ["acme-authz-none"]), ("Challenge", 415, ["acme-chall-none"]),
-        ("Certificate", 415, ["certver-none"]), ("Revoke", 415, []), ("NewAuthorization", 415, []),
+        ("Certificate", 415, ["certver-none"]),
+        ("CertificateAlternate", 415, ["certver-none", "1"]), ("Revoke", 415, []), ("NewAuthorization", 415, []),
         ("RenewalInfo", 404, ["AQ.AQ"]),
     ].flatMap { (name: String, status: Int, path: [String]) -> [Row] in
         let body = status == 415 ? "{}" : nil
@@ -316,6 +318,10 @@ enum PermissionTable {
         Row(route: "retireAgent", rule: .everywhere("agent.retire"), admitted: 409, path: ["{agent}"]),
         Row(route: "heartbeat", rule: .agent("agent.heartbeat"), admitted: 200, path: ["{agent}"], body: "{}"),
         Row(route: "getWork", rule: .agent("agent.job.poll"), admitted: 200, path: ["{agent}"]),
+        Row(route: "getPerspectiveChecks", rule: .agent("agent.job.poll"), admitted: 200, path: ["{agent}"]),
+        Row(
+            route: "answerPerspectiveCheck", rule: .agent("agent.job.complete"), admitted: 400,
+            path: ["{agent}", "acme-chk-none"], body: "{}"),
         Row(route: "submitAgentCSR", rule: .agent("agent.job.poll"), admitted: 400, path: ["{agent}"], body: "{}"),
         Row(
             route: "getAgentCertificate", rule: .agent("cert.read"), admitted: 404, path: ["{agent}", "mc-here"]),

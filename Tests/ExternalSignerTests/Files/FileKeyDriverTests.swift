@@ -103,10 +103,11 @@ struct FileKeyDriverTests {
         let stage = try Stage()
         let driver = stage.driver(Self.passphrase)
         let ref = stage.path("root.key")
+        let (drivers, key) = (KeyDriverRegistry([driver]), KeyReference(driver: "file", ref: ref))
         #expect(try await !driver.examine(ref))
         #expect(!FileManager.default.fileExists(atPath: ref))
         let made = try await withThrowingTaskGroup(of: ObtainedKey.self) { group in
-            for _ in 0..<4 { group.addTask { try await driver.obtain(.ecdsaP384, at: ref, for: .authority) } }
+            for _ in 0..<4 { group.addTask { try await drivers.obtain(.ecdsaP384, at: key) } }
             return try await group.reduce(into: [ObtainedKey]()) { $0.append($1) }
         }
         #expect(made.filter(\.isNew).count == 1 && made.allSatisfy(\.isOwn))
@@ -117,7 +118,8 @@ struct FileKeyDriverTests {
         #expect(mode == 0o600)
         #expect(try FileManager.default.contentsOfDirectory(atPath: stage.root) == ["root.key"])
         // Another process finds it, and did not make it.
-        let found = try await stage.driver(Self.passphrase).obtain(nil, at: ref, for: .authority)
+        let others = KeyDriverRegistry([stage.driver(Self.passphrase)])
+        let found = try await others.obtain(nil, at: key)
         #expect(!found.isNew && !found.isOwn && found.ref == ref)
         let kind = await refusal { _ = try await driver.obtain(.rsa2048, at: ref, for: .authority) }
         #expect(kind.contains("is ECDSA-P384, and not RSA-2048"), "\(kind)")
@@ -126,8 +128,8 @@ struct FileKeyDriverTests {
                 .contains("already"))
         // Only who made a key takes it away.
         #expect(
-            await refusal { try await stage.driver(Self.passphrase).discard(ref) }.contains("not made by this process"))
-        try await driver.discard(ref)
+            await refusal { try await others.discard(key) }.contains("not made by this process"))
+        try await drivers.unlocking(with: Secret("another")).discard(key)
         #expect(!FileManager.default.fileExists(atPath: ref))
         let plain = try await stage.driver().generate(.ecdsaP256, label: ref, for: .authority)
         #expect(try String(contentsOfFile: ref, encoding: .utf8).hasPrefix("-----BEGIN PRIVATE KEY-----"))
@@ -152,7 +154,7 @@ struct FileKeyDriverTests {
             guard (try? stage.write(text, to: ref)) != nil else { throw FileError(effect, path, .diskFull) }
         }
         let key = try await late.obtain(nil, at: ref, for: .authority)
-        #expect(!key.isNew && !key.isOwn && key.signer.publicKey == theirs.publicKey)
+        #expect(!key.isNew && key.signer.publicKey == theirs.publicKey)
         #expect(try String(contentsOfFile: ref, encoding: .utf8) == text)
         #expect(try FileManager.default.contentsOfDirectory(atPath: stage.root) == ["a.key"])
     }

@@ -45,7 +45,7 @@ struct KeyFolderTests {
             "pass:\(SignerStage.passphrase)", "-out", file)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
         let key = try await stage.driver().obtain(nil, at: "signer:sub", for: .authority)
-        #expect(!key.isNew && !key.isOwn && key.signer.publicKey.name == "RSA-2048")
+        #expect(!key.isNew && key.signer.publicKey.name == "RSA-2048")
         try await key.signer.prove()
         await #expect(throws: SignerError.self) {
             try await stage.driver().obtain(.ecdsaP256, at: "signer:sub", for: .authority)
@@ -84,8 +84,8 @@ struct KeyFolderTests {
     func together() async throws {
         let stage = try SignerStage()
         let drivers = [stage.driver(), stage.driver()]
-        var keys: [ObtainedKey] = []
-        try await withThrowingTaskGroup(of: ObtainedKey.self) { group in
+        var keys: [ReachedKey] = []
+        try await withThrowingTaskGroup(of: ReachedKey.self) { group in
             for number in 0..<12 {
                 group.addTask { try await drivers[number % 2].obtain(nil, at: "signer:same", for: .authority) }
             }

@@ -20,7 +20,7 @@ struct SignerServerTests {
         let driver = stage.driver()
         #expect(try await driver.examine("signer:ca1") == false)
         let made = try await driver.obtain(spec, at: "signer:ca1", for: .authority)
-        #expect(made.isNew && made.isOwn && made.ref == "signer:ca1" && made.signer.publicKey.name == spec.rawValue)
+        #expect(made.isNew && made.ref == "signer:ca1" && made.signer.publicKey.name == spec.rawValue)
         try await made.signer.prove()
         let authority = try await SignerStage.authority(made.signer)
         let leaf = try await SignerStage.leaf(authority)

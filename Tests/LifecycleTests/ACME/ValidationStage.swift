@@ -86,7 +86,12 @@ struct ValidationStage {
             checkCAA: { question throws(ACMEFault) in
                 if let fault = script.caa(question) { throw fault }
             },
-            observe: { _, _, _ in }, log: World.log)
+            perspectives: perspectives(change), observeVotes: { _ in }, observe: { _, _, _ in }, log: World.log)
+    }
+
+    /// What other perspectives say; who keeps silent is waited for two seconds.
+    func perspectives(_ change: (inout ACMEPlan) -> Void) -> ACMEPerspectiveFlow {
+        ACMEPerspectiveFlow(world.context, plan: Self.plan(change), patience: .seconds(2))
     }
 
     // MARK: Steps of a client

@@ -138,6 +138,7 @@ enum Dump {
         "acme_eab_keys": "SELECT * FROM acme_eab_keys", "acme_accounts": "SELECT * FROM acme_accounts",
         "acme_orders": "SELECT * FROM acme_orders", "acme_authorizations": "SELECT * FROM acme_authorizations",
         "acme_challenges": "SELECT * FROM acme_challenges", "acme_nonces": "SELECT * FROM acme_nonces",
+        "acme_perspective_checks": "SELECT * FROM acme_perspective_checks",
         "intermediate_cas": "SELECT * FROM intermediate_cas", "ca_certificates": "SELECT * FROM ca_certificates",
         "operations": "SELECT * FROM operations", "operation_items": "SELECT * FROM operation_items",
     ]

@@ -18,6 +18,7 @@ struct Rows {
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
             revocations, ocsp, operations, acme, [], [], hierarchy,
+            perspectives,
         ]
     }
 
@@ -128,6 +129,17 @@ struct Rows {
                 \(time(0)), \(time(0)))
             """,
             "INSERT INTO acme_nonces (nonce, expires_at) VALUES ('n-\(tag)', \(time(1)))",
+        ]
+    }
+
+    private var perspectives: [String] {
+        [
+            """
+            INSERT INTO acme_perspective_checks (id, challenge_id, attempt, perspective, thumbprint, agent_id, claimed_at,
+                verdict, problem, detail, answered_at, created_at, expires_at)
+            VALUES ('acme-chk-\(tag)', 'acme-chall-\(tag)', 1, 'eu', 'tp-\(tag)', 'ag-\(tag)', \(time(0)), 'refused',
+                'connection', 'no connection', \(time(0)), \(time(0)), \(time(1)))
+            """
         ]
     }
 

@@ -26,7 +26,7 @@ struct LinterTests {
                 .keyUsageForKeyType
             ])
         #expect(try Self.rules { $0.extendedKeyUsages = [] } == [.extendedKeyUsage])
-        #expect(try Self.rules { $0.extendedKeyUsages = [.serverAuth, .timeStamping] } == [.extendedKeyUsage])
+        #expect(try Self.rules { $0.extendedKeyUsages = [.clientAuth, .timeStamping] } == [.extendedKeyUsage])
         #expect(try Self.rules { $0.extendedKeyUsages = [.serverAuth, .serverAuth] } == [.extendedKeyUsage])
         #expect(try Self.rules { $0.extendedKeyUsages = [.anyExtendedKeyUsage] } == [.extendedKeyUsage])
         #expect(try Self.rules { $0.subjectAltNames = [] } == [.subjectAltName, .commonNameAmongNames])
@@ -38,6 +38,57 @@ struct LinterTests {
         #expect(try Self.rules { $0.ocspURLs = ["ldap://x/"] } == [.locations])
         #expect(try Self.rules { $0.mustStaple = true } == [.mustStapleWithoutResponder])
         #expect(try Self.rules { $0.pathLenConstraint = 3 } == [])
+    }
+
+    @Test("what works badly in practice is a warning, and what breaks its issuer's limits an error")
+    func practice() throws {
+        func names(_ texts: String...) throws -> [SubjectAltName] {
+            try (texts + ["www.example.com"]).map { try SubjectAltName(classifying: $0) }
+        }
+        let (underscore, whole, fine) = (try names("a_b.example"), try names("*.test"), try names("*.b.test"))
+        #expect(try Self.rules { $0.subjectAltNames = underscore } == [.hostNameForm])
+        #expect(try Self.rules { $0.subjectAltNames = whole } == [.hostNameForm])
+        #expect(try Self.rules { $0.subjectAltNames = fine } == [])
+        #expect(try Self.rules { $0.extendedKeyUsages = [.serverAuth, .emailProtection] } == [.mixedPurposes])
+        #expect(try Self.rules { $0.extendedKeyUsages = [.clientAuth, .emailProtection] } == [])
+        #expect(try Self.rules { $0.keyUsage = [.keyAgreement] } == [.digitalSignature])
+        #expect(LintRule.mixedPurposes.defaultSeverity == .warning && !LintRule.mixedPurposes.isFixed)
+        let root = try TestAuthority.root()
+        func of(_ lints: LintSeverities, _ change: (inout CertificateTemplate) -> Void, isCA: Bool = false) throws
+            -> [LintRule]
+        {
+            var template = try TestAuthority.template(
+                "www.example.com", key: .generate(.ecdsaP256), issuer: root, isCA: isCA)
+            change(&template)
+            return Linter(lints).findings(in: template.tbsCertificate(), issuer: root.certificate).map(\.rule)
+        }
+        let demanding = try #require(LintSeverities([.revocationInformation: .warning]))
+        #expect(try of(demanding) { _ in } == [.revocationInformation])
+        #expect(try of(demanding) { $0.ocspURLs = ["http://ocsp.example/"] } == [])
+        let lax = try #require(LintSeverities([.hostNameForm: .off]))
+        #expect(try of(lax) { $0.subjectAltNames = underscore } == [])
+    }
+
+    @Test("severities are chosen for adjustable rules alone")
+    func choices() {
+        #expect(LintSeverities([.keyUsage: .warning]) == nil && LintSeverities([.encoding: .off]) == nil)
+        #expect(LintSeverities([.keyUsage: .error]) == LintSeverities())
+        for rule in LintRule.allCases {
+            #expect(!rule.isFixed || rule.defaultSeverity == .error, "\(rule)")
+            #expect(!rule.summary.isEmpty && !rule.source.isEmpty)
+        }
+    }
+
+    @Test("a certificate of another authority is looked at as far as it is known")
+    func foreign() throws {
+        let (root, other) = (try TestAuthority.root(), try TestAuthority.root("Other", .ed25519))
+        let leaf = try root.leaf()
+        func rules(_ issuer: X509Certificate?, isOurs: Bool = false) -> [LintRule] {
+            Linter().findings(in: leaf, issuer: issuer, isOurs: isOurs).map(\.rule)
+        }
+        #expect(rules(root.certificate) == [] && rules(nil) == [])
+        #expect(rules(other.certificate) == [.issuerName, .authorityKeyIdentifier])
+        #expect(rules(other.certificate, isOurs: true) == [.issuerName, .signatureAlgorithm, .authorityKeyIdentifier])
     }
 
     @Test("an OCSP responder is exactly that, and nobody else is excused from being asked about")
@@ -73,6 +124,7 @@ struct LinterTests {
         let now = TestAuthority.now
         #expect(try rules(now, now) == [.validityOrder])
         #expect(try rules(now, now + .days(366)) == [.validityWithinIssuer])
+        #expect(try rules(now, now + .days(826)) == [.validityWithinIssuer, .validityLength])
     }
 
     @Test("issuer name, algorithm and key reuse are compared with the issuing certificate")
@@ -97,7 +149,7 @@ struct LinterTests {
         template.mustStaple = true
         _ = try Linter().admit(template.tbsCertificate(), serial: recorded, issuer: root.certificate)
         #expect(throws: LintFailure.self) {
-            let strict = Linter(severities: [.mustStapleWithoutResponder: .error])
+            let strict = Linter(try #require(LintSeverities([.mustStapleWithoutResponder: .error])))
             _ = try strict.admit(template.tbsCertificate(), serial: recorded, issuer: root.certificate)
         }
     }

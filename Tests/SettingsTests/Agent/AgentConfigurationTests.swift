@@ -61,7 +61,9 @@ struct AgentConfigurationTests {
             ("CERTCTL_AGENT_ID", "../x"),
             ("CERTCTL_AGENT_ALLOWED_PATHS", "/etc/../root"), ("CERTCTL_AGENT_ALLOWED_PATHS", "etc"),
             ("CERTCTL_SERVER_CA_FINGERPRINT", "sha256:abcd"), ("CERTCTL_AGENT_ALLOWED_TARGET_TYPES", "NGINX,Nothing"),
-            ("CERTCTL_AGENT_POLL_WAIT", "51s"),
+            ("CERTCTL_AGENT_POLL_WAIT", "51s"), ("CERTCTL_AGENT_VANTAGE", "EU west"),
+            ("CERTCTL_AGENT_VANTAGE_RESOLVER", "ns.example"), ("CERTCTL_AGENT_VANTAGE_RESOLVER", "system,192.0.2.53"),
+            ("CERTCTL_EGRESS_ALLOW_ACME_VALIDATION", "10.0.0.0/99"),
         ])
     func refused(variable: String, value: String) {
         #expect(throws: InvalidConfiguration.self) { try agent([variable: value]) }

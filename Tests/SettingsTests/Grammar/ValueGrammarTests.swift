@@ -101,4 +101,20 @@ struct ValueGrammarTests {
         let thresholds = try stage.server().logging.thresholds
         #expect(thresholds == LogThresholds(fallback: .warn, components: ["scheduler": .debug]))
     }
+
+    @Test("lints are chosen by name, once each, and only those that are adjustable")
+    func lints() throws {
+        var stage = Stage()
+        stage.environment["CERTCTL_CA_LINTS"] = "host_name_form=error, validity_length = off"
+        let chosen = try stage.server().pki.lints
+        #expect(chosen == LintSeverities([.hostNameForm: .error, .validityLength: .off]))
+        #expect(chosen[.hostNameForm] == .error && chosen[.mixedPurposes] == .warning)
+        for wrong in [
+            "host_name_form", "host_name_form=", "host_name_form=fatal", "nothing=off", "key_usage=off",
+            "host_name_form=off,host_name_form=error", "host_name_form=off=off", "=off",
+        ] {
+            stage.environment["CERTCTL_CA_LINTS"] = wrong
+            #expect(throws: (any Error).self, "\(wrong)") { try stage.server() }
+        }
+    }
 }

@@ -149,4 +149,25 @@ struct ServerConfigurationTests {
         let server = try server(["CERTCTL_SERVER_HOST": host, "CERTCTL_SERVER_PORT": "9000"])
         #expect(server.listener.publicURL.text == url)
     }
+
+    @Test("perspectives have names and agents, each agent once, and a quorum that they can make up")
+    func perspectives() throws {
+        let acme = try server(["CERTCTL_ACME_SERVER_PERSPECTIVES": "eu=edge-1,us=edge 2=x,eu=ag-3"]).acme.perspectives
+        #expect(
+            acme.perspectives == [
+                ACMEPerspective(name: "eu", agents: ["edge-1", "ag-3"]),
+                ACMEPerspective(name: "us", agents: ["edge 2=x"]),
+            ])
+        #expect(acme.quorum == 0)
+        #expect(try server([:]).acme.perspectives.perspectives.isEmpty)
+        let many = (1...17).map { "p\($0)=edge-\($0)" }.joined(separator: ",")
+        for named in ["eu", "EU=edge", "=edge", "eu=", "eu=edge,us=edge", many] {
+            #expect(refusal(["CERTCTL_ACME_SERVER_PERSPECTIVES": named]).count == 1, "\(named)")
+        }
+        let quorum = [
+            "CERTCTL_ACME_SERVER_PERSPECTIVES": "eu=a,eu=b,us=c", "CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM": "3",
+        ]
+        #expect(refusal(quorum).count == 1)
+        #expect(refusal(["CERTCTL_ACME_SERVER_PERSPECTIVE_QUORUM": "1"]).count == 1)
+    }
 }

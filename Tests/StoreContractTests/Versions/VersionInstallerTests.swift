@@ -36,7 +36,10 @@ struct VersionInstallerTests {
                 let agents = seed.version(of: id, agent: seed.agent, notAfter: base - .days(10))
                 #expect(try Self.install(agents, in: tx).certificate.expiresAt == base - .days(10))
 
-                let second = seed.version(of: id, notAfter: base + .days(90))
+                var second = seed.version(of: id, notAfter: base + .days(90))
+                second.lintFindings = [
+                    LintFinding(rule: .hostNameForm, severity: .warning, message: "dns:\"ä_b\" has an underscore")
+                ]
                 let replaced = try Self.install(second, in: tx)
                 #expect(replaced.superseded == [first.id])
                 #expect(replaced.certificate.expiresAt == base - .days(10))
@@ -44,6 +47,8 @@ struct VersionInstallerTests {
                 #expect(Set(try versions.current(of: id, in: tx).map(\.id)) == [agents.id, second.id])
                 #expect(try versions.current(of: id, slot: seed.agent, in: tx)?.version.id == agents.id)
                 #expect(try versions.current(of: id, slot: nil, in: tx)?.version.id == second.id)
+                #expect(try versions.find(second.id, in: tx)?.version.lintFindings == second.lintFindings)
+                #expect(try versions.find(first.id, in: tx)?.version.lintFindings == [])
                 #expect(try versions.find(first.id, in: tx)?.version.supersededAt == tx.now)
                 let all = try versions.list(
                     ListRequest(

@@ -13,4 +13,15 @@ package enum Judges {
             "/usr/bin/env", ["python3", file("Tests/Judges/\(script)")] + arguments,
             environment: ["PYTHONPATH": file(".build/judges"), "PYTHONDONTWRITEBYTECODE": "1"], logs: logs)
     }
+
+    /// Runs the present certbot, which `scripts/judges` has fetched too.
+    package static func certbot(
+        _ arguments: [String], environment: [String: String], logs: URL
+    ) async throws -> ProgramOutcome {
+        let ours = ["PYTHONPATH": file(".build/judges"), "PYTHONDONTWRITEBYTECODE": "1"]
+        return try await runProgram(
+            "/usr/bin/env",
+            ["python3", "-c", "import sys; from certbot.main import main; sys.exit(main())"] + arguments,
+            environment: environment.merging(ours) { $1 }, logs: logs, timeout: .seconds(120))
+    }
 }

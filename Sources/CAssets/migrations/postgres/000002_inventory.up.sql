@@ -384,6 +384,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     issuing_ca_id TEXT,
     -- What else may be sent in place of what is above the leaf in pem_chain, as a list of PEM texts; none for most.
     alternate_chains JSONB,
+    -- What the linter found when it came: rule, severity, message.
+    lint_findings JSONB NOT NULL DEFAULT '[]',
     superseded_at TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),

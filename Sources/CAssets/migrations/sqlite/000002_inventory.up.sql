@@ -419,6 +419,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     issuing_ca_id TEXT,
     -- What else may be sent in place of what is above the leaf in pem_chain, as a list of PEM texts; none for most.
     alternate_chains TEXT,
+    -- What the linter found when it came: rule, severity, message.
+    lint_findings TEXT NOT NULL DEFAULT '[]',
     superseded_at INTEGER,
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),
@@ -443,6 +445,7 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     CONSTRAINT certificate_versions_alternate_chains_json
         CHECK (alternate_chains IS NULL OR json_valid(alternate_chains)),
     CONSTRAINT certificate_versions_issued_elsewhere_bool CHECK (issued_elsewhere IN (0, 1)),
+    CONSTRAINT certificate_versions_lint_findings_json CHECK (json_valid(lint_findings)),
     CONSTRAINT certificate_versions_key_slot CHECK ((key_origin = 'agent') = (agent_id IS NOT NULL)),
     CONSTRAINT certificate_versions_csr_only
         CHECK (csr_pem IS NULL OR csr_pem LIKE '-----BEGIN CERTIFICATE REQUEST-----%')
