@@ -28,10 +28,10 @@ enum CAChains {
         guard try !CACertificateStore().isEmpty(in: tx) else { return [] }
         let pool = try pool(above: id, in: tx)
         guard pool.isCrossed else { return [] }
-        let own = [leaf] + (try AuthorityKeeper.chain(of: id, in: tx))
-        let chains = distinct(paths(from: leaf, pool, at: tx.now), besides: [own]).map { path in
-            Array(path.dropFirst().filter { !isRoot($0) })
-        }
+        // The leaf is in each of them, and ends first in most: it tells nothing of which holds longest.
+        let above = paths(from: leaf, pool, at: tx.now).map { Array($0.dropFirst()) }
+        let own = try AuthorityKeeper.chain(of: id, in: tx)
+        let chains = distinct(above, besides: [own]).map { chain in chain.filter { !isRoot($0) } }
         let usual = sent.filter { !isRoot($0) }
         return Array(chains.filter { !$0.isEmpty && $0 != usual }.prefix(mostAlternates))
     }
@@ -62,7 +62,10 @@ enum CAChains {
     ) -> [[X509Certificate]] {
         func stations(_ chain: [X509Certificate]) -> [String] { chain.map(\.subjectPublicKey.spkiSHA256) }
         var seen = Set(known.map(stations))
-        return chains.sorted { end(of: $0) > end(of: $1) }.filter { seen.insert(stations($0)).inserted }
+        let ordered = chains.sorted { left, right in
+            end(of: left) == end(of: right) ? left.count < right.count : end(of: left) > end(of: right)
+        }
+        return ordered.filter { seen.insert(stations($0)).inserted }
     }
 
     /// When the first of its certificates ends.
