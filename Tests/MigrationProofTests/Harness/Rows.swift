@@ -18,7 +18,7 @@ struct Rows {
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
             revocations, ocsp, operations, acme, [], [], hierarchy,
-            perspectives,
+            perspectives, furtherCertificates,
         ]
     }
 
@@ -143,6 +143,17 @@ struct Rows {
         ]
     }
 
+    private var furtherCertificates: [String] {
+        [
+            """
+            INSERT INTO ca_certificates (id, ca_id, parent_ca_id, above_pem, cert_pem, cert_sha256, issuer_subject,
+                serial_number, not_before, not_after, created_at)
+            VALUES ('icc-\(tag)', 'ica-\(tag)', NULL, 'pem', 'pem', \(digest(16)), 'CN=Other', 'f2', \(time(0)),
+                \(time(3650)), \(time(0)))
+            """
+        ]
+    }
+
     private var hierarchy: [String] {
         [
             """
@@ -161,12 +172,6 @@ struct Rows {
             VALUES ('ica-p-\(tag)', 'iss-\(tag)', 'ica-\(tag)', 'Pending', 'CN=Pending', 'pending', 'csr', \(digest(15)),
                 'a2', 'ECDSA-P256', 'database', 'dbkey-p-\(tag)', TRUE, 0, '[]', '[]', '[]', TRUE, '{}', \(time(0)),
                 \(time(0)))
-            """,
-            """
-            INSERT INTO ca_certificates (id, ca_id, parent_ca_id, above_pem, cert_pem, cert_sha256, issuer_subject,
-                serial_number, not_before, not_after, created_at)
-            VALUES ('icc-\(tag)', 'ica-\(tag)', NULL, 'pem', 'pem', \(digest(16)), 'CN=Other', 'f2', \(time(0)),
-                \(time(3650)), \(time(0)))
             """,
         ]
     }
