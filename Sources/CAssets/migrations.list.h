@@ -64,3 +64,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000029_acme_perspectives
 #include "embed_migration.h"
+#define MIGRATION 000030_cross_certificates
+#include "embed_migration.h"

@@ -14,6 +14,8 @@ package struct AuthorityOrder: Sendable {
     package var extendedKeyUsages: [OID] = []
     /// Empty for any policy.
     package var policies: [OID] = []
+    /// Of an authority that has a certificate already; `nil` for the identifier computed from the key.
+    package var subjectKeyIdentifier: [UInt8]?
 
     package init(
         subject: DistinguishedName, subjectPublicKey: SubjectPublicKey,
@@ -195,6 +197,7 @@ extension LocalCA {
         template.extendedKeyUsages = order.extendedKeyUsages
         template.nameConstraints = order.nameConstraints
         template.policies = order.policies
+        template.subjectKeyIdentifier = order.subjectKeyIdentifier
         return template
     }
 }

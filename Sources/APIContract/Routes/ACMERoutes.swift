@@ -104,6 +104,11 @@ package enum ACMERoutes {
         "The certificate of an order with its chain (§7.4.2).",
         .text(200, "application/pem-certificate-chain", "-----BEGIN CERTIFICATE-----", "Leaf first."))
 
+    package static let alternate = post(
+        "CertificateAlternate", "/acme/profile/{profile_id}/cert/{cert_id}/{n}", "/acme/cert/{cert_id}/{n}",
+        "The certificate of an order with another chain (§7.4.2).",
+        .text(200, "application/pem-certificate-chain", "-----BEGIN CERTIFICATE-----", "Leaf first."))
+
     package static let revoke = post(
         "Revoke", "/acme/profile/{profile_id}/revoke-cert", "/acme/revoke-cert", audit: "certificate_revoked",
         "Revokes by the word of an account, or of the key of the certificate (§7.6).",
@@ -120,7 +125,7 @@ package enum ACMERoutes {
 
     package static let operations: [Operation] = [
         directory, newNonce, newAccount, account, accountOrders, keyChange, newOrder, order, finalize, authorization,
-        challenge, certificate, revoke, renewalInfo, newAuthorization,
+        challenge, certificate, alternate, revoke, renewalInfo, newAuthorization,
     ]
 
     package static let all: [Route] = operations.flatMap(\.routes)

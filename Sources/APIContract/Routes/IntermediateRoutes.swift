@@ -72,6 +72,40 @@ package enum IntermediateRoutes {
         cli: .verb("intermediates chain")
     )
 
+    package static let chains = ProtectedRoute(
+        "listIntermediateCAChains", .get, "/api/v1/intermediates/{id}/chains", .permission(.issuerRead),
+        scope: .object, "The ways from a CA to each root, and its further certificates.",
+        responses: [
+            .json(200, CAChainsAnswer.self, "The chains."), .notFound,
+            .error(.invalidState, "It is pending and has no certificate yet."),
+        ],
+        cli: .verb("intermediates chains")
+    )
+
+    package static let crossSign = ProtectedRoute(
+        "crossSignIntermediateCA", .post, "/api/v1/intermediates/{id}/cross-sign", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_cross_signed",
+        "Gives a CA a further certificate, of the same name and key, by another parent.",
+        request: .body(CrossSignIntermediateCARequest.self),
+        responses: [
+            .json(201, CACertificateBody.self, "As stored."), .invalid, .notFound, .nameTaken,
+            .error(.invalidState, "The CA or the parent is not active, or the parent's key is not here."),
+            .error(.unprocessable, "The key of the CA was reported as compromised."),
+        ],
+        cli: .verb("intermediates cross-sign")
+    )
+
+    package static let crossRequest = ProtectedRoute(
+        "requestIntermediateCACrossCertificate", .post, "/api/v1/intermediates/{id}/csr",
+        .permission(.caHierarchyManage), scope: .object, audit: "intermediate_ca_cross_csr_created",
+        "Makes a request by which somebody elsewhere can certify a CA that has a certificate.",
+        responses: [
+            .json(200, CrossRequestAnswer.self, "The request."), .notFound,
+            .error(.invalidState, "It is not active, or its key is not here."),
+        ],
+        cli: .verb("intermediates cross-csr")
+    )
+
     package static let retire = ProtectedRoute(
         "retireIntermediateCA", .post, "/api/v1/intermediates/{id}/retire", .permission(.caHierarchyManage),
         scope: .object, audit: "intermediate_ca_retiring",
@@ -97,7 +131,7 @@ package enum IntermediateRoutes {
     )
 
     package static let all: [Route] = [
-        create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, retire.route,
-        reactivate.route,
+        create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, chains.route,
+        crossSign.route, crossRequest.route, retire.route, reactivate.route,
     ]
 }

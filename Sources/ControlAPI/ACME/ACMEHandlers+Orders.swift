@@ -155,9 +155,32 @@ extension ACMEHandlers {
 
     // MARK: Certificates
 
-    func certificate(_ call: Call) async throws -> OutgoingResponse {
+    func certificate(_ call: Call) async throws -> OutgoingResponse { try await certificate(call, chain: 0) }
+
+    /// Another chain of the same certificate (RFC 8555 §7.4.2).
+    func alternate(_ call: Call) async throws -> OutgoingResponse {
+        let text = call.parameter("n")
+        guard let number = Int(text), number > 0, String(number) == text else {
+            throw ACMEProblem(.malformed, "the certificate has no such chain", status: 404)
+        }
+        return try await certificate(call, chain: number)
+    }
+
+    /// Each chain names the others.
+    private func certificate(_ call: Call, chain number: Int) async throws -> OutgoingResponse {
         let (_, account) = try await read(call)
-        let chain = try await services.finalize.chain(call.parameter("cert_id"), for: account)
+        let id = call.parameter("cert_id")
+        let (chain, alternates) = try await services.finalize.chain(
+            id, alternate: number > 0 ? number : nil, for: account)
+        var response = encoded(chain, call)
+        for other in 0...alternates where other != number {
+            let address = call.place.certificate(id, chain: other)
+            response.fields.append(HTTPField(name: .link, value: "<\(address)>;rel=\"alternate\""))
+        }
+        return response
+    }
+
+    private func encoded(_ chain: [X509Certificate], _ call: Call) -> OutgoingResponse {
         if call.context.request.prefers("application/pkix-cert", over: "application/pem-certificate-chain"),
             let leaf = chain.first
         {

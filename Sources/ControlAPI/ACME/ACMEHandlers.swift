@@ -58,6 +58,9 @@ package struct ACMEHandlers: Sendable {
         on(
             ACMERoutes.certificate, in: &table,
             Conduct(success: .certDownload, failure: .certDownloadFailures), certificate)
+        on(
+            ACMERoutes.alternate, in: &table,
+            Conduct(success: .certDownload, failure: .certDownloadFailures), alternate)
         on(ACMERoutes.revoke, in: &table, Conduct(success: .revokeCert, failure: .revokeCertFailures), revoke)
         on(
             ACMERoutes.renewalInfo, in: &table,

@@ -29,6 +29,10 @@ struct ACMEPlace: Sendable {
     func authorization(_ id: ACMEAuthorizationID) -> String { "\(base)/authz/\(id.text)" }
     func challenge(_ id: ACMEChallengeID) -> String { "\(base)/challenge/\(id.text)" }
     func certificate(_ id: VersionID) -> String { "\(base)/cert/\(id.text)" }
+    /// - `number`: Of the chain; 0 for the one that clients get unless they choose.
+    func certificate(_ id: String, chain number: Int) -> String {
+        "\(base)/cert/\(id)" + (number > 0 ? "/\(number)" : "")
+    }
 
     /// The account that a `kid` names; `nil` for the address of anything else.
     func account(named kid: String) -> ACMEAccountID? {

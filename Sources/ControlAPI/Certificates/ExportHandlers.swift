@@ -32,7 +32,8 @@ struct ExportHandlers: Sendable {
         }
         return try await exports.export(
             try context.request.id(), version: wanted, format: format,
-            withRoot: context.query.flag("root") ?? isTrustStore, by: context.authorship)
+            alternate: context.query.integer("chain") ?? 0, withRoot: context.query.flag("root") ?? isTrustStore,
+            by: context.authorship)
     }
 
     private func pem(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

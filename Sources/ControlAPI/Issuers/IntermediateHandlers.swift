@@ -19,6 +19,9 @@ struct IntermediateHandlers: Sendable {
         handlers.on(IntermediateRoutes.list, list)
         handlers.on(IntermediateRoutes.get, get)
         handlers.on(IntermediateRoutes.chain, chain)
+        handlers.on(IntermediateRoutes.chains, chains)
+        handlers.on(IntermediateRoutes.crossSign, crossSign)
+        handlers.on(IntermediateRoutes.crossRequest, crossRequest)
         handlers.on(IntermediateRoutes.retire, retire)
         handlers.on(IntermediateRoutes.reactivate, reactivate)
     }
@@ -101,6 +104,35 @@ struct IntermediateHandlers: Sendable {
         return .json(IntermediateCAChainAnswer { $0.pemChain = chain.map(\.pem).joined() })
     }
 
+    private func chains(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let found = try await flow.chains(of: try context.request.id(), by: context.authorship)
+        return .json(
+            CAChainsAnswer {
+                $0.chains = found.chains.enumerated().map { number, chain in CAChainBody(number, chain) }
+                $0.certificates = found.certificates.map { CACertificateBody($0) }
+            })
+    }
+
+    private func crossSign(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: CrossSignIntermediateCARequest = try context.request.decode()
+        var draft = CrossSigningDraft()
+        draft.parentID = request.parentID
+        draft.certificatePEM = request.certificatePEM
+        draft.chainPEM = request.chainPEM
+        draft.ttlDays = request.ttlDays
+        draft.pathLength = request.pathLength
+        draft.nameConstraints = request.nameConstraints
+        draft.allowedEKUs = request.allowedEKUs
+        draft.policyOIDs = request.policyOIDs
+        let kept = try await flow.crossSign(try context.request.id(), draft, by: context.authorship)
+        return .json(CACertificateBody(kept), status: 201)
+    }
+
+    private func crossRequest(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request = try await flow.crossRequest(try context.request.id(), by: context.authorship)
+        return .json(CrossRequestAnswer { $0.csrPEM = request.pem })
+    }
+
     private func retire(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: RetireIntermediateCARequest = try context.request.decode()
         let node = try await flow.retire(
@@ -179,6 +211,33 @@ extension IntermediateCABody {
             $0.createdAt = node.createdAt
             $0.updatedAt = node.updatedAt
             $0.version = node.rowVersion
+        }
+    }
+}
+
+extension CAChainBody {
+    fileprivate init(_ number: Int, _ chain: [X509Certificate]) {
+        self.init {
+            $0.number = number
+            $0.root = chain.last?.subject.description ?? ""
+            $0.notAfter = chain.map(\.notAfter).min() ?? .epoch
+            $0.pemChain = chain.map(\.pem).joined()
+        }
+    }
+}
+
+extension CACertificateBody {
+    fileprivate init(_ kept: CACertificate) {
+        self.init {
+            $0.id = kept.id
+            $0.authorityID = kept.authorityID
+            $0.parentID = kept.parentID
+            $0.issuer = kept.issuerSubject
+            $0.serialNumber = kept.serialNumber
+            $0.notBefore = kept.notBefore
+            $0.notAfter = kept.notAfter
+            $0.certPEM = kept.certPEM
+            $0.createdAt = kept.createdAt
         }
     }
 }

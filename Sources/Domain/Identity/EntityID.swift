@@ -79,6 +79,7 @@ package enum AuditHoldKind: EntityKind { package static let prefix = "hold" }
 package enum RevocationKind: EntityKind { package static let prefix = "rev" }
 package enum OperationKindID: EntityKind { package static let prefix = "op" }
 package enum AuthorityKind: EntityKind { package static let prefix = "ica" }
+package enum CACertificateKind: EntityKind { package static let prefix = "icc" }
 package enum ACMEAccountKind: EntityKind { package static let prefix = "acme-acc" }
 package enum ACMEOrderKind: EntityKind { package static let prefix = "acme-ord" }
 package enum ACMEAuthorizationKind: EntityKind { package static let prefix = "acme-authz" }
@@ -119,6 +120,8 @@ package typealias EABKeyID = EntityID<EABKeyKind>
 package typealias ApprovalID = EntityID<ApprovalIDKind>
 package typealias RevocationID = EntityID<RevocationKind>
 package typealias OperationID = EntityID<OperationKindID>
+/// A further certificate of a CA of a hierarchy.
+package typealias CACertificateID = EntityID<CACertificateKind>
 /// One signing certificate of ours: a CA of a hierarchy, or the only one of an issuer, which lends its identifier.
 package typealias AuthorityID = EntityID<AuthorityKind>
 

@@ -208,7 +208,12 @@ package struct ACMEFinalizeFlow: Sendable {
 
     /// The chain that an order of the account led to, leaf first. A root is left out, unless it is the only certificate
     /// above the leaf: common clients refuse a chain of one.
-    package func chain(_ text: String, for account: ACMEAccount) async throws -> [X509Certificate] {
+    ///
+    /// - `alternate`: The number of another chain to the same leaf (RFC 8555 §7.4.2), from 1; `nil` for the first choice.
+    /// - Returns: The chain, and how many alternates there are.
+    package func chain(
+        _ text: String, alternate: Int? = nil, for account: ACMEAccount
+    ) async throws -> (chain: [X509Certificate], alternates: Int) {
         let (detail, revision) = try await context.read { tx -> (CertificateVersionDetail, Int) in
             guard let id = try? VersionID(text), try orders.owns(id, account.id, in: tx),
                 let detail = try VersionStore().find(id, in: tx)
@@ -218,13 +223,20 @@ package struct ACMEFinalizeFlow: Sendable {
         }
         let stored = try X509Certificate.bundle(pem: detail.pemChain)
         guard let leaf = stored.first else { throw ACMEProblem(.serverInternal, "the certificate can't be read") }
+        let alternates = detail.alternateChains
+        if let alternate {
+            guard alternates.indices.contains(alternate - 1) else {
+                throw ACMEProblem(.malformed, "the certificate has no such chain", status: 404)
+            }
+            return ([leaf] + (try X509Certificate.bundle(pem: alternates[alternate - 1])), alternates.count)
+        }
         let above = stored.dropFirst()
         let withoutRoot = above.filter { !($0.isSelfIssued && $0.verifySignature(issuedBy: $0)) }
-        if !withoutRoot.isEmpty { return [leaf] + withoutRoot }
-        if let root = above.first { return [leaf, root] }
+        if !withoutRoot.isEmpty { return ([leaf] + withoutRoot, alternates.count) }
+        if let root = above.first { return ([leaf, root], alternates.count) }
         let connector = try await registry.signer(
             for: detail.version.issuerID, detail.version.issuingCA, revision: revision)
         let authority = try await connector.authorityChain().first { leaf.verifySignature(issuedBy: $0) }
-        return [leaf] + (authority.map { [$0] } ?? [])
+        return ([leaf] + (authority.map { [$0] } ?? []), alternates.count)
     }
 }

@@ -207,7 +207,7 @@ struct CAPlan: Sendable {
 
     // MARK: Parts
 
-    private static func constraints(_ json: JSONValue?, _ problems: inout FieldProblems) -> NameConstraints? {
+    static func constraints(_ json: JSONValue?, _ problems: inout FieldProblems) -> NameConstraints? {
         guard let json, !json.isNull else { return nil }
         do throws(NameConstraintProblem) {
             return try NameConstraints(json: json)
@@ -217,7 +217,7 @@ struct CAPlan: Sendable {
         }
     }
 
-    private static func usages(_ texts: [String], _ problems: inout FieldProblems) -> [ExtendedKeyUsage] {
+    static func usages(_ texts: [String], _ problems: inout FieldProblems) -> [ExtendedKeyUsage] {
         var usages: Set<ExtendedKeyUsage> = []
         for (index, text) in texts.enumerated() {
             if let usage = ExtendedKeyUsage(rawValue: text) {
@@ -230,7 +230,7 @@ struct CAPlan: Sendable {
         return ExtendedKeyUsage.ordered(usages)
     }
 
-    private static func policies(_ texts: [String], _ problems: inout FieldProblems) -> [OID] {
+    static func policies(_ texts: [String], _ problems: inout FieldProblems) -> [OID] {
         texts.enumerated().compactMap { index, text in
             if let oid = OID(dotted: text) { return oid }
             problems.add("/policy_oids/\(index)", "invalid_oid", "is no dotted object identifier")

@@ -165,7 +165,7 @@ extension HierarchyFlow {
 
     // MARK: Checks
 
-    private static func only(_ pem: String) throws(ServiceError) -> X509Certificate {
+    static func only(_ pem: String) throws(ServiceError) -> X509Certificate {
         let bundle: [X509Certificate]
         do throws(CertificateError) {
             bundle = try X509Certificate.bundle(pem: pem)
@@ -217,24 +217,26 @@ extension HierarchyFlow {
     /// Before it is relied on: the key is still there, and answers.
     private func proveKey(of node: IntermediateCA) async throws {
         _ = try Self.requirePending(node)
-        guard let driver = node.keyDriver, let reference = node.keyReference else { return }
-        let key: SubjectPublicKey
-        do {
-            if driver == AuthorityKeeper.ownDriver {
-                key = try await context.read { [keys] tx in
-                    try keys.keeper.open(CAKeyID(stored: reference), of: "the CA \(node.id.text)", in: tx)
-                }.publicKey
-            } else {
-                key = try await keys.authorities.signer(
-                    KeyReference(driver: driver, ref: reference), of: node.id
-                ).publicKey
-            }
-        } catch let error as IssuerError {
-            throw error.serviceError
-        }
+        guard let key = try await signer(of: node)?.publicKey else { return }
         guard key.spkiSHA256 == node.spkiSHA256 else {
             throw ServiceError(
                 .unprocessable, "the key of the CA \(node.id.text) is not the one that its request is for")
+        }
+    }
+
+    /// The key of a CA; `nil` for one that is elsewhere.
+    func signer(of node: IntermediateCA) async throws -> (any Signer)? {
+        guard node.hasKey, let driver = node.keyDriver, let reference = node.keyReference else { return nil }
+        do {
+            if driver == AuthorityKeeper.ownDriver {
+                return InProcessSigner(
+                    key: try await context.read { [keys] tx in
+                        try keys.keeper.open(CAKeyID(stored: reference), of: "the CA \(node.id.text)", in: tx)
+                    })
+            }
+            return try await keys.authorities.signer(KeyReference(driver: driver, ref: reference), of: node.id)
+        } catch let error as IssuerError {
+            throw error.serviceError
         }
     }
 }

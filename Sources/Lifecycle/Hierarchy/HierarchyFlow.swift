@@ -89,7 +89,7 @@ package struct HierarchyFlow: Sendable {
         }
     }
 
-    private static func requireSigning(_ parent: IntermediateCA) throws(ServiceError) {
+    static func requireSigning(_ parent: IntermediateCA) throws(ServiceError) {
         try requireActive(parent)
         guard parent.hasKey else {
             throw ServiceError(

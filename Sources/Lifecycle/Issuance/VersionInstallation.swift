@@ -30,7 +30,7 @@ struct VersionInstallation: Sendable {
         in tx: any Transaction
     ) throws -> IssuedVersion {
         try OrderStore().complete(intent.order, in: tx)
-        var new = version(of: issued, for: intent)
+        var new = try version(of: issued, for: intent, in: tx)
         new.lintFindings = findings
         if let agent = intent.slot {
             try installForAgent(agent, new, intent, in: tx)
@@ -45,7 +45,9 @@ struct VersionInstallation: Sendable {
         return IssuedVersion(new, createdAt: tx.now)
     }
 
-    private func version(of issued: IssuedCertificate, for intent: IssuanceIntent) -> NewVersion {
+    private func version(
+        of issued: IssuedCertificate, for intent: IssuanceIntent, in tx: any Transaction
+    ) throws -> NewVersion {
         let leaf = issued.leaf
         var version = NewVersion(
             id: context.newID(),
@@ -65,6 +67,11 @@ struct VersionInstallation: Sendable {
             jobID: intent.job.id
         )
         version.issuingCA = intent.authority
+        if let authority = intent.authority {
+            version.alternateChains = try CAChains.alternates(
+                for: leaf, sentWith: issued.chain, issuedBy: authority, in: tx
+            ).map { $0.map(\.pem).joined() }
+        }
         return version
     }
 

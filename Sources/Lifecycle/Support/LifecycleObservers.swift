@@ -36,6 +36,7 @@ package struct LifecycleObservers: Sendable {
         case createChild = "create_child"
         case request = "request_child"
         case discarded = "discard_child"
+        case crossSigned = "cross_sign"
         case retiring = "retire_retiring"
         case retired = "retire_retired"
     }

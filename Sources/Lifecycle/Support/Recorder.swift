@@ -227,6 +227,10 @@ struct RecordedAction: Sendable {
     static let childCreated = node("intermediate_ca_child_created")
     static let nodeRequested = node("intermediate_ca_csr_created")
     static let nodeDiscarded = node("intermediate_ca_discarded")
+    /// The serial number of a certificate that is about to be signed for a CA that has one.
+    static let crossSigning = node("intermediate_ca_cross_signing")
+    static let crossSigned = node("intermediate_ca_cross_signed")
+    static let crossRequested = node("intermediate_ca_cross_csr_created")
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")

@@ -21,6 +21,8 @@ struct ExportCommand: OperatorCommand {
     @Argument(help: "Identifier of the certificate.") var id: String
     @Option(name: .customLong("as"), help: "pem, der, pkcs7, pkcs12 or jks.") var form = Form.pem
     @Option(help: ArgumentHelp("Of this version instead of the current one.", valueName: "id")) var versionID: String?
+    @Option(help: ArgumentHelp("With this alternate chain of the version; 0 for its own.", valueName: "number"))
+    var chain: Int?
     @Option(help: ArgumentHelp("Write to this file; pem without it goes to standard output.", valueName: "file"))
     var save: String?
     @Option(help: ArgumentHelp("File with the password of the new file.", valueName: "file")) var passwordFile: String?
@@ -65,6 +67,7 @@ struct ExportCommand: OperatorCommand {
     private func path(_ certificate: String, _ form: Form, download: Bool = false) -> APIPath {
         var query = versionID.map { [(name: "version_id", value: $0)] } ?? []
         if let root, form != .der { query.append((name: "root", value: root ? "true" : "false")) }
+        if let chain, form != .der { query.append((name: "chain", value: String(chain))) }
         if download { query.append((name: "download", value: "true")) }
         return APIPath(["certificates", certificate, "export", form.rawValue], query: query)
     }

@@ -10,7 +10,8 @@ package struct IntermediatesCommand: ParsableCommand {
         subcommands: [
             ListIntermediatesCommand.self, GetIntermediateCommand.self, CreateIntermediateCommand.self,
             RequestIntermediateCommand.self, ImportIntermediateCommand.self, DeleteIntermediateCommand.self,
-            IntermediateChainCommand.self, RetireIntermediateCommand.self, ReactivateIntermediateCommand.self,
+            IntermediateChainCommand.self, IntermediateChainsCommand.self, CrossSignIntermediateCommand.self,
+            CrossRequestIntermediateCommand.self, RetireIntermediateCommand.self, ReactivateIntermediateCommand.self,
         ]
     )
 

@@ -7,6 +7,8 @@ package struct AuthorityRequest: Sendable {
     package var nameConstraints: NameConstraints?
     package var extendedKeyUsages: [OID] = []
     package var policies: [OID] = []
+    /// `nil` for the identifier computed from the key.
+    package var subjectKeyIdentifier: [UInt8]?
 
     package init(subject: DistinguishedName, subjectPublicKey: SubjectPublicKey) {
         self.subject = subject
@@ -36,7 +38,7 @@ package struct AuthorityRequest: Sendable {
             ExtensionEncoding.keyUsage([.keyCertSign, .cRLSign]),
         ]
         if !extendedKeyUsages.isEmpty { list.append(ExtensionEncoding.extendedKeyUsage(extendedKeyUsages)) }
-        list.append(ExtensionEncoding.subjectKeyIdentifier(subjectPublicKey.keyIdentifier))
+        list.append(ExtensionEncoding.subjectKeyIdentifier(subjectKeyIdentifier ?? subjectPublicKey.keyIdentifier))
         if !policies.isEmpty { list.append(ExtensionEncoding.certificatePolicies(policies)) }
         if let nameConstraints { list.append(ExtensionEncoding.nameConstraints(nameConstraints)) }
         return list

@@ -126,7 +126,7 @@ package struct NewIntermediateCA: Sendable {
 
 /// What keeps an authority from ending.
 package struct CADrain: Hashable, Sendable {
-    /// Authorities below it that are active or retiring.
+    /// Authorities below it that are active or retiring, and certificates that it signed for authorities of other parents.
     package let children: Int
     /// Of those, the active ones.
     package let activeChildren: Int

@@ -164,6 +164,12 @@ package struct IntermediateCAStore: Sendable {
             SELECT COUNT(*) AS open_children, COALESCE(SUM(CASE WHEN state = 'active' THEN 1 ELSE 0 END), 0) AS active
             FROM intermediate_cas WHERE parent_ca_id = \(id) AND state <> 'retired'
             """)
+        // A certificate that it signed for a CA with another parent needs its lists as well.
+        let crossed = try tx.row(
+            """
+            SELECT COUNT(*) AS n FROM ca_certificates x JOIN intermediate_cas c ON c.id = x.ca_id
+            WHERE x.parent_ca_id = \(id) AND x.not_after > \(tx.now) AND c.state <> 'retired'
+            """)
         // A hold may be released, so it does not end a certificate.
         let leaves = try tx.row(
             """
@@ -179,7 +185,8 @@ package struct IntermediateCAStore: Sendable {
             WHERE issuing_ca_id = \(id) AND state IN ('submitting', 'pending')
             """)
         return CADrain(
-            children: try children?.int("open_children") ?? 0, activeChildren: try children?.int("active") ?? 0,
+            children: (try children?.int("open_children") ?? 0) + (try crossed?.int("n") ?? 0),
+            activeChildren: try children?.int("active") ?? 0,
             leaves: try leaves?.int("leaves") ?? 0, lastEnd: try leaves?.optionalTime("last_end") ?? nil,
             orders: try orders?.int("orders") ?? 0)
     }

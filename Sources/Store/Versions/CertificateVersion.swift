@@ -64,6 +64,8 @@ package struct CertificateVersionDetail: Hashable, Sendable {
     /// Leaf first, then the issuing chain.
     package let pemChain: String
     package let csrPEM: String?
+    /// What else may be sent in place of what is above the leaf in ``pemChain``, each as PEM.
+    package let alternateChains: [String]
 }
 
 /// A version about to be stored.
@@ -86,6 +88,8 @@ package struct NewVersion: Sendable {
     package let sealedKey: [UInt8]?
     package let jobID: JobID?
     package var issuingCA: AuthorityID?
+    /// What else may be sent in place of what is above the leaf in ``pemChain``, each as PEM.
+    package var alternateChains: [String] = []
     package var lintFindings: [LintFinding] = []
     /// What is special about a version that was not issued here but imported.
     package var importation: Importation?

@@ -14,6 +14,7 @@ package struct VersionStore: Sendable {
         key_algorithm, key_size, key_origin, agent_id, job_id, issued_elsewhere, issuing_ca_id, lint_findings, superseded_at,
         created_at
         """
+    private static let detailColumns: SQL = columns + ", pem_chain, csr_pem, alternate_chains"
     private static let rules = [
         UniqueRule(
             constraint: "certificate_versions_issuer_id_serial_number_key",
@@ -38,8 +39,8 @@ package struct VersionStore: Sendable {
                     INSERT INTO certificate_versions (
                         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
                         spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
-                        key_material_encrypted, job_id, issued_elsewhere, issuing_ca_id, lint_findings, superseded_at,
-                        created_at
+                        key_material_encrypted, job_id, issued_elsewhere, issuing_ca_id, lint_findings, alternate_chains,
+                        superseded_at, created_at
                     ) VALUES
                     """,
                 member: """
@@ -49,6 +50,7 @@ package struct VersionStore: Sendable {
                         \(new.keyAlgorithm), \(new.keySize), \(new.keyOrigin), \(new.agentID), \(new.sealedKey),
                         \(new.jobID), \(new.importation?.isIssuedElsewhere ?? false), \(new.issuingCA),
                         \(JSONColumn.value(new.lintFindings)),
+                        \(new.alternateChains.isEmpty ? nil : JSONColumn.value(new.alternateChains)),
                         \(isSuperseded ? tx.now : nil), \(new.importation?.issuedAt ?? tx.now)
                     )
                     """,
@@ -95,7 +97,7 @@ package struct VersionStore: Sendable {
 
     package func find(_ id: VersionID, in tx: any Transaction) throws -> CertificateVersionDetail? {
         try tx.row(
-            "SELECT \(fragment: Self.columns), pem_chain, csr_pem FROM certificate_versions WHERE id = \(id)"
+            "SELECT \(fragment: Self.detailColumns) FROM certificate_versions WHERE id = \(id)"
         ).map(Self.detail)
     }
 
@@ -163,7 +165,7 @@ package struct VersionStore: Sendable {
     ) throws -> CertificateVersionDetail? {
         try tx.row(
             """
-            SELECT \(fragment: Self.columns), pem_chain, csr_pem FROM certificate_versions
+            SELECT \(fragment: Self.detailColumns) FROM certificate_versions
             WHERE certificate_id = \(certificate) AND COALESCE(agent_id, '') = \(agent?.text ?? "")
                 AND superseded_at IS NULL
             """
@@ -200,7 +202,7 @@ package struct VersionStore: Sendable {
     ) throws -> Page<CertificateVersionDetail> {
         let listing = Listing(
             request,
-            columns: Self.columns + ", pem_chain, csr_pem",
+            columns: Self.detailColumns,
             source: "certificate_versions",
             conditions: ["certificate_id = \(request.filter.certificateID)"],
             key: "created_at",
@@ -213,7 +215,8 @@ package struct VersionStore: Sendable {
         CertificateVersionDetail(
             version: try CertificateVersion(row),
             pemChain: try row.text("pem_chain"),
-            csrPEM: try row.optionalText("csr_pem")
+            csrPEM: try row.optionalText("csr_pem"),
+            alternateChains: try row.optionalText("alternate_chains") == nil ? [] : row.texts("alternate_chains")
         )
     }
 }

@@ -41,7 +41,9 @@ struct RouteTableTests {
     @Test("what changes something names its audit action, or is a heartbeat", arguments: RouteTable.all)
     func audited(route: Route) {
         // OCSP by POST asks, as by GET; so do the ACME operations that are POST-as-GET alone (RFC 8555 §6.3).
-        let reading = ["AccountOrders", "Order", "Certificate"].flatMap { ["acme\($0)", "acmeProfile\($0)"] }
+        let reading = ["AccountOrders", "Order", "Certificate", "CertificateAlternate"].flatMap {
+            ["acme\($0)", "acmeProfile\($0)"]
+        }
         let trying = ["checkProfile", "evaluateProfile"]
         let asking = Set(["heartbeat", "explainAccess", "postOCSP"] + reading + trying)
         if !route.method.isSafe, !asking.contains(route.id) {

@@ -106,7 +106,8 @@ enum PermissionTable {
         ("AccountOrders", 415, ["acme-acc-none"]), ("KeyChange", 415, []), ("NewOrder", 415, []),
         ("Order", 415, ["acme-ord-none"]), ("Finalize", 415, ["acme-ord-none"]),
         ("Authorization", 415, ["acme-authz-none"]), ("Challenge", 415, ["acme-chall-none"]),
-        ("Certificate", 415, ["certver-none"]), ("Revoke", 415, []), ("NewAuthorization", 415, []),
+        ("Certificate", 415, ["certver-none"]),
+        ("CertificateAlternate", 415, ["certver-none", "1"]), ("Revoke", 415, []), ("NewAuthorization", 415, []),
         ("RenewalInfo", 404, ["AQ.AQ"]),
     ].flatMap { (name: String, status: Int, path: [String]) -> [Row] in
         let body = status == 415 ? "{}" : nil
@@ -272,6 +273,13 @@ enum PermissionTable {
         // A CA that is not there is as unknown to whoever would see it as one out of reach.
         Row(route: "getIntermediateCA", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(route: "getIntermediateCAChain", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
+        Row(route: "listIntermediateCAChains", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
+        Row(
+            route: "crossSignIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: #"{"parent_ca_id":"ica-other"}"#),
+        Row(
+            route: "requestIntermediateCACrossCertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
+            path: ["ica-none"]),
         Row(
             route: "retireIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
             body: "{}"),

@@ -139,7 +139,7 @@ enum Dump {
         "acme_orders": "SELECT * FROM acme_orders", "acme_authorizations": "SELECT * FROM acme_authorizations",
         "acme_challenges": "SELECT * FROM acme_challenges", "acme_nonces": "SELECT * FROM acme_nonces",
         "acme_perspective_checks": "SELECT * FROM acme_perspective_checks",
-        "intermediate_cas": "SELECT * FROM intermediate_cas",
+        "intermediate_cas": "SELECT * FROM intermediate_cas", "ca_certificates": "SELECT * FROM ca_certificates",
         "operations": "SELECT * FROM operations", "operation_items": "SELECT * FROM operation_items",
     ]
 }

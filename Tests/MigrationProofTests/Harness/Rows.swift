@@ -18,7 +18,7 @@ struct Rows {
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
             revocations, ocsp, operations, acme, [], [], hierarchy,
-            perspectives,
+            perspectives, furtherCertificates,
         ]
     }
 
@@ -139,6 +139,17 @@ struct Rows {
                 verdict, problem, detail, answered_at, created_at, expires_at)
             VALUES ('acme-chk-\(tag)', 'acme-chall-\(tag)', 1, 'eu', 'tp-\(tag)', 'ag-\(tag)', \(time(0)), 'refused',
                 'connection', 'no connection', \(time(0)), \(time(0)), \(time(1)))
+            """
+        ]
+    }
+
+    private var furtherCertificates: [String] {
+        [
+            """
+            INSERT INTO ca_certificates (id, ca_id, parent_ca_id, above_pem, cert_pem, cert_sha256, issuer_subject,
+                serial_number, not_before, not_after, created_at)
+            VALUES ('icc-\(tag)', 'ica-\(tag)', NULL, 'pem', 'pem', \(digest(16)), 'CN=Other', 'f2', \(time(0)),
+                \(time(3650)), \(time(0)))
             """
         ]
     }

@@ -382,6 +382,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     issued_elsewhere BOOLEAN NOT NULL DEFAULT FALSE,
     -- The CA of a tree that signed it; none for an issuer that is one authority. No foreign key: what was issued outlives it.
     issuing_ca_id TEXT,
+    -- What else may be sent in place of what is above the leaf in pem_chain, as a list of PEM texts; none for most.
+    alternate_chains JSONB,
     -- What the linter found when it came: rule, severity, message.
     lint_findings JSONB NOT NULL DEFAULT '[]',
     superseded_at TIMESTAMPTZ,

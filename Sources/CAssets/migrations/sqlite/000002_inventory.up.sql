@@ -417,6 +417,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     issued_elsewhere INTEGER NOT NULL DEFAULT FALSE,
     -- The CA of a tree that signed it; none for an issuer that is one authority. No foreign key: what was issued outlives it.
     issuing_ca_id TEXT,
+    -- What else may be sent in place of what is above the leaf in pem_chain, as a list of PEM texts; none for most.
+    alternate_chains TEXT,
     -- What the linter found when it came: rule, severity, message.
     lint_findings TEXT NOT NULL DEFAULT '[]',
     superseded_at INTEGER,
@@ -440,6 +442,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     CONSTRAINT certificate_versions_validity CHECK (not_before < not_after),
     CONSTRAINT certificate_versions_key_algorithm_enum CHECK (key_algorithm IN ('RSA', 'ECDSA', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87')),
     CONSTRAINT certificate_versions_key_origin_enum CHECK (key_origin IN ('agent', 'server', 'external')),
+    CONSTRAINT certificate_versions_alternate_chains_json
+        CHECK (alternate_chains IS NULL OR json_valid(alternate_chains)),
     CONSTRAINT certificate_versions_issued_elsewhere_bool CHECK (issued_elsewhere IN (0, 1)),
     CONSTRAINT certificate_versions_lint_findings_json CHECK (json_valid(lint_findings)),
     CONSTRAINT certificate_versions_key_slot CHECK ((key_origin = 'agent') = (agent_id IS NOT NULL)),

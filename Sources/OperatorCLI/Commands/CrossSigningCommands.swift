@@ -1,0 +1,124 @@
+import ArgumentParser
+import Encoding
+import Settings
+
+/// `intermediates chains ID`.
+struct IntermediateChainsCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chains",
+        abstract: "List the ways from a CA to each root.",
+        discussion: "Number 0 goes by its own parents. With --number and --out one of them is written, the root last."
+    )
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Option(help: "Write this one.") var number: Int?
+    @Option(help: ArgumentHelp("File to write it to.", valueName: "path")) var out: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func validate() throws {
+        guard out == nil || number != nil else { throw ValidationError("--out needs --number") }
+    }
+
+    func run(_ session: Session) async throws {
+        let path = APIPath(["intermediates", try APIPath.checked(id), "chains"])
+        let answer = try await session.client.call("GET", path).json()
+        let chains = answer["chains"]?.arrayValue ?? []
+        guard let number else {
+            let columns = [
+                Column("NUMBER", "number"), Column("ROOT", "root"), Column("ENDS", "not_after", .time),
+            ]
+            session.console.output(try session.renderer.list(answer, rows: chains, columns: columns))
+            return
+        }
+        guard let chain = chains.first(where: { $0["number"]?.integerValue == Int64(number) }) else {
+            throw CLIFailure.usage("\(id) has no chain of the number \(number)")
+        }
+        try session.show(chainOf: chain, to: out)
+    }
+}
+
+/// `intermediates cross-sign ID`.
+struct CrossSignIntermediateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cross-sign",
+        abstract: "Give a CA a further certificate, of the same name and key, by another parent.",
+        discussion: """
+            With --parent alone that CA signs it, of this tree or another. With --cert it was signed elsewhere, from the \
+            request of certctl intermediates cross-csr: by --parent, or by the first of --chain, whose last is the root.
+            """
+    )
+
+    @Argument(help: "Identifier of the CA that gets it.") var id: String
+    @Option(help: "Who signs it, or signed it.") var parent: String?
+    @Option(help: ArgumentHelp("The certificate in PEM, when it was signed elsewhere.", valueName: "file"))
+    var cert: String?
+    @Option(help: ArgumentHelp("Whoever signed it, up to the root, in PEM.", valueName: "file")) var chain: String?
+    @Option(help: "Life time in days; as long as the certificate it has when absent.") var ttlDays: Int?
+    @Option(help: ArgumentHelp("How many CAs may follow below it.", valueName: "count")) var pathLen: Int?
+    @Option(help: ArgumentHelp("Name constraints as JSON, or @FILE.", valueName: "json")) var nameConstraints: String?
+    @Option(name: .customLong("eku"), help: "A purpose that it may certify; may be repeated.") var usages: [String] = []
+    @Option(name: .customLong("policy"), help: "A certificate policy; may be repeated.") var policies: [String] = []
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    static let details = [
+        Column("ID", "id"), Column("CA", "ca_id"), Column("PARENT", "parent_ca_id"), Column("SIGNED BY", "issuer"),
+        Column("SERIAL NUMBER", "serial_number"), Column("STARTS", "not_before", .time),
+        Column("ENDS", "not_after", .time),
+    ]
+
+    func validate() throws {
+        guard parent != nil || cert != nil else {
+            throw ValidationError("say who signs it with --parent, or bring the certificate with --cert")
+        }
+        guard chain == nil || cert != nil else { throw ValidationError("--chain belongs to --cert") }
+    }
+
+    func run(_ session: Session) async throws {
+        var list = MemberList()
+        list.add("parent_ca_id", parent)
+        list.add("certificate_pem", try cert.map { try Self.text($0, session) })
+        list.add("chain_pem", try chain.map { try Self.text($0, session) })
+        list.add("ttl_days", ttlDays)
+        list.add("path_len_constraint", pathLen)
+        if let nameConstraints {
+            list.add("name_constraints", try RequestBody.object(nameConstraints, option: "name-constraints"))
+        }
+        list.add("allowed_ekus", list: usages)
+        list.add("policy_oids", list: policies)
+        let path = APIPath(["intermediates", try APIPath.checked(id), "cross-sign"])
+        let answer = try await session.client.call("POST", path, body: .object(list.object))
+        session.console.output(try session.renderer.item(try answer.json(), details: Self.details))
+    }
+
+    private static func text(_ file: String, _ session: Session) throws -> String {
+        guard let octets = try LocalFiles.read(file, fileSystem: session.environment.fileSystem) else {
+            throw CLIFailure.file(message: "\(file): no such file", isPermission: false)
+        }
+        return String(decoding: octets, as: UTF8.self)
+    }
+}
+
+/// `intermediates cross-csr ID`.
+struct CrossRequestIntermediateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cross-csr",
+        abstract: "Make a request by which somebody elsewhere can certify a CA that has a certificate.",
+        discussion: "What comes back is brought in with certctl intermediates cross-sign --cert."
+    )
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Option(help: ArgumentHelp("File to write the request to.", valueName: "path")) var out: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let path = APIPath(["intermediates", try APIPath.checked(id), "csr"])
+        let answer = try await session.client.call("POST", path).json()
+        let request = answer["csr_pem"]?.stringValue ?? ""
+        if let out {
+            try IssuedFiles.replace(out, with: Array(request.utf8), mode: 0o644, session.environment)
+            session.progress("wrote \(out)")
+        } else {
+            session.console.output(TerminalText.block(request.hasSuffix("\n") ? String(request.dropLast()) : request))
+        }
+    }
+}
