@@ -234,7 +234,7 @@ package enum ControlPlaneAPI {
             rotation: AgentKeyFlow(
                 database: context.database, authenticator: services.authenticator, random: context.random
             ),
-            authenticator: services.authenticator
+            authenticator: services.authenticator, perspectives: services.perspectives.perspectives
         ).register(in: &table)
         AgentWorkHandlers(
             lists: lists, heartbeats: HeartbeatFlow(context), queue: WorkFlow(context, sealer: services.sealer),

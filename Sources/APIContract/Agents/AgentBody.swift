@@ -15,6 +15,8 @@ package struct AgentBody: WireValue {
     package var retiredAt: Timestamp?
     package var retiredReason: String?
     package var capabilities: [String] = []
+    package var vantage: String?
+    package var perspectives: [String] = []
     package var lastError: String?
     package var rowVersion = 0
 
@@ -38,6 +40,11 @@ package struct AgentBody: WireValue {
         .optional("retired_at", \.retiredAt, "When it was retired."),
         .optional("retired_reason", \.retiredReason, .longText, "Why."),
         .defaulted("capabilities", \.capabilities, "Target types and abilities it announced."),
+        .optional(
+            "vantage", \.vantage, AgentMembers.perspective, "Perspective of the ACME server at which it says that it stands."),
+        .defaulted(
+            "perspectives", \.perspectives, .list(AgentMembers.perspective, maximum: 64),
+            "Perspectives for which the settings of the control plane appoint it."),
         .optional("last_error", \.lastError, .longText, "Its own last failure, from its last heartbeat."),
         .defaulted("row_version", \.rowVersion, "Row version; also the ETag."),
     ]
@@ -46,6 +53,7 @@ package struct AgentBody: WireValue {
 /// Shapes that several agent types share.
 enum AgentMembers {
     static let word = Schema.text(0...128, example: "linux")
+    static let perspective = Schema.text(1...32, example: "eu")
     static let capabilities = Schema.list(.text(1...64, example: "NGINX"), maximum: 64)
 }
 

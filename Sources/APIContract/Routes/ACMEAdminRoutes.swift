@@ -50,10 +50,15 @@ package enum ACMEAdminRoutes {
         "listACMEOrders", .get, "/api/v1/admin/acme/orders", .permission(.acmeAdmin),
         "Lists ACME orders, newest first.",
         query: CommonQuery.paging() + [
-            CommonQuery.id("account_id", "Account."),
+            CommonQuery.id("account_id", "Account."), CommonQuery.id("profile_id", "Profile."),
             CommonQuery.choice("status", ACMEOrderStatus.allCases.map(\.rawValue), "State."),
         ],
         responses: [.page(of: ACMEOrderBody.self)], cli: .verb("acme orders list")
+    )
+
+    package static let getOrder = ProtectedRoute(
+        "getACMEOrder", .get, "/api/v1/admin/acme/orders/{id}", .permission(.acmeAdmin), "Shows an ACME order.",
+        responses: [.json(200, ACMEOrderBody.self, "The order."), .notFound], cli: .verb("acme orders get")
     )
 
     package static let replace = ProtectedRoute(
@@ -79,6 +84,6 @@ package enum ACMEAdminRoutes {
 
     package static let all: [Route] = [
         createKey.route, listKeys.route, getKey.route, revokeKey.route, listAccounts.route, deactivateAccount.route,
-        listOrders.route, replace.route, withdrawReplacement.route,
+        listOrders.route, getOrder.route, replace.route, withdrawReplacement.route,
     ]
 }

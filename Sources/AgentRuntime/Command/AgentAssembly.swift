@@ -138,11 +138,13 @@ struct AgentAssembly: Sendable {
     }
 
     private func hostFacts(_ url: HTTPSURL) async throws -> HostFacts {
-        try await BlockingWork.run { [policy = hostPolicy] in
+        let vantage = configuration.vantage.perspective.map { ACMEPerspective.capability(at: $0) }
+        return try await BlockingWork.run { [policy = hostPolicy] in
             HostFacts.current(
                 server: (url.host, url.port),
                 softwareVersion: Version.number,
                 capabilities: TargetCatalog.all.map(\.type.rawValue).filter { policy.allows(targetType: $0) }
+                    + (vantage.map { [$0] } ?? [])
             )
         }
     }

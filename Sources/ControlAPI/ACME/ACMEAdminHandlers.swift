@@ -21,6 +21,7 @@ struct ACMEAdminHandlers: Sendable {
         handlers.on(ACMEAdminRoutes.listAccounts, listAccounts)
         handlers.on(ACMEAdminRoutes.deactivateAccount, deactivateAccount)
         handlers.on(ACMEAdminRoutes.listOrders, listOrders)
+        handlers.on(ACMEAdminRoutes.getOrder, getOrder)
         handlers.on(ACMEAdminRoutes.replace, replace)
         handlers.on(ACMEAdminRoutes.withdrawReplacement, withdrawReplacement)
     }
@@ -71,10 +72,22 @@ struct ACMEAdminHandlers: Sendable {
     private func listOrders(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         var filter = ACMEOrderFilter()
         filter.accountIDs = context.query.ids("account_id")
+        filter.profileIDs = context.query.ids("profile_id")
         filter.statuses = context.query.values("status")
         return try await lists.answer(
             context, filter: filter, natural: (ACMEOrderSort.createdAt, true),
-            fetch: { try ACMEOrderStore().list($0, in: $1) }, body: { ACMEOrderBody($0) })
+            fetch: { try ACMEOrderStore().overviews($0, in: $1) }, body: { ACMEOrderBody($0) })
+    }
+
+    private func getOrder(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let id: ACMEOrderID = try context.request.id()
+        let found = try await lists.database.fetch { tx in
+            guard let found = try ACMEOrderStore().overview(id, in: tx) else {
+                throw StoreError.notFound(.acmeOrder, id: id.text)
+            }
+            return found
+        }
+        return .json(ACMEOrderBody(found))
     }
 }
 
@@ -145,10 +158,13 @@ extension ACMEAccountBody {
 }
 
 extension ACMEOrderBody {
-    fileprivate init(_ order: ACMEOrder) {
+    fileprivate init(_ overview: ACMEOrderOverview) {
+        let order = overview.order
         self.init {
             $0.id = order.id
             $0.accountID = order.accountID
+            $0.profileID = order.profileID
+            $0.issuerID = overview.issuerID
             $0.status = order.status.rawValue
             $0.identifiers = order.identifiers.map { "\($0.kind.rawValue):\($0.value)" }
             $0.expiresAt = order.expiresAt

@@ -16,6 +16,8 @@ struct AgentHandlers: Sendable {
     let retirement: RetireFlow
     let rotation: AgentKeyFlow
     let authenticator: Authenticator
+    /// From where proofs of names are looked at, as the settings say now.
+    let perspectives: @Sendable () -> [ACMEPerspective]
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(AgentRoutes.list) { try await list($0, retirement: nil) }
@@ -43,7 +45,7 @@ struct AgentHandlers: Sendable {
         let natural: AgentSort = retirement == .retired ? .retiredAt : .registeredAt
         return try await lists.answer(
             context, filter: filter, natural: (natural, true), fetch: { [store] in try store.list($0, in: $1) },
-            body: { AgentBody($0) }
+            body: { [perspectives = perspectives()] in AgentBody($0, at: perspectives) }
         )
     }
 
@@ -65,7 +67,7 @@ struct AgentHandlers: Sendable {
             }
         let registered = try await enrollment.register(draft, by: authority, origin: context.request.origin)
         let answer = RegisterAgentAnswer {
-            $0.agent = AgentBody(registered.agent)
+            $0.agent = AgentBody(registered.agent, at: perspectives())
             $0.apiKey = registered.apiKey.withText { $0 }
         }
         return .json(answer, status: 201, location: "/api/v1/agents/\(registered.agent.id.text)")
@@ -74,7 +76,7 @@ struct AgentHandlers: Sendable {
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let id: AgentID = try context.request.id()
         let agent = try await lists.database.fetch { [store] in try store.get(id, in: $0) }
-        return .json(AgentBody(agent), version: agent.rowVersion)
+        return .json(AgentBody(agent, at: perspectives()), version: agent.rowVersion)
     }
 
     private func retire(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -129,7 +131,7 @@ struct AgentHandlers: Sendable {
 }
 
 extension AgentBody {
-    init(_ agent: Agent) {
+    init(_ agent: Agent, at perspectives: [ACMEPerspective]) {
         self.init {
             $0.id = agent.id
             $0.name = agent.name
@@ -142,6 +144,8 @@ extension AgentBody {
             $0.ipAddress = agent.ipAddress
             $0.softwareVersion = agent.version
             $0.capabilities = agent.capabilities
+            $0.vantage = ACMEPerspective.vantage(in: agent.capabilities)
+            $0.perspectives = perspectives.filter { $0.isAt(agent.id, named: agent.name) }.map(\.name)
             $0.lastError = agent.lastError
             $0.retiredAt = agent.retiredAt
             $0.retiredReason = agent.retiredReason

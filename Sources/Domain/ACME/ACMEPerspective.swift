@@ -10,6 +10,24 @@ package struct ACMEPerspective: Hashable, Sendable {
         self.agents = agents
     }
 
+    /// Whether the settings appoint an agent for it.
+    package func isAt(_ agent: AgentID, named name: String) -> Bool {
+        agents.contains(name) || agents.contains(agent.text)
+    }
+
+    // MARK: Where agents say that they stand
+
+    private static let capability = "vantage:"
+
+    /// What an agent at a perspective announces among its capabilities.
+    package static func capability(at vantage: String) -> String { capability + vantage }
+
+    /// Where an agent with these capabilities stands; `nil` for one that looks at no proofs.
+    package static func vantage(in capabilities: [String]) -> String? {
+        capabilities.lazy.filter { $0.hasPrefix(capability) }.map { String($0.dropFirst(capability.count)) }
+            .first { isName($0) }
+    }
+
     /// Whether a text can name a perspective.
     package static func isName(_ text: String) -> Bool {
         (1...32).contains(text.utf8.count)

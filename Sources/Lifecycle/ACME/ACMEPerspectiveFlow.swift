@@ -70,6 +70,11 @@ package struct ACMEPerspectiveFlow: Sendable {
         self.patience = patience
     }
 
+    /// From where proofs are looked at now.
+    package var perspectives: @Sendable () -> [ACMEPerspective] {
+        { [plan] in plan().perspectives }
+    }
+
     // MARK: The server that makes the attempt
 
     /// Asks every perspective about a proof that the caller has seen, and waits until it is decided or nobody can be waited
@@ -143,7 +148,7 @@ package struct ACMEPerspectiveFlow: Sendable {
         let (isAppointed, hasQuestions) = try await context.read { tx in
             let agent = try AgentStore().get(id, in: tx)
             guard agent.retiredAt == nil else { throw HeartbeatFlow.retired(id) }
-            let isAppointed = perspective.map { $0.agents.contains(agent.name) || $0.agents.contains(id.text) } ?? false
+            let isAppointed = perspective?.isAt(id, named: agent.name) ?? false
             return (isAppointed, try isAppointed && store.hasQuestions(at: name, in: tx))
         }
         guard hasQuestions else { return ACMEPerspectiveOffer(isAppointed: isAppointed, questions: []) }

@@ -22,10 +22,16 @@ private enum ACMEColumns {
         Column("OWNER", "owner_id", wide: true), Column("CREATED", "created_at", .time),
     ]
     static let orders = [
-        Column("ID", "id"), Column("ACCOUNT", "account_id"), Column("STATUS", "status"),
-        Column("NAMES", "identifiers"), Column("CERTIFICATE", "certificate_id", wide: true),
-        Column("CREATED", "created_at", .time), Column("ERROR", "error", wide: true),
+        Column("ID", "id"), Column("ACCOUNT", "account_id"), Column("PROFILE", "profile_id"),
+        Column("STATUS", "status"), Column("NAMES", "identifiers"), Column("ISSUER", "issuer_id", wide: true),
+        Column("CERTIFICATE", "certificate_id", wide: true), Column("CREATED", "created_at", .time),
+        Column("ERROR", "error", wide: true),
     ]
+    static let order =
+        orders + [
+            Column("VERSION", "version_id"), Column("EXPIRES", "expires_at", .time), Column("REPLACES", "replaces"),
+            Column("REPLACEMENT ASKED", "replacement_asked_at", .time), Column("UPDATED", "updated_at", .time),
+        ]
     static let keys = [
         Column("ID", "id"), Column("LABEL", "label"), Column("PROFILE", "profile_id"), Column("USED", "used_count"),
         Column("MOST", "max_accounts"), Column("EXPIRES", "expires_at", .time), Column("REVOKED", "revoked_at", .time),
@@ -81,7 +87,8 @@ struct DeactivateACMEAccountCommand: OperatorCommand {
 /// `acme orders`.
 struct ACMEOrdersCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "orders", abstract: "ACME orders.", subcommands: [ListACMEOrdersCommand.self])
+        commandName: "orders", abstract: "ACME orders.",
+        subcommands: [ListACMEOrdersCommand.self, GetACMEOrderCommand.self])
 }
 
 /// `acme orders list`.
@@ -89,16 +96,30 @@ struct ListACMEOrdersCommand: OperatorCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List ACME orders.")
 
     @Option(help: "Orders of this account.") var accountID: String?
+    @Option(help: "Orders under this profile.") var profileID: String?
     @Option(help: "pending, ready, processing, valid or invalid.") var status: String?
     @OptionGroup var list: ListOptions
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let filters = [("account_id", accountID), ("status", status)].compactMap { name, value in
+        let filters = [("account_id", accountID), ("profile_id", profileID), ("status", status)].compactMap { name, value in
             value.map { (name: name, value: $0) }
         }
         try await ListPrinter(session: session, columns: ACMEColumns.orders)
             .show(["admin", "acme", "orders"], filters: filters, options: list)
+    }
+}
+
+/// `acme orders get ID`.
+struct GetACMEOrderCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(commandName: "get", abstract: "Show one ACME order.")
+
+    @Argument(help: "Identifier.") var id: String
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let answer = try await session.client.call("GET", APIPath(["admin", "acme", "orders", try APIPath.checked(id)]))
+        session.console.output(try session.renderer.item(try answer.json(), details: ACMEColumns.order))
     }
 }
 

@@ -47,12 +47,14 @@ package enum Agents: Resource {
         Column("ID", "id"), Column("HOSTNAME", "hostname"), Column("STATUS", "status"), Column("OS", "os"),
         Column("ARCHITECTURE", "architecture"), Column("IP ADDRESS", "ip_address"),
         Column("NAME", "name", wide: true), Column("VERSION", "version", wide: true),
+        Column("VANTAGE", "vantage", wide: true), Column("PERSPECTIVES", "perspectives", wide: true),
         Column("LAST HEARTBEAT", "last_heartbeat_at", .time, wide: true),
     ]
     package static let details = [
         Column("ID", "id"), Column("NAME", "name"), Column("HOSTNAME", "hostname"), Column("STATUS", "status"),
         Column("OS", "os"), Column("ARCHITECTURE", "architecture"), Column("IP ADDRESS", "ip_address"),
         Column("VERSION", "version"), Column("LAST HEARTBEAT", "last_heartbeat_at", .time),
+        Column("VANTAGE", "vantage"), Column("PERSPECTIVES", "perspectives"),
         Column("RETIRED AT", "retired_at", .time), Column("REASON", "retired_reason"),
     ]
     static let retiredColumns = [

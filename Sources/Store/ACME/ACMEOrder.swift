@@ -123,6 +123,7 @@ package struct ACMEReplacementCriteria: Hashable, Sendable {
 /// Which orders a list shows.
 package struct ACMEOrderFilter: Hashable, Sendable {
     package var accountIDs: [ACMEAccountID] = []
+    package var profileIDs: [ProfileID] = []
     package var statuses: [ACMEOrderStatus] = []
 
     package init() {}

@@ -203,12 +203,16 @@ package struct ACMEOrderStore: Sendable {
     package func list(
         _ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, in tx: any Transaction
     ) throws -> Page<ACMEOrder> {
+        try listing(request, columns: ACMEOrder.columns)
+            .page(request.page, total: request.total, in: tx) { try ACMEOrder($0) }
+    }
+
+    func listing(_ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, columns: SQL) -> Listing {
         var conditions: [SQL] = []
         if !request.filter.accountIDs.isEmpty { conditions.append("account_id IN \(list: request.filter.accountIDs)") }
+        if !request.filter.profileIDs.isEmpty { conditions.append("profile_id IN \(list: request.filter.profileIDs)") }
         if !request.filter.statuses.isEmpty { conditions.append("status IN \(list: request.filter.statuses)") }
-        let listing = Listing(
-            request, columns: ACMEOrder.columns, source: "acme_orders", conditions: conditions, key: "created_at",
-            id: "order_id")
-        return try listing.page(request.page, total: request.total, in: tx) { try ACMEOrder($0) }
+        return Listing(
+            request, columns: columns, source: "acme_orders", conditions: conditions, key: "created_at", id: "order_id")
     }
 }

@@ -62,6 +62,7 @@ struct ApacheServer {
             MDCACertificateFile \(trust)
             MDCertificateAgreement accepted
             MDContactEmail ops@certctl.test
+            MDExternalAccountBinding \(stage.acme.keyID) \(stage.acme.hmacKey)
             MDProfile \(ACMEStage.shortProfile)
             MDProfileMandatory on
             MDStapling off
@@ -131,9 +132,11 @@ struct ApacheServer {
 
 @Suite("Protocol servers §12.1: Apache, a web server that certifies itself by mod_md", .tags(.slow))
 struct ACMEApacheTests {
-    @Test("it proves names under a profile of its choice, serves them, and replaces what an operator has replaced")
+    @Test(
+        "it opens an account with a key, proves names under a profile of its choice, serves them, and replaces what an operator has replaced"
+    )
     func apache() async throws {
-        let stage = try await ChallengeStage.make(.sqlite)
+        let stage = try await ChallengeStage.make(.sqlite, ["CERTCTL_ACME_SERVER_EAB_REQUIRED": "true"])
         try await stage.acme.offerShortProfile("challenge")
         let root = stage.acme.work.path("issuer.pem")
         let authority = try await stage.server.client.get("/api/v1/issuers/iss-local/ca-certificates")
@@ -154,6 +157,9 @@ struct ACMEApacheTests {
         _ stage: ChallengeStage, _ apache: ApacheServer, trusting root: String
     ) async throws {
         let first = try await apache.serials(otherThan: [:], trusting: root)
+        let accounts = try await stage.server.client.get("/api/v1/admin/acme/accounts")
+        let opened = accounts.json["data"] as? [[String: Any]] ?? []
+        #expect(!opened.isEmpty && opened.allSatisfy { $0["eab_key_id"] as? String == stage.acme.keyID }, "\(accounts.body)")
 
         let asked = try await stage.server.cli([
             "acme", "replace", "--profile-id", ACMEStage.shortProfile, "--reason", "rehearsal", "--yes",
@@ -165,6 +171,7 @@ struct ACMEApacheTests {
         let orders = try await stage.server.client.get("/api/v1/admin/acme/orders?status=valid")
         let replacing = (orders.json["data"] as? [[String: Any]] ?? []).filter { $0["replaces"] != nil }
         #expect(replacing.count == ApacheServer.sites.count, "\(orders.body)")
+        #expect(replacing.allSatisfy { $0["profile_id"] as? String == ACMEStage.shortProfile }, "\(orders.body)")
         let listed = try await stage.server.client.get("/api/v1/certificates?source=ACME")
         #expect((listed.json["data"] as? [Any])?.count == ApacheServer.sites.count, "\(listed.body)")
     }

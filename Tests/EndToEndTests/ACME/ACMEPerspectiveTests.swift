@@ -150,6 +150,20 @@ struct ACMEPerspectiveTests {
         await stage.stop()
     }
 
+    /// Where an agent says that it stands, and for what the settings appoint it.
+    private static func operatorsSee(
+        _ agent: AgentProcess, at vantage: String, appointed: [String], _ stage: ChallengeStage
+    ) async throws {
+        let shown = try await stage.server.client.get("/api/v1/agents/\(agent.id)")
+        #expect(shown.text("vantage") == vantage, "\(shown.body)")
+        #expect(shown.json["perspectives"] as? [String] == appointed, "\(shown.body)")
+        let listed = try await stage.server.client.get("/api/v1/agents?per_page=100")
+        let row = (listed.json["data"] as? [[String: Any]])?.first { $0["id"] as? String == agent.id }
+        #expect(row?["vantage"] as? String == vantage, "\(listed.body)")
+        let text = try await stage.server.cli(["agents", "get", agent.id])
+        #expect(text.status == 0 && text.output.contains("VANTAGE"), "\(text.output) \(text.errors)")
+    }
+
     @Test(
         "a name that is hijacked where the control plane looks gets no certificate, unless the operator asks for less")
     func hijacked() async throws {
@@ -177,6 +191,8 @@ struct ACMEPerspectiveTests {
         let sa = try await Self.agent(at: "sa", stage, ["CERTCTL_EGRESS_ALLOW_ACME_VALIDATION": ""])
         // Enrolled, willing, and not appointed: its votes are not asked for.
         let volunteer = try await Self.agent(at: "xx", stage)
+        try await Self.operatorsSee(volunteer, at: "xx", appointed: [], stage)
+        try await Self.operatorsSee(eu, at: "eu", appointed: ["eu"], stage)
 
         let refused = try await Self.prove(client, "victim.certctl.test", "http-01", web, [])
         #expect(refused.text("status") == "invalid", "\(refused.body)")

@@ -182,7 +182,27 @@ struct ACMERenewalInfoTests {
         let listed = try await admin.get("/api/v1/admin/acme/orders?status=valid")
         #expect(listed.body.contains("\"replaces\":\"\(current)\""), "\(listed.body)")
         #expect(listed.body.contains("\"replacement_asked_at\":"))
+        try await Self.operatorsSee(try #require((listed.json["data"] as? [[String: Any]])?.first), stage)
         await stage.server.stop()
+    }
+
+    /// An order in the list, by itself, and at the command line.
+    private static func operatorsSee(_ order: [String: Any], _ stage: ACMEStage) async throws {
+        let admin = stage.server.client
+        let id = try #require(order["id"] as? String)
+        #expect(order["profile_id"] as? String == ACMEStage.profile && order["issuer_id"] as? String == "iss-local")
+        let alone = try await admin.get("/api/v1/admin/acme/orders/\(id)")
+        #expect(alone.status == 200 && NSDictionary(dictionary: alone.json).isEqual(to: order), "\(alone.body)")
+        #expect(try await admin.get("/api/v1/admin/acme/orders/acme-ord-none").status == 404)
+        let elsewhere = try await admin.get("/api/v1/admin/acme/orders?profile_id=prof-none")
+        #expect((elsewhere.json["data"] as? [Any])?.isEmpty == true, "\(elsewhere.body)")
+        let list = try await stage.server.cli(["acme", "orders", "list", "--profile-id", ACMEStage.profile])
+        #expect(list.status == 0 && list.output.contains(id) && list.output.contains(ACMEStage.profile), "\(list.output)")
+        let shown = try await stage.server.cli(["acme", "orders", "get", id])
+        #expect(shown.status == 0, "\(shown.errors)")
+        for word in [id, ACMEStage.profile, "iss-local"] {
+            #expect(shown.output.contains(word), "\(shown.output)")
+        }
     }
 
     @Test("switched off, it is not there")

@@ -129,6 +129,7 @@ enum PermissionTable {
             Row(
                 route: "deactivateACMEAccount", rule: .everywhere("acme.admin"), admitted: 404, path: ["acme-acc-none"]),
             Row(route: "listACMEOrders", rule: .everywhere("acme.admin"), admitted: 200),
+            Row(route: "getACMEOrder", rule: .everywhere("acme.admin"), admitted: 404, path: ["acme-ord-none"]),
             Row(
                 route: "replaceACMECertificates", rule: .everywhere("acme.admin"), admitted: 400, body: "{}"),
             Row(
