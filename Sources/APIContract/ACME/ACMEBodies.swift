@@ -130,7 +130,8 @@ package struct ACMEOrderBody: WireValue {
         [
             .required("id", \.id, "Identifier."),
             .required("account_id", \.accountID, "Who ordered."),
-            .required("profile_id", \.profileID, "Under which profile: the account's, or the one that the client chose."),
+            .required(
+                "profile_id", \.profileID, "Under which profile: the account's, or the one that the client chose."),
             .optional("issuer_id", \.issuerID, "From whom the certificate is, or is to come."),
             .required("status", \.status, .choice(ACMEOrderStatus.allCases.map(\.rawValue)), "Where it stands."),
             .required("identifiers", \.identifiers, .list(.text(1...260), maximum: 100), "The names."),

@@ -41,7 +41,8 @@ package struct AgentBody: WireValue {
         .optional("retired_reason", \.retiredReason, .longText, "Why."),
         .defaulted("capabilities", \.capabilities, "Target types and abilities it announced."),
         .optional(
-            "vantage", \.vantage, AgentMembers.perspective, "Perspective of the ACME server at which it says that it stands."),
+            "vantage", \.vantage, AgentMembers.perspective,
+            "Perspective of the ACME server at which it says that it stands."),
         .defaulted(
             "perspectives", \.perspectives, .list(AgentMembers.perspective, maximum: 64),
             "Perspectives for which the settings of the control plane appoint it."),

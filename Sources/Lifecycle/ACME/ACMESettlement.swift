@@ -58,12 +58,22 @@ package struct ACMESettlement: Sendable {
         } catch is OrderTaken {
             // Another replica works on it, or it has ended.
         } catch let error as ServiceError {
-            guard !Self.isTransient(error) || order.attempts + 1 >= Self.mostAttempts else { return }
+            if Self.isTransient(error), order.attempts + 1 < Self.mostAttempts, try await !isRefused(order.id) {
+                return
+            }
             try await invalidate(order, ACMEProblem(error), by: author)
         }
     }
 
     private struct OrderTaken: Error {}
+
+    /// Whether the CA has refused the order for good: the error alone may be that of any failure upstream.
+    private func isRefused(_ id: ACMEOrderID) async throws -> Bool {
+        try await context.read { tx in
+            guard let job = try orders.find(id, in: tx)?.jobID else { return false }
+            return try JobStore().find(job, in: tx)?.errorClass == .permanent
+        }
+    }
 
     private static func isTransient(_ error: ServiceError) -> Bool {
         switch error.code {

@@ -102,7 +102,8 @@ struct ListACMEOrdersCommand: OperatorCommand {
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let filters = [("account_id", accountID), ("profile_id", profileID), ("status", status)].compactMap { name, value in
+        let filters = [("account_id", accountID), ("profile_id", profileID), ("status", status)].compactMap {
+            name, value in
             value.map { (name: name, value: $0) }
         }
         try await ListPrinter(session: session, columns: ACMEColumns.orders)
@@ -118,7 +119,8 @@ struct GetACMEOrderCommand: OperatorCommand {
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
-        let answer = try await session.client.call("GET", APIPath(["admin", "acme", "orders", try APIPath.checked(id)]))
+        let answer = try await session.client.call(
+            "GET", APIPath(["admin", "acme", "orders", try APIPath.checked(id)]))
         session.console.output(try session.renderer.item(try answer.json(), details: ACMEColumns.order))
     }
 }

@@ -159,7 +159,9 @@ struct ACMEApacheTests {
         let first = try await apache.serials(otherThan: [:], trusting: root)
         let accounts = try await stage.server.client.get("/api/v1/admin/acme/accounts")
         let opened = accounts.json["data"] as? [[String: Any]] ?? []
-        #expect(!opened.isEmpty && opened.allSatisfy { $0["eab_key_id"] as? String == stage.acme.keyID }, "\(accounts.body)")
+        #expect(
+            !opened.isEmpty && opened.allSatisfy { $0["eab_key_id"] as? String == stage.acme.keyID }, "\(accounts.body)"
+        )
 
         let asked = try await stage.server.cli([
             "acme", "replace", "--profile-id", ACMEStage.shortProfile, "--reason", "rehearsal", "--yes",

@@ -197,7 +197,8 @@ struct ACMERenewalInfoTests {
         let elsewhere = try await admin.get("/api/v1/admin/acme/orders?profile_id=prof-none")
         #expect((elsewhere.json["data"] as? [Any])?.isEmpty == true, "\(elsewhere.body)")
         let list = try await stage.server.cli(["acme", "orders", "list", "--profile-id", ACMEStage.profile])
-        #expect(list.status == 0 && list.output.contains(id) && list.output.contains(ACMEStage.profile), "\(list.output)")
+        #expect(
+            list.status == 0 && list.output.contains(id) && list.output.contains(ACMEStage.profile), "\(list.output)")
         let shown = try await stage.server.cli(["acme", "orders", "get", id])
         #expect(shown.status == 0, "\(shown.errors)")
         for word in [id, ACMEStage.profile, "iss-local"] {

@@ -105,7 +105,9 @@ struct OrderModel {
 
     private mutating func order(_ names: [String]) -> ACMEProblem.Kind? {
         guard !hasEnded else { return .unauthorized }
-        guard orders.count(where: { $0.status.isOpen && $0.endsAt > now }) < rules.openOrders else { return .rateLimited }
+        guard orders.count(where: { $0.status.isOpen && $0.endsAt > now }) < rules.openOrders else {
+            return .rateLimited
+        }
         orders.append(
             Order(
                 names: names, endsAt: now + min(rules.orderTTL, rules.authorizationTTL), changedAt: now,
@@ -193,7 +195,9 @@ struct OrderModel {
                 let isWanted = orders[order].authorizations[authorization].isWanted(at: now)
                 for place in orders[order].authorizations[authorization].challenges.indices {
                     var challenge = orders[order].authorizations[authorization].challenges[place]
-                    guard challenge.type == type, challenge.status == .processing, challenge.dueAt <= now else { continue }
+                    guard challenge.type == type, challenge.status == .processing, challenge.dueAt <= now else {
+                        continue
+                    }
                     challenge.attempts += 1
                     challenge.dueAt = now + .seconds(25)
                     orders[order].authorizations[authorization].challenges[place] = challenge

@@ -40,7 +40,9 @@ struct OrderRig {
     private var taken: [ACMEValidationJob] = []
     private var last = Shot()
 
-    init(_ stage: ValidationStage, _ authority: MoodyAuthority, account name: String, _ requests: RequestShelf) async throws {
+    init(_ stage: ValidationStage, _ authority: MoodyAuthority, account name: String, _ requests: RequestShelf)
+        async throws
+    {
         let rules = OrderModel.Rules()
         let change: (inout ACMEPlan) -> Void = { plan in
             plan.orderTTL = rules.orderTTL
@@ -85,7 +87,9 @@ struct OrderRig {
         }
         guard refusal == expected else {
             throw Discrepancy(
-                description: "\(step): refused with \(refusal.map(\.rawValue) ?? "nothing"), expected \(expected.map(\.rawValue) ?? "nothing")")
+                description:
+                    "\(step): refused with \(refusal.map(\.rawValue) ?? "nothing"), expected \(expected.map(\.rawValue) ?? "nothing")"
+            )
         }
         try await compare(after: step)
     }
@@ -156,7 +160,9 @@ struct OrderRig {
         }
     }
 
-    private func id(_ number: Int) -> String { views.isEmpty ? "acme-ord-none" : views[number % views.count].order.id.text }
+    private func id(_ number: Int) -> String {
+        views.isEmpty ? "acme-ord-none" : views[number % views.count].order.id.text
+    }
 
     private func authorization(_ place: OrderStep.Place) async throws -> ACMEAuthorizationID {
         let view = try await flow.order(id(place.order), of: account)
@@ -169,13 +175,23 @@ struct OrderRig {
         let shot = try await shot()
         let drawn = drawn()
         guard shot == drawn else {
-            throw Discrepancy(description: "after \(step) the database holds \(shot), expected \(drawn)")
+            let differences =
+                Self.differences(shot.orders, drawn.orders)
+                + Self.differences(shot.authorizations, drawn.authorizations)
+                + Self.differences(shot.challenges, drawn.challenges) + Self.differences(shot.attempts, drawn.attempts)
+            throw Discrepancy(description: "after \(step): \(differences.joined(separator: ", "))")
         }
         try requireLegal(from: last.orders, to: shot.orders, Self.orderMoves, step)
         try requireLegal(from: last.authorizations, to: shot.authorizations, Self.authorizationMoves, step)
         try requireLegal(from: last.challenges, to: shot.challenges, Self.challengeMoves, step)
         last = shot
         try await compareCertificates(after: step)
+    }
+
+    private static func differences<Value: Equatable>(_ found: [String: Value], _ drawn: [String: Value]) -> [String] {
+        Set(found.keys).union(drawn.keys).sorted().filter { found[$0] != drawn[$0] }.map { id in
+            "\(id) is \(found[id].map { "\($0)" } ?? "gone"), expected \(drawn[id].map { "\($0)" } ?? "gone")"
+        }
     }
 
     private func shot() async throws -> Shot {

@@ -103,5 +103,7 @@ enum OrderStep: Hashable, Sendable {
         return Findings(a: input.pick(likely), b: input.pick(likely))
     }
 
-    private static func mood(_ input: inout SeededInput) -> Mood { input.pick([.issues, .issues, .issues, .fails, .refuses]) }
+    private static func mood(_ input: inout SeededInput) -> Mood {
+        input.pick([.issues, .issues, .issues, .fails, .refuses])
+    }
 }
