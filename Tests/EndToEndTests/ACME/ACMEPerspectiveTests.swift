@@ -161,7 +161,7 @@ struct ACMEPerspectiveTests {
         let row = (listed.json["data"] as? [[String: Any]])?.first { $0["id"] as? String == agent.id }
         #expect(row?["vantage"] as? String == vantage, "\(listed.body)")
         let text = try await stage.server.cli(["agents", "get", agent.id])
-        #expect(text.status == 0 && text.output.contains("VANTAGE"), "\(text.output) \(text.errors)")
+        #expect(text.status == 0 && text.output.lowercased().contains("vantage:"), "\(text.output) \(text.errors)")
     }
 
     @Test(
