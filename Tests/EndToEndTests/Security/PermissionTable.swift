@@ -292,6 +292,7 @@ enum PermissionTable {
         Row(route: "getProfile", rule: .profile("profile.read"), admitted: 200, path: ["prof-web"]),
         Row(route: "updateProfile", rule: .profile("profile.edit"), admitted: 200, path: ["prof-web"], body: "{}"),
         Row(route: "patchProfile", rule: .profile("profile.edit"), admitted: 200, path: ["prof-web"], body: "{}"),
+        Row(route: "listProfileCertificates", rule: .profile("cert.read"), admitted: 200, path: ["prof-web"]),
         Row(route: "checkProfile", rule: .profile("cert.read"), admitted: 200, path: ["prof-web"], body: "{}"),
         Row(
             route: "evaluateProfile", rule: .profile("cert.read"), admitted: 400, path: ["prof-web"],
