@@ -60,7 +60,7 @@ struct ServerAssembly: Sendable {
             readCertificates: { try Self.read($0, fileSystem) },
             readKey: signers.readKey,
             publicURL: configuration.pki.publicURL, keys: signers.keys, linter: context.linter,
-            observe: signers.metrics.observe
+            ceilings: signers.ceilings, observe: signers.metrics.observe
         )
         let registry = IssuerRegistry(
             examine: authorities.examiner(authorityAccess), nodes: authorities.nodeMaker(authorityAccess),
