@@ -127,6 +127,26 @@ package struct CACertificateBody: WireValue {
     )
 }
 
+/// `POST /api/v1/intermediates/{id}/renew`.
+package struct RenewIntermediateCARequest: WireValue {
+    package var ttlDays = 0
+    package var certificatePEM: String?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "RenewIntermediateCA", "A certificate of a CA that holds longer than the one it has.",
+        [
+            .defaulted(
+                "ttl_days", \.ttlDays,
+                "Life time; 0 for that of the certificate it has. Never beyond the parent's."),
+            .optional(
+                "certificate_pem", \.certificatePEM, .pem,
+                "The certificate alone, when the parent's key is elsewhere: of the same terms as the one it has."),
+        ]
+    )
+}
+
 /// `POST /api/v1/intermediates/{id}/csr`.
 package struct CrossRequestAnswer: WireValue {
     package var csrPEM = ""

@@ -106,6 +106,21 @@ package enum IntermediateRoutes {
         cli: .verb("intermediates cross-csr")
     )
 
+    package static let renew = ProtectedRoute(
+        "renewIntermediateCA", .post, "/api/v1/intermediates/{id}/renew", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_renewed",
+        "Gives a CA a certificate that holds longer, of the same name and key, by its parent.",
+        request: .optionalBody(RenewIntermediateCARequest.self),
+        responses: [
+            .json(200, IntermediateCABody.self, "As stored."), .invalid, .notFound,
+            .error(
+                .invalidState,
+                "The CA or its parent is not active, the parent's key is not here, or the parent ends no later."),
+            .error(.unprocessable, "It is a root, or its key was reported as compromised."),
+        ],
+        cli: .verb("intermediates renew")
+    )
+
     package static let retire = ProtectedRoute(
         "retireIntermediateCA", .post, "/api/v1/intermediates/{id}/retire", .permission(.caHierarchyManage),
         scope: .object, audit: "intermediate_ca_retiring",
@@ -132,6 +147,6 @@ package enum IntermediateRoutes {
 
     package static let all: [Route] = [
         create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, chains.route,
-        crossSign.route, crossRequest.route, retire.route, reactivate.route,
+        crossSign.route, crossRequest.route, renew.route, retire.route, reactivate.route,
     ]
 }

@@ -22,6 +22,7 @@ struct IntermediateHandlers: Sendable {
         handlers.on(IntermediateRoutes.chains, chains)
         handlers.on(IntermediateRoutes.crossSign, crossSign)
         handlers.on(IntermediateRoutes.crossRequest, crossRequest)
+        handlers.on(IntermediateRoutes.renew, renew)
         handlers.on(IntermediateRoutes.retire, retire)
         handlers.on(IntermediateRoutes.reactivate, reactivate)
     }
@@ -131,6 +132,13 @@ struct IntermediateHandlers: Sendable {
     private func crossRequest(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request = try await flow.crossRequest(try context.request.id(), by: context.authorship)
         return .json(CrossRequestAnswer { $0.csrPEM = request.pem })
+    }
+
+    private func renew(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: RenewIntermediateCARequest = try context.request.decode()
+        let node = try await flow.renew(
+            try context.request.id(), ttlDays: request.ttlDays, with: request.certificatePEM, by: context.authorship)
+        return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
     }
 
     private func retire(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

@@ -80,6 +80,7 @@ package struct CACertificateStore: Sendable {
         UniqueRule(constraint: "ca_certificates_pkey", entity: .authority, field: "id"),
     ]
 
+    @discardableResult
     package func insert(_ new: NewCACertificate, in tx: any Transaction) throws -> CACertificate {
         let (parent, above): (AuthorityID?, String?) =
             switch new.signer {
@@ -107,6 +108,17 @@ package struct CACertificateStore: Sendable {
             """
             SELECT \(fragment: CACertificate.columns) FROM ca_certificates WHERE ca_id = \(authority)
             ORDER BY created_at, id
+            """
+        ).map { try CACertificate($0) }
+    }
+
+    /// The further certificate with this serial number, of whichever CA of the issuer that signed it.
+    package func find(signedFor issuer: IssuerID, serial: String, in tx: any Transaction) throws -> CACertificate? {
+        try tx.row(
+            """
+            SELECT \(fragment: CACertificate.columns) FROM ca_certificates
+            WHERE serial_number = \(serial)
+                AND parent_ca_id IN (SELECT id FROM intermediate_cas WHERE owning_issuer_id = \(issuer))
             """
         ).map { try CACertificate($0) }
     }
