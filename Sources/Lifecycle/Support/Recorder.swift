@@ -230,6 +230,7 @@ struct RecordedAction: Sendable {
     /// The serial number of a certificate that is about to be signed for a CA that has one.
     static let crossSigning = node("intermediate_ca_cross_signing")
     static let crossSigned = node("intermediate_ca_cross_signed")
+    static let crossWithdrawn = node("intermediate_ca_cross_withdrawn")
     static let crossRequested = node("intermediate_ca_cross_csr_created")
     /// The serial number of the certificate with which a CA is about to be renewed.
     static let nodeRenewing = node("intermediate_ca_renewing")

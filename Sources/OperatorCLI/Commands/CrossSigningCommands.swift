@@ -116,6 +116,41 @@ struct CrossRequestIntermediateCommand: OperatorCommand {
     }
 }
 
+/// `intermediates withdraw ID CERTIFICATE`.
+struct WithdrawCACertificateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "withdraw",
+        abstract: "Take a further certificate of a CA out of the chains, and revoke it when it was signed here.",
+        discussion: """
+            Reasons: unspecified, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn. Chains that came \
+            with certificates before still have it.
+            """
+    )
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Argument(help: "Identifier of its certificate, as chains --json says it.") var certificate: String
+    @Option(help: "Why; see above.") var reason: String?
+    @Option(help: "For the audit trail.") var note: String?
+    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let (id, certificate) = (try APIPath.checked(id), try APIPath.checked(certificate))
+        try session.ask(
+            "withdraw the certificate \(certificate) of the CA \(id)? Clients will refuse chains with it, for good.",
+            unless: yes)
+        var list = MemberList()
+        list.add("reason", reason)
+        list.add("note", note)
+        let path = APIPath(["intermediates", id, "certificates", certificate, "withdraw"])
+        let answer = try await session.client.call("POST", path, body: .object(list.object)).json()
+        let listed = answer["listed_by"]?.stringValue.map { "on the revocation list of \($0)" }
+        try session.confirm(
+            "\(certificate) is withdrawn, \(listed ?? "and revoked by whoever signed it, elsewhere, when they do so")",
+            answer)
+    }
+}
+
 /// `intermediates renew ID`.
 struct RenewIntermediateCommand: OperatorCommand {
     static let configuration = CommandConfiguration(

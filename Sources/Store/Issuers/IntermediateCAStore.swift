@@ -194,7 +194,7 @@ package struct IntermediateCAStore: Sendable {
         let crossed = try tx.row(
             """
             SELECT COUNT(*) AS n FROM ca_certificates x JOIN intermediate_cas c ON c.id = x.ca_id
-            WHERE x.parent_ca_id = \(id) AND x.not_after > \(tx.now) AND c.state <> 'retired'
+            WHERE x.parent_ca_id = \(id) AND x.not_after > \(tx.now) AND x.withdrawn_at IS NULL AND c.state <> 'retired'
                 AND (c.parent_ca_id IS NULL OR c.parent_ca_id <> \(id))
             """)
         // A hold may be released, so it does not end a certificate.

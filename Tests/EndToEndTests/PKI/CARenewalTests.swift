@@ -132,6 +132,27 @@ struct CARenewalTests {
         #expect((chains["chains"] as? [Any])?.count == 1)
         let kept = try #require(chains["certificates"] as? [[String: Any]])
         #expect(kept.map { $0["serial_number"] as? String } == [made["serial_number"] as? String])
+
+        // The one before is withdrawn: at once in OCSP, and soon on the list; the new one is as good as before.
+        let certificate = try #require(kept.first?["id"] as? String)
+        let withdrawn = try await stage.cli([
+            "intermediates", "withdraw", issuing, certificate, "--reason", "superseded", "--yes",
+        ])
+        #expect(withdrawn["listed_by"] as? String == rootID)
+        let gone = try await stage.ask(old, issuer: rootFile, trust: rootFile, at: rootID)
+        #expect(gone.contains("Response verify OK") && gone.contains(": revoked"), "\(gone)")
+        let stays = try await stage.ask(new, issuer: rootFile, trust: rootFile, at: rootID)
+        #expect(stays.contains("Response verify OK") && stays.contains(": good"), "\(stays)")
+        let serial = try #require(made["serial_number"] as? String).uppercased()
+        let isListed = try await eventually(within: .seconds(20)) {
+            let list = work.path("root.crl")
+            _ = try await stage.pki.curl(["--output", list, "\(stage.pki.url)/.well-known/pki/crl/\(rootID)"])
+            let text = try await stage.pki.openssl(["crl", "-inform", "DER", "-in", list, "-noout", "-text"]).output
+            return text.contains(serial)
+        }
+        #expect(isListed)
+        let again = try await stage.pki.server.cli(["intermediates", "withdraw", issuing, certificate, "--yes"])
+        #expect(again.status != 0 && again.errors.contains("withdrawn already"), "\(again.errors)")
         await stage.pki.server.stop()
     }
 
