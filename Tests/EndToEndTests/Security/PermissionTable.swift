@@ -281,6 +281,12 @@ enum PermissionTable {
             route: "requestIntermediateCACrossCertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
             path: ["ica-none"]),
         Row(
+            route: "withdrawCACertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
+            path: ["ica-none", "icc-none"], body: "{}"),
+        Row(
+            route: "renewIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: "{}"),
+        Row(
             route: "retireIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
             body: "{}"),
         Row(
