@@ -6,6 +6,8 @@ package struct SignerOperation: Sendable {
         case ok, permission, transient, unsupported
         case keyNotFound = "key_not_found"
         case wrongSignature = "wrong_signature"
+        /// The key has signed as often as it may for now, and was not asked.
+        case rateLimited = "rate_limited"
 
         init(_ error: SignerError) {
             self =
@@ -29,15 +31,21 @@ package struct SignerOperation: Sendable {
     package let messageSHA256: String
 }
 
-/// Tells of every signature, and proves those that something outside of this process made.
+/// Tells of every signature, keeps the key below its ceiling, and proves what something outside of this process made.
 package struct ObservedSigner: Signer {
     private let signer: any Signer
     private let driver: String
+    private let ceilings: SignatureCeilings?
     private let observe: @Sendable (SignerOperation) -> Void
 
-    package init(_ signer: any Signer, driver: String, observe: @escaping @Sendable (SignerOperation) -> Void) {
+    /// - `ceilings`: `nil` for a key that signs as often as it is asked.
+    package init(
+        _ signer: any Signer, driver: String, ceilings: SignatureCeilings? = nil,
+        observe: @escaping @Sendable (SignerOperation) -> Void
+    ) {
         self.signer = signer
         self.driver = driver
+        self.ceilings = ceilings
         self.observe = observe
     }
 
@@ -47,6 +55,10 @@ package struct ObservedSigner: Signer {
     package var isExternal: Bool { false }
 
     package func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
+        if let ceilings, !ceilings.admit(publicKey, for: order.purpose) {
+            tell(order, .rateLimited)
+            throw ceilings.refusal
+        }
         do throws(SignerError) {
             let signature = try await signer.signature(for: order)
             if signer.isExternal {

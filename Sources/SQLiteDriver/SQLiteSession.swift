@@ -12,9 +12,8 @@ struct SQLiteSession {
         let statement = prepared.sqliteStatement
         defer { finish(prepared) }
         let count = sqlite3_column_count(statement)
-        let columns = Query.Row.Columns(
-            (0..<count).map { index in sqlite3_column_name(statement, index).map { String(cString: $0) } ?? "" }
-        )
+        // A statement that is kept prepared knows its names already.
+        let columns = Query.Row.Columns(prepared.columnNames)
         var rows: [Query.Row] = []
         while try step(statement) {
             var values: [Value] = []

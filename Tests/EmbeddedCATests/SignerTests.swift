@@ -85,6 +85,48 @@ struct ObservedSignerTests {
     }
 }
 
+@Suite("Issuers §5.3: a key signs no more certificates in a minute than it may")
+struct SignatureCeilingTests {
+    private final class Ledger: Sendable {
+        let outcomes = Mutex<[SignerOperation.Outcome]>([])
+    }
+
+    /// An authority that is read anew for each certificate, as replicas of a connector are.
+    private static func sign(_ key: PrivateKey, _ ceilings: SignatureCeilings, _ ledger: Ledger) async -> Bool {
+        let signer = ObservedSigner(InProcessSigner(key: key), driver: "database", ceilings: ceilings) { operation in
+            ledger.outcomes.withLock { $0.append(operation.outcome) }
+        }
+        do throws(LocalCAError) {
+            _ = try await LocalCA.createRoot(
+                commonName: "counted", serial: RecordedSerial(alreadyRecorded: .random(.system)), signer: signer,
+                validity: (CAUnderTest.now, CAUnderTest.now + .days(1)))
+            return true
+        } catch {
+            #expect(error.isRetryable, "\(error)")
+            return false
+        }
+    }
+
+    @Test("also when many ask at once; another key, a test of the key and the next minute are not in its way")
+    func limit() async throws {
+        let (ledger, second) = (Ledger(), Mutex<Int64>(100))
+        let ceilings = SignatureCeilings(perMinute: 5) { second.withLock { $0 } }
+        let (key, other) = (try PrivateKey.generate(.ecdsaP256), try PrivateKey.generate(.ecdsaP256))
+        let made = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<20 { group.addTask { await Self.sign(key, ceilings, ledger) } }
+            return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+        }
+        #expect(made == 5)
+        #expect(ledger.outcomes.withLock { $0.count { $0 == .rateLimited } } == 15)
+        #expect(await Self.sign(other, ceilings, ledger))
+        try await ObservedSigner(InProcessSigner(key: key), driver: "database", ceilings: ceilings) { _ in }.prove()
+        second.withLock { $0 = 159 }
+        #expect(await !Self.sign(key, ceilings, ledger))
+        second.withLock { $0 = 160 }
+        #expect(await Self.sign(key, ceilings, ledger))
+    }
+}
+
 @Suite("Issuers §5: threads for slow signatures")
 struct SigningExecutorTests {
     /// Holds threads until it is opened.

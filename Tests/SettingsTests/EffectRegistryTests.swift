@@ -102,6 +102,7 @@ enum EffectRegistry {
         Entry("server:signer.connections", "EndToEndTests/PKI/SignerAuthorityTests.swift", "stalled"),
         Entry("server:ca.key_directory", "EndToEndTests/PKI/FileAuthorityTests.swift", "refusals"),
         Entry("server:ca.key_passphrase", "EndToEndTests/PKI/FileAuthorityTests.swift", "life"),
+        Entry("server:ca.max_signatures_per_minute", "EndToEndTests/PKI/ChildKeyTests.swift", "ceiling"),
         Entry("server:ca.lints", "EndToEndTests/PKI/LintEndToEndTests.swift", "severities"),
     ]
 

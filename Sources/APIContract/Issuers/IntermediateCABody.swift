@@ -153,7 +153,7 @@ package struct CreateIntermediateCARequest: WireValue {
                 "Kind of its key; ECDSA-P256 when absent."),
             .optional(
                 "key_driver", \.keyDriver, .text(1...32, example: "database"),
-                "Where its key is made: `database`, or `pkcs11` with key_driver_id."),
+                "Where its key is made: `database`, or `exec`, `file`, `pkcs11` with key_driver_id."),
             .optional(
                 "key_driver_id", \.keyReference, .text(1...2048, example: "pkcs11:token=ca;object=issuing-1"),
                 "The key to make in a token; or the key of a registered root, in a token or a file of the server. A root "

@@ -30,7 +30,7 @@ package struct RequestIntermediateCARequest: WireValue {
                 "Kind of its key; ECDSA-P256 when absent."),
             .optional(
                 "key_driver", \.keyDriver, .text(1...32, example: "database"),
-                "Where its key is made: `database`, or `pkcs11` with key_driver_id."),
+                "Where its key is made: `database`, or `exec`, `file`, `pkcs11` with key_driver_id."),
             .optional(
                 "key_driver_id", \.keyReference, .text(1...2048, example: "pkcs11:token=ca;object=issuing-1"),
                 "The key to make in a token."),
@@ -106,6 +106,8 @@ package struct CACertificateBody: WireValue {
     package var notBefore = Timestamp.epoch
     package var notAfter = Timestamp.epoch
     package var certPEM = ""
+    package var withdrawnAt: Timestamp?
+    package var withdrawalReason: String?
     package var createdAt = Timestamp.epoch
 
     package init() {}
@@ -122,7 +124,65 @@ package struct CACertificateBody: WireValue {
             .required("not_before", \.notBefore, "Start of validity."),
             .required("not_after", \.notAfter, "End of validity."),
             .required("cert_pem", \.certPEM, .pem, "The certificate."),
+            .optional("withdrawn_at", \.withdrawnAt, "Since when it is in no chain any more."),
+            .optional("withdrawal_reason", \.withdrawalReason, RevocationMembers.reason, "Why."),
             .required("created_at", \.createdAt, "When it came."),
+        ]
+    )
+}
+
+/// `POST /api/v1/intermediates/{id}/certificates/{certificate_id}/withdraw`; the body may be absent.
+package struct WithdrawCACertificateRequest: WireValue {
+    package var reason = "unspecified"
+    package var note: String?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "WithdrawCACertificate", "Why a further certificate ends before its time.",
+        [
+            .defaulted(
+                "reason", \.reason, RevocationMembers.reason, "As of other revocations, without holds and compromises."),
+            .optional("note", \.note, .text(0...2048), "For the audit trail."),
+        ]
+    )
+}
+
+/// The answer to a withdrawal.
+package struct WithdrawCACertificateAnswer: WireValue {
+    package var certificate = CACertificateBody()
+    package var listedBy: AuthorityID?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "CACertificateWithdrawn", "A certificate that is in no chain any more.",
+        [
+            .required("certificate", \.certificate, "The certificate."),
+            .optional(
+                "listed_by", \.listedBy,
+                "On whose revocation list it is; absent when whoever signed it has the key elsewhere, and revokes it there."
+            ),
+        ]
+    )
+}
+
+/// `POST /api/v1/intermediates/{id}/renew`.
+package struct RenewIntermediateCARequest: WireValue {
+    package var ttlDays = 0
+    package var certificatePEM: String?
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "RenewIntermediateCA", "A certificate of a CA that holds longer than the one it has.",
+        [
+            .defaulted(
+                "ttl_days", \.ttlDays,
+                "Life time; 0 for that of the certificate it has. Never beyond the parent's."),
+            .optional(
+                "certificate_pem", \.certificatePEM, .pem,
+                "The certificate alone, when the parent's key is elsewhere: of the same terms as the one it has."),
         ]
     )
 }

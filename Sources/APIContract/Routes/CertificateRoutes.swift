@@ -153,7 +153,8 @@ package enum CertificateRoutes {
         "common_name", "name", "status", "environment",
     ]
 
-    private static let filters: [QueryParameter] = [
+    /// What lists of certificates are narrowed by.
+    static let filters: [QueryParameter] = [
         CommonQuery.choice("status", CertificateStatus.allCases.map(\.rawValue), "State."),
         QueryParameter("environment", .text(1...50, example: "production"), several: true, "Label."),
         CommonQuery.id("owner_id", "Owner."),

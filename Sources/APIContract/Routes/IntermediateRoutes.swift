@@ -95,6 +95,20 @@ package enum IntermediateRoutes {
         cli: .verb("intermediates cross-sign")
     )
 
+    package static let withdraw = ProtectedRoute(
+        "withdrawCACertificate", .post, "/api/v1/intermediates/{id}/certificates/{certificate_id}/withdraw",
+        .permission(.caHierarchyManage), scope: .object, audit: "intermediate_ca_cross_withdrawn",
+        "Takes a further certificate out of the chains, and revokes it when it was signed here.",
+        request: .optionalBody(WithdrawCACertificateRequest.self),
+        responses: [
+            .json(200, WithdrawCACertificateAnswer.self, "The certificate, and on whose list it is."), .invalid,
+            .notFound,
+            .error(.invalidState, "It is withdrawn or over, or the last list of whoever signed it stands."),
+            .error(.unprocessable, "The reason is about the key of the CA."),
+        ],
+        cli: .verb("intermediates withdraw")
+    )
+
     package static let crossRequest = ProtectedRoute(
         "requestIntermediateCACrossCertificate", .post, "/api/v1/intermediates/{id}/csr",
         .permission(.caHierarchyManage), scope: .object, audit: "intermediate_ca_cross_csr_created",
@@ -104,6 +118,21 @@ package enum IntermediateRoutes {
             .error(.invalidState, "It is not active, or its key is not here."),
         ],
         cli: .verb("intermediates cross-csr")
+    )
+
+    package static let renew = ProtectedRoute(
+        "renewIntermediateCA", .post, "/api/v1/intermediates/{id}/renew", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_renewed",
+        "Gives a CA a certificate that holds longer, of the same name and key, by its parent.",
+        request: .optionalBody(RenewIntermediateCARequest.self),
+        responses: [
+            .json(200, IntermediateCABody.self, "As stored."), .invalid, .notFound,
+            .error(
+                .invalidState,
+                "The CA or its parent is not active, the parent's key is not here, or the parent ends no later."),
+            .error(.unprocessable, "It is a root, or its key was reported as compromised."),
+        ],
+        cli: .verb("intermediates renew")
     )
 
     package static let retire = ProtectedRoute(
@@ -132,6 +161,6 @@ package enum IntermediateRoutes {
 
     package static let all: [Route] = [
         create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, chains.route,
-        crossSign.route, crossRequest.route, retire.route, reactivate.route,
+        crossSign.route, withdraw.route, crossRequest.route, renew.route, retire.route, reactivate.route,
     ]
 }

@@ -43,6 +43,14 @@ package enum ProfileRoutes {
         cli: .verb("profiles delete")
     )
 
+    package static let certificates = ProtectedRoute(
+        "listProfileCertificates", .get, "/api/v1/profiles/{id}/certificates", .permission(.certRead), scope: .profile,
+        "Lists the certificates of a profile.",
+        query: CommonQuery.paging(sort: CertificateRoutes.sortKeys)
+            + CertificateRoutes.filters.filter { $0.name != "profile_id" },
+        responses: [.page(of: CertificateBody.self), .notFound], cli: .verb("certs list")
+    )
+
     package static let check = ProtectedRoute(
         "checkProfile", .post, "/api/v1/profiles/{id}/check", .permission(.certRead), scope: .profile,
         "Which certificates the profile, as saved or as proposed, would refuse at their next renewal. Changes nothing.",
@@ -64,7 +72,8 @@ package enum ProfileRoutes {
     )
 
     package static let all: [Route] = [
-        list.route, create.route, get.route, replace.route, patch.route, delete.route, check.route, evaluate.route,
+        list.route, create.route, get.route, replace.route, patch.route, delete.route, certificates.route,
+        check.route, evaluate.route,
     ]
 
     private static let changed: [ResponseContent] = [

@@ -38,7 +38,8 @@ struct ACMEGate: Sendable {
         guard type == "application/jose+json" else {
             throw ACMEProblem(.malformed, "the body must be application/jose+json", status: 415)
         }
-        let jws = try FlattenedJWS(octets: request.body)
+        // Reading it again tells what is wrong with it.
+        let jws = try call.jws ?? FlattenedJWS(octets: request.body)
         let algorithm = try jws.algorithm()
         if let type = try jws.text("typ"), type.lowercased() != "application/jose+json",
             type.lowercased() != "jose+json"
@@ -86,9 +87,9 @@ struct ACMEGate: Sendable {
             try await services.accounts.requireUsable(key.key)
             return (key, nil)
         }
-        guard let kid, let id = call.place.account(named: kid), let account = try await services.accounts.find(id),
-            account.profileID == call.profile.id
-        else { throw ACMEProblem(.accountDoesNotExist, "there is no such account here") }
+        guard kid != nil, let account = call.namedAccount, account.profileID == call.profile.id else {
+            throw ACMEProblem(.accountDoesNotExist, "there is no such account here")
+        }
         guard account.status == .valid else { throw ACMEAccountFlow.ended(account) }
         return (try PublicJWK(account.jwk), account)
     }

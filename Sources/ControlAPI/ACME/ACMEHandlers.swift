@@ -23,6 +23,10 @@ package struct ACMEHandlers: Sendable {
         let context: PublicContext
         let place: ACMEPlace
         let profile: ACMEProfile
+        /// The body, if it is a signed request at all. Nothing of it is verified yet.
+        let jws: FlattenedJWS?
+        /// The account that it names as its signer.
+        let namedAccount: ACMEAccount?
 
         func parameter(_ name: String) -> String { context.request.parameter(name) }
         var origin: RequestOrigin { context.origin }
@@ -88,8 +92,7 @@ package struct ACMEHandlers: Sendable {
             peer: context.connection.peerAddress)
         var response: OutgoingResponse
         do {
-            let call = Call(context: context, place: place, profile: try await profile(context))
-            response = try await handler(call)
+            response = try await handler(try await call(context, at: place))
             if let event = conduct.success { services.count(event) }
         } catch let problem as ACMEProblem {
             if let event = conduct.failure { services.count(event) }
@@ -158,21 +161,26 @@ package struct ACMEHandlers: Sendable {
             family: ACMEPlace.family(of: path))
     }
 
-    private func profile(_ context: PublicContext) async throws -> ACMEProfile {
-        let id: ProfileID
+    /// The request with its profile and the account that it names, read together.
+    private func call(_ context: PublicContext, at place: ACMEPlace) async throws -> Call {
+        let jws = try? FlattenedJWS(octets: context.request.body)
+        let named = jws?.header["kid"]?.stringValue.flatMap(place.account(named:))
+        let (profile, account) = try await services.accounts.profile(try profileID(context), with: named)
+        guard let profile else { throw Self.noProfile }
+        return Call(context: context, place: place, profile: profile, jws: jws, namedAccount: account)
+    }
+
+    private func profileID(_ context: PublicContext) throws -> ProfileID {
         if context.route.path.parameters.contains("profile_id") {
             guard let named = try? ProfileID(context.request.parameter("profile_id")) else { throw Self.noProfile }
-            id = named
-        } else {
-            guard let fallback = services.plan().defaultProfile else {
-                throw ACMEProblem(
-                    .userActionRequired,
-                    "this server has no default profile; use the directory of yours: /acme/profile/PROFILE/directory")
-            }
-            id = fallback
+            return named
         }
-        guard let profile = try await services.accounts.profile(id) else { throw Self.noProfile }
-        return profile
+        guard let fallback = services.plan().defaultProfile else {
+            throw ACMEProblem(
+                .userActionRequired,
+                "this server has no default profile; use the directory of yours: /acme/profile/PROFILE/directory")
+        }
+        return fallback
     }
 
     private static let noProfile = ACMEProblem(.malformed, "there is no such profile", status: 404)

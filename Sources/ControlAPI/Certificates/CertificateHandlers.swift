@@ -2,6 +2,7 @@ import APIContract
 import Domain
 import HTTPServing
 import Lifecycle
+import Query
 import Store
 
 /// Managed certificates (specification, rest-api §7.1).
@@ -12,6 +13,7 @@ struct CertificateHandlers: Sendable {
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(CertificateRoutes.list, list)
+        handlers.on(ProfileRoutes.certificates, listOfProfile)
         handlers.on(CertificateRoutes.create, create)
         handlers.on(CertificateRoutes.get, get)
         handlers.on(CertificateRoutes.replace, update)
@@ -23,12 +25,31 @@ struct CertificateHandlers: Sendable {
     }
 
     private func list(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        try await list(context, CertificateFilter(context.query)) { _ in }
+    }
+
+    private func listOfProfile(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let id: ProfileID = try context.request.id()
+        var filter = CertificateFilter(context.query)
+        filter.profileIDs = [id]
+        // A profile without certificates is an empty page, one that does not exist is not.
+        return try await list(context, filter) { _ = try ProfileStore().get(id, in: $0) }
+    }
+
+    /// - `examine`: Looks, in the transaction of the list, whether there can be one.
+    private func list(
+        _ context: AuthenticatedContext, _ filter: CertificateFilter,
+        examine: @escaping @Sendable (any Transaction) throws -> Void
+    ) async throws -> OutgoingResponse {
         // Page mode keeps the order of earlier clients; cursor mode shows the newest first.
         let isCursor = if case .cursor = context.query.pageRequest { true } else { false }
         let (now, clearance) = (time.now, context.clearance)
         return try await lists.answer(
-            context, filter: CertificateFilter(context.query), natural: (CertificateSort.createdAt, isCursor),
-            fetch: { try CertificateStore().list($0, within: clearance, in: $1) },
+            context, filter: filter, natural: (CertificateSort.createdAt, isCursor),
+            fetch: {
+                try examine($1)
+                return try CertificateStore().list($0, within: clearance, in: $1)
+            },
             body: { CertificateBody($0, at: now) }
         )
     }

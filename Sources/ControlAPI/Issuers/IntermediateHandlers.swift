@@ -22,6 +22,8 @@ struct IntermediateHandlers: Sendable {
         handlers.on(IntermediateRoutes.chains, chains)
         handlers.on(IntermediateRoutes.crossSign, crossSign)
         handlers.on(IntermediateRoutes.crossRequest, crossRequest)
+        handlers.on(IntermediateRoutes.withdraw, withdraw)
+        handlers.on(IntermediateRoutes.renew, renew)
         handlers.on(IntermediateRoutes.retire, retire)
         handlers.on(IntermediateRoutes.reactivate, reactivate)
     }
@@ -133,6 +135,30 @@ struct IntermediateHandlers: Sendable {
         return .json(CrossRequestAnswer { $0.csrPEM = request.pem })
     }
 
+    private func withdraw(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: WithdrawCACertificateRequest = try context.request.decode()
+        guard let reason = RevocationReason(accepting: request.reason) else {
+            throw ServiceError(
+                .validationFailed, "/reason: is no reason of RFC 5280",
+                problems: [FieldProblem(pointer: "/reason", code: "invalid_value", detail: "is no reason of RFC 5280")])
+        }
+        let done = try await flow.withdraw(
+            try context.request.id("certificate_id"), of: try context.request.id(), reason, note: request.note,
+            by: context.authorship)
+        return .json(
+            WithdrawCACertificateAnswer {
+                $0.certificate = CACertificateBody(done.certificate)
+                $0.listedBy = done.listedBy
+            })
+    }
+
+    private func renew(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: RenewIntermediateCARequest = try context.request.decode()
+        let node = try await flow.renew(
+            try context.request.id(), ttlDays: request.ttlDays, with: request.certificatePEM, by: context.authorship)
+        return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
+    }
+
     private func retire(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: RetireIntermediateCARequest = try context.request.decode()
         let node = try await flow.retire(
@@ -237,6 +263,8 @@ extension CACertificateBody {
             $0.notBefore = kept.notBefore
             $0.notAfter = kept.notAfter
             $0.certPEM = kept.certPEM
+            $0.withdrawnAt = kept.withdrawnAt
+            $0.withdrawalReason = kept.withdrawalReason?.rawValue
             $0.createdAt = kept.createdAt
         }
     }

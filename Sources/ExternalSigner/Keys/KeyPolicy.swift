@@ -56,20 +56,3 @@ struct KeyPolicyError: Error, Hashable, Sendable, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
-
-/// Counts the signatures of the last minute. Seconds are those of a clock that nobody sets.
-struct SignatureCeiling: Sendable {
-    private var counts = [Int](repeating: 0, count: 60)
-    private var last: Int64 = 0
-
-    /// Whether one more is within `limit` in any sixty seconds.
-    mutating func admit(at second: Int64, limit: Int) -> Bool {
-        if second > last {
-            for passed in 0..<min(60, second - last) { counts[Int((second - passed) % 60)] = 0 }
-            last = second
-        }
-        guard counts.reduce(0, +) < limit else { return false }
-        counts[Int(last % 60)] += 1
-        return true
-    }
-}

@@ -41,6 +41,8 @@ package struct AuthorityAccess: Sendable {
     package var keys: KeyDriverRegistry
     /// What keeps a certificate from being signed.
     package let linter: Linter
+    /// How often keys of authorities may sign; `nil` for no limit.
+    package let ceilings: SignatureCeilings?
     /// Is told of every signature by a key of an authority.
     package let observe: @Sendable (SignerOperation) -> Void
 
@@ -52,6 +54,7 @@ package struct AuthorityAccess: Sendable {
         publicURL: String? = nil,
         keys: KeyDriverRegistry = KeyDriverRegistry([]),
         linter: Linter = Linter(),
+        ceilings: SignatureCeilings? = nil,
         observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }
     ) {
         self.load = load
@@ -61,6 +64,11 @@ package struct AuthorityAccess: Sendable {
         self.publicURL = publicURL
         self.keys = keys
         self.linter = linter
+        self.ceilings = ceilings
         self.observe = observe
+    }
+    /// A signer whose signatures are counted and told of.
+    package func observed(_ signer: any Signer, _ driver: String) -> ObservedSigner {
+        ObservedSigner(signer, driver: driver, ceilings: ceilings, observe: observe)
     }
 }

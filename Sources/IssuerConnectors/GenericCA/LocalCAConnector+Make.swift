@@ -21,7 +21,7 @@ extension LocalCAConnector {
         do {
             let authority = try LocalCA(
                 certificateChain: chain,
-                signer: ObservedSigner(signer, driver: driver, observe: authorities.observe),
+                signer: authorities.observed(signer, driver),
                 settings: settings,
                 now: time.now
             )
@@ -163,7 +163,7 @@ extension LocalCAConnector {
             return try await LocalCA.createRoot(
                 commonName: commonName,
                 serial: RecordedSerial(alreadyRecorded: .random(.system)),
-                signer: ObservedSigner(signer, driver: driver, observe: authorities.observe),
+                signer: authorities.observed(signer, driver),
                 validity: (notBefore: now - .minutes(1), notAfter: now + validity), linter: authorities.linter
             )
         } catch .signer(.transient(let reason)) {

@@ -35,7 +35,7 @@ extension LocalCAConnector {
         do {
             let authority = try LocalCA(
                 certificateChain: node.chain,
-                signer: ObservedSigner(signer, driver: driver, observe: authorities.observe), settings: settings,
+                signer: authorities.observed(signer, driver), settings: settings,
                 now: time.now)
             return LocalCAConnector(authority: authority, time: time)
         } catch {

@@ -48,10 +48,25 @@ package struct ACMEAccountFlow: Sendable {
 
     /// A profile that answers ACME clients; `nil` for one that does not exist or is disabled.
     package func profile(_ id: ProfileID) async throws -> ACMEProfile? {
+        try await context.read { tx in try profile(id, in: tx) }
+    }
+
+    /// A profile and, in the same look, an account that a request names; no account where it names none.
+    package func profile(
+        _ id: ProfileID, with account: ACMEAccountID?
+    ) async throws -> (profile: ACMEProfile?, account: ACMEAccount?) {
         try await context.read { tx in
-            guard let profile = try ProfileStore().find(id, in: tx), profile.fields.enabled else { return nil }
-            return ACMEProfile(id: id, fields: profile.fields)
+            (try profile(id, in: tx), try account.flatMap { try accounts.find($0, in: tx) })
         }
+    }
+
+    private func profile(_ id: ProfileID, in tx: any Transaction) throws -> ACMEProfile? {
+        guard let profile = try ProfileStore().find(id, in: tx), profile.fields.enabled else { return nil }
+        return ACMEProfile(id: id, fields: profile.fields)
+    }
+
+    package func find(_ id: ACMEAccountID) async throws -> ACMEAccount? {
+        try await context.read { tx in try accounts.find(id, in: tx) }
     }
 
     /// The profiles that accounts of a profile may choose from, their own first; empty where there is no choice.
@@ -67,10 +82,6 @@ package struct ACMEAccountFlow: Sendable {
                 + others.filter { $0.fields.enabled && $0.fields.acmeAuthMode == profile.mode }
                 .map { ACMEProfile(id: $0.id, fields: $0.fields) }
         }
-    }
-
-    package func find(_ id: ACMEAccountID) async throws -> ACMEAccount? {
-        try await context.read { tx in try accounts.find(id, in: tx) }
     }
 
     /// Throws for a key that no account may have, such as one that was revoked because somebody else has it.

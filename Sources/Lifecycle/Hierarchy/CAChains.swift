@@ -42,7 +42,8 @@ enum CAChains {
         let own = try AuthorityKeeper.chain(of: id, in: tx)
         let pool = try pool(above: id, in: tx)
         guard pool.isCrossed, let first = own.first else { return [own] }
-        let further = try CACertificateStore().all(of: id, in: tx).map { try X509Certificate(pem: $0.certPEM) }
+        let further = try CACertificateStore().all(of: id, in: tx).filter { $0.withdrawnAt == nil }
+            .map { try X509Certificate(pem: $0.certPEM) }
         let found = ([first] + further).filter { !isRoot($0) }.flatMap { paths(from: $0, pool, at: tx.now) }
         return [own] + distinct(found, besides: [own])
     }
@@ -91,7 +92,8 @@ enum CAChains {
                 if node.isRoot { pool.roots.append(certificate) } else { pool.others.append(certificate) }
             }
             visit(node.parentID)
-            for further in try CACertificateStore().all(of: next, in: tx) where further.notAfter > tx.now {
+            for further in try CACertificateStore().all(of: next, in: tx)
+            where further.notAfter > tx.now && further.withdrawnAt == nil {
                 pool.isCrossed = true
                 pool.others.append(try X509Certificate(pem: further.certPEM))
                 visit(further.parentID)

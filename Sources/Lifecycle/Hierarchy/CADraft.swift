@@ -25,7 +25,7 @@ package struct CADraft: Sendable {
     /// A root that was made elsewhere.
     package var rootPEM: String?
     package var algorithm: String?
-    /// Where the key is made: `database`, or `pkcs11` with a reference.
+    /// Where the key is made: `database`, or `exec`, `file` or `pkcs11` with a reference.
     package var keyDriver: String?
     /// The key of a registered root, or the name of one to make in a token.
     package var keyReference: String?
@@ -54,12 +54,13 @@ struct CAPlan: Sendable {
     /// Where a key is made.
     enum KeyPlace: Sendable {
         case database
-        case token(KeyReference)
+        /// With the driver of this name: a token, a signing process, a file.
+        case held(KeyReference)
 
         var driver: String {
             switch self {
             case .database: AuthorityKeeper.ownDriver
-            case .token(let reference): reference.driver
+            case .held(let reference): reference.driver
             }
         }
     }
@@ -131,12 +132,27 @@ struct CAPlan: Sendable {
             }
             do throws(PKCS11URIProblem) {
                 let uri = try PKCS11URI(draft.keyReference ?? "")
-                return .token(KeyReference(driver: "pkcs11", ref: uri.description))
+                return .held(KeyReference(driver: "pkcs11", ref: uri.description))
             } catch {
                 problems.add("/key_driver_id", "invalid_key_ref", error.description)
             }
+        case "exec":
+            do throws(SignerKeyNameProblem) {
+                let name = try SignerKeyName(reference: draft.keyReference ?? "")
+                return .held(KeyReference(driver: "exec", ref: name.reference))
+            } catch {
+                problems.add("/key_driver_id", "invalid_key_ref", error.description)
+            }
+        case "file":
+            let path = draft.keyReference ?? ""
+            if let problem = FileKeyPath.problem(path) {
+                problems.add("/key_driver_id", "invalid_key_ref", problem)
+                return nil
+            }
+            return .held(KeyReference(driver: "file", ref: path))
         case let other:
-            problems.add("/key_driver", "unknown_driver", "keys are made in database or pkcs11, not in \(other)")
+            problems.add(
+                "/key_driver", "unknown_driver", "keys are made in database, exec, file or pkcs11, not in \(other)")
         }
         return nil
     }

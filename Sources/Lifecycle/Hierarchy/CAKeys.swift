@@ -38,7 +38,7 @@ struct CAKeys: Sendable {
                 throw Self.refused(error)
             }
             return made(InProcessSigner(key: key), .sealed(key), id, place.driver)
-        case .token(let wanted):
+        case .held(let wanted):
             let obtained: ObtainedKey
             do throws(SignerError) {
                 obtained = try await authorities.keys.obtain(spec, at: wanted)
@@ -47,9 +47,9 @@ struct CAKeys: Sendable {
             }
             guard obtained.isNew else {
                 throw ServiceError(
-                    .alreadyExists, "the token has a key \(wanted.ref) already; each CA has a key of its own",
+                    .alreadyExists, "there is a key \(wanted.ref) already; each CA has a key of its own",
                     problems: [
-                        FieldProblem(pointer: "/key_driver_id", code: "taken", detail: "choose another object name")
+                        FieldProblem(pointer: "/key_driver_id", code: "taken", detail: "choose another name")
                     ])
             }
             let reference = KeyReference(driver: wanted.driver, ref: obtained.ref)
@@ -59,7 +59,7 @@ struct CAKeys: Sendable {
 
     private func made(_ signer: any Signer, _ key: AuthorityKey, _ id: CAKeyID, _ driver: String) -> Made {
         Made(
-            signer: ObservedSigner(signer, driver: driver, observe: authorities.observe), key: key, databaseID: id,
+            signer: authorities.observed(signer, driver), key: key, databaseID: id,
             driver: driver)
     }
 
@@ -97,7 +97,7 @@ struct CAKeys: Sendable {
         }
     }
 
-    /// Destroys a key in a token that was made for a CA. False when it is still there.
+    /// Destroys a key of a driver that was made for a CA. False when it is still there.
     func destroy(_ reference: KeyReference) async throws -> Bool {
         do {
             try await authorities.keys.discard(reference)

@@ -246,7 +246,8 @@ extension HierarchyFlow {
         }
     }
 
-    private static func check(
+    /// Whether it is a certificate of `node` by the first of `path`.
+    static func check(
         _ certificate: X509Certificate, crossing node: IntermediateCA, below path: [X509Certificate],
         at now: Timestamp
     ) throws {

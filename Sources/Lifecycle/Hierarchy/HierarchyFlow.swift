@@ -15,11 +15,14 @@ package struct HierarchyFlow: Sendable {
     let context: LifecycleContext
     let registry: IssuerRegistry
     let keys: CAKeys
+    let revocationObservers: [RevocationObserver]
     let store = IntermediateCAStore()
 
     package init(
-        _ context: LifecycleContext, registry: IssuerRegistry, keeper: AuthorityKeeper, authorities: AuthorityAccess
+        _ context: LifecycleContext, registry: IssuerRegistry, keeper: AuthorityKeeper, authorities: AuthorityAccess,
+        revocationObservers: [RevocationObserver] = []
     ) {
+        self.revocationObservers = revocationObservers
         self.context = context
         self.registry = registry
         keys = CAKeys(keeper: keeper, authorities: authorities)

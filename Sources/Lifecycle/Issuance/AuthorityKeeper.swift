@@ -31,6 +31,7 @@ package struct AuthorityKeeper: Sendable {
     /// - `publicURL`: Where relying parties reach this server.
     /// - `keys`: The drivers of keys that are not kept here.
     /// - `linter`: What keeps a certificate from being signed.
+    /// - `ceilings`: How often keys of authorities may sign.
     /// - `observe`: Is told of every signature by a key of an authority.
     package func access(
         readCertificates: @escaping @Sendable (_ path: String) async throws -> String,
@@ -38,6 +39,7 @@ package struct AuthorityKeeper: Sendable {
         publicURL: String? = nil,
         keys: KeyDriverRegistry = KeyDriverRegistry([]),
         linter: Linter = Linter(),
+        ceilings: SignatureCeilings? = nil,
         observe: @escaping @Sendable (SignerOperation) -> Void = { _ in }
     ) -> AuthorityAccess {
         AuthorityAccess(
@@ -48,6 +50,7 @@ package struct AuthorityKeeper: Sendable {
             publicURL: publicURL,
             keys: keys,
             linter: linter,
+            ceilings: ceilings,
             observe: observe
         )
     }

@@ -120,6 +120,10 @@ struct RevocationSelector: Sendable {
         if let node = try IntermediateCAStore().find(issuer: issuer, serial: serial, in: tx) {
             throw ServiceError(.unprocessable, "\(serial) is the number of the CA \(node.name) (\(node.id.text))")
         }
+        if let further = try CACertificateStore().find(signedFor: issuer, serial: serial, in: tx) {
+            throw ServiceError(
+                .unprocessable, "\(serial) is the number of a certificate of the CA \(further.authorityID.text)")
+        }
         if try IssuerStore().get(issuer, in: tx).hierarchyMode == .tree {
             throw ServiceError(
                 .unprocessable,

@@ -37,6 +37,8 @@ package struct LifecycleObservers: Sendable {
         case request = "request_child"
         case discarded = "discard_child"
         case crossSigned = "cross_sign"
+        case renewed = "renew"
+        case withdrawn = "withdraw_certificate"
         case retiring = "retire_retiring"
         case retired = "retire_retired"
     }

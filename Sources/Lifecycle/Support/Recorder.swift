@@ -230,7 +230,11 @@ struct RecordedAction: Sendable {
     /// The serial number of a certificate that is about to be signed for a CA that has one.
     static let crossSigning = node("intermediate_ca_cross_signing")
     static let crossSigned = node("intermediate_ca_cross_signed")
+    static let crossWithdrawn = node("intermediate_ca_cross_withdrawn")
     static let crossRequested = node("intermediate_ca_cross_csr_created")
+    /// The serial number of the certificate with which a CA is about to be renewed.
+    static let nodeRenewing = node("intermediate_ca_renewing")
+    static let nodeRenewed = node("intermediate_ca_renewed")
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")

@@ -76,8 +76,8 @@ struct CrossSignIntermediateCommand: OperatorCommand {
     func run(_ session: Session) async throws {
         var list = MemberList()
         list.add("parent_ca_id", parent)
-        list.add("certificate_pem", try cert.map { try Self.text($0, session) })
-        list.add("chain_pem", try chain.map { try Self.text($0, session) })
+        list.add("certificate_pem", try cert.map { try session.text(of: $0) })
+        list.add("chain_pem", try chain.map { try session.text(of: $0) })
         list.add("ttl_days", ttlDays)
         list.add("path_len_constraint", pathLen)
         if let nameConstraints {
@@ -88,13 +88,6 @@ struct CrossSignIntermediateCommand: OperatorCommand {
         let path = APIPath(["intermediates", try APIPath.checked(id), "cross-sign"])
         let answer = try await session.client.call("POST", path, body: .object(list.object))
         session.console.output(try session.renderer.item(try answer.json(), details: Self.details))
-    }
-
-    private static func text(_ file: String, _ session: Session) throws -> String {
-        guard let octets = try LocalFiles.read(file, fileSystem: session.environment.fileSystem) else {
-            throw CLIFailure.file(message: "\(file): no such file", isPermission: false)
-        }
-        return String(decoding: octets, as: UTF8.self)
     }
 }
 
@@ -120,5 +113,81 @@ struct CrossRequestIntermediateCommand: OperatorCommand {
         } else {
             session.console.output(TerminalText.block(request.hasSuffix("\n") ? String(request.dropLast()) : request))
         }
+    }
+}
+
+/// `intermediates withdraw ID CERTIFICATE`.
+struct WithdrawCACertificateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "withdraw",
+        abstract: "Take a further certificate of a CA out of the chains, and revoke it when it was signed here.",
+        discussion: """
+            Reasons: unspecified, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn. Chains that came \
+            with certificates before still have it.
+            """
+    )
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Argument(help: "Identifier of its certificate, as chains --json says it.") var certificate: String
+    @Option(help: "Why; see above.") var reason: String?
+    @Option(help: "For the audit trail.") var note: String?
+    @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let (id, certificate) = (try APIPath.checked(id), try APIPath.checked(certificate))
+        try session.ask(
+            "withdraw the certificate \(certificate) of the CA \(id)? Clients will refuse chains with it, for good.",
+            unless: yes)
+        var list = MemberList()
+        list.add("reason", reason)
+        list.add("note", note)
+        let path = APIPath(["intermediates", id, "certificates", certificate, "withdraw"])
+        let answer = try await session.client.call("POST", path, body: .object(list.object)).json()
+        let listed = answer["listed_by"]?.stringValue.map { "on the revocation list of \($0)" }
+        try session.confirm(
+            "\(certificate) is withdrawn, \(listed ?? "and revoked by whoever signed it, elsewhere, when they do so")",
+            answer)
+    }
+}
+
+/// `intermediates renew ID`.
+struct RenewIntermediateCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "renew",
+        abstract: "Give a CA a certificate that holds longer, of the same name and key, by its parent.",
+        discussion: """
+            With --cert it was signed where the key of the parent is, from the request of certctl intermediates cross-csr. \
+            The certificate before stays valid, and is sent no more.
+            """
+    )
+
+    @Argument(help: "Identifier of the CA.") var id: String
+    @Option(help: "Life time in days; that of the certificate it has when absent.") var ttlDays: Int?
+    @Option(help: ArgumentHelp("The certificate in PEM, when it was signed elsewhere.", valueName: "file"))
+    var cert: String?
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func validate() throws {
+        guard cert == nil || ttlDays == nil else { throw ValidationError("--ttl-days does not go with --cert") }
+    }
+
+    func run(_ session: Session) async throws {
+        var list = MemberList()
+        list.add("ttl_days", ttlDays)
+        list.add("certificate_pem", try cert.map { try session.text(of: $0) })
+        let path = APIPath(["intermediates", try APIPath.checked(id), "renew"])
+        let answer = try await session.client.call("POST", path, body: .object(list.object))
+        session.console.output(try session.renderer.item(try answer.json(), details: Intermediates.details))
+    }
+}
+
+extension Session {
+    /// The text of a file that has to be there.
+    fileprivate func text(of file: String) throws -> String {
+        guard let octets = try LocalFiles.read(file, fileSystem: environment.fileSystem) else {
+            throw CLIFailure.file(message: "\(file): no such file", isPermission: false)
+        }
+        return String(decoding: octets, as: UTF8.self)
     }
 }

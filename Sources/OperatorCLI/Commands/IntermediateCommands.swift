@@ -11,7 +11,8 @@ package struct IntermediatesCommand: ParsableCommand {
             ListIntermediatesCommand.self, GetIntermediateCommand.self, CreateIntermediateCommand.self,
             RequestIntermediateCommand.self, ImportIntermediateCommand.self, DeleteIntermediateCommand.self,
             IntermediateChainCommand.self, IntermediateChainsCommand.self, CrossSignIntermediateCommand.self,
-            CrossRequestIntermediateCommand.self, RetireIntermediateCommand.self, ReactivateIntermediateCommand.self,
+            CrossRequestIntermediateCommand.self, WithdrawCACertificateCommand.self, RenewIntermediateCommand.self,
+            RetireIntermediateCommand.self, ReactivateIntermediateCommand.self,
         ]
     )
 

@@ -60,13 +60,20 @@ struct ServerAssembly: Sendable {
             readCertificates: { try Self.read($0, fileSystem) },
             readKey: signers.readKey,
             publicURL: configuration.pki.publicURL, keys: signers.keys, linter: context.linter,
-            observe: signers.metrics.observe
+            ceilings: signers.ceilings, observe: signers.metrics.observe
         )
         let registry = IssuerRegistry(
             examine: authorities.examiner(authorityAccess), nodes: authorities.nodeMaker(authorityAccess),
             make: authorities.connectorMaker(authorityAccess))
+        let revocationObservers = [
+            RevocationObserver { revocation, tx in
+                try OCSPResponseStore.invalidate(
+                    authority: revocation.authorityID, serial: revocation.serialNumber, in: tx)
+            }
+        ]
         let hierarchy = HierarchyFlow(
-            context, registry: registry, keeper: authorities, authorities: authorityAccess)
+            context, registry: registry, keeper: authorities, authorities: authorityAccess,
+            revocationObservers: revocationObservers)
         let issue = IssueFlow(context, registry: registry, instance: instance)
         let authenticator = Authenticator(
             database: database, sealer: sealer, time: time, sharedKeys: Self.sharedKeys(configuration.access)
@@ -85,12 +92,6 @@ struct ServerAssembly: Sendable {
         let ocsp = try OCSPAssembly(
             context, registry: registry, sealer: sealer, live: live, directory: configuration.pki.ocspKeyDirectory,
             metrics: metrics, signatures: signers.metrics, fileSystem: fileSystem, log: logs.logger("ocsp"))
-        let revocationObservers = [
-            RevocationObserver { revocation, tx in
-                try OCSPResponseStore.invalidate(
-                    authority: revocation.authorityID, serial: revocation.serialNumber, in: tx)
-            }
-        ]
         let acme = ACMEAssembly(
             context, issue: issue, registry: registry,
             revoke: RevokeFlow(context, observers: revocationObservers), sealer: sealer, live: live,

@@ -14,6 +14,8 @@ struct SignerAssembly: Sendable {
     /// Reads a key file that an issuer supplies with its certificate.
     let readKey: @Sendable (_ path: String, _ passphrase: Secret?) async throws -> PrivateKey
     let metrics: SignerMetrics
+    /// How often keys of authorities may sign; `nil` for no limit.
+    let ceilings: SignatureCeilings?
 
     init(
         _ configuration: PKIConfiguration, live: LiveConfiguration, metrics registry: MetricsRegistry,
@@ -33,6 +35,8 @@ struct SignerAssembly: Sendable {
         keys = KeyDriverRegistry([token, process, files])
         readKey = { try await files.supplied($0, passphrase: $1) }
         metrics = SignerMetrics(registry, log: log)
+        let ceiling = configuration.caSignaturesPerMinute
+        ceilings = ceiling > 0 ? SignatureCeilings(perMinute: ceiling) : nil
         let executors = [(token.name, token.executor), (process.name, process.executor)]
         registry.addCollector("signer_queue") {
             executors.flatMap { name, executor in

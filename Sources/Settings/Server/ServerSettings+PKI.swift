@@ -135,6 +135,13 @@ extension ServerSettings {
         help:
             "Opens encrypted key files of CAs, and encrypts those that are made, where the issuer has no key_passphrase. Give it as a file: CERTCTL_CA_KEY_PASSPHRASE_FILE."
     )
+    package static let caSignaturesPerMinute = Setting<Int>(
+        "ca.max_signatures_per_minute",
+        .int.within(0...1_000_000),
+        fallback: 0,
+        help:
+            "Certificates that the key of a CA may sign in any sixty seconds, by each server; further orders wait. Revocation lists are outside of it. 0: no limit."
+    )
     package static let caLints = Setting<LintSeverities>(
         "ca.lints",
         .lintSeverities,
@@ -150,7 +157,8 @@ extension ServerSettings {
         ocspRateLimit.declaration,
         pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
         signerSocket.declaration, signerUser.declaration, signerConnections.declaration, signerTimeout.declaration,
-        caKeyDirectory.declaration, caKeyPassphrase.declaration, caLints.declaration,
+        caKeyDirectory.declaration, caKeyPassphrase.declaration, caSignaturesPerMinute.declaration,
+        caLints.declaration,
     ]
 }
 
@@ -183,6 +191,8 @@ package struct PKIConfiguration: Sendable {
     /// `nil`: keys are not kept in files, and supplied ones may be anywhere.
     package let caKeyDirectory: String?
     package let caKeyPassphrase: Secret?
+    /// Of one key; 0 for no limit.
+    package let caSignaturesPerMinute: Int
     package let lints: LintSeverities
 
     init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
@@ -215,6 +225,7 @@ package struct PKIConfiguration: Sendable {
         signerTimeout = reader.read(ServerSettings.signerTimeout)
         caKeyDirectory = reader.read(ServerSettings.caKeyDirectory)
         caKeyPassphrase = reader.read(ServerSettings.caKeyPassphrase)
+        caSignaturesPerMinute = reader.read(ServerSettings.caSignaturesPerMinute)
         lints = reader.read(ServerSettings.caLints)
         if let caKeyDirectory, let problem = Self.problem(ofDirectory: caKeyDirectory) {
             reader.reject(ServerSettings.caKeyDirectory, because: "\"\(caKeyDirectory)\" \(problem)")

@@ -29,6 +29,7 @@ package enum StoreError: Error, Hashable, Sendable {
         case auditEvent = "audit event"
         case auditHold = "legal hold"
         case authority = "certification authority"
+        case authorityCertificate = "certificate of a certification authority"
         case sealingKey = "sealing key"
         case acmeAccount = "ACME account"
         case acmeOrder = "ACME order"

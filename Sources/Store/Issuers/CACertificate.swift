@@ -16,10 +16,14 @@ package struct CACertificate: Hashable, Sendable {
     package let serialNumber: String
     package let notBefore: Timestamp
     package let notAfter: Timestamp
+    /// Since when it is in no chain any more, and why; what was signed here is revoked as well.
+    package let withdrawnAt: Timestamp?
+    package let withdrawalReason: RevocationReason?
     package let createdAt: Timestamp
 
     static let columns: SQL = """
-        id, ca_id, parent_ca_id, above_pem, cert_pem, issuer_subject, serial_number, not_before, not_after, created_at
+        id, ca_id, parent_ca_id, above_pem, cert_pem, issuer_subject, serial_number, not_before, not_after,
+        withdrawn_at, withdrawal_reason, created_at
         """
 
     init(_ row: Row) throws(DatabaseError) {
@@ -32,6 +36,8 @@ package struct CACertificate: Hashable, Sendable {
         serialNumber = try row.text("serial_number")
         notBefore = try row.time("not_before")
         notAfter = try row.time("not_after")
+        withdrawnAt = try row.optionalTime("withdrawn_at")
+        withdrawalReason = try row.optionalValue("withdrawal_reason")
         createdAt = try row.time("created_at")
     }
 }
@@ -80,6 +86,7 @@ package struct CACertificateStore: Sendable {
         UniqueRule(constraint: "ca_certificates_pkey", entity: .authority, field: "id"),
     ]
 
+    @discardableResult
     package func insert(_ new: NewCACertificate, in tx: any Transaction) throws -> CACertificate {
         let (parent, above): (AuthorityID?, String?) =
             switch new.signer {
@@ -107,6 +114,39 @@ package struct CACertificateStore: Sendable {
             """
             SELECT \(fragment: CACertificate.columns) FROM ca_certificates WHERE ca_id = \(authority)
             ORDER BY created_at, id
+            """
+        ).map { try CACertificate($0) }
+    }
+
+    /// - Throws: ``StoreError/notFound(_:id:)`` also for a certificate of another CA.
+    package func get(
+        _ id: CACertificateID, of authority: AuthorityID, in tx: any Transaction
+    ) throws -> CACertificate {
+        let row = try tx.row(
+            "SELECT \(fragment: CACertificate.columns) FROM ca_certificates WHERE id = \(id) AND ca_id = \(authority)")
+        guard let row else { throw StoreError.notFound(.authorityCertificate, id: id.text) }
+        return try CACertificate(row)
+    }
+
+    /// Takes a certificate out of the chains; `nil` when it is already.
+    package func withdraw(
+        _ id: CACertificateID, _ reason: RevocationReason, in tx: any Transaction
+    ) throws -> CACertificate? {
+        try tx.row(
+            """
+            UPDATE ca_certificates SET withdrawn_at = \(tx.now), withdrawal_reason = \(reason)
+            WHERE id = \(id) AND withdrawn_at IS NULL RETURNING \(fragment: CACertificate.columns)
+            """
+        ).map { try CACertificate($0) }
+    }
+
+    /// The further certificate with this serial number, of whichever CA of the issuer that signed it.
+    package func find(signedFor issuer: IssuerID, serial: String, in tx: any Transaction) throws -> CACertificate? {
+        try tx.row(
+            """
+            SELECT \(fragment: CACertificate.columns) FROM ca_certificates
+            WHERE serial_number = \(serial)
+                AND parent_ca_id IN (SELECT id FROM intermediate_cas WHERE owning_issuer_id = \(issuer))
             """
         ).map { try CACertificate($0) }
     }

@@ -134,19 +134,44 @@ package struct IntermediateCAStore: Sendable {
         let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
             try tx.rows(
                 """
-                UPDATE intermediate_cas SET state = \(CAState.active), subject = \(new.subject), cert_pem = \(new.certPEM),
-                    cert_sha256 = \(new.certSHA256), subject_key_id = \(new.subjectKeyIdentifier),
-                    serial_number = \(new.serialNumber), not_before = \(new.notBefore), not_after = \(new.notAfter),
-                    path_len_constraint = \(new.pathLength), name_constraints = \(JSONColumn.value(new.nameConstraints)),
-                    allowed_ekus = \(JSONColumn.value(new.allowedEKUs)),
-                    policy_oids = \(JSONColumn.value(new.policyOIDs)), updated_at = \(tx.now),
-                    row_version = row_version + 1
+                UPDATE intermediate_cas SET state = \(CAState.active), \(fragment: Self.said(by: new)),
+                    updated_at = \(tx.now), row_version = row_version + 1
                 WHERE id = \(id) AND state = \(CAState.pending) RETURNING \(fragment: IntermediateCA.columns)
                 """)
         }
         guard let row = rows.first else {
             throw StoreError.invalidState(
                 .authority, id: id.text, reason: "it is \(try get(id, in: tx).state.rawValue), not pending")
+        }
+        return try IntermediateCA(row)
+    }
+
+    /// What a certificate says, as assignments.
+    private static func said(by new: NewIntermediateCA) -> SQL {
+        """
+        subject = \(new.subject), cert_pem = \(new.certPEM),
+        cert_sha256 = \(new.certSHA256), subject_key_id = \(new.subjectKeyIdentifier),
+        serial_number = \(new.serialNumber), not_before = \(new.notBefore), not_after = \(new.notAfter),
+        path_len_constraint = \(new.pathLength), name_constraints = \(JSONColumn.value(new.nameConstraints)),
+        allowed_ekus = \(JSONColumn.value(new.allowedEKUs)), policy_oids = \(JSONColumn.value(new.policyOIDs))
+        """
+    }
+
+    /// Puts another certificate in the place of the one that an active authority has.
+    ///
+    /// - Throws: ``StoreError/invalidState(_:id:reason:)`` when it is not active.
+    package func renew(_ id: AuthorityID, _ new: NewIntermediateCA, in tx: any Transaction) throws -> IntermediateCA {
+        let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
+            try tx.rows(
+                """
+                UPDATE intermediate_cas SET \(fragment: Self.said(by: new)), updated_at = \(tx.now),
+                    row_version = row_version + 1
+                WHERE id = \(id) AND state = \(CAState.active) RETURNING \(fragment: IntermediateCA.columns)
+                """)
+        }
+        guard let row = rows.first else {
+            throw StoreError.invalidState(
+                .authority, id: id.text, reason: "it is \(try get(id, in: tx).state.rawValue), not active")
         }
         return try IntermediateCA(row)
     }
@@ -164,11 +189,13 @@ package struct IntermediateCAStore: Sendable {
             SELECT COUNT(*) AS open_children, COALESCE(SUM(CASE WHEN state = 'active' THEN 1 ELSE 0 END), 0) AS active
             FROM intermediate_cas WHERE parent_ca_id = \(id) AND state <> 'retired'
             """)
-        // A certificate that it signed for a CA with another parent needs its lists as well.
+        // A certificate that it signed for a CA with another parent needs its lists as well. Those that its own children
+        // had before they were renewed end with the children.
         let crossed = try tx.row(
             """
             SELECT COUNT(*) AS n FROM ca_certificates x JOIN intermediate_cas c ON c.id = x.ca_id
-            WHERE x.parent_ca_id = \(id) AND x.not_after > \(tx.now) AND c.state <> 'retired'
+            WHERE x.parent_ca_id = \(id) AND x.not_after > \(tx.now) AND x.withdrawn_at IS NULL AND c.state <> 'retired'
+                AND (c.parent_ca_id IS NULL OR c.parent_ca_id <> \(id))
             """)
         // A hold may be released, so it does not end a certificate.
         let leaves = try tx.row(

@@ -147,6 +147,44 @@ struct ProfileRulesEndToEndTests {
     }
 
     @Test(
+        "the certificates of a profile are a list like the others, without those of other profiles",
+        arguments: EngineUnderTest.available)
+    func certificates(engine: EngineUnderTest) async throws {
+        let server = try await ControlPlane.start(
+            databaseURL: try await engine.makeDatabaseURL(), environment: engine.environment)
+        try await server.becomeAdministrator()
+        try await Inventory.create(on: server)
+        try await Self.create(on: server)
+        for id in ["mc-a", "mc-b", "mc-other"] {
+            var record = Inventory.certificate(id, name: "\(id).certctl.test")
+            if id == "mc-other" { record["certificate_profile_id"] = Self.profile }
+            try Inventory.expect(201, try await server.client.post("/api/v1/certificates", record))
+        }
+        func page(_ profile: String, _ query: String = "") async throws -> (ids: [String], reply: CurlClient.Reply) {
+            let reply = try await server.client.get("/api/v1/profiles/\(profile)/certificates\(query)")
+            try Inventory.expect(200, reply)
+            return ((reply.json["data"] as? [[String: Any]] ?? []).compactMap { $0["id"] as? String }, reply)
+        }
+        #expect(try await Set(page(Inventory.profile).ids) == ["mc-a", "mc-b"])
+        #expect(try await page(Self.profile).ids == ["mc-other"])
+        #expect(try await page(Inventory.profile, "?q=mc-b").ids == ["mc-b"])
+        #expect(try await page(Inventory.profile, "?q=mc-other").ids == [])
+        let named = try await page(Inventory.profile, "?sort=name&page=2&per_page=1")
+        #expect(named.ids == ["mc-b"] && named.reply.json["total"] as? Int == 2, "\(named.reply.body)")
+        // An archived one stays in the list unless it is not wanted, as in the list of all.
+        #expect(try await server.client.delete("/api/v1/certificates/mc-a").status == 204)
+        #expect(try await page(Inventory.profile, "?include_archived=false").ids == ["mc-b"])
+        #expect(try await page(Inventory.profile).ids.count == 2)
+
+        let missing = try await server.client.get("/api/v1/profiles/prof-nobody/certificates")
+        #expect(missing.status == 404, "\(missing.body)")
+        let twice = try await server.client.get(
+            "/api/v1/profiles/\(Inventory.profile)/certificates?profile_id=\(Self.profile)")
+        #expect(twice.status == 400, "\(twice.body)")
+        await server.stop()
+    }
+
+    @Test(
         "check and evaluate tell over REST and CLI what a profile would do, and change nothing",
         arguments: EngineUnderTest.available)
     func trial(engine: EngineUnderTest) async throws {

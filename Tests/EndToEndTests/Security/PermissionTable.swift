@@ -282,6 +282,12 @@ enum PermissionTable {
             route: "requestIntermediateCACrossCertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
             path: ["ica-none"]),
         Row(
+            route: "withdrawCACertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
+            path: ["ica-none", "icc-none"], body: "{}"),
+        Row(
+            route: "renewIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: "{}"),
+        Row(
             route: "retireIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
             body: "{}"),
         Row(
@@ -293,6 +299,7 @@ enum PermissionTable {
         Row(route: "getProfile", rule: .profile("profile.read"), admitted: 200, path: ["prof-web"]),
         Row(route: "updateProfile", rule: .profile("profile.edit"), admitted: 200, path: ["prof-web"], body: "{}"),
         Row(route: "patchProfile", rule: .profile("profile.edit"), admitted: 200, path: ["prof-web"], body: "{}"),
+        Row(route: "listProfileCertificates", rule: .profile("cert.read"), admitted: 200, path: ["prof-web"]),
         Row(route: "checkProfile", rule: .profile("cert.read"), admitted: 200, path: ["prof-web"], body: "{}"),
         Row(
             route: "evaluateProfile", rule: .profile("cert.read"), admitted: 400, path: ["prof-web"],

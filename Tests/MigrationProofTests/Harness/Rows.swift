@@ -147,9 +147,9 @@ struct Rows {
         [
             """
             INSERT INTO ca_certificates (id, ca_id, parent_ca_id, above_pem, cert_pem, cert_sha256, issuer_subject,
-                serial_number, not_before, not_after, created_at)
+                serial_number, not_before, not_after, withdrawn_at, withdrawal_reason, created_at)
             VALUES ('icc-\(tag)', 'ica-\(tag)', NULL, 'pem', 'pem', \(digest(16)), 'CN=Other', 'f2', \(time(0)),
-                \(time(3650)), \(time(0)))
+                \(time(3650)), \(time(1)), 'superseded', \(time(0)))
             """
         ]
     }

@@ -68,4 +68,76 @@ struct LinterLimitTests {
         }
         #expect(responder == [])
     }
+
+    @Test("key identifiers, places of authorities and delta lists are not critical (RFC 5280 §4.2)")
+    func criticality() throws {
+        let root = try TestAuthority.root()
+        func found(_ change: (inout RawCertificate) -> Void) throws -> [LintFinding] {
+            var raw = try RawCertificate("www.example.com")
+            raw.names = [RawCertificate.dns("www.example.com")]
+            change(&raw)
+            let leaf = try raw.signed(for: .generate(.ecdsaP256), by: root.key, issuer: root.certificate.subject)
+            return Linter().findings(in: leaf, issuer: root.certificate, isOurs: false).filter {
+                $0.rule == .criticality
+            }
+        }
+        #expect(try found { _ in } == [])
+        #expect(try found { $0.critical = [.keyUsage, .basicConstraints] } == [])
+        let location = "http://pki.example/x"
+        let places = [
+            ExtensionEncoding.authorityInfoAccess(ocsp: [location], caIssuers: []),
+            CertificateExtension(
+                oid: .freshestCRL, isCritical: false, value: ExtensionEncoding.crlDistributionPoints([location]).value),
+        ]
+        for oid in [OID.subjectKeyIdentifier, .authorityKeyIdentifier] {
+            let findings = try found { $0.critical = [oid] }
+            #expect(findings.map(\.message) == ["\(oid) is critical"])
+            #expect(findings.map(\.severity) == [.error])
+        }
+        for place in places {
+            let findings = try found { $0.extensions = [(place.oid, place.value)] }
+            #expect(findings.map(\.message) == ["\(place.oid) is critical"])
+        }
+    }
+
+    @Test(
+        "a modulus whose length is not a multiple of eight is a warning",
+        arguments: [(2048, false), (2050, true), (2055, true), (2056, false)])
+    func modulus(bits: Int, isFound: Bool) throws {
+        let root = try TestAuthority.root()
+        // One in six has no small factors.
+        let key = try #require(
+            (0..<500).lazy.compactMap { _ in try? SubjectPublicKey(spkiDER: Self.rsa(bits: bits)) }.first)
+        try #require(key.size == bits)
+        var template = try CertificateTemplate(
+            serialNumber: .random(.system), issuer: root.certificate.subject,
+            subject: DistinguishedName(commonName: "www.example.com"),
+            validity: (TestAuthority.now, TestAuthority.now + .days(30)), subjectPublicKey: key,
+            signatureAlgorithm: root.key.publicKey.signatureAlgorithm)
+        template.keyUsage = [.digitalSignature]
+        template.extendedKeyUsages = [.serverAuth]
+        template.subjectAltNames = [try SubjectAltName(classifying: "www.example.com")]
+        template.authorityKeyIdentifier = root.certificate.extensions.subjectKeyIdentifier
+        func found(_ lints: LintSeverities) -> [LintFinding] {
+            Linter(lints).findings(in: template.tbsCertificate(), issuer: root.certificate)
+        }
+        let findings = found(LintSeverities())
+        #expect(findings.map(\.rule) == (isFound ? [.modulusSize] : []))
+        #expect(findings.map(\.severity) == (isFound ? [.warning] : []))
+        #expect(findings.map(\.message) == (isFound ? ["a modulus of \(bits) bits"] : []))
+        #expect(found(try #require(LintSeverities([.modulusSize: .off]))) == [])
+        let strict = found(try #require(LintSeverities([.modulusSize: .error])))
+        #expect(strict.map(\.severity) == (isFound ? [.error] : []))
+    }
+
+    /// A public key whose modulus is a number of that length; nobody has its factors.
+    private static func rsa(bits: Int) -> [UInt8] {
+        var modulus = (0..<(bits + 7) / 8).map { _ in UInt8.random(in: 0...255) }
+        let top = (bits - 1) % 8
+        modulus[0] = (modulus[0] & ((UInt8(1) << top) - 1)) | (UInt8(1) << top)
+        modulus[modulus.count - 1] |= 1
+        let identifier = DERWriter.sequence(DERWriter.oid(.rsaEncryption), DERWriter.null)
+        let key = DERWriter.sequence(DERWriter.integer(magnitude: modulus), DERWriter.integer(65_537))
+        return DERWriter.sequence(identifier, DERWriter.bitString(key))
+    }
 }

@@ -10,6 +10,8 @@ struct RawCertificate {
     var pathLength: Int?
     /// Values by identifier; critical.
     var extensions: [(oid: OID, value: [UInt8])] = []
+    /// Of the extensions that are there anyway, those that are critical although they should not be.
+    var critical: Set<OID> = []
     var names: [[UInt8]] = []
     var keyIdentifier: [UInt8]?
 
@@ -33,6 +35,9 @@ struct RawCertificate {
         }
         list += extensions.map {
             CertificateExtension(oid: $0.oid, isCritical: $0.oid != .policyMappings, value: $0.value)
+        }
+        list = list.map {
+            CertificateExtension(oid: $0.oid, isCritical: $0.isCritical || critical.contains($0.oid), value: $0.value)
         }
         let algorithm = key.publicKey.signatureAlgorithm
         let tbs = DERWriter.sequence(

@@ -13,6 +13,9 @@ CREATE TABLE IF NOT EXISTS ca_certificates (
     serial_number TEXT NOT NULL,
     not_before TIMESTAMPTZ NOT NULL,
     not_after TIMESTAMPTZ NOT NULL,
+    -- Since when it is in no chain any more, and why (RFC 5280 section 5.3.1).
+    withdrawn_at TIMESTAMPTZ,
+    withdrawal_reason TEXT,
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT ca_certificates_pkey PRIMARY KEY (id),
     CONSTRAINT ca_certificates_cert_sha256_key UNIQUE (cert_sha256),
@@ -25,7 +28,13 @@ CREATE TABLE IF NOT EXISTS ca_certificates (
     CONSTRAINT ca_certificates_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT ca_certificates_cert_form CHECK (length(cert_sha256) = 64 AND cert_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT ca_certificates_serial_form CHECK (serial_number ~ '^(0|[1-9a-f][0-9a-f]*)$'),
-    CONSTRAINT ca_certificates_validity CHECK (not_before < not_after)
+    CONSTRAINT ca_certificates_validity CHECK (not_before < not_after),
+    CONSTRAINT ca_certificates_withdrawal CHECK ((withdrawn_at IS NULL) = (withdrawal_reason IS NULL)),
+    CONSTRAINT ca_certificates_withdrawal_reason_enum CHECK (
+        withdrawal_reason IN (
+            'unspecified', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'
+        )
+    )
 );
 CREATE INDEX IF NOT EXISTS ca_certificates_ca_id_idx ON ca_certificates (ca_id, created_at, id);
 CREATE INDEX IF NOT EXISTS ca_certificates_parent_ca_id_idx

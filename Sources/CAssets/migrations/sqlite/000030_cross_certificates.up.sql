@@ -13,6 +13,9 @@ CREATE TABLE IF NOT EXISTS ca_certificates (
     serial_number TEXT NOT NULL,
     not_before INTEGER NOT NULL,
     not_after INTEGER NOT NULL,
+    -- Since when it is in no chain any more, and why (RFC 5280 section 5.3.1).
+    withdrawn_at INTEGER,
+    withdrawal_reason TEXT,
     created_at INTEGER NOT NULL,
     CONSTRAINT ca_certificates_pkey PRIMARY KEY (id),
     CONSTRAINT ca_certificates_cert_sha256_key UNIQUE (cert_sha256),
@@ -30,7 +33,13 @@ CREATE TABLE IF NOT EXISTS ca_certificates (
             AND serial_number NOT GLOB '*[^0-9a-f]*'
             AND (serial_number = '0' OR serial_number NOT GLOB '0*')
     ),
-    CONSTRAINT ca_certificates_validity CHECK (not_before < not_after)
+    CONSTRAINT ca_certificates_validity CHECK (not_before < not_after),
+    CONSTRAINT ca_certificates_withdrawal CHECK ((withdrawn_at IS NULL) = (withdrawal_reason IS NULL)),
+    CONSTRAINT ca_certificates_withdrawal_reason_enum CHECK (
+        withdrawal_reason IN (
+            'unspecified', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'
+        )
+    )
 ) STRICT;
 CREATE INDEX IF NOT EXISTS ca_certificates_ca_id_idx ON ca_certificates (ca_id, created_at, id);
 CREATE INDEX IF NOT EXISTS ca_certificates_parent_ca_id_idx
