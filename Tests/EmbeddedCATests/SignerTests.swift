@@ -91,6 +91,10 @@ struct SignatureCeilingTests {
         let outcomes = Mutex<[SignerOperation.Outcome]>([])
     }
 
+    private final class Second: Sendable {
+        let now = Mutex<Int64>(100)
+    }
+
     /// An authority that is read anew for each certificate, as replicas of a connector are.
     private static func sign(_ key: PrivateKey, _ ceilings: SignatureCeilings, _ ledger: Ledger) async -> Bool {
         let signer = ObservedSigner(InProcessSigner(key: key), driver: "database", ceilings: ceilings) { operation in
@@ -109,8 +113,9 @@ struct SignatureCeilingTests {
 
     @Test("also when many ask at once; another key, a test of the key and the next minute are not in its way")
     func limit() async throws {
-        let (ledger, second) = (Ledger(), Mutex<Int64>(100))
-        let ceilings = SignatureCeilings(perMinute: 5) { second.withLock { $0 } }
+        let ledger = Ledger()
+        let second = Second()
+        let ceilings = SignatureCeilings(perMinute: 5) { second.now.withLock { $0 } }
         let (key, other) = (try PrivateKey.generate(.ecdsaP256), try PrivateKey.generate(.ecdsaP256))
         let made = await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<20 { group.addTask { await Self.sign(key, ceilings, ledger) } }
@@ -120,9 +125,9 @@ struct SignatureCeilingTests {
         #expect(ledger.outcomes.withLock { $0.count { $0 == .rateLimited } } == 15)
         #expect(await Self.sign(other, ceilings, ledger))
         try await ObservedSigner(InProcessSigner(key: key), driver: "database", ceilings: ceilings) { _ in }.prove()
-        second.withLock { $0 = 159 }
+        second.now.withLock { $0 = 159 }
         #expect(await !Self.sign(key, ceilings, ledger))
-        second.withLock { $0 = 160 }
+        second.now.withLock { $0 = 160 }
         #expect(await Self.sign(key, ceilings, ledger))
     }
 }
