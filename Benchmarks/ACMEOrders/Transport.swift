@@ -51,7 +51,7 @@ struct Transport: Sendable {
             request.headers.add(name: "Content-Type", value: "application/jose+json")
             request.body = .bytes(ByteBuffer(string: body))
         }
-        let response = try await client.execute(request, timeout: .seconds(60))
+        let response = try await client.execute(request, timeout: .seconds(15))
         let octets = try await response.body.collect(upTo: 1 << 20)
         return Answer(
             status: Int(response.status.code), nonce: response.headers.first(name: "Replay-Nonce"),
