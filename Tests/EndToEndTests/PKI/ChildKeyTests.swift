@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Issuers §5.2: CAs of trees whose keys are in a signing process, a file and a token, beside openssl", .tags(.slow))
+@Suite("Issuers §5.2: keys of CAs of trees in a signing process, a file and a token, beside openssl", .tags(.slow))
 struct ChildKeyTests {
     private static let passphrase = "quercus-and-tilia-77"
 
@@ -115,7 +115,9 @@ struct ChildKeyTests {
         }
     }
 
-    @Test("each makes the key, signs leaf, list and answer with it, and again after a kill", arguments: EngineUnderTest.available)
+    @Test(
+        "each makes the key, signs leaf, list and answer with it, and again after a kill",
+        arguments: EngineUnderTest.available)
     func drivers(engine: EngineUnderTest) async throws {
         let stage = try await Stage.start(engine)
         var trees: [(issuer: String, authority: String, root: String)] = []
@@ -153,14 +155,15 @@ struct ChildKeyTests {
     @Test("the request of a CA whose key is in each of them is signed by openssl and imported")
     func requests() async throws {
         let stage = try await Stage.start(.sqlite)
-        let (key, root) = (stage.pki.work.path("offline.key"), stage.pki.work.path("offline.pem"))
-        let selfSigned = try await stage.pki.openssl([
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
-            root, "-days", "3000", "-subj", "/CN=Offline Root", "-addext", "basicConstraints=critical,CA:TRUE,pathlen:1",
-            "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-        ])
-        try #require(selfSigned.status == 0, "\(selfSigned.errors)")
         for (driver, ref) in stage.places {
+            let (key, root) = (stage.pki.work.path("\(driver)-root.key"), stage.pki.work.path("\(driver)-root.pem"))
+            let selfSigned = try await stage.pki.openssl([
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                "-out", root, "-days", "3000", "-subj", "/CN=Offline Root", "-addext",
+                "basicConstraints=critical,CA:TRUE,pathlen:1",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+            ])
+            try #require(selfSigned.status == 0, "\(selfSigned.errors)")
             let issuer = "iss-\(driver)"
             let made = try await stage.pki.server.cli([
                 "issuers", "create", "--id", issuer, "--name", "Tree \(driver)", "--type", "GenericCA",
