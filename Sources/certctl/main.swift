@@ -59,4 +59,8 @@ func run() async -> Int32 {
     }
 }
 
-exit(await run())
+let status = await run()
+// What is durable is so already. The handlers that `exit` runs take OpenSSL away from connections of libpq that are being
+// opened on other threads, as when PostgreSQL refuses a password.
+fflush(nil)
+_exit(status)
