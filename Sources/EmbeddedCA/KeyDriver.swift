@@ -44,6 +44,10 @@ package protocol KeyDriver: Sendable {
     ///   other.
     func discard(_ ref: String, isOwn: Bool) async throws(SignerError)
 
+    /// The reference of another key of this name beside the one under `ref`: in the same token, in the same process.
+    /// `nil` for a driver whose keys this process reads.
+    func neighbour(of ref: String, named name: String) throws(SignerError) -> String?
+
     /// This driver for a key that has a passphrase of its own; the same one where keys have none.
     func unlocking(with passphrase: Secret) -> any KeyDriver
 }
@@ -94,6 +98,8 @@ extension KeyDriver {
     package func discard(_ ref: String, isOwn: Bool) async throws(SignerError) {
         throw .unsupported("key driver \(name) removes no keys")
     }
+
+    package func neighbour(of ref: String, named name: String) throws(SignerError) -> String? { nil }
 
     package func unlocking(with passphrase: Secret) -> any KeyDriver { self }
 
@@ -206,6 +212,12 @@ package struct KeyDriverRegistry: Sendable {
         return try await making.obtain(reference) { () throws(SignerError) in
             try await driver.obtain(spec, at: reference.ref, for: purposes)
         }
+    }
+
+    /// As ``KeyDriver/neighbour(of:named:)``.
+    package func neighbour(of reference: KeyReference, named name: String) throws(SignerError) -> KeyReference? {
+        try driver(reference.driver).neighbour(of: reference.ref, named: name)
+            .map { KeyReference(driver: reference.driver, ref: $0) }
     }
 
     package func examine(_ reference: KeyReference) async throws(SignerError) -> Bool {

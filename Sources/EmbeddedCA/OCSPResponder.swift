@@ -4,25 +4,30 @@ package import PKI
 /// A delegated responder: its certificate and its key, which signs answers and can sign nothing else.
 package struct OCSPResponder: Sendable {
     package let delegation: OCSPDelegation
-    private let key: PrivateKey
+    /// The driver that holds the key: `database`, `file`, `pkcs11`, `exec`.
+    package let driver: String
+    private let signer: any Signer
 
     package init(
-        certificate: X509Certificate, key: PrivateKey, issuer: X509Certificate
+        certificate: X509Certificate, signer: any Signer, driver: String, issuer: X509Certificate
     ) throws(OCSPRefusal) {
         delegation = try OCSPDelegation(certificate, by: issuer)
-        self.key = key
+        self.signer = signer
+        self.driver = driver
     }
 
     package var certificate: X509Certificate { delegation.certificate }
 
-    /// The complete `OCSPResponse`. A P-256 signature takes tens of microseconds.
-    package func sign(_ template: OCSPResponseTemplate) throws -> [UInt8] {
-        try sign(delegation.admit(template))
+    /// The complete `OCSPResponse`. A P-256 signature takes tens of microseconds in this process, and what a token or a
+    /// signing process takes there.
+    package func sign(_ template: OCSPResponseTemplate) async throws -> [UInt8] {
+        try await sign(delegation.admit(template))
     }
 
-    private func sign(_ permit: consuming OCSPSigningPermit) throws(KeyError) -> [UInt8] {
-        let signature = try key.sign(permit.tbs.der, algorithm: permit.signatureAlgorithm)
-        return permit.tbs.responseDER(signature: signature, certificates: [certificate])
+    private func sign(_ permit: consuming OCSPSigningPermit) async throws(SignerError) -> [UInt8] {
+        let answer = permit.tbs
+        let signature = try await signer.sign(permit)
+        return answer.responseDER(signature: signature, certificates: [certificate])
     }
 }
 

@@ -22,10 +22,12 @@ struct OCSPResponderTests {
             "verify", "-x509_strict", "-attime", "1780000100", "-purpose", "ocsphelper", "-CAfile", root, file)
         let text = try await openssl.run(["x509", "-in", file, "-noout", "-text"])
         #expect(text.output.contains("OCSP No Check") && text.output.contains("OCSP Signing"))
-        let responder = try OCSPResponder(certificate: certificate, key: key, issuer: ca.authority.certificate)
+        let responder = try OCSPResponder(
+            certificate: certificate, signer: InProcessSigner(key: key, purposes: .responder), driver: "memory",
+            issuer: ca.authority.certificate)
         let certID = CertID(
             .sha1, of: .random(.system), issuer: IssuerIdentity(ca.authority.certificate))
-        let octets = try responder.sign(
+        let octets = try await responder.sign(
             OCSPResponseTemplate(
                 responder: certificate.subjectPublicKey, producedAt: CAUnderTest.now,
                 responses: [OCSPSingleResponse(certID, .good, updates: (CAUnderTest.now, CAUnderTest.now + .hours(4)))])

@@ -92,6 +92,7 @@ enum EffectRegistry {
     ].map { key, function in Entry("server:\(key)", "EndToEndTests/PKI/OCSPServiceTests.swift", function) }
 
     static let tokens = [
+        Entry("server:ocsp.responder_keys_with_ca", "EndToEndTests/PKI/TokenAuthorityTests.swift", "life"),
         Entry("server:pkcs11.module", "EndToEndTests/PKI/TokenAuthorityTests.swift", "life"),
         Entry("server:pkcs11.pin", "EndToEndTests/PKI/TokenAuthorityTests.swift", "refusals"),
         Entry("server:pkcs11.timeout", "EndToEndTests/PKI/TokenAuthorityTests.swift", "stalled"),

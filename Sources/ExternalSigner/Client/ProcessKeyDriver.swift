@@ -66,6 +66,15 @@ package final class ProcessKeyDriver: KeyDriver {
         }
     }
 
+    package func neighbour(of ref: String, named name: String) throws(SignerError) -> String? {
+        try Self.name(SignerKeyName.scheme + name).reference
+    }
+
+    /// The signer removes keys of responders and no others: those of authorities are its operator's.
+    package func discard(_ ref: String, isOwn: Bool) async throws(SignerError) {
+        guard case .key = try await ask(.remove(Self.name(ref))) else { throw Self.unexpected }
+    }
+
     private func describe(_ name: SignerKeyName) async throws(SignerError) -> DescribedKey {
         guard case .key(let key) = try await ask(.describe(name)) else { throw Self.unexpected }
         return key

@@ -149,6 +149,19 @@ package final class KeyFolder: Sendable {
         }
     }
 
+    /// Forgets a key. The policy goes last: no key is ever there without it.
+    func remove(_ name: SignerKeyName) throws(SignerError) {
+        try making.withLock { _ throws(SignerError) in
+            do throws(FileError) {
+                try fileSystem.remove(file(name, Self.keySuffix))
+                opened.withLock { _ = $0.removeValue(forKey: name) }
+                try fileSystem.remove(file(name, Self.policySuffix))
+            } catch {
+                throw .transient("the signer cannot remove the key \(name): \(error)")
+            }
+        }
+    }
+
     /// As its file says now, so that a change counts at once.
     func policy(_ name: SignerKeyName) throws(SignerError) -> KeyPolicy {
         do {

@@ -29,12 +29,31 @@ final class SignerDesk: Sendable {
                     .key(described),
                     isNew ? .made(algorithm: key.publicKey.name, spkiSHA256: key.publicKey.spkiSHA256) : nil
                 )
+            case .remove(let name):
+                let (key, purposes) = try remove(name)
+                return (
+                    .key(DescribedKey(publicKey: key, purposes: purposes, isNew: false)),
+                    .removed(spkiSHA256: key.spkiSHA256)
+                )
             case .sign(let name, let purpose, let algorithm, let message):
                 return try sign(name, purpose, algorithm, message)
             }
         } catch {
             return (.refusal(error), .refused(error.description))
         }
+    }
+
+    /// Whoever asks may be whom the keys are kept from: it can do away with what signs answers, and with no authority.
+    private func remove(
+        _ name: SignerKeyName
+    ) throws(SignerError) -> (key: SubjectPublicKey, purposes: SigningPurposes) {
+        let key = try keys.key(name).publicKey
+        let purposes = try keys.policy(name).purposes
+        guard purposes == .responder else {
+            throw .permission("the key \(name) is no OCSP responder's; only the operator of the signer removes it")
+        }
+        try keys.remove(name)
+        return (key, purposes)
     }
 
     private func sign(

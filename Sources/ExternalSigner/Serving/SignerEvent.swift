@@ -6,6 +6,7 @@ package struct SignerEvent: Sendable {
         /// A signature over octets of this SHA-256.
         case signed(SigningPurpose, messageSHA256: String)
         case made(algorithm: String, spkiSHA256: String)
+        case removed(spkiSHA256: String)
         case refused(String)
     }
 

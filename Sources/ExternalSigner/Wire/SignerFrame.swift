@@ -7,6 +7,7 @@ struct SignerFrame: Hashable, Sendable {
         case describe = 0x01
         case obtain = 0x02
         case sign = 0x03
+        case remove = 0x04
         case key = 0x81
         case signature = 0x83
         case refusal = 0xFF
@@ -17,7 +18,7 @@ struct SignerFrame: Hashable, Sendable {
         var longestBody: Int {
             switch self {
             case .sign: SignerFrame.longestMessage + 1024
-            case .describe, .obtain: 1024
+            case .describe, .obtain, .remove: 1024
             case .key, .signature, .refusal: 32 << 10
             }
         }

@@ -10,9 +10,12 @@ enum SignerRequest: Sendable {
     /// A signature. The whole message is sent, so that the signer sees what it signs.
     case sign(SignerKeyName, purpose: SigningPurpose, algorithm: SignatureAlgorithm, message: [UInt8])
 
+    /// That the key of a responder, which may sign nothing but answers, is forgotten. Answered with what it was.
+    case remove(SignerKeyName)
+
     var name: SignerKeyName {
         switch self {
-        case .describe(let name), .obtain(let name, _, _), .sign(let name, _, _, _): name
+        case .describe(let name), .obtain(let name, _, _), .sign(let name, _, _, _), .remove(let name): name
         }
     }
 
@@ -21,13 +24,14 @@ enum SignerRequest: Sendable {
         case .describe: .describe
         case .obtain: .obtain
         case .sign: .sign
+        case .remove: .remove
         }
     }
 
     var body: [UInt8] {
         let name = Array(name.text.utf8)
         return switch self {
-        case .describe: SignerFields.encode([name])
+        case .describe, .remove: SignerFields.encode([name])
         case .obtain(_, let spec, let purposes):
             SignerFields.encode([
                 name, Array((spec?.rawValue ?? "").utf8), Array(purposes.names.joined(separator: ",").utf8),
@@ -46,6 +50,7 @@ enum SignerRequest: Sendable {
         }
         switch kind {
         case .describe: self = .describe(name)
+        case .remove: self = .remove(name)
         case .obtain:
             let word = try fields.text(atMost: 32)
             let names = try fields.text(atMost: 64).split(separator: ",").map(String.init)
@@ -110,7 +115,7 @@ enum SignerReply: Sendable {
             self = .key(DescribedKey(publicKey: key, purposes: purposes, isNew: flag == [1]))
         case .signature: self = .signature(Array(try fields.next(atMost: 16 << 10)))
         case .refusal: self = .refusal(try SignerError(&fields))
-        case .describe, .obtain, .sign: throw .protocolError("a request came where an answer belongs")
+        case .describe, .obtain, .sign, .remove: throw .protocolError("a request came where an answer belongs")
         }
         try fields.end()
     }

@@ -15,7 +15,7 @@ extension LocalCAConnector {
     ) async throws -> LocalCAConnector {
         var authorities = authorities
         authorities.keys = authorities.keys.unlocking(with: config.keyPassphrase)
-        let (chain, signer, driver) = try await authority(of: issuer, config, authorities, time)
+        let (chain, signer, driver, key) = try await authority(of: issuer, config, authorities, time)
         var settings = config.settings(pointingAt: AuthorityID(soleOf: issuer), under: authorities.publicURL)
         settings.linter = authorities.linter
         do {
@@ -25,7 +25,7 @@ extension LocalCAConnector {
                 settings: settings,
                 now: time.now
             )
-            return LocalCAConnector(authority: authority, time: time)
+            return LocalCAConnector(authority: authority, key: key, time: time)
         } catch {
             throw IssuerError(
                 .validation,
@@ -35,8 +35,10 @@ extension LocalCAConnector {
         }
     }
 
-    /// Chain, signer, and the driver that holds the key.
-    private typealias Usable = (chain: [X509Certificate], signer: any Signer, driver: String)
+    /// Chain, signer, the driver that holds the key, and where it does that if it is not in this process.
+    private typealias Usable = (
+        chain: [X509Certificate], signer: any Signer, driver: String, key: KeyReference?
+    )
 
     private static func authority(
         of issuer: IssuerID,
@@ -49,7 +51,7 @@ extension LocalCAConnector {
             return try await files(certificatePath, keyPath, config.keyPassphrase, authorities)
         case .heldBelow(let certificatePath, let key):
             let chain = try certificates(try await authorities.readCertificates(certificatePath), certificatePath)
-            return (chain, try await signer(key, of: issuer, authorities), key.driver)
+            return (chain, try await signer(key, of: issuer, authorities), key.driver, key)
         case .generated(let commonName, let keySpec, let validity):
             if let stored = try await authorities.load(issuer) { return try await use(stored, of: issuer, authorities) }
             let key = try generate(keySpec)
@@ -67,8 +69,8 @@ extension LocalCAConnector {
         _ stored: StoredAuthority, of issuer: IssuerID, _ authorities: AuthorityAccess
     ) async throws -> Usable {
         switch stored.key {
-        case .sealed(let key): (stored.chain, InProcessSigner(key: key), "database")
-        case .held(let key): (stored.chain, try await signer(key, of: issuer, authorities), key.driver)
+        case .sealed(let key): (stored.chain, InProcessSigner(key: key), "database", nil)
+        case .held(let key): (stored.chain, try await signer(key, of: issuer, authorities), key.driver, key)
         }
     }
 
@@ -131,7 +133,7 @@ extension LocalCAConnector {
         let text = try await authorities.readCertificates(certificatePath)
         do {
             let key = try await authorities.readKey(keyPath, passphrase)
-            return (try certificates(text, certificatePath), InProcessSigner(key: key), "file")
+            return (try certificates(text, certificatePath), InProcessSigner(key: key), "file", nil)
         } catch let error as SignerError {
             throw IssuerError(
                 .validation, "the supplied CA key cannot be read: \(error)", help: "check \(keyPath)")

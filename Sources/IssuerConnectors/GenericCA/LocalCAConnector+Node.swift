@@ -28,16 +28,16 @@ extension LocalCAConnector {
     package static func make(
         node: StoredNode, config: JSONObject, authorities: AuthorityAccess, time: TimeSource
     ) async throws -> LocalCAConnector {
-        let (signer, driver) = try await signer(of: node, authorities)
+        let (signer, key) = try await signer(of: node, authorities)
         var settings = try GenericCAConfig(config).settings(pointingAt: node.id, under: authorities.publicURL)
         settings.linter = authorities.linter
         if let url = node.ocspURL { settings.ocspURLs = [url] }
         do {
             let authority = try LocalCA(
                 certificateChain: node.chain,
-                signer: authorities.observed(signer, driver), settings: settings,
+                signer: authorities.observed(signer, key?.driver ?? "database"), settings: settings,
                 now: time.now)
-            return LocalCAConnector(authority: authority, time: time)
+            return LocalCAConnector(authority: authority, key: key, time: time)
         } catch {
             throw IssuerError(
                 .validation, "the CA \(node.id.text) cannot be used: \(error)",
@@ -47,10 +47,10 @@ extension LocalCAConnector {
 
     private static func signer(
         of node: StoredNode, _ authorities: AuthorityAccess
-    ) async throws -> (any Signer, String) {
+    ) async throws -> (any Signer, KeyReference?) {
         switch node.key {
-        case .sealed(let key): return (InProcessSigner(key: key), "database")
-        case .held(let reference): return (try await authorities.signer(reference, of: node.id), reference.driver)
+        case .sealed(let key): return (InProcessSigner(key: key), nil)
+        case .held(let reference): return (try await authorities.signer(reference, of: node.id), reference)
         }
     }
 }

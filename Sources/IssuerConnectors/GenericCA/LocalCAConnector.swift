@@ -19,12 +19,17 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
     )
 
     private let authority: LocalCA
+    private let key: KeyReference?
     private let time: TimeSource
 
-    package init(authority: LocalCA, time: TimeSource) {
+    /// - `key`: Where the key of the authority is held, if it is not in this process.
+    package init(authority: LocalCA, key: KeyReference? = nil, time: TimeSource) {
         self.authority = authority
+        self.key = key
         self.time = time
     }
+
+    package var authorityKey: (driver: String, ref: String)? { key.map { ($0.driver, $0.ref) } }
 
     package var capabilities: IssuerCapabilities { Self.capabilities }
 

@@ -2,6 +2,8 @@ package import Domain
 
 /// How OCSP is answered (protocol-servers §5.5).
 package struct OCSPPlan: Hashable, Sendable {
+    /// `CERTCTL_OCSP_RESPONDER_KEYS_WITH_CA`.
+    package var keepsKeysWithAuthority = false
     /// `CERTCTL_OCSP_RESPONDER_VALIDITY`.
     package var responderValidity = Duration.days(30)
     /// `CERTCTL_OCSP_RESPONDER_ROTATION_GRACE`.
@@ -39,7 +41,7 @@ package struct OCSPObservers: Sendable {
     package enum Tier: String, Sendable, CaseIterable { case memory, database }
 
     package var count: @Sendable (Event) -> Void = { _ in }
-    package var signed: @Sendable (Duration) -> Void = { _ in }
+    package var signed: @Sendable (Duration, _ driver: String) -> Void = { _, _ in }
     package var hit: @Sendable (Tier) -> Void = { _ in }
     package var failed: @Sendable (_ authority: AuthorityID, any Error) -> Void = { _, _ in }
 

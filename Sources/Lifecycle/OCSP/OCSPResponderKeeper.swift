@@ -28,20 +28,20 @@ package final class OCSPResponderKeeper: Sendable {
     }
 
     private let context: LifecycleContext
-    private let sealer: Sealer
-    private let files: OCSPKeyFiles?
+    private let keys: OCSPResponderKeys
     private let plan: @Sendable () -> OCSPPlan
     private let entries = Mutex<[AuthorityID: Entry]>([:])
     private let appointing = Mutex<Set<AuthorityID>>([])
     private let store = OCSPResponderStore()
 
-    /// - `files`: `nil`: keys are sealed in the database, where every replica reads them.
+    /// Keys are sealed in the database, where every replica reads them, unless there are files; and lie beside those of
+    /// authorities, with the drivers of `keys`, where the plan says so.
     package init(
-        _ context: LifecycleContext, sealer: Sealer, files: OCSPKeyFiles?, plan: @escaping @Sendable () -> OCSPPlan
+        _ context: LifecycleContext, sealer: Sealer, files: OCSPKeyFiles?,
+        keys: KeyDriverRegistry = KeyDriverRegistry([]), plan: @escaping @Sendable () -> OCSPPlan
     ) {
         self.context = context
-        self.sealer = sealer
-        self.files = files
+        self.keys = OCSPResponderKeys(sealer: sealer, files: files, drivers: keys)
         self.plan = plan
     }
 
@@ -72,18 +72,13 @@ package final class OCSPResponderKeeper: Sendable {
 
     /// `nil` for a key that is gone or another one: its responder is replaced.
     private func open(_ row: OCSPResponderRow, _ authority: OCSPAuthority) async throws -> OCSPResponder? {
-        let key: PrivateKey
-        switch row.appointment.key {
-        case .sealed(let octets):
-            let secret = try sealer.open(octets, for: Self.place(of: row.appointment.id))
-            key = try secret.withBytes { try PrivateKey(pkcs8DER: $0) }
-        case .file(let path):
-            guard let pem = try await files?.read(path), let read = try? PrivateKey(pem: pem) else { return nil }
-            key = read
+        guard let (signer, driver) = try await keys.open(row.appointment.key, of: row.appointment.id) else {
+            return nil
         }
         let certificate = try X509Certificate(pem: row.certificatePEM)
-        guard key.publicKey == certificate.subjectPublicKey else { return nil }
-        return try OCSPResponder(certificate: certificate, key: key, issuer: authority.certificate)
+        guard signer.publicKey == certificate.subjectPublicKey else { return nil }
+        return try OCSPResponder(
+            certificate: certificate, signer: signer, driver: driver, issuer: authority.certificate)
     }
 
     private func remember(_ responder: OCSPResponder, _ authority: OCSPAuthority, at now: Timestamp) {
@@ -124,36 +119,36 @@ package final class OCSPResponderKeeper: Sendable {
         fence: @escaping @Sendable (any Transaction) throws -> Void
     ) async throws -> OCSPResponder? {
         let plan = plan()
-        let key = try PrivateKey.generate(.ecdsaP256)
         let serial = SerialNumber.random(context.random)
         let id: OCSPResponderID = context.newID()
-        let place: OCSPResponderKeyPlace =
-            if let files {
-                .file(files.path(authority.id))
-            } else {
-                .sealed(sealer.seal(key.pkcs8DER, for: Self.place(of: id)))
-            }
+        let made = try await keys.make(for: authority, as: id, replacing: seen, plan)
+        let key = made.signer.publicKey
         let pending = PendingOCSPResponder(
             id: id, authority: authority.id, caSHA256: authority.fingerprint, serialNumber: serial.hex,
-            keyAlgorithm: key.publicKey.name, spkiSHA256: key.publicKey.spkiSHA256, key: place,
+            keyAlgorithm: key.name, spkiSHA256: key.spkiSHA256, key: made.place,
             createdAt: context.time.now)
         let hasBegun = try await context.database.write { [store] tx in
             try fence(tx)
             return try store.begin(
                 pending, replacing: seen, abandonedBefore: tx.now - Self.appointmentTimeout, in: tx)
         }
-        guard hasBegun else { return nil }
+        guard hasBegun else {
+            await keys.abandon(made, another: true)
+            return nil
+        }
         do {
             let certificate = try await authority.connector.appointResponder(
-                key.publicKey, serial: RecordedSerial(alreadyRecorded: serial), validity: plan.responderValidity)
-            if case .file(let path) = place { try await files?.write(path, key.pkcs8PEM) }
-            let responder = try OCSPResponder(certificate: certificate, key: key, issuer: authority.certificate)
+                key, serial: RecordedSerial(alreadyRecorded: serial), validity: plan.responderValidity)
+            try await keys.keep(made)
+            let responder = try OCSPResponder(
+                certificate: certificate, signer: made.signer, driver: made.driver, issuer: authority.certificate)
             guard try await complete(id, certificate, of: authority, fence: fence) else { return nil }
             remember(responder, authority, at: context.time.now)
             return responder
         } catch {
             // What cannot be written now is taken for abandoned in a while.
-            try? await context.database.write { [store] tx in try store.abandon(id, in: tx) }
+            let isAbandoned: Void? = try? await context.database.write { [store] tx in try store.abandon(id, in: tx) }
+            if isAbandoned != nil { await keys.abandon(made, another: false) }
             throw error
         }
     }
@@ -179,10 +174,6 @@ package final class OCSPResponderKeeper: Sendable {
                 by: .system, in: tx)
             return true
         }
-    }
-
-    private static func place(of id: OCSPResponderID) -> SealedPlace {
-        SealedPlace(table: OCSPResponderStore.table, column: OCSPResponderStore.keyColumn, rowID: id.text)
     }
 
     // MARK: Rotation
@@ -211,14 +202,33 @@ package final class OCSPResponderKeeper: Sendable {
                 failed(authority.id, error)
             }
         }
-        let plan = plan()
-        try await context.database.write { [store] tx in
-            try fence(tx)
-            // A replica that has not noticed yet signs as the superseded one for a little longer.
-            _ = try store.purge(
-                supersededBefore: tx.now - plan.responseValidity - Self.memory - .minutes(5), in: tx)
-        }
+        try await forget(fence: fence, failed: failed)
         return count
+    }
+
+    /// Removes keys and rows of responders whose last answer has ended: the key first, so that none is left that nobody
+    /// knows of. What cannot be removed now is the next look's.
+    private func forget(
+        fence: @escaping @Sendable (any Transaction) throws -> Void, failed: (AuthorityID, any Error) -> Void
+    ) async throws {
+        // A replica that has not noticed yet signs as the superseded one for a little longer.
+        let slack = plan().responseValidity + Self.memory + .minutes(5)
+        let ended = try await context.database.read { [store] tx in
+            try store.ended(supersededBefore: tx.now - slack, in: tx)
+        }
+        for row in ended {
+            try Task.checkCancellation()
+            do {
+                try await keys.discard(row.appointment.key)
+            } catch {
+                failed(row.appointment.authority, error)
+                continue
+            }
+            try await context.database.write { [store] tx in
+                try fence(tx)
+                try store.remove(row.appointment.id, in: tx)
+            }
+        }
     }
 
     private func isDue(_ authority: OCSPAuthority) async throws -> Bool {
@@ -227,6 +237,7 @@ package final class OCSPResponderKeeper: Sendable {
             row.appointment.caSHA256 == authority.fingerprint
         else { return true }
         if row.notAfter - now <= plan().rotationGrace, row.notAfter < authority.certificate.notAfter { return true }
+        if row.notAfter > now, try !keys.isInPlace(row.appointment.key, of: authority, plan()) { return true }
         // A key that does not open with the sealer is an error for the log, not a reason for another key.
         return row.notAfter > now ? try await open(row, authority) == nil : true
     }

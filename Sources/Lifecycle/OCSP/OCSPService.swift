@@ -192,7 +192,7 @@ package struct OCSPService: Sendable {
         let responder = try await keeper.responder(of: authority)
         let updates = updates(responder)
         let single = Self.single(certID, subject, updates, authority)
-        let octets = try sign([single], nonce: nil, at: updates.this, responder)
+        let octets = try await sign([single], nonce: nil, at: updates.this, responder)
         return CachedOCSPResponse(
             authority: authority.id, serialNumber: certID.serialNumber?.hex ?? "",
             form: authority.cacheForm(certID), status: subject.status, response: octets, updates: updates,
@@ -225,7 +225,7 @@ package struct OCSPService: Sendable {
             Self.single(certID, subject, updates, authority)
         }
         let saysExtendedRevoke = authority.revokesUnknown && subjects.contains(nil)
-        let octets = try sign(
+        let octets = try await sign(
             responses, nonce: nonce, at: updates.this, responder, saysExtendedRevoke: saysExtendedRevoke)
         observers.count(.requestSuccess)
         if nonce != nil { observers.count(.nonceEchoed) }
@@ -260,14 +260,14 @@ package struct OCSPService: Sendable {
     private func sign(
         _ responses: [OCSPSingleResponse], nonce: [UInt8]?, at time: Timestamp, _ responder: OCSPResponder,
         saysExtendedRevoke: Bool = false
-    ) throws -> [UInt8] {
+    ) async throws -> [UInt8] {
         let start = ContinuousClock.now
         var template = OCSPResponseTemplate(
             responder: responder.certificate.subjectPublicKey, producedAt: time, responses: responses)
         template.nonce = nonce
         template.saysExtendedRevoke = saysExtendedRevoke
-        let octets = try responder.sign(template)
-        observers.signed(start.duration(to: .now))
+        let octets = try await responder.sign(template)
+        observers.signed(start.duration(to: .now), responder.driver)
         return octets
     }
 }

@@ -92,6 +92,12 @@ package final class TokenKeyDriver: KeyDriver {
         }
     }
 
+    package func neighbour(of ref: String, named name: String) throws(SignerError) -> String? {
+        var uri = try Self.uri(ref)
+        (uri.object, uri.id) = (name, nil)
+        return uri.description
+    }
+
     /// With an identifier, which no other key has.
     private static func named(_ uri: PKCS11URI) throws(TokenFault) -> PKCS11URI {
         guard uri.object != nil else {

@@ -5,12 +5,18 @@ import Domain
 ///
 /// There is no way from it to a certificate, and none from a ``SigningPermit`` to an answer: the key of a responder never
 /// signs a certificate, and the key of a CA never signs an answer.
-package struct OCSPSigningPermit: ~Copyable {
+package struct OCSPSigningPermit: ~Copyable, Sendable {
     package let tbs: TBSResponseData
     /// The algorithm of the responder's key, as the octets name it.
     package var signatureAlgorithm: SignatureAlgorithm { tbs.signatureAlgorithm }
 
     fileprivate init(tbs: TBSResponseData) { self.tbs = tbs }
+}
+
+extension OCSPSigningPermit: SigningAuthorisation {
+    package consuming func order() -> SigningOrder {
+        SigningOrder(purpose: .ocsp, message: tbs.der, algorithm: signatureAlgorithm)
+    }
 }
 
 /// What makes somebody a responder: a certificate of the issuer itself that says so (RFC 6960 §4.2.2.2).

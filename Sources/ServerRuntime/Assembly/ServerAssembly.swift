@@ -91,7 +91,7 @@ struct ServerAssembly: Sendable {
         let approvals = ApprovalWiring.flow(context, access)
         let ocsp = try OCSPAssembly(
             context, registry: registry, sealer: sealer, live: live, directory: configuration.pki.ocspKeyDirectory,
-            metrics: metrics, signatures: signers.metrics, fileSystem: fileSystem, log: logs.logger("ocsp"))
+            metrics: metrics, signers: signers, fileSystem: fileSystem, log: logs.logger("ocsp"))
         let acme = ACMEAssembly(
             context, issue: issue, registry: registry,
             revoke: RevokeFlow(context, observers: revocationObservers), sealer: sealer, live: live,

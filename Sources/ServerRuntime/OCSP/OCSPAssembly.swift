@@ -15,19 +15,18 @@ struct OCSPAssembly {
     /// - `directory`: Where keys of responders lie; `nil` seals them in the database.
     init(
         _ context: LifecycleContext, registry: IssuerRegistry, sealer: Sealer, live: LiveConfiguration,
-        directory: String?, metrics: MetricsRegistry, signatures: SignerMetrics, fileSystem: FileSystem, log: Logger
+        directory: String?, metrics: MetricsRegistry, signers: SignerAssembly, fileSystem: FileSystem, log: Logger
     ) throws {
         let plan: @Sendable () -> OCSPPlan = { live.read { Self.plan($0.pki) } }
         let files = try directory.map { try Self.files($0, fileSystem, context.time) }
-        let driver = directory == nil ? "database" : "file"
-        let observers = OCSPMetrics(metrics, log: log).observers(counting: {
+        let observers = OCSPMetrics(metrics, log: log).observers(counting: { driver in
             // Keys of responders are of this kind, whatever that of their authority is (issuers §4.1.6).
-            signatures.answered(by: driver, algorithm: "ECDSA-P256")
+            signers.metrics.answered(by: driver, algorithm: "ECDSA-P256")
         })
         service = OCSPService(
             context, authorities: OCSPAuthorities(context, registry: registry),
-            keeper: OCSPResponderKeeper(context, sealer: sealer, files: files, plan: plan), observers: observers,
-            plan: plan)
+            keeper: OCSPResponderKeeper(context, sealer: sealer, files: files, keys: signers.keys, plan: plan),
+            observers: observers, plan: plan)
         handlers = PKIHandlers(
             ocsp: service, observers: observers, time: context.time,
             requestsPerMinute: { live.read { $0.pki.ocspRateLimit } })
@@ -37,6 +36,7 @@ struct OCSPAssembly {
 
     private static func plan(_ configuration: PKIConfiguration) -> OCSPPlan {
         var plan = OCSPPlan()
+        plan.keepsKeysWithAuthority = configuration.ocspKeysWithCA
         plan.responderValidity = configuration.ocspResponderValidity
         plan.rotationGrace = configuration.ocspRotationGrace
         plan.responseValidity = configuration.ocspResponseValidity
@@ -85,12 +85,12 @@ struct OCSPMetrics: Sendable {
         for tier in OCSPObservers.Tier.allCases { hits.with(tier.rawValue).add(0) }
     }
 
-    func observers(counting signed: @escaping @Sendable () -> Void) -> OCSPObservers {
+    func observers(counting signed: @escaping @Sendable (_ driver: String) -> Void) -> OCSPObservers {
         var observers = OCSPObservers()
         observers.count = { events.with($0.rawValue).add() }
-        observers.signed = { duration in
+        observers.signed = { duration, driver in
             signatures.with().observe(duration.inSeconds)
-            signed()
+            signed(driver)
         }
         observers.hit = { hits.with($0.rawValue).add() }
         observers.failed = { authority, error in

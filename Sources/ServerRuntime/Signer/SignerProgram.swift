@@ -136,6 +136,8 @@ package struct SignerProgram: Sendable {
         case .made(let algorithm, let digest):
             log.log(
                 .notice, "made a key", who + [LogField("algorithm", algorithm), LogField("spki_sha256", digest)])
+        case .removed(let digest):
+            log.log(.notice, "removed the key of an OCSP responder", who + [LogField("spki_sha256", digest)])
         case .refused(let reason): log.log(.warning, "refused a request", who + [LogField("reason", reason)])
         }
     }

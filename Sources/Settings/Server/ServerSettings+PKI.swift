@@ -38,6 +38,15 @@ extension ServerSettings {
         derived: "none: keys are sealed in the database",
         help: "Directory for the keys of OCSP responders; created with mode 0700. Replicas must share it."
     )
+    package static let ocspKeysWithCA = Setting<Bool>(
+        "ocsp.responder_keys_with_ca",
+        .bool,
+        fallback: false,
+        reload: .hot,
+        help:
+            "Make the key of an OCSP responder where the key of its CA is, when that is a token or a signing process. "
+            + "A change takes effect with the next look of the leader."
+    )
     package static let ocspResponderValidity = Setting<Duration>(
         "ocsp.responder_validity",
         .duration.within(.hours(1) ... .days(90)),
@@ -153,6 +162,7 @@ extension ServerSettings {
     static let pkiSettings: [SettingDeclaration] = [
         pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
         ocspKeyDirectory.declaration,
+        ocspKeysWithCA.declaration,
         ocspResponderValidity.declaration, ocspRotationGrace.declaration, ocspResponseValidity.declaration,
         ocspRateLimit.declaration,
         pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
@@ -172,6 +182,8 @@ package struct PKIConfiguration: Sendable {
     package let crlValidity: Duration
     /// `nil`: in the database.
     package let ocspKeyDirectory: String?
+    /// Whether a token or a signing process that holds the key of a CA holds that of its responder.
+    package let ocspKeysWithCA: Bool
     package let ocspResponderValidity: Duration
     package let ocspRotationGrace: Duration
     package let ocspResponseValidity: Duration
@@ -211,6 +223,7 @@ package struct PKIConfiguration: Sendable {
             )
         }
         ocspKeyDirectory = reader.read(ServerSettings.ocspKeyDirectory)
+        ocspKeysWithCA = reader.read(ServerSettings.ocspKeysWithCA)
         ocspResponderValidity = reader.read(ServerSettings.ocspResponderValidity)
         ocspRotationGrace = reader.read(ServerSettings.ocspRotationGrace)
         ocspResponseValidity = reader.read(ServerSettings.ocspResponseValidity)

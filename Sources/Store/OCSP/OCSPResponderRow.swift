@@ -7,6 +7,8 @@ package enum OCSPResponderKeyPlace: Hashable, Sendable {
     case sealed([UInt8])
     /// A file of the server.
     case file(String)
+    /// With a key driver, which signs: in a token, in a signing process.
+    case held(driver: String, ref: String)
 }
 
 /// An appointment of an OCSP responder that its CA has not signed yet.
@@ -48,14 +50,16 @@ package struct OCSPResponderRow: Hashable, Sendable {
     package let supersededAt: Timestamp?
 
     static let columns: SQL = """
-        id, authority_id, ca_sha256, serial_number, key_algorithm, spki_sha256, key_encrypted, key_path, cert_pem,
-        not_before, not_after, superseded_at, created_at
+        id, authority_id, ca_sha256, serial_number, key_algorithm, spki_sha256, key_encrypted, key_path, key_driver,
+        key_ref, cert_pem, not_before, not_after, superseded_at, created_at
         """
 
     init(_ row: Row) throws(DatabaseError) {
         let key: OCSPResponderKeyPlace =
             if let path = try row.optionalText("key_path") {
                 .file(path)
+            } else if let driver = try row.optionalText("key_driver") {
+                .held(driver: driver, ref: try row.text("key_ref"))
             } else {
                 .sealed(try row.bytes("key_encrypted"))
             }

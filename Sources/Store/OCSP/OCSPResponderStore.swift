@@ -41,20 +41,21 @@ package struct OCSPResponderStore: Sendable {
             WHERE authority_id = \(new.authority) AND cert_pem IS NULL AND created_at < \(horizon)
             """
         )
-        let (sealed, path): ([UInt8]?, String?) =
+        let (sealed, path, held): ([UInt8]?, String?, (driver: String, ref: String)?) =
             switch new.key {
-            case .sealed(let octets): (octets, nil)
-            case .file(let path): (nil, path)
+            case .sealed(let octets): (octets, nil, nil)
+            case .file(let path): (nil, path, nil)
+            case .held(let driver, let ref): (nil, nil, (driver, ref))
             }
         let isRecorded =
             try tx.execute(
                 """
                 INSERT INTO ocsp_responders (
                     id, authority_id, ca_sha256, serial_number, key_algorithm, spki_sha256, key_encrypted, key_path,
-                    created_at
+                    key_driver, key_ref, created_at
                 ) VALUES (
                     \(new.id), \(new.authority), \(new.caSHA256), \(new.serialNumber), \(new.keyAlgorithm),
-                    \(new.spkiSHA256), \(sealed), \(path), \(tx.now)
+                    \(new.spkiSHA256), \(sealed), \(path), \(held?.driver), \(held?.ref), \(tx.now)
                 ) ON CONFLICT DO NOTHING
                 """
             ) == 1
@@ -93,16 +94,19 @@ package struct OCSPResponderStore: Sendable {
         try tx.execute("DELETE FROM ocsp_responders WHERE id = \(id) AND cert_pem IS NULL")
     }
 
-    /// Removes responders that were superseded before `horizon` or have expired, and those whose CA was forgotten.
-    ///
-    /// - Returns: The files of the keys that went with them, and how many there were.
-    package func purge(supersededBefore horizon: Timestamp, in tx: any Transaction) throws -> [String?] {
+    /// Responders that were superseded before `horizon` or have expired: no answer of theirs is good any more.
+    package func ended(supersededBefore horizon: Timestamp, in tx: any Transaction) throws -> [OCSPResponderRow] {
         try tx.rows(
             """
-            DELETE FROM ocsp_responders
-            WHERE cert_pem IS NOT NULL AND (superseded_at < \(horizon) OR (superseded_at IS NOT NULL AND not_after < \(tx.now)))
-            RETURNING key_path
+            SELECT \(fragment: OCSPResponderRow.columns) FROM ocsp_responders
+            WHERE cert_pem IS NOT NULL AND (superseded_at < \(horizon) OR not_after < \(tx.now))
+            ORDER BY created_at, id
             """
-        ).map { try $0.optionalText("key_path") }
+        ).map { try OCSPResponderRow($0) }
+    }
+
+    /// Forgets a responder, whose key is gone.
+    package func remove(_ id: OCSPResponderID, in tx: any Transaction) throws {
+        try tx.execute("DELETE FROM ocsp_responders WHERE id = \(id) AND cert_pem IS NOT NULL")
     }
 }

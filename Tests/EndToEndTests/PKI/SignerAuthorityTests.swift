@@ -14,7 +14,7 @@ struct SignerAuthorityTests {
         "it issues, revokes, lists, answers OCSP, and goes on after either process was killed",
         arguments: EngineUnderTest.available)
     func life(engine: EngineUnderTest) async throws {
-        let stage = try await Stage.start(engine)
+        let stage = try await Stage.start(engine, ["CERTCTL_OCSP_RESPONDER_KEYS_WITH_CA": "true"])
         // By the CLI, from a file, as an operator does it.
         let config = stage.pki.work.path("ca.json")
         try JSONSerialization.data(withJSONObject: Stage.config("ca1", ["ca_common_name": "Signer Root"]))
@@ -33,7 +33,7 @@ struct SignerAuthorityTests {
         let audit = try await stage.pki.keysOnRecord()
         #expect(audit.contains("signer:ca1") && audit.contains("exec"), "\(audit)")
         let metrics = try await stage.metrics()
-        for purpose in ["ca", "leaf", "crl"] {
+        for purpose in ["ca", "leaf", "crl", "ocsp"] {
             let line = metrics.split(separator: "\n").first {
                 $0.hasPrefix("certctl_signer_operations_total{") && $0.contains("driver=\"exec\"")
                     && $0.contains("purpose=\"\(purpose)\"") && $0.contains("result=\"ok\"")
@@ -44,7 +44,11 @@ struct SignerAuthorityTests {
         #expect(tested.body.contains("signs"), "\(tested.body)")
         // What the server logged of a signature is what the signer logged.
         let said = stage.signer.process.output
-        #expect(said.contains("\"purpose\":\"crl\"") && said.contains("made a key"), "\(said)")
+        let files = try FileManager.default.contentsOfDirectory(atPath: stage.signer.keys)
+        #expect(files.filter { $0.hasPrefix("ocsp-iss-signer-") && $0.hasSuffix(".key") }.count == 1, "\(files)")
+        #expect(
+            said.contains("\"purpose\":\"ocsp\"") && said.contains("\"purpose\":\"crl\"")
+                && said.contains("made a key"), "\(said)")
 
         try await restartServer(stage)
         try await killSigner(stage)

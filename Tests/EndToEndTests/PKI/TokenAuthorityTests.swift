@@ -81,7 +81,7 @@ struct TokenAuthorityTests {
         "it issues, revokes, lists, answers OCSP, and goes on after a restart and after the token was away",
         arguments: EngineUnderTest.available)
     func life(engine: EngineUnderTest) async throws {
-        let stage = try await Stage.start(engine)
+        let stage = try await Stage.start(engine, ["CERTCTL_OCSP_RESPONDER_KEYS_WITH_CA": "true"])
         // By the CLI, from a file, as an operator does it.
         let config = stage.pki.work.path("ca.json")
         try JSONSerialization.data(withJSONObject: Stage.config("ca1", ["ca_common_name": "Token Root"]))
@@ -100,10 +100,13 @@ struct TokenAuthorityTests {
         // The key is in the token, cannot leave it, and the audit log says where it is.
         let objects = try await stage.softHSM.p11tool(["--list-all", "pkcs11:token=certctl;object=ca1"])
         #expect(objects.contains("CKA_SENSITIVE") && objects.contains("CKA_NEVER_EXTRACTABLE"), "\(objects)")
+        let responders = try await stage.softHSM.p11tool(["--list-privkeys", "pkcs11:token=certctl"])
+            .components(separatedBy: "Object ").filter { $0.contains("Label: ocsp-iss-token-") }
+        #expect(responders.count == 1 && responders[0].contains("CKA_NEVER_EXTRACTABLE"), "\(responders)")
         let audit = try await stage.pki.keysOnRecord()
         #expect(audit.contains("pkcs11:token=certctl;object=ca1;id=%"), "\(audit)")
         let metrics = try await stage.metrics()
-        for purpose in ["ca", "leaf", "crl"] {
+        for purpose in ["ca", "leaf", "crl", "ocsp"] {
             let name =
                 "certctl_signer_operations_total{algorithm=\"ECDSA-P256\",driver=\"pkcs11\",purpose=\"\(purpose)\",result=\"ok\"}"
             let other =

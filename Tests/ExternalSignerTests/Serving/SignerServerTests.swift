@@ -32,6 +32,42 @@ struct SignerServerTests {
         #expect(stage.told.allSatisfy { $0.user == geteuid() && $0.key == "ca1" })
     }
 
+    @Test("the key of a responder signs answers alone and is removed when it is asked; no other key ever is")
+    func removal() async throws {
+        let stage = try SignerStage()
+        let driver = stage.driver()
+        let authority = try await driver.obtain(nil, at: "signer:ca1", for: .authority)
+        let name = try #require(try driver.neighbour(of: "signer:ca1", named: "ocsp-iss-local-0a1b"))
+        #expect(name == "signer:ocsp-iss-local-0a1b")
+        let made = try await driver.obtain(.ecdsaP256, at: name, for: .responder)
+        #expect(made.isNew && made.signer.purposes == .responder)
+        try await made.signer.prove()
+        try await driver.discard(name, isOwn: false)
+        #expect(try await driver.examine(name) == false)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: stage.keys).allSatisfy { !$0.contains("ocsp") })
+        await #expect(throws: SignerError.self) { try await made.signer.prove() }
+        do {
+            try await driver.discard(name, isOwn: true)
+            Issue.record("removed twice")
+        } catch {
+            guard case .keyNotFound = error else {
+                Issue.record("\(error)")
+                return
+            }
+        }
+        do {
+            try await driver.discard("signer:ca1", isOwn: true)
+            Issue.record("the key of an authority was removed")
+        } catch {
+            #expect(error.description.contains("only the operator of the signer removes it"), "\(error)")
+        }
+        try await authority.signer.prove()
+        let again = try await driver.obtain(.ecdsaP256, at: name, for: .responder)
+        #expect(again.isNew && again.signer.publicKey != made.signer.publicKey)
+        let removed = stage.told.compactMap { if case .removed(let digest) = $0.kind { digest } else { nil } }
+        #expect(removed == [made.signer.publicKey.spkiSHA256])
+    }
+
     @Test("the purpose is read from the octets: a key that may sign leaves makes no authority, whatever it is told")
     func disguise() async throws {
         let stage = try SignerStage()

@@ -10,7 +10,7 @@ struct SignerWireTests {
     private static func requests() throws -> [SignerRequest] {
         let name = try SignerKeyName("ca-1")
         return [
-            .describe(name), .obtain(name, spec: nil, purposes: .authority),
+            .describe(name), .remove(name), .obtain(name, spec: nil, purposes: .authority),
             .obtain(name, spec: .rsa3072, purposes: .responder),
             .sign(name, purpose: .leaf, algorithm: .rsaPSS(.sha384), message: Array(repeating: 7, count: 300)),
             .sign(name, purpose: .crl, algorithm: .mlDSA65, message: []),

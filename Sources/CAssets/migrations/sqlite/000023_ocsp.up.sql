@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS ocsp_responders (
     spki_sha256 TEXT NOT NULL,
     key_encrypted BLOB,
     key_path TEXT,
+    key_driver TEXT,
+    key_ref TEXT,
     cert_pem TEXT,
     not_before INTEGER,
     not_after INTEGER,
@@ -22,7 +24,11 @@ CREATE TABLE IF NOT EXISTS ocsp_responders (
     CONSTRAINT ocsp_responders_ca_form CHECK (length(ca_sha256) = 64 AND ca_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT ocsp_responders_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT ocsp_responders_key_algorithm_enum CHECK (key_algorithm IN ('ECDSA-P256')),
-    CONSTRAINT ocsp_responders_key_place CHECK ((key_encrypted IS NULL) <> (key_path IS NULL)),
+    CONSTRAINT ocsp_responders_key_place CHECK (
+        (key_encrypted IS NOT NULL AND key_path IS NULL AND key_driver IS NULL AND key_ref IS NULL)
+            OR (key_encrypted IS NULL AND key_path IS NOT NULL AND key_driver IS NULL AND key_ref IS NULL)
+            OR (key_encrypted IS NULL AND key_path IS NULL AND key_driver IS NOT NULL AND key_ref IS NOT NULL)
+    ),
     CONSTRAINT ocsp_responders_validity CHECK (
         (cert_pem IS NULL AND not_before IS NULL AND not_after IS NULL)
             OR (cert_pem IS NOT NULL AND not_before IS NOT NULL AND not_after IS NOT NULL AND not_before < not_after)

@@ -1,0 +1,136 @@
+import ConnectorKit
+import Crypto
+import Domain
+import EmbeddedCA
+import Encoding
+import PKI
+import Sealing
+import Store
+
+/// Where the keys of responders are: sealed in the database, in files of the server, or beside the key of the authority
+/// in a token or a signing process (protocol-servers §5.5).
+struct OCSPResponderKeys: Sendable {
+    /// A key for a responder that is about to be appointed.
+    struct Made: Sendable {
+        let signer: any Signer
+        let driver: String
+        let place: OCSPResponderKeyPlace
+        /// What a file is written with once the CA has signed.
+        fileprivate let pem: Secret?
+        /// Whether a driver made the key just now.
+        fileprivate let isNew: Bool
+        /// Whether nobody else can have been given the key meanwhile: its reference names it and no other.
+        fileprivate let isUnique: Bool
+    }
+
+    private let sealer: Sealer
+    private let files: OCSPKeyFiles?
+    private let drivers: KeyDriverRegistry
+
+    init(sealer: Sealer, files: OCSPKeyFiles?, drivers: KeyDriverRegistry) {
+        self.sealer = sealer
+        self.files = files
+        self.drivers = drivers
+    }
+
+    /// Where the key of the next responder goes, if that is beside the key of the authority.
+    ///
+    /// The name is that of the succession: whoever is interrupted, and whoever comes together with another, gets the
+    /// same key, and whoever follows on this responder another one.
+    private func neighbour(
+        of authority: OCSPAuthority, replacing seen: OCSPResponderID?, _ plan: OCSPPlan
+    ) throws(SignerError) -> KeyReference? {
+        guard plan.keepsKeysWithAuthority, let key = authority.connector.authorityKey else { return nil }
+        let words = authority.id.text.lowercased().filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+        let after = Hex.encode(SHA256.hash(data: Array("\(authority.id.text) \(seen?.text ?? "")".utf8)).prefix(8))
+        return try drivers.neighbour(
+            of: KeyReference(driver: key.driver, ref: key.ref), named: "ocsp-\(words.prefix(36))-\(after)")
+    }
+
+    /// Whether the key of an appointment is where the settings want it.
+    func isInPlace(_ key: OCSPResponderKeyPlace, of authority: OCSPAuthority, _ plan: OCSPPlan) throws -> Bool {
+        guard let wanted = try neighbour(of: authority, replacing: nil, plan) else {
+            if case .held = key { return false }
+            return true
+        }
+        if case .held(let driver, _) = key { return driver == wanted.driver }
+        return false
+    }
+
+    /// - `seen`: Whom the new responder follows.
+    func make(
+        for authority: OCSPAuthority, as id: OCSPResponderID, replacing seen: OCSPResponderID?, _ plan: OCSPPlan
+    ) async throws -> Made {
+        if let wanted = try neighbour(of: authority, replacing: seen, plan) {
+            let key = try await drivers.obtain(.ecdsaP256, at: wanted, for: .responder)
+            try await key.signer.prove()
+            return Made(
+                signer: key.signer, driver: wanted.driver, place: .held(driver: wanted.driver, ref: key.ref), pem: nil,
+                isNew: key.isNew, isUnique: key.ref != wanted.ref)
+        }
+        let key = try PrivateKey.generate(.ecdsaP256)
+        let signer = InProcessSigner(key: key, purposes: .responder)
+        if let files {
+            return Made(
+                signer: signer, driver: "file", place: .file(files.path(authority.id)), pem: key.pkcs8PEM,
+                isNew: true, isUnique: true)
+        }
+        return Made(
+            signer: signer, driver: "database", place: .sealed(sealer.seal(key.pkcs8DER, for: Self.place(of: id))),
+            pem: nil, isNew: true, isUnique: true)
+    }
+
+    /// Puts a key where it stays, after its certificate was signed.
+    func keep(_ made: Made) async throws {
+        if case .file(let path) = made.place, let pem = made.pem { try await files?.write(path, pem) }
+    }
+
+    /// Removes a key that no responder came of.
+    ///
+    /// - `another`: Whether somebody else was first, who may have been given the same key.
+    func abandon(_ made: Made, another: Bool) async {
+        guard made.isNew, made.isUnique || !another, case .held(let driver, let ref) = made.place else { return }
+        // What cannot be removed now is what the next appointment gets.
+        try? await drivers.discard(KeyReference(driver: driver, ref: ref))
+    }
+
+    /// `nil` for a key that is gone.
+    func open(_ place: OCSPResponderKeyPlace, of id: OCSPResponderID) async throws -> (
+        signer: any Signer, driver: String
+    )? {
+        switch place {
+        case .sealed(let octets):
+            let secret = try sealer.open(octets, for: Self.place(of: id))
+            let key = try secret.withBytes { try PrivateKey(pkcs8DER: $0) }
+            return (InProcessSigner(key: key, purposes: .responder), "database")
+        case .file(let path):
+            guard let pem = try await files?.read(path), let key = try? PrivateKey(pem: pem) else { return nil }
+            return (InProcessSigner(key: key, purposes: .responder), "file")
+        case .held(let driver, let ref):
+            do throws(SignerError) {
+                return (try await drivers.load(KeyReference(driver: driver, ref: ref), for: .responder), driver)
+            } catch .keyNotFound {
+                return nil
+            } catch {
+                throw error
+            }
+        }
+    }
+
+    /// Removes the key of a responder whose last answer has ended. A sealed one goes with its row, and the file of an
+    /// authority is that of its next responder.
+    func discard(_ place: OCSPResponderKeyPlace) async throws {
+        guard case .held(let driver, let ref) = place else { return }
+        do throws(SignerError) {
+            try await drivers.discard(KeyReference(driver: driver, ref: ref))
+        } catch .keyNotFound {
+            return
+        } catch {
+            throw error
+        }
+    }
+
+    private static func place(of id: OCSPResponderID) -> SealedPlace {
+        SealedPlace(table: OCSPResponderStore.table, column: OCSPResponderStore.keyColumn, rowID: id.text)
+    }
+}
