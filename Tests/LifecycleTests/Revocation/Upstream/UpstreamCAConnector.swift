@@ -5,6 +5,7 @@ import Encoding
 import Foundation
 import IssuerConnectors
 import NIOCore
+import NIOHTTP1
 import PKI
 
 /// Orders from a real local CA and tells an ``UpstreamCAServer`` of revocations, by the contract of that.

@@ -3,6 +3,8 @@ import Domain
 import Foundation
 import Lifecycle
 import Query
+import Store
+import Synchronization
 import Testing
 
 @Suite("A server that is killed after it told an issuer, before it recorded that")

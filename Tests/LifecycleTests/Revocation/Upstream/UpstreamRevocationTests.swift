@@ -4,6 +4,7 @@ import Domain
 import Lifecycle
 import Query
 import Store
+import Synchronization
 import Testing
 
 @Suite("An issuer elsewhere is told of a revocation until it answered for good (issuers §2.9)")
