@@ -247,6 +247,7 @@ let package = Package(
                 "Sealing", "PKI",
                 "EmbeddedCA",
                 "ConnectorKit", "IssuerConnectors", "Telemetry", "Domain", "Encoding", "HostEffects", logging, crypto,
+                nio, nioHTTP1, nioPosix, httpClient,
             ]
         ),
         tests("ControlAPITests", ["Encoding", "Domain", "PKI", "Store", "Lifecycle", "ControlAPI", crypto]),

@@ -214,8 +214,10 @@ package enum ControlPlaneAPI {
         ExportHandlers(exports: CertificateExportFlow(context), time: context.time, random: context.random)
             .register(in: &table)
         ImportHandlers(flow: CertificateImportFlow(context)).register(in: &table)
-        RevocationHandlers(lists: lists, flow: RevokeFlow(context, observers: services.revocationObservers))
-            .register(in: &table)
+        RevocationHandlers(
+            lists: lists, flow: RevokeFlow(context, observers: services.revocationObservers),
+            upstream: UpstreamRevocations(context, registry: services.registry)
+        ).register(in: &table)
         let bulk = BulkRevokeFlow(
             context, observers: services.revocationObservers, rule: services.bulkRevocationRule)
         BulkRevocationHandlers(context: context, flow: bulk).register(in: &table)

@@ -76,6 +76,32 @@ package enum TestDatabase {
         return cluster.url(database: name)
     }
 
+    /// A new database with the whole schema that another process opens too, by its path or URL. Close it when the test
+    /// ends; SQLite lives in `directory`.
+    package static func makeShared(
+        _ engine: Engine, in directory: String
+    ) async throws -> (database: any MigratableDatabase, location: String) {
+        let location =
+            switch engine {
+            case .sqlite: directory + "/shared.db"
+            case .postgres: try await makePostgresURL().withText { $0 }
+            }
+        let database = try open(engine, at: location)
+        try await migrate(database, time: .system)
+        return (database, location)
+    }
+
+    /// Opens what ``makeShared(_:in:)`` made.
+    package static func open(_ engine: Engine, at location: String) throws -> any MigratableDatabase {
+        switch engine {
+        case .sqlite: return try SQLiteDatabase(path: location, time: .system)
+        case .postgres:
+            var configuration = PostgresConfiguration(url: Secret(location))
+            configuration.maxConnections = 4
+            return try PostgresDatabase(configuration)
+        }
+    }
+
     /// A directory that the caller removes.
     package static func makeDirectory() throws -> String {
         let path = NSTemporaryDirectory() + "/certctl-test-\(UUID().uuidString)"

@@ -21,6 +21,8 @@ package struct CertificateBody: WireValue {
     package var lastDeploymentAt: Timestamp?
     package var revokedAt: Timestamp?
     package var revocationReason: RevocationReason?
+    package var upstreamRevocation: String?
+    package var upstreamRevocationError: String?
     package var source = CertificateSource.unspecified
     package var createdAt = Timestamp.epoch
     package var updatedAt = Timestamp.epoch
@@ -60,6 +62,13 @@ package struct CertificateBody: WireValue {
             .optional("last_deployment_at", \.lastDeploymentAt, "Last completed deployment."),
             .optional("revoked_at", \.revokedAt, "When it was revoked."),
             .optional("revocation_reason", \.revocationReason, "RFC 5280 reason."),
+            .optional(
+                "upstream_revocation", \.upstreamRevocation, .choice(RevocationMembers.notifications),
+                "Whether the issuers know of its revocations, the worst of them; in the answer for one certificate, when "
+                    + "an issuer had to be told."),
+            .optional(
+                "upstream_revocation_error", \.upstreamRevocationError, .longText,
+                "Why one does not know yet, or never will."),
             .defaulted("source", \.source, "How it came under management."),
             .required("created_at", \.createdAt, "Creation."),
             .required("updated_at", \.updatedAt, "Last change."),

@@ -104,6 +104,9 @@ package struct RevocationBody: WireValue {
     package var issuerNotified = false
     package var notification = "none"
     package var notifyError: String?
+    package var notifyAttempts = 0
+    package var nextNotifyAt: Timestamp?
+    package var notifyEndedAt: Timestamp?
 
     package init() {}
 
@@ -127,9 +130,12 @@ package struct RevocationBody: WireValue {
             .required("change_number", \.changeNumber, "Its place among the changes of the authority."),
             .defaulted("issuer_notified", \.issuerNotified, "Whether the issuer knows."),
             .required(
-                "notification", \.notification, .choice(["none", "pending", "done", "refused", "expired"]),
+                "notification", \.notification, .choice(RevocationMembers.notifications),
                 "How far the issuer was told; none for an issuer of ours."),
-            .optional("notify_error", \.notifyError, .longText, "What the issuer last said."),
+            .optional("notify_error", \.notifyError, .longText, "Why the issuer does not know yet, or never will."),
+            .defaulted("notify_attempts", \.notifyAttempts, "How often it was told, and asked what became of it."),
+            .optional("next_notify_at", \.nextNotifyAt, "When it is told next."),
+            .optional("notify_ended_at", \.notifyEndedAt, "When it answered for good, or the certificate ended."),
         ]
     )
 }
@@ -137,6 +143,7 @@ package struct RevocationBody: WireValue {
 /// Shapes that the bodies above share.
 enum RevocationMembers {
     static let reason = Schema.text(1...64, example: "keyCompromise")
+    static let notifications = ["none", "pending", "done", "refused", "expired"]
     static let reasons =
         "unspecified, keyCompromise, caCompromise, affiliationChanged, superseded, cessationOfOperation, "
         + "certificateHold, privilegeWithdrawn or aACompromise; removeFromCRL ends a hold. Snake case is read too."

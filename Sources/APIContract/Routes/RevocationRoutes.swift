@@ -30,6 +30,7 @@ package enum RevocationRoutes {
         query: CommonQuery.paging() + [
             CommonQuery.id("issuer_id", "Issuer."), CommonQuery.id("certificate_id", "Certificate."),
             CommonQuery.choice("reason", reasons, "Why."),
+            CommonQuery.choice("notification", RevocationMembers.notifications, "How far the issuer was told."),
             QueryParameter("serial", .text(1...64, example: "5d1c9a"), "Serial number."),
             QueryParameter("spki_sha256", .text(64...95, example: String(repeating: "0", count: 64)), "Key."),
             CommonQuery.time("revoked_after", "Revoked after."), CommonQuery.time("revoked_before", "Revoked before."),
@@ -38,7 +39,17 @@ package enum RevocationRoutes {
         responses: [.page(of: RevocationBody.self)], cli: .verb("certs revocations")
     )
 
-    package static let all: [Route] = [revoke.route, release.route, create.route, list.route]
+    package static let retry = ProtectedRoute(
+        "retryUpstreamRevocation", .post, "/api/v1/revocations/{id}/retry", .permission(.certRevoke), scope: .object,
+        audit: "upstream_revocation_retried", "Tells the issuer of a revocation again, at once.",
+        responses: [
+            .json(200, RevocationBody.self, "The issuer is told within seconds."), .notFound,
+            .error(.invalidState, "The issuer knows, is an authority of this server, or the certificate has ended."),
+        ],
+        cli: .verb("certs retry-revocation")
+    )
+
+    package static let all: [Route] = [revoke.route, release.route, create.route, list.route, retry.route]
 
     private static let reasons = RevocationReason.allCases.filter { $0 != .removeFromCRL }.map(\.rawValue)
     private static let changed: [ResponseContent] = [

@@ -26,6 +26,9 @@ package struct IssuerCapabilities: Hashable, Sendable {
     /// Whether the subject, the policies, the begin of the period and the criticality of the purposes are written as the
     /// order says.
     package let honoursTemplates: Bool
+    /// The reasons for which it revokes; none when it can't be told of revocations. Another is refused before anything is
+    /// revoked (specification, issuers §2.9).
+    package let revocationReasons: Set<RevocationReason>
 
     package init(
         flow: Flow,
@@ -35,7 +38,8 @@ package struct IssuerCapabilities: Hashable, Sendable {
         honoursMaxTTL: Bool,
         honoursExtendedKeyUsages: Bool,
         honoursMustStaple: Bool,
-        honoursTemplates: Bool = false
+        honoursTemplates: Bool = false,
+        revocationReasons: Set<RevocationReason> = []
     ) {
         self.flow = flow
         self.serialAllocation = serialAllocation
@@ -45,6 +49,7 @@ package struct IssuerCapabilities: Hashable, Sendable {
         self.honoursExtendedKeyUsages = honoursExtendedKeyUsages
         self.honoursMustStaple = honoursMustStaple
         self.honoursTemplates = honoursTemplates
+        self.revocationReasons = revocationReasons
     }
 
     /// The record as the API shows it.
@@ -58,6 +63,7 @@ package struct IssuerCapabilities: Hashable, Sendable {
             "ekus": .bool(honoursExtendedKeyUsages),
             "must_staple": .bool(honoursMustStaple),
             "templates": .bool(honoursTemplates),
+            "revocation_reasons": JSONValue(revocationReasons.map(\.rawValue).sorted()),
         ]
     }
 }

@@ -134,10 +134,26 @@ struct CertificateHandlers: Sendable {
     }
 
     private func body(_ id: CertificateID, within clearance: Clearance) async throws -> CertificateBody {
-        let listing = try await lists.database.fetch {
-            try CertificateStore().listing(id, within: clearance, in: $0)
+        let (listing, revocations) = try await lists.database.fetch { tx in
+            let listing = try CertificateStore().listing(id, within: clearance, in: tx)
+            return (listing, try RevocationStore().all(of: id, in: tx))
         }
-        return CertificateBody(listing, at: time.now)
+        var body = CertificateBody(listing, at: time.now)
+        if let worst = revocations.worstNotified {
+            body.upstreamRevocation = worst.notification.rawValue
+            body.upstreamRevocationError = worst.notifyError
+        }
+        return body
+    }
+}
+
+extension [Revocation] {
+    /// Of those of which an issuer had to be told, the one of which it knows least.
+    fileprivate var worstNotified: Revocation? {
+        for state in [RevocationNotification.refused, .pending, .expired, .done] {
+            if let revocation = first(where: { $0.notification == state }) { return revocation }
+        }
+        return nil
     }
 }
 

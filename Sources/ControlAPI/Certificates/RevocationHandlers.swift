@@ -9,12 +9,14 @@ import Store
 struct RevocationHandlers: Sendable {
     let lists: Lists
     let flow: RevokeFlow
+    let upstream: UpstreamRevocations
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(RevocationRoutes.revoke, revoke)
         handlers.on(RevocationRoutes.release, release)
         handlers.on(RevocationRoutes.create, create)
         handlers.on(RevocationRoutes.list, list)
+        handlers.on(RevocationRoutes.retry, retry)
     }
 
     private func revoke(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -57,6 +59,7 @@ struct RevocationHandlers: Sendable {
         filter.issuerIDs = query.ids("issuer_id")
         filter.certificateIDs = query.ids("certificate_id")
         filter.reasons = query.values("reason")
+        filter.notifications = query.values("notification")
         if let text = query.text("serial") {
             guard let serial = try? SerialNumber(hex: text) else {
                 throw ServiceError(.invalidParameter, "serial must be hexadecimal")
@@ -70,6 +73,10 @@ struct RevocationHandlers: Sendable {
         return try await lists.answer(
             context, filter: filter, natural: (RevocationSort.revokedAt, true),
             fetch: { try RevocationStore().list($0, within: clearance, in: $1) }, body: { RevocationBody($0) })
+    }
+
+    private func retry(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        .json(RevocationBody(try await upstream.retry(try context.request.id(), by: context.authorship)))
     }
 
     // MARK: Parts
@@ -125,6 +132,9 @@ extension RevocationBody {
             $0.issuerNotified = revocation.isIssuerNotified
             $0.notification = revocation.notification.rawValue
             $0.notifyError = revocation.notifyError
+            $0.notifyAttempts = revocation.notifyAttempts
+            $0.nextNotifyAt = revocation.nextNotifyAt
+            $0.notifyEndedAt = revocation.notifyEndedAt
         }
     }
 }

@@ -15,7 +15,8 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         honoursMaxTTL: true,
         honoursExtendedKeyUsages: true,
         honoursMustStaple: true,
-        honoursTemplates: true
+        honoursTemplates: true,
+        revocationReasons: Set(RevocationReason.allCases).subtracting([.removeFromCRL])
     )
 
     private let authority: LocalCA

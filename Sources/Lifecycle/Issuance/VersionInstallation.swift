@@ -67,12 +67,27 @@ struct VersionInstallation: Sendable {
             jobID: intent.job.id
         )
         version.issuingCA = intent.authority
+        version.upstream = try upstream(of: issued, for: intent, in: tx)
         if let authority = intent.authority {
             version.alternateChains = try CAChains.alternates(
                 for: leaf, sentWith: issued.chain, issuedBy: authority, in: tx
             ).map { $0.map(\.pem).joined() }
         }
         return version
+    }
+
+    /// What the issuer said with the certificate, or when it took the order.
+    private func upstream(
+        of issued: IssuedCertificate, for intent: IssuanceIntent, in tx: any Transaction
+    ) throws -> NewVersion.UpstreamName? {
+        if let name = issued.upstream {
+            return NewVersion.UpstreamName(
+                id: name.reference, reference: (try? JSONValue(parsing: name.state)) ?? .object([:]))
+        }
+        guard intent.job.isParked, let order = try OrderStore().find(intent.order, in: tx),
+            let id = order.upstreamOrderID
+        else { return nil }
+        return NewVersion.UpstreamName(id: id, reference: order.upstreamReference)
     }
 
     /// The client holds the only key, so the new version alone decides the status.

@@ -25,6 +25,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case replicaCensus = "replica_census"
     case operations
     case revocationLists = "crl_generation"
+    case upstreamRevocations = "upstream_revocations"
     case ocspResponders = "ocsp_responders"
     case ocspPresigning = "ocsp_presigning"
     case acmeOrders = "acme_orders"

@@ -45,6 +45,8 @@ struct RevocationSelector: Sendable {
     /// A list holds no certificate that lives shorter than this under a profile for short-lived ones.
     private static let shortLife = Duration.hours(1)
 
+    /// For which reasons issuers of a type revoke; `nil` when this build does not know.
+    let reasons: @Sendable (IssuerType) -> Set<RevocationReason>?
     private let certificates = CertificateStore()
     private let versions = VersionStore()
     private let store = RevocationStore()
@@ -67,10 +69,10 @@ struct RevocationSelector: Sendable {
             guard !chosen.isEmpty else {
                 throw ServiceError(.invalidState, "\(id.text) has no version that could be revoked")
             }
-            return [try subject(certificate, chosen, in: tx)]
+            return [try subject(certificate, chosen, for: reason, in: tx)]
         case .serial(let issuer, let text, let notAfter):
-            return [try serial(issuer, try Self.canonical(text), notAfter, within: clearance, in: tx)]
-        case .key(let text): return try key(Self.digest(text), within: clearance, in: tx)
+            return [try serial(issuer, try Self.canonical(text), notAfter, for: reason, within: clearance, in: tx)]
+        case .key(let text): return try key(Self.digest(text), for: reason, within: clearance, in: tx)
         }
     }
 
@@ -106,13 +108,13 @@ struct RevocationSelector: Sendable {
     }
 
     private func serial(
-        _ issuer: IssuerID, _ serial: String, _ notAfter: Timestamp?, within clearance: Clearance,
-        in tx: any Transaction
+        _ issuer: IssuerID, _ serial: String, _ notAfter: Timestamp?, for reason: RevocationReason?,
+        within clearance: Clearance, in tx: any Transaction
     ) throws -> RevocationSubject {
         if let version = try versions.find(issuer: issuer, serial: serial, in: tx) {
             let certificate = try certificates.lock(version.certificateID, in: tx)
             guard clearance.covers(certificate.scopes) else { throw Self.unknown(serial) }
-            return try subject(certificate, [version], in: tx)
+            return try subject(certificate, [version], for: reason, in: tx)
         }
         guard clearance.covers(ObjectScopes(issuer: issuer, profile: nil)),
             try IssuerStore().find(issuer, in: tx) != nil
@@ -148,14 +150,14 @@ struct RevocationSelector: Sendable {
     }
 
     private func key(
-        _ spki: String, within clearance: Clearance, in tx: any Transaction
+        _ spki: String, for reason: RevocationReason, within clearance: Clearance, in tx: any Transaction
     ) throws -> [RevocationSubject] {
         let ids = try versions.certificates(withKey: spki, in: tx)
         let visible = try certificates.visible(among: Set(ids), within: clearance, in: tx)
         let subjects = try visible.sorted().compactMap { id in
             let certificate = try certificates.lock(id, in: tx)
             let chosen = try choose(.key(spki), of: certificate, .unspecified, in: tx).filter { !$0.isIssuedElsewhere }
-            return chosen.isEmpty ? nil : try subject(certificate, chosen, in: tx)
+            return chosen.isEmpty ? nil : try subject(certificate, chosen, for: reason, in: tx)
         }
         if subjects.isEmpty, let first = visible.min() { throw Self.issuedElsewhere(first) }
         guard !subjects.isEmpty else {
@@ -179,9 +181,9 @@ struct RevocationSelector: Sendable {
                 all.removeAll { $0.serialNumber != serial }
                 if all.isEmpty { throw Self.unknown(serial) }
             }
-            subject = try self.subject(certificate, all, in: tx)
+            subject = try self.subject(certificate, all, for: nil, in: tx)
         case .serial(let issuer, let text, _):
-            subject = try serial(issuer, try Self.canonical(text), nil, within: clearance, in: tx)
+            subject = try serial(issuer, try Self.canonical(text), nil, for: nil, within: clearance, in: tx)
         case .key:
             throw ServiceError(
                 .validationFailed, "a hold is released by certificate or by serial number",
@@ -199,8 +201,10 @@ struct RevocationSelector: Sendable {
 
     // MARK: Parts
 
+    /// - `reason`: Which the issuers have to know; `nil` for the end of a hold.
     private func subject(
-        _ certificate: Certificate, _ versions: [CertificateVersion], in tx: any Transaction
+        _ certificate: Certificate, _ versions: [CertificateVersion], for reason: RevocationReason?,
+        in tx: any Transaction
     ) throws -> RevocationSubject {
         let isForShortLived = try allowsShortLived(certificate, in: tx)
         let serials = try versions.map { version in
@@ -209,7 +213,7 @@ struct RevocationSelector: Sendable {
                 serialNumber: version.serialNumber, certificateID: certificate.id, version: version,
                 notAfter: version.notAfter,
                 isShortLived: isForShortLived && version.notAfter - version.notBefore < Self.shortLife,
-                notifyAt: try notifyAt(version.issuerID, in: tx))
+                notifyAt: try notifyAt(version.issuerID, reason, in: tx))
         }
         return RevocationSubject(certificate: certificate, serials: serials)
     }
@@ -226,8 +230,22 @@ struct RevocationSelector: Sendable {
     }
 
     /// An issuer of ours knows by the revocation itself; any other has to be told.
-    private func notifyAt(_ issuer: IssuerID, in tx: any Transaction) throws -> Timestamp? {
-        try IssuerStore().get(issuer, in: tx).type == .genericCA ? nil : tx.now
+    private func notifyAt(
+        _ issuer: IssuerID, _ reason: RevocationReason?, in tx: any Transaction
+    ) throws -> Timestamp? {
+        let type = try IssuerStore().get(issuer, in: tx).type
+        guard type != .genericCA else { return nil }
+        // One that takes no revocations at all keeps nobody from revoking here.
+        if let reason, let accepted = reasons(type), !accepted.isEmpty, !accepted.contains(reason) {
+            let names = accepted.map(\.rawValue).sorted().joined(separator: ", ")
+            throw ServiceError(
+                .unprocessable,
+                "\(issuer.text) does not revoke with the reason \(reason.rawValue); it does with: \(names)",
+                problems: [
+                    FieldProblem(pointer: "/reason", code: "not_accepted_by_issuer", detail: "accepted: \(names)")
+                ])
+        }
+        return tx.now
     }
 
     private static func unknown(_ serial: String) -> ServiceError {

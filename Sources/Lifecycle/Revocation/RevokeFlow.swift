@@ -1,5 +1,7 @@
+import ConnectorKit
 package import Domain
 import Encoding
+import IssuerConnectors
 import Query
 import Store
 
@@ -10,13 +12,20 @@ import Store
 package struct RevokeFlow: Sendable {
     private let context: LifecycleContext
     private let observers: [RevocationObserver]
-    private let selector = RevocationSelector()
+    private let selector: RevocationSelector
     private let store = RevocationStore()
     private let certificates = CertificateStore()
 
-    package init(_ context: LifecycleContext, observers: [RevocationObserver] = []) {
+    /// - `reasons`: For which reasons issuers of a type revoke, `nil` when this build does not know; without it, what the
+    /// connectors of this build say.
+    package init(
+        _ context: LifecycleContext, observers: [RevocationObserver] = [],
+        reasons: (@Sendable (IssuerType) -> Set<RevocationReason>?)? = nil
+    ) {
         self.context = context
         self.observers = observers
+        selector = RevocationSelector(
+            reasons: reasons ?? { type in (try? IssuerCatalog.capabilities(of: type))?.revocationReasons })
     }
 
     // MARK: Revoking
@@ -60,6 +69,8 @@ package struct RevokeFlow: Sendable {
                 items.append(OperationItem(id.text, .failed, "not_found"))
             } catch let error as ServiceError where error.code == .invalidState {
                 items.append(OperationItem(id.text, .skipped, error.detail))
+            } catch let error as ServiceError where error.code == .unprocessable {
+                items.append(OperationItem(id.text, .failed, error.detail))
             }
         }
         let changed = try apply(order, to: subjects, by: author, in: tx)

@@ -43,6 +43,13 @@ package struct LifecycleObservers: Sendable {
         case retired = "retire_retired"
     }
 
+    /// An attempt to tell an upstream issuer of a revocation, by the names of the metric.
+    package enum RevocationTold: String, Sendable, CaseIterable {
+        case acknowledged, pending, refused, expired, failed
+        case alreadyDone = "already_done"
+    }
+
+    package var revocationTold: @Sendable (IssuerType, RevocationTold) -> Void = { _, _ in }
     package var hierarchyChanged: @Sendable (IssuerID, HierarchyEvent) -> Void = { _, _ in }
     /// An operation on many objects that ended.
     package var operationEnded: @Sendable (Operation) -> Void = { _ in }

@@ -119,6 +119,18 @@ struct RecordedAction: Sendable {
     static let serialReleased = RecordedAction(
         name: "certificate_hold_released", resourceType: "revocation", event: "certificate.status_changed")
 
+    /// What became of telling an upstream issuer.
+    enum UpstreamRevocation: String {
+        case acknowledged, refused, expired, retried
+    }
+
+    /// - `isKnown`: Whether the certificate belongs to the inventory; else the revocation itself is what it is about.
+    static func upstreamRevocation(_ what: UpstreamRevocation, isKnown: Bool) -> RecordedAction {
+        RecordedAction(
+            name: "upstream_revocation_\(what.rawValue)", resourceType: isKnown ? "certificate" : "revocation",
+            event: "certificate.upstream_revocation_\(what.rawValue)")
+    }
+
     static let renewalJobCreated = job("renewal_job_created")
     static let renewalAwaitingCSR = job("renewal_awaiting_csr")
     static let renewalJobFailed = job("renewal_job_failed")

@@ -12,7 +12,7 @@ package struct CertsCommand: ParsableCommand {
             RenewCommand.self, DeployCommand.self, VersionsCommand.self, CertificateTargetsCommand.self,
             AttachCommand.self, DetachCommand.self, SubmitCSRCommand.self, RevokeCommand.self, ReleaseCommand.self,
             BulkRevokeCommand.self, ExportCommand.self,
-            RevocationsCommand.self,
+            RevocationsCommand.self, RetryRevocationCommand.self,
         ]
     )
 

@@ -113,7 +113,9 @@ struct RevocationsCommand: OperatorCommand {
     private static let columns = [
         Column("SERIAL", "serial_number"), Column("ISSUER", "issuer_id"), Column("CERTIFICATE", "certificate_id"),
         Column("REASON", "reason"), Column("REVOKED", "revoked_at", .time), Column("BY", "revoked_by"),
-        Column("RELEASED", "released_at", .time), Column("NOTIFICATION", "notification", wide: true),
+        Column("RELEASED", "released_at", .time), Column("UPSTREAM", "notification"),
+        Column("ID", "id", wide: true), Column("ATTEMPTS", "notify_attempts", wide: true),
+        Column("NEXT", "next_notify_at", .time, wide: true), Column("ERROR", "notify_error", wide: true),
         Column("ENDS", "not_after", .time, wide: true), Column("KEY", "spki_sha256", wide: true),
     ]
 
@@ -121,16 +123,38 @@ struct RevocationsCommand: OperatorCommand {
     @Option(help: "Certificate.") var certificateID: String?
     @Option(help: "Reason.") var reason: String?
     @Option(help: ArgumentHelp("Serial number.", valueName: "hex")) var serial: String?
+    @Option(help: "How far the issuer was told: none, pending, done, refused or expired.") var notification: String?
     @OptionGroup var list: ListOptions
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func run(_ session: Session) async throws {
         let options = [
             ("issuer_id", issuerID), ("certificate_id", certificateID), ("reason", reason), ("serial", serial),
+            ("notification", notification),
         ]
         let filters = options.compactMap { name, value in value.map { (name: name, value: $0) } }
         try await ListPrinter(session: session, columns: Self.columns)
             .show(["revocations"], filters: filters, options: list)
+    }
+}
+
+/// `certs retry-revocation ID`.
+struct RetryRevocationCommand: OperatorCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry-revocation",
+        abstract: "Tell the issuer of a revocation again, at once.",
+        discussion: "Only issuers that are no authorities of the server itself are told. "
+            + "'certs revocations -o wide' lists the identifiers."
+    )
+
+    @Argument(help: "Identifier of the revocation, rev-….") var id: String
+    @OptionGroup(title: "Global options") var globals: GlobalOptions
+
+    func run(_ session: Session) async throws {
+        let path = APIPath(["revocations", try APIPath.checked(id), "retry"])
+        let revocation = try await session.client.call("POST", path).json()
+        let serial = revocation["serial_number"]?.stringValue ?? ""
+        try session.confirm("the issuer will be told of \(serial)", revocation)
     }
 }
 

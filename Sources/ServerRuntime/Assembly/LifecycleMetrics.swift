@@ -20,6 +20,7 @@ struct LifecycleMetrics: Sendable {
     private let operations: MetricFamily<Counter>
     private let operationItems: MetricFamily<Counter>
     private let hierarchyEvents: MetricFamily<Counter>
+    private let upstreamRevocations: MetricFamily<Counter>
 
     init(_ registry: MetricsRegistry) {
         issuances = registry.counter(
@@ -57,6 +58,10 @@ struct LifecycleMetrics: Sendable {
         hierarchyEvents = registry.counter(
             "certctl_intermediate_ca_events_total", "Changes of trees of CAs.", labels: ["issuer_id", "kind"]
         )
+        upstreamRevocations = registry.counter(
+            "certctl_upstream_revocation_attempts_total", "Attempts to tell upstream issuers of revocations.",
+            labels: ["issuer_type", "outcome"]
+        )
         pendingAges = registry.histogram(
             "certctl_approval_pending_age_seconds", "How long approvals waited until they ended.", labels: [],
             bounds: [60, 300, 1800, 3600, 21_600, 86_400]
@@ -87,6 +92,7 @@ struct LifecycleMetrics: Sendable {
             operationItems.with(kind, "failed").add(progress.failed)
         }
         observers.hierarchyChanged = { issuer, event in hierarchyEvents.with(issuer.text, event.rawValue).add() }
+        observers.revocationTold = { type, told in upstreamRevocations.with(type.rawValue, told.rawValue).add() }
         return observers
     }
 

@@ -195,6 +195,9 @@ struct ServerAssembly: Sendable {
                 intervals: live.read { Self.intervals($0) }
             ) + signIn.loops(leadership) + ocsp.loops(leadership) + acme.loops(leadership) + [
                 lists.publisher.loop, bulk.loop,
+                UpstreamRevocationWiring.revocations(
+                    context, registry: registry, metrics: metrics, log: logs.logger("revocation")
+                ).loop,
             ],
             leadership: leadership, database: database, time: time, random: random, log: logs.logger("scheduler"),
             observe: ticks.observe

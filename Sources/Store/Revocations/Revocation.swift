@@ -40,6 +40,10 @@ package struct Revocation: Hashable, Sendable {
     package let notifyAttempts: Int
     package let nextNotifyAt: Timestamp?
     package let notifyError: String?
+    /// What the issuer calls the request that it has not decided yet.
+    package let notifyReference: String?
+    /// When the issuer answered for good, or the certificate ended.
+    package let notifyEndedAt: Timestamp?
     /// Whether it was changed since it was recorded, so that a list may have an entry of it already.
     package let isRevised: Bool
 
@@ -49,7 +53,8 @@ package struct Revocation: Hashable, Sendable {
     static let columns: SQL = """
         id, issuer_id, authority_id, serial_number, certificate_id, version_id, spki_sha256, not_after, short_lived,
         is_ca, reason, revoked_by, revoked_at, invalidity_date, released_at, change_number, notification,
-        notify_attempts, next_notify_at, notify_error, (change_number <> first_change) AS revised
+        notify_attempts, next_notify_at, notify_error, notify_reference, notify_ended_at,
+        (change_number <> first_change) AS revised
         """
 
     init(_ row: Row) throws(DatabaseError) {
@@ -73,6 +78,8 @@ package struct Revocation: Hashable, Sendable {
         notifyAttempts = try row.int("notify_attempts")
         nextNotifyAt = try row.optionalTime("next_notify_at")
         notifyError = try row.optionalText("notify_error")
+        notifyReference = try row.optionalText("notify_reference")
+        notifyEndedAt = try row.optionalTime("notify_ended_at")
         isRevised = try row.bool("revised")
     }
 }

@@ -53,7 +53,7 @@ package struct RevocationStore: Sendable {
             """
             UPDATE certificate_revocations
             SET released_at = \(tx.now), change_number = \(change), updated_at = \(tx.now), notify_attempts = 0,
-                notify_error = NULL, next_notify_at = \(notifyAt),
+                notify_error = NULL, notify_reference = NULL, notify_ended_at = NULL, next_notify_at = \(notifyAt),
                 notification = \(notifyAt == nil ? RevocationNotification.none : .pending)
             WHERE id = \(known.id) AND reason = \(RevocationReason.certificateHold) AND released_at IS NULL
             RETURNING \(fragment: Revocation.columns)
@@ -110,7 +110,8 @@ package struct RevocationStore: Sendable {
             SET reason = \(new.reason), revoked_by = \(new.revokedBy), released_at = NULL,
                 revoked_at = \(known.isInForce ? known.revokedAt : tx.now), invalidity_date = \(new.invalidityDate),
                 change_number = \(change), notification = \(notification(of: new)), notify_attempts = 0,
-                next_notify_at = \(new.notifyAt), notify_error = NULL, updated_at = \(tx.now)
+                next_notify_at = \(new.notifyAt), notify_error = NULL, notify_reference = NULL, notify_ended_at = NULL,
+                updated_at = \(tx.now)
             WHERE id = \(known.id) RETURNING \(fragment: Revocation.columns)
             """
         )

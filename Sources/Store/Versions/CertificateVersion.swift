@@ -1,4 +1,5 @@
 package import Domain
+package import Encoding
 import Query
 
 /// Where the private key of a version was made.
@@ -91,8 +92,22 @@ package struct NewVersion: Sendable {
     /// What else may be sent in place of what is above the leaf in ``pemChain``, each as PEM.
     package var alternateChains: [String] = []
     package var lintFindings: [LintFinding] = []
+    /// By what the issuer knows it; `nil` when the issuer gave no name.
+    package var upstream: UpstreamName?
     /// What is special about a version that was not issued here but imported.
     package var importation: Importation?
+
+    /// By what an issuer knows a certificate, for later renewals and revocations.
+    package struct UpstreamName: Hashable, Sendable {
+        package let id: String
+        /// What the connector wrote for itself.
+        package let reference: JSONValue
+
+        package init(id: String, reference: JSONValue) {
+            self.id = id
+            self.reference = reference
+        }
+    }
 
     /// How an imported version came to be.
     package struct Importation: Hashable, Sendable {

@@ -1,4 +1,5 @@
 package import Domain
+import Encoding
 package import Query
 
 /// The issued versions of certificates.
@@ -40,7 +41,7 @@ package struct VersionStore: Sendable {
                         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
                         spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
                         key_material_encrypted, job_id, issued_elsewhere, issuing_ca_id, lint_findings, alternate_chains,
-                        superseded_at, created_at
+                        upstream_id, upstream_ref, superseded_at, created_at
                     ) VALUES
                     """,
                 member: """
@@ -51,6 +52,7 @@ package struct VersionStore: Sendable {
                         \(new.jobID), \(new.importation?.isIssuedElsewhere ?? false), \(new.issuingCA),
                         \(JSONColumn.value(new.lintFindings)),
                         \(new.alternateChains.isEmpty ? nil : JSONColumn.value(new.alternateChains)),
+                        \(new.upstream?.id), \(JSONColumn.value(new.upstream?.reference ?? .object([:]))),
                         \(isSuperseded ? tx.now : nil), \(new.importation?.issuedAt ?? tx.now)
                     )
                     """,

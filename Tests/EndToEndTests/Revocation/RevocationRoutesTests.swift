@@ -6,8 +6,8 @@ import Testing
 struct RevocationRoutesTests {
     @Test("revoked, listed, held and released; refused ones change nothing", arguments: EngineUnderTest.available)
     func routes(engine: EngineUnderTest) async throws {
-        let server = try await ControlPlane.start(
-            databaseURL: try await engine.makeDatabaseURL(), environment: engine.environment)
+        let url = try await engine.makeDatabaseURL()
+        let server = try await ControlPlane.start(databaseURL: url, environment: engine.environment)
         try await server.becomeAdministrator()
         try await Inventory.create(on: server)
         let client = server.client
@@ -88,6 +88,69 @@ struct RevocationRoutesTests {
         #expect(try await elsewhere.get("/api/v1/revocations").json["total"] as? Int == 0)
         let audit = try await client.get("/api/v1/audit?action=certificate_revoked")
         #expect(audit.body.contains("mc-one") && audit.body.contains("mc-three"))
+
+        _ = try await issue("mc-four")
+        try await Self.upstream(server, url)
         await server.stop()
+    }
+
+    /// An issuer that has to be told of revocations and can't be: the build has no such connector, so it is refused.
+    private static func upstream(_ server: ControlPlane, _ url: String?) async throws {
+        let client = server.client
+        let ours = try await client.get("/api/v1/revocations?certificate_id=mc-one")
+        let first = (ours.json["data"] as? [[String: Any]])?.first
+        #expect(first?["notification"] as? String == "none" && first?["notify_attempts"] as? Int == 0)
+        let known = try #require(first?["id"] as? String)
+        #expect(try await client.post("/api/v1/revocations/\(known)/retry").status == 409)
+        #expect(try await client.post("/api/v1/revocations/rev-none/retry").status == 404)
+        #expect(try await client.get("/api/v1/certificates/mc-one").text("upstream_revocation") == nil)
+
+        try await change("UPDATE issuers SET type = 'StepCA' WHERE id = '\(Inventory.issuer)'", server, url)
+        let answer = try await client.post("/api/v1/certificates/mc-four/revoke", ["reason": "superseded"])
+        #expect(try Inventory.expect(200, answer).json["issuer_notified"] as? Bool == false)
+        let isRefused = try await eventually(within: .seconds(30), every: .milliseconds(200)) {
+            try await client.get("/api/v1/certificates/mc-four").text("upstream_revocation") == "refused"
+        }
+        #expect(isRefused)
+        let shown = try await client.get("/api/v1/certificates/mc-four")
+        #expect(shown.text("status") == "Revoked")
+        #expect(shown.text("upstream_revocation_error")?.contains("take no revocations") == true, "\(shown.body)")
+        let refused = try await client.get("/api/v1/revocations?notification=refused")
+        let row = try #require((refused.json["data"] as? [[String: Any]])?.first)
+        #expect(
+            refused.json["total"] as? Int == 1 && row["notify_ended_at"] != nil
+                && row["certificate_id"] as? String == "mc-four")
+        let metrics = try await client.get("/api/v1/metrics/prometheus")
+        #expect(
+            metrics.body.contains(#"certctl_upstream_revocations{issuer_id="\#(Inventory.issuer)",state="refused"} 1"#))
+        #expect(
+            metrics.body.contains(
+                #"certctl_upstream_revocation_attempts_total{issuer_type="StepCA",outcome="refused"} 1"#))
+        let id = try #require(row["id"] as? String)
+        let retried = try await server.cli(["certs", "retry-revocation", id])
+        #expect(retried.status == 0 && retried.output.contains("will be told"), "\(retried.output)\(retried.errors)")
+        let listed = try await server.cli(["certs", "revocations", "--certificate-id", "mc-four", "-o", "wide"])
+        #expect(listed.output.contains(id) && listed.output.contains("UPSTREAM"), "\(listed.output)")
+        let audit = try await client.get("/api/v1/audit?action=upstream_revocation_retried")
+        #expect(audit.body.contains("mc-four"), "\(audit.body)")
+    }
+
+    /// Changes the database past the control plane.
+    private static func change(_ statement: String, _ server: ControlPlane, _ url: String?) async throws {
+        if let url {
+            try await PostgresInspection(url: url, logs: server.directory.url).rows(statement)
+            return
+        }
+        let data = server.directory.path("data")
+        let file = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: data).first { $0.hasSuffix(".db") })
+        let script = """
+            c = __import__("sqlite3").connect(__import__("sys").argv[1], timeout=30)
+            c.execute(__import__("sys").argv[2])
+            c.commit()
+            """
+        let outcome = try await runProgram(
+            "/usr/bin/python3", ["-c", script, "\(data)/\(file)", statement], logs: server.directory.url)
+        try #require(outcome.status == 0, "\(outcome.errors)")
     }
 }

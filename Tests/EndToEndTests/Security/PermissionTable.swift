@@ -248,6 +248,8 @@ enum PermissionTable {
             route: "createRevocation", rule: .object("cert.revoke"), admitted: 404,
             body: #"{"spki_sha256":"0000000000000000000000000000000000000000000000000000000000000000"}"#),
         Row(route: "listRevocations", rule: .list("cert.read"), admitted: 200),
+        Row(
+            route: "retryUpstreamRevocation", rule: .object("cert.revoke"), admitted: 404, path: ["rev-none"]),
     ]
 
     private static let connectors: [Row] = [

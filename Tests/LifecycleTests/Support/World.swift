@@ -50,6 +50,15 @@ struct World: Sendable {
         }
     }
 
+    /// The same on a database that the caller opened and closes, by the clock of the host.
+    static func with(
+        _ engine: Engine, on real: any Database, _ body: (World) async throws -> Void
+    ) async throws {
+        let world = try World(engine, ManualClock(), real, .system, script: nil, timing: LifecycleTiming())
+        try await world.seed()
+        try await body(world)
+    }
+
     private init(
         _ engine: Engine,
         _ clock: ManualClock,

@@ -92,6 +92,7 @@ struct GoldenHelpTests {
               export                  Write a certificate with its chain as PEM, DER,
                                       PKCS#7, PKCS#12 or JKS.
               revocations             List what is revoked, newest first.
+              retry-revocation        Tell the issuer of a revocation again, at once.
 
               See 'certctl-cli help certs <subcommand>' for detailed help.
             """

@@ -386,6 +386,9 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     alternate_chains JSONB,
     -- What the linter found when it came: rule, severity, message.
     lint_findings JSONB NOT NULL DEFAULT '[]',
+    -- By what the issuer knows it: its name there, and what the connector wrote for itself.
+    upstream_id TEXT,
+    upstream_ref JSONB NOT NULL DEFAULT '{}',
     superseded_at TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),

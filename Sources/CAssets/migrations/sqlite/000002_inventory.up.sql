@@ -421,6 +421,9 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     alternate_chains TEXT,
     -- What the linter found when it came: rule, severity, message.
     lint_findings TEXT NOT NULL DEFAULT '[]',
+    -- By what the issuer knows it: its name there, and what the connector wrote for itself.
+    upstream_id TEXT,
+    upstream_ref TEXT NOT NULL DEFAULT '{}',
     superseded_at INTEGER,
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     CONSTRAINT certificate_versions_pkey PRIMARY KEY (id),
@@ -446,6 +449,7 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
         CHECK (alternate_chains IS NULL OR json_valid(alternate_chains)),
     CONSTRAINT certificate_versions_issued_elsewhere_bool CHECK (issued_elsewhere IN (0, 1)),
     CONSTRAINT certificate_versions_lint_findings_json CHECK (json_valid(lint_findings)),
+    CONSTRAINT certificate_versions_upstream_ref_json CHECK (json_valid(upstream_ref)),
     CONSTRAINT certificate_versions_key_slot CHECK ((key_origin = 'agent') = (agent_id IS NOT NULL)),
     CONSTRAINT certificate_versions_csr_only
         CHECK (csr_pem IS NULL OR csr_pem LIKE '-----BEGIN CERTIFICATE REQUEST-----%')

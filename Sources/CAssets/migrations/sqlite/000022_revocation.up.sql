@@ -37,6 +37,10 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
     notify_attempts INTEGER NOT NULL DEFAULT 0,
     next_notify_at INTEGER,
     notify_error TEXT,
+    -- What the issuer calls the request that it has not decided yet.
+    notify_reference TEXT,
+    -- When the issuer answered for good, or the certificate ended.
+    notify_ended_at INTEGER,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     CONSTRAINT certificate_revocations_pkey PRIMARY KEY (id),
@@ -68,6 +72,8 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
         CHECK (notification IN ('none', 'pending', 'done', 'refused', 'expired')),
     CONSTRAINT certificate_revocations_notification_due
         CHECK ((notification = 'pending') = (next_notify_at IS NOT NULL)),
+    CONSTRAINT certificate_revocations_notification_end
+        CHECK ((notification IN ('done', 'refused', 'expired')) = (notify_ended_at IS NOT NULL)),
     CONSTRAINT certificate_revocations_attempts_range CHECK (notify_attempts >= 0)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS certificate_revocations_change_idx
@@ -82,6 +88,9 @@ CREATE INDEX IF NOT EXISTS certificate_revocations_compromised_idx
     ON certificate_revocations (spki_sha256) WHERE reason IN ('keyCompromise', 'caCompromise', 'aACompromise');
 CREATE INDEX IF NOT EXISTS certificate_revocations_notify_idx
     ON certificate_revocations (next_notify_at) WHERE next_notify_at IS NOT NULL;
+-- What issuers do not know, or do not want to know: a few of many.
+CREATE INDEX IF NOT EXISTS certificate_revocations_open_idx
+    ON certificate_revocations (notification, issuer_id, revoked_at) WHERE notification IN ('pending', 'refused');
 
 -- The newest list of each scope: 'full', 'delta', or 'K-N' for shard K of N. Its octets are head, the entries of its
 -- blocks in order, and tail; so that one more revocation writes one block, not a million entries.
