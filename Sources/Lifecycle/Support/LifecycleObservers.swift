@@ -41,6 +41,7 @@ package struct LifecycleObservers: Sendable {
         case withdrawn = "withdraw_certificate"
         case retiring = "retire_retiring"
         case retired = "retire_retired"
+        case revoked = "revoke"
     }
 
     package var hierarchyChanged: @Sendable (IssuerID, HierarchyEvent) -> Void = { _, _ in }
