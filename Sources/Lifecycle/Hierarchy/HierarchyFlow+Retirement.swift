@@ -33,7 +33,8 @@ extension HierarchyFlow {
             case .revoked:
                 throw ServiceError(
                     .invalidState,
-                    "the CA \(node.name) (\(id.text)) is revoked; its key goes by itself when nothing hangs on it any more")
+                    "the CA \(node.name) (\(id.text)) is revoked; its key goes by itself when nothing hangs on it any more"
+                )
             }
         }
         context.observers.hierarchyChanged(node.issuerID, event)

@@ -40,7 +40,8 @@ extension HierarchyFlow {
             }
             if let listing {
                 try list(
-                    known.serialNumber, until: known.notAfter, spkiSHA256: node.spkiSHA256, on: listing, reason, by: author,
+                    known.serialNumber, until: known.notAfter, spkiSHA256: node.spkiSHA256, on: listing, reason,
+                    by: author,
                     in: tx)
             }
             var details: JSONObject = [

@@ -98,7 +98,8 @@ package struct HierarchyFlow: Sendable {
         guard let revoked = try IntermediateCAStore().revokedAbove(node.id, in: tx) else { return }
         throw ServiceError(
             .invalidState,
-            "the CA \(node.name) (\(node.id.text)) is below the CA \(revoked.name) (\(revoked.id.text)), which is revoked")
+            "the CA \(node.name) (\(node.id.text)) is below the CA \(revoked.name) (\(revoked.id.text)), which is revoked"
+        )
     }
 
     static func requireSigning(_ parent: IntermediateCA, in tx: any Transaction) throws {

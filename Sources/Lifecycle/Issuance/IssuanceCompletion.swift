@@ -74,11 +74,13 @@ struct IssuanceCompletion: Sendable {
         _ intent: IssuanceIntent,
         as known: IssuerError? = nil
     ) async throws -> ServiceError {
-        let error = known ?? IssuerError(
-            .validation,
-            "the issuer's answer was refused: " + faults.joined(separator: "; "),
-            help: "correct the issuer or the profile; the certificate that came is in the audit trail"
-        )
+        let error =
+            known
+            ?? IssuerError(
+                .validation,
+                "the issuer's answer was refused: " + faults.joined(separator: "; "),
+                help: "correct the issuer or the profile; the certificate that came is in the audit trail"
+            )
         return try await fail(intent, error) { tx in
             try context.recorder.record(
                 .issuanceResultRejected,

@@ -11,7 +11,8 @@ struct RevokedAuthority: Error {
     /// Somebody else signs the next time.
     var issuerError: IssuerError {
         IssuerError(
-            .other, fault, help: "ask again; another CA of the tree signs, or create one with certctl intermediates create")
+            .other, fault,
+            help: "ask again; another CA of the tree signs, or create one with certctl intermediates create")
     }
 
     /// Throws when the CA is revoked, or one above it; else neither is before the transaction ends.
