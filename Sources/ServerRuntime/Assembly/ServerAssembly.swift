@@ -230,7 +230,7 @@ struct ServerAssembly: Sendable {
             ),
             scheduler: SchedulerService(
                 leadership: leadership, runner: runner, validation: acme.validation, refusals: audit.refusals,
-                log: logs.logger("scheduler")
+                exporter: audit.exporter, log: logs.logger("scheduler")
             ),
             log: logs.logger("server"), tell: tell
         )

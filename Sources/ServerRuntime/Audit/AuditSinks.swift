@@ -51,7 +51,7 @@ enum AuditSinks {
             purpose: .audit, trust: try trust(webhook.caBundle, fileSystem),
             userAgent: "certctl-audit/\(Version.number)", through: egress)
         let secret = webhook.secret
-        return AuditSink(name: "webhook \(url)", batch: 100) { items in
+        return AuditSink(name: "webhook \(url)", batch: 100, close: { try? await http.shutdown() }) { items in
             let delivery = WebhookDelivery(items, at: time.now, secret: secret)
             let reply = try await http.send(
                 "POST", url, path: "", headers: delivery.headers, body: delivery.body, timeout: timeout)

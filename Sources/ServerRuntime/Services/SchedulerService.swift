@@ -9,6 +9,7 @@ struct SchedulerService: Service {
     let runner: LoopRunner
     let validation: ACMEValidationPool?
     let refusals: RefusalAudit
+    let exporter: AuditExporter
     let log: Logger
 
     func run() async throws {
@@ -20,6 +21,7 @@ struct SchedulerService: Service {
                 await group.waitForAll()
             }
         }
+        await exporter.close()
         do {
             try await refusals.flush()
         } catch {

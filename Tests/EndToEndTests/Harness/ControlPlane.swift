@@ -98,5 +98,11 @@ final class ControlPlane: @unchecked Sendable {
         )
     }
 
-    func stop() async { await process.stop() }
+    /// A server that is asked to end does so without a trap, whatever it was doing.
+    func stop(sourceLocation: SourceLocation = #_sourceLocation) async {
+        let wasRunning = process.isRunning
+        let status = await process.stop()
+        guard wasRunning, let status, status != 0, status != SIGKILL else { return }
+        Issue.record("the server ended with status \(status)\n\(process.transcript)", sourceLocation: sourceLocation)
+    }
 }

@@ -11,10 +11,16 @@ package struct AuditSink: Sendable {
     package let batch: Int
     /// Returns when the receiver has taken the items.
     package let deliver: @Sendable ([ExportItem]) async throws -> Void
+    /// Ends the connections to the receiver; nothing is delivered afterwards.
+    package let close: @Sendable () async -> Void
 
-    package init(name: String, batch: Int, deliver: @escaping @Sendable ([ExportItem]) async throws -> Void) {
+    package init(
+        name: String, batch: Int, close: @escaping @Sendable () async -> Void = {},
+        deliver: @escaping @Sendable ([ExportItem]) async throws -> Void
+    ) {
         self.name = name
         self.batch = batch
+        self.close = close
         self.deliver = deliver
     }
 }
@@ -47,6 +53,11 @@ package struct AuditExporter: Sendable {
     }
 
     var isNeeded: Bool { !sinks.isEmpty }
+
+    /// Ends the connections to the receivers, once the loop has ended.
+    package func close() async {
+        for sink in sinks { await sink.close() }
+    }
 
     func tick(_ now: Timestamp) async throws -> LoopOutcome {
         var rows = 0
