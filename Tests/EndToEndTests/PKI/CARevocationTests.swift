@@ -90,7 +90,7 @@ struct CARevocationTests {
         #expect(done["listed_by"] as? [String] == [root.id] && done["dry_run"] as? Bool == false)
         let gone = try await ask()
         #expect(gone.contains("Response verify OK") && gone.contains(": revoked"), "\(gone)")
-        #expect(gone.contains("CACompromise"), "\(gone)")
+        #expect(gone.contains("cACompromise"), "\(gone)")
         let seen = try await cli(["intermediates", "get", policy.id])
         #expect(seen["state"] as? String == "revoked" && seen["revocation_reason"] as? String == "caCompromise")
 
