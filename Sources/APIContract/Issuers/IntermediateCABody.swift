@@ -29,6 +29,8 @@ package struct IntermediateCABody: WireValue {
     package var retiringAt: Timestamp?
     package var retiredAt: Timestamp?
     package var keyReleasedAt: Timestamp?
+    package var revokedAt: Timestamp?
+    package var revocationReason: String?
     package var createdAt = Timestamp.epoch
     package var updatedAt = Timestamp.epoch
     package var version = 0
@@ -45,7 +47,8 @@ package struct IntermediateCABody: WireValue {
             .required("subject", \.subject, .text(0...4096, example: "CN=Issuing TLS 1,O=Example"), "RFC 4514 text."),
             .required(
                 "state", \.state,
-                "A pending CA waits for its certificate; a retiring one signs nothing new; a retired one has ended."),
+                "A pending CA waits for its certificate; a retiring one signs nothing new; a retired one has ended; a revoked one is "
+                    + "no good any more."),
             .optional("cert_pem", \.certPEM, .pem, "Its certificate; absent while it is pending."),
             .optional("csr_pem", \.csrPEM, .pem, "What its parent is to sign, or signed, elsewhere."),
             .required("key_algorithm", \.keyAlgorithm, .text(1...32, example: "ECDSA-P256"), "Kind of its key."),
@@ -70,6 +73,8 @@ package struct IntermediateCABody: WireValue {
             .optional("retiring_at", \.retiringAt, "Since when it signs nothing new."),
             .optional("retired_at", \.retiredAt, "When it ended."),
             .optional("key_released_at", \.keyReleasedAt, "When its key was destroyed, or left to whoever made it."),
+            .optional("revoked_at", \.revokedAt, "When it was revoked."),
+            .optional("revocation_reason", \.revocationReason, RevocationMembers.reason, "Why."),
             .required("created_at", \.createdAt, "Creation."),
             .required("updated_at", \.updatedAt, "Last change."),
             .defaulted("version", \.version, "Row version."),

@@ -148,6 +148,19 @@ package enum IntermediateRoutes {
         cli: .verb("intermediates retire")
     )
 
+    package static let revoke = ProtectedRoute(
+        "revokeIntermediateCA", .post, "/api/v1/intermediates/{id}/revoke", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_revoked",
+        "Revokes a whole CA, for good: nothing is signed by it or below it any more, and what was is renewed elsewhere.",
+        request: .body(RevokeIntermediateCARequest.self),
+        responses: [
+            .json(200, RevokeIntermediateCAAnswer.self, "What was done, or would be."), .invalid, .notFound,
+            .error(.invalidState, "It is pending, over or revoked, or the last list of whoever signed it stands."),
+            .error(.unprocessable, "It is a root."),
+        ],
+        cli: .verb("intermediates revoke")
+    )
+
     package static let reactivate = ProtectedRoute(
         "reactivateIntermediateCA", .post, "/api/v1/intermediates/{id}/reactivate", .permission(.caHierarchyManage),
         scope: .object, audit: "intermediate_ca_retirement_cancelled", "Takes a retiring CA back into service.",
@@ -162,5 +175,6 @@ package enum IntermediateRoutes {
     package static let all: [Route] = [
         create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, chains.route,
         crossSign.route, withdraw.route, crossRequest.route, renew.route, retire.route, reactivate.route,
+        revoke.route,
     ]
 }

@@ -26,6 +26,7 @@ struct IntermediateHandlers: Sendable {
         handlers.on(IntermediateRoutes.renew, renew)
         handlers.on(IntermediateRoutes.retire, retire)
         handlers.on(IntermediateRoutes.reactivate, reactivate)
+        handlers.on(IntermediateRoutes.revoke, revoke)
     }
 
     private func create(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -137,11 +138,7 @@ struct IntermediateHandlers: Sendable {
 
     private func withdraw(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: WithdrawCACertificateRequest = try context.request.decode()
-        guard let reason = RevocationReason(accepting: request.reason) else {
-            throw ServiceError(
-                .validationFailed, "/reason: is no reason of RFC 5280",
-                problems: [FieldProblem(pointer: "/reason", code: "invalid_value", detail: "is no reason of RFC 5280")])
-        }
+        let reason = try Self.reason(request.reason)
         let done = try await flow.withdraw(
             try context.request.id("certificate_id"), of: try context.request.id(), reason, note: request.note,
             by: context.authorship)
@@ -171,6 +168,36 @@ struct IntermediateHandlers: Sendable {
                 $0.isConfirmed = node.state == .retired
                 $0.state = node.state
                 $0.drain = CADrainBody(drain)
+            })
+    }
+
+    private static func reason(_ text: String) throws(ServiceError) -> RevocationReason {
+        guard let reason = RevocationReason(accepting: text) else {
+            throw ServiceError(
+                .validationFailed, "/reason: is no reason of RFC 5280",
+                problems: [FieldProblem(pointer: "/reason", code: "invalid_value", detail: "is no reason of RFC 5280")])
+        }
+        return reason
+    }
+
+    private func revoke(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: RevokeIntermediateCARequest = try context.request.decode()
+        let done = try await flow.revoke(
+            try context.request.id(), try Self.reason(request.reason), note: request.note,
+            isRehearsed: request.isRehearsal, by: context.authorship)
+        return .json(
+            RevokeIntermediateCAAnswer {
+                $0.id = done.node.id
+                $0.state = done.node.state
+                $0.reason = done.reason.rawValue
+                $0.isRehearsal = request.isRehearsal
+                $0.authorities = done.authorities
+                $0.certificates = done.certificates
+                $0.renewals = done.renewals
+                $0.orders = done.orders
+                $0.successors = done.successors
+                $0.listedBy = done.listedBy.map(\.text)
+                $0.elsewhere = done.elsewhere
             })
     }
 
@@ -234,6 +261,8 @@ extension IntermediateCABody {
             $0.retiringAt = node.retiringAt
             $0.retiredAt = node.retiredAt
             $0.keyReleasedAt = node.keyReleasedAt
+            $0.revokedAt = node.revokedAt
+            $0.revocationReason = node.revocationReason?.rawValue
             $0.createdAt = node.createdAt
             $0.updatedAt = node.updatedAt
             $0.version = node.rowVersion

@@ -8,7 +8,12 @@ package enum CAState: String, Sendable, CaseIterable {
     case retiring
     /// Its last list stands, and its key is destroyed. There is no way back.
     case retired
+    /// Its parent answers that it is no good: nothing is signed by it or below it any more. Its lists and answers go on while
+    /// something hangs on it, then its key is destroyed. There is no way back.
+    case revoked
 
     /// Whether it still signs revocation lists and appoints who answers for it.
-    package var keepsRevocations: Bool { self == .active || self == .retiring }
+    package var keepsRevocations: Bool { self == .active || self == .retiring || self == .revoked }
+    /// Whether it has come to its end: there is no way back.
+    package var isFinal: Bool { self == .retired || self == .revoked }
 }

@@ -79,9 +79,10 @@ package struct ACMERenewalFlow: Sendable {
         let use = try KeyUse.read(spkiSHA256: version.spkiSHA256, jwkThumbprint: nil, in: tx)
         if use.isCompromised { return true }
         if try ACMEOrderStore().isReplacementAsked(of: version.id, in: tx) { return true }
-        // A CA that ends is waiting for what it signed.
-        if let id = version.issuingCA, let node = try IntermediateCAStore().find(id, in: tx), node.state != .active {
-            return true
+        // A CA that ends is waiting for what it signed, and below one that is revoked nothing is good.
+        if let id = version.issuingCA, let node = try IntermediateCAStore().find(id, in: tx) {
+            if node.state != .active { return true }
+            if try IntermediateCAStore().revokedAbove(id, in: tx) != nil { return true }
         }
         do {
             return try ACMEIssuerBinding.issuer(for: profile, in: tx) != version.issuerID

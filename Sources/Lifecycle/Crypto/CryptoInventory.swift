@@ -41,7 +41,9 @@ package struct CryptoInventory: Sendable {
         let (counts, authorities, nodes, responders) = try await context.read { tx in
             (
                 try VersionStore().keyCounts(in: tx), try AuthorityStore().all(in: tx),
-                try IntermediateCAStore().all(in: tx).filter { $0.state != .retired },
+                try IntermediateCAStore().all(in: tx).filter {
+                    !$0.state.isFinal || ($0.state == .revoked && $0.hasKey)
+                },
                 try OCSPResponderStore().all(in: tx).filter { $0.supersededAt == nil }
             )
         }

@@ -88,6 +88,8 @@ enum CAChains {
         }
         while let next = waiting.popLast() {
             let node = try IntermediateCAStore().get(next, in: tx)
+            // No way leads through one that is revoked.
+            if node.state == .revoked, next != id { continue }
             if let certificate = try node.certPEM.map({ try X509Certificate(pem: $0) }) {
                 if node.isRoot { pool.roots.append(certificate) } else { pool.others.append(certificate) }
             }

@@ -73,7 +73,7 @@ extension HierarchyFlow {
         return try await context.write { [context, keys, store, new] tx in
             var new = new
             try store.beginChange(of: new.issuerID, in: tx)
-            if let parent = new.parentID { try Self.requireActive(try store.lock(parent, in: tx)) }
+            if let parent = new.parentID { try Self.requireStanding(try store.lock(parent, in: tx), in: tx) }
             let reference: KeyReference
             do {
                 reference = try keys.keep(made, in: tx)
@@ -107,7 +107,7 @@ extension HierarchyFlow {
             let node = try changing(id, author, in: tx)
             let parent = try Self.requirePending(node).map { try store.lock($0, in: tx) }
             guard let parent else { throw ServiceError(.internalError, "the pending CA \(id.text) has nobody above") }
-            try Self.requireActive(parent)
+            try Self.requireStanding(parent, in: tx)
             try Self.check(
                 certificate, for: node, below: try AuthorityKeeper.chain(of: parent.id, in: tx), at: tx.now)
             if try KeyUse.read(spkiSHA256: node.spkiSHA256, jwkThumbprint: nil, in: tx).isCompromised {

@@ -57,7 +57,7 @@ extension HierarchyFlow {
         let (node, parent, revision) = try await context.read { tx in
             let (node, parent) = (try visible(id, author, in: tx), try visible(parentID, author, in: tx))
             try Self.requireCrossing(node, parent, in: tx)
-            try Self.requireSigning(parent)
+            try Self.requireSigning(parent, in: tx)
             return (node, parent, try IssuerStore().get(parent.issuerID, in: tx).configRevision)
         }
         let connector: LocalCAConnector
@@ -85,8 +85,11 @@ extension HierarchyFlow {
 
     /// A request by which somebody elsewhere can certify a CA that has a certificate.
     package func crossRequest(_ id: AuthorityID, by author: Authorship) async throws -> CertificationRequest {
-        let node = try await context.read { tx in try visible(id, author, in: tx) }
-        try Self.requireActive(node)
+        let node = try await context.read { tx in
+            let node = try visible(id, author, in: tx)
+            try Self.requireStanding(node, in: tx)
+            return node
+        }
         guard let signer = try await signer(of: node) else {
             throw ServiceError(
                 .invalidState,
@@ -184,10 +187,10 @@ extension HierarchyFlow {
             if let parent {
                 let locked = try store.lock(parent.id, in: tx)
                 try Self.requireCrossing(node, locked, in: tx)
-                if isSignedHere { try Self.requireSigning(locked) }
+                if isSignedHere { try Self.requireSigning(locked, in: tx) }
                 path = try AuthorityKeeper.chain(of: locked.id, in: tx)
             } else {
-                try Self.requireActive(node)
+                try Self.requireStanding(node, in: tx)
                 path = elsewhere
             }
             try Self.check(certificate, crossing: node, below: path, at: tx.now)
@@ -234,8 +237,8 @@ extension HierarchyFlow {
     private static func requireCrossing(
         _ node: IntermediateCA, _ parent: IntermediateCA, in tx: any Transaction
     ) throws {
-        try requireActive(node)
-        try requireActive(parent)
+        try requireStanding(node, in: tx)
+        try requireStanding(parent, in: tx)
         guard parent.id != node.parentID else {
             throw invalid(
                 "/parent_ca_id", "same_parent", "signed the certificate that the CA has; name another CA")

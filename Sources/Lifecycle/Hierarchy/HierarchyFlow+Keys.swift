@@ -5,7 +5,7 @@ import Query
 package import Store
 
 extension HierarchyFlow {
-    /// Ends the use of the key of a retired CA whose last revocation lists stand: a key that certctl made is destroyed,
+    /// Ends the use of the key of a CA that has ended and whose last revocation lists stand: a key that certctl made is destroyed,
     /// one that somebody else made is left where it is.
     package func release(_ node: IntermediateCA) async throws {
         guard let driver = node.keyDriver, let ref = node.keyReference else { return }

@@ -54,7 +54,7 @@ extension HierarchyFlow {
                 "the CA \(node.name) (\(node.id.text)) is \(node.state.rawValue), and only active ones are renewed")
         }
         let parent = try IntermediateCAStore().get(parentID, in: tx)
-        try requireActive(parent)
+        try requireStanding(parent, in: tx)
         guard !isSigning || parent.hasKey else {
             throw ServiceError(
                 .invalidState,

@@ -30,6 +30,11 @@ extension HierarchyFlow {
                 return (try end(node, note, by: author, in: tx), .retired)
             case .retired:
                 throw ServiceError(.invalidState, "the CA \(node.name) (\(id.text)) is retired already")
+            case .revoked:
+                throw ServiceError(
+                    .invalidState,
+                    "the CA \(node.name) (\(id.text)) is revoked; its key goes by itself when nothing hangs on it any more"
+                )
             }
         }
         context.observers.hierarchyChanged(node.issuerID, event)

@@ -39,13 +39,10 @@ extension HierarchyFlow {
                 throw ServiceError(.invalidState, "the certificate \(certificateID.text) is withdrawn already")
             }
             if let listing {
-                var revocation = NewRevocation(
-                    id: context.newID(), issuerID: listing.issuerID, authorityID: listing.id,
-                    serialNumber: known.serialNumber, notAfter: known.notAfter, reason: reason,
-                    revokedBy: author.actor.id)
-                revocation.isCA = true
-                let (revoked, isNew) = try RevocationStore().revoke(revocation, in: tx)
-                if isNew { for observer in revocationObservers { try observer.changed(revoked, tx) } }
+                try list(
+                    known.serialNumber, until: known.notAfter, spkiSHA256: node.spkiSHA256, on: listing, reason,
+                    by: author,
+                    in: tx)
             }
             var details: JSONObject = [
                 "certificate_id": .string(certificateID.text), "issuer": .string(known.issuerSubject),
@@ -61,10 +58,24 @@ extension HierarchyFlow {
         return done.1
     }
 
+    /// Puts a certificate of a CA on the list of whoever signed it, and into its answers.
+    func list(
+        _ serialNumber: String, until notAfter: Timestamp, spkiSHA256: String, on parent: IntermediateCA,
+        _ reason: RevocationReason, by author: Authorship, in tx: any Transaction
+    ) throws {
+        var revocation = NewRevocation(
+            id: context.newID(), issuerID: parent.issuerID, authorityID: parent.id, serialNumber: serialNumber,
+            notAfter: notAfter, reason: reason, revokedBy: author.actor.id)
+        revocation.isCA = true
+        revocation.spkiSHA256 = spkiSHA256
+        let (revoked, isNew) = try RevocationStore().revoke(revocation, in: tx)
+        if isNew { for observer in revocationObservers { try observer.changed(revoked, tx) } }
+    }
+
     /// Whoever signed a certificate, when its lists are made here.
-    private static func listing(_ parent: IntermediateCA) throws(ServiceError) -> IntermediateCA? {
+    static func listing(_ parent: IntermediateCA) throws(ServiceError) -> IntermediateCA? {
         guard parent.keyReference != nil else { return nil }
-        guard parent.state.keepsRevocations else {
+        guard parent.state.keepsRevocations, parent.hasKey else {
             throw ServiceError(
                 .invalidState,
                 "the CA \(parent.name) (\(parent.id.text)), which signed it, is \(parent.state.rawValue): its last list stands"
@@ -81,8 +92,8 @@ extension HierarchyFlow {
         case .keyCompromise, .caCompromise, .aaCompromise:
             throw ServiceError(
                 .unprocessable,
-                "\(reason.rawValue) is about the key, which all certificates of the CA share: retire the CA, and revoke what it "
-                    + "signed")
+                "\(reason.rawValue) is about the key, which all certificates of the CA share: revoke the CA as a whole, with "
+                    + "certctl intermediates revoke")
         }
     }
 }

@@ -77,8 +77,8 @@ package struct HierarchyFlow: Sendable {
                         pointer: "/parent_ca_id", code: "other_issuer", detail: "is not a CA of \(issuer.id.text)")
                 ])
         }
-        try Self.requireActive(parent)
-        if isSignedHere { try Self.requireSigning(parent) }
+        try Self.requireStanding(parent, in: tx)
+        if isSignedHere { try Self.requireSigning(parent, in: tx) }
         guard try store.path(from: parentID, in: tx).count < IntermediateCAStore.deepest else {
             throw ServiceError(.unprocessable, "a tree is at most \(IntermediateCAStore.deepest) CAs deep")
         }
@@ -92,8 +92,18 @@ package struct HierarchyFlow: Sendable {
         }
     }
 
-    static func requireSigning(_ parent: IntermediateCA) throws(ServiceError) {
-        try requireActive(parent)
+    /// Active, and below none that is revoked.
+    static func requireStanding(_ node: IntermediateCA, in tx: any Transaction) throws {
+        try requireActive(node)
+        guard let revoked = try IntermediateCAStore().revokedAbove(node.id, in: tx) else { return }
+        throw ServiceError(
+            .invalidState,
+            "the CA \(node.name) (\(node.id.text)) is below the CA \(revoked.name) (\(revoked.id.text)), which is revoked"
+        )
+    }
+
+    static func requireSigning(_ parent: IntermediateCA, in tx: any Transaction) throws {
+        try requireStanding(parent, in: tx)
         guard parent.hasKey else {
             throw ServiceError(
                 .invalidState,
@@ -234,7 +244,7 @@ package struct HierarchyFlow: Sendable {
         let isRoot = new.parentID == nil
         let node = try await context.write { [context, store] tx in
             try store.beginChange(of: new.issuerID, in: tx)
-            if let parent = new.parentID { try Self.requireSigning(try store.lock(parent, in: tx)) }
+            if let parent = new.parentID { try Self.requireSigning(try store.lock(parent, in: tx), in: tx) }
             try Self.requireOwnKey(new, in: tx)
             let node = try store.insert(new, in: tx)
             try context.recorder.record(

@@ -52,8 +52,13 @@ struct IssuanceCompletion: Sendable {
             let findings = context.linter.findings(
                 in: issued.leaf, issuer: issued.chain.first ?? authority.first,
                 isOurs: intent.subject.issuerType == .genericCA)
-            let version = try await context.writeTogether(about: intent.subject.certificate.id.text) { tx in
-                try installation.install(issued, findings, for: intent, in: tx)
+            let version: IssuedVersion
+            do {
+                version = try await context.writeTogether(about: intent.subject.certificate.id.text) { tx in
+                    try installation.install(issued, findings, for: intent, in: tx)
+                }
+            } catch let revoked as RevokedAuthority {
+                throw try await reject(issued, [revoked.fault], intent, as: revoked.issuerError)
             }
             observe(intent, failure: nil)
             return .issued(version, job: intent.job.id)
@@ -66,13 +71,16 @@ struct IssuanceCompletion: Sendable {
     private func reject(
         _ issued: IssuedCertificate,
         _ faults: [String],
-        _ intent: IssuanceIntent
+        _ intent: IssuanceIntent,
+        as known: IssuerError? = nil
     ) async throws -> ServiceError {
-        let error = IssuerError(
-            .validation,
-            "the issuer's answer was refused: " + faults.joined(separator: "; "),
-            help: "correct the issuer or the profile; the certificate that came is in the audit trail"
-        )
+        let error =
+            known
+            ?? IssuerError(
+                .validation,
+                "the issuer's answer was refused: " + faults.joined(separator: "; "),
+                help: "correct the issuer or the profile; the certificate that came is in the audit trail"
+            )
         return try await fail(intent, error) { tx in
             try context.recorder.record(
                 .issuanceResultRejected,

@@ -23,12 +23,15 @@ struct VersionInstallation: Sendable {
     }
 
     /// Closes the order first: when recovery gave it up meanwhile, nothing of it is stored.
+    ///
+    /// - Throws: ``RevokedAuthority`` when whoever signed it was revoked meanwhile.
     func install(
         _ issued: IssuedCertificate,
         _ findings: [LintFinding],
         for intent: IssuanceIntent,
         in tx: any Transaction
     ) throws -> IssuedVersion {
+        if let authority = intent.authority { try RevokedAuthority.check(authority, in: tx) }
         try OrderStore().complete(intent.order, in: tx)
         var new = try version(of: issued, for: intent, in: tx)
         new.lintFindings = findings

@@ -77,7 +77,7 @@ package final class RevocationListPublisher: Sendable {
     let held = Mutex<[AuthorityID: [RevocationListScope: (number: Int, blocks: RevocationListBlocks)]]>([:])
 
     /// - `failed`: Hears of each issuer whose lists could not be made, for the log.
-    /// - `release`: Ends the use of the key of a retired CA, whose last lists stand.
+    /// - `release`: Ends the use of the key of a CA that has ended, whose last lists stand.
     package init(
         _ context: LifecycleContext, registry: IssuerRegistry, leadership: Leadership, shelf: RevocationListShelf,
         plan: @autoclosure @escaping @Sendable () -> RevocationListPlan = RevocationListPlan(),
@@ -126,11 +126,11 @@ package final class RevocationListPublisher: Sendable {
 
     private func publish(_ source: ListSource, _ now: Timestamp) async throws -> Int {
         let (authority, issuer) = (source.authority, source.issuer)
-        if let node = source.node, node.state == .retired, let end = node.notAfter, end <= now {
+        if let node = source.node, node.state.isFinal, let end = node.notAfter, end <= now {
             try await release(node)
             return 0
         }
-        let plan = readPlan().last(source.node?.state == .retired)
+        let plan = readPlan().last(source.isLast)
         try await share(issuer, authority, plan)
         let (rows, lastChange, partitions) = try await context.database.read { [lists] tx in
             (
@@ -217,18 +217,22 @@ private struct ListSource: Sendable {
     let issuer: Issuer
     /// The CA of a tree.
     let node: IntermediateCA?
+    /// Whether its lists are the last ones: it is retired, or revoked with nothing left that hangs on it.
+    let isLast: Bool
 
     /// Every issuer that is one authority, and every CA of a tree whose key is here and that has not ended.
     static func all(in tx: any Transaction) throws -> [ListSource] {
         try IssuerStore().localAuthorities(in: tx).flatMap { issuer -> [ListSource] in
             guard issuer.hierarchyMode == .tree else {
-                return [ListSource(authority: AuthorityID(soleOf: issuer.id), issuer: issuer, node: nil)]
+                return [ListSource(authority: AuthorityID(soleOf: issuer.id), issuer: issuer, node: nil, isLast: false)]
             }
             let nodes = try IntermediateCAStore().all(of: issuer.id, in: tx)
-            return nodes.filter { node in
-                node.hasKey && (node.state == .retired || node.notAfter.map { $0 > tx.now } ?? false)
+            return try nodes.filter { node in
+                node.hasKey && (node.state.isFinal || node.notAfter.map { $0 > tx.now } ?? false)
             }.map { node in
-                ListSource(authority: node.id, issuer: issuer, node: node)
+                var isLast = node.state == .retired
+                if node.state == .revoked { isLast = try IntermediateCAStore().isDrained(node.id, in: tx) }
+                return ListSource(authority: node.id, issuer: issuer, node: node, isLast: isLast)
             }
         }
     }

@@ -120,7 +120,10 @@ struct RevocationSelector: Sendable {
             try IssuerStore().find(issuer, in: tx) != nil
         else { throw Self.unknown(serial) }
         if let node = try IntermediateCAStore().find(issuer: issuer, serial: serial, in: tx) {
-            throw ServiceError(.unprocessable, "\(serial) is the number of the CA \(node.name) (\(node.id.text))")
+            throw ServiceError(
+                .unprocessable,
+                "\(serial) is the number of the CA \(node.name) (\(node.id.text)): certctl intermediates revoke takes it whole"
+            )
         }
         if let further = try CACertificateStore().find(signedFor: issuer, serial: serial, in: tx) {
             throw ServiceError(

@@ -41,6 +41,7 @@ package struct LifecycleObservers: Sendable {
         case withdrawn = "withdraw_certificate"
         case retiring = "retire_retiring"
         case retired = "retire_retired"
+        case revoked = "revoke"
     }
 
     /// An attempt to tell an upstream issuer of a revocation, by the names of the metric.

@@ -250,6 +250,7 @@ struct RecordedAction: Sendable {
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")
+    static let nodeRevoked = node("intermediate_ca_revoked")
     static let nodeKeyMade = node("ca_key_generated")
     static let nodeKeyAdopted = node("ca_key_adopted")
     static let nodeKeyDestroyed = node("ca_key_destroyed")

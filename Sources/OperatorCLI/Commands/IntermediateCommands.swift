@@ -12,7 +12,7 @@ package struct IntermediatesCommand: ParsableCommand {
             RequestIntermediateCommand.self, ImportIntermediateCommand.self, DeleteIntermediateCommand.self,
             IntermediateChainCommand.self, IntermediateChainsCommand.self, CrossSignIntermediateCommand.self,
             CrossRequestIntermediateCommand.self, WithdrawCACertificateCommand.self, RenewIntermediateCommand.self,
-            RetireIntermediateCommand.self, ReactivateIntermediateCommand.self,
+            RetireIntermediateCommand.self, ReactivateIntermediateCommand.self, RevokeIntermediateCommand.self,
         ]
     )
 
@@ -34,6 +34,7 @@ enum Intermediates {
             Column("NAME CONSTRAINTS", "name_constraints"), Column("PURPOSES", "allowed_ekus", .list),
             Column("POLICIES", "policy_oids", .list), Column("OCSP ADDRESS", "ocsp_responder_url"),
             Column("RETIRING SINCE", "retiring_at", .time), Column("RETIRED", "retired_at", .time),
+            Column("REVOKED", "revoked_at", .time), Column("REVOCATION REASON", "revocation_reason"),
             Column("KEY RELEASED", "key_released_at", .time), Column("CAS BELOW", "drain.children"),
             Column("CERTIFICATES", "drain.certificates"), Column("OPEN ORDERS", "drain.orders"),
             Column("LAST CERTIFICATE ENDS", "drain.last_end", .time),
@@ -45,7 +46,7 @@ struct ListIntermediatesCommand: OperatorCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List the CAs of a tree.")
 
     @Argument(help: "Identifier of the issuer.") var issuer: String
-    @Option(help: "Those in this state: pending, active, retiring, retired.") var state: String?
+    @Option(help: "Those in this state: pending, active, retiring, retired, revoked.") var state: String?
     @OptionGroup var list: ListOptions
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 

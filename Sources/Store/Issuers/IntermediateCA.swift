@@ -39,6 +39,8 @@ package struct IntermediateCA: Hashable, Sendable {
     package let retiringAt: Timestamp?
     package let retiredAt: Timestamp?
     package let keyReleasedAt: Timestamp?
+    package let revokedAt: Timestamp?
+    package let revocationReason: RevocationReason?
     package let rowVersion: Int
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
@@ -50,8 +52,8 @@ package struct IntermediateCA: Hashable, Sendable {
     static let columns: SQL = """
         id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, csr_pem, spki_sha256, serial_number,
         key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after, path_len_constraint, name_constraints,
-        allowed_ekus, policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, row_version,
-        created_at, updated_at
+        allowed_ekus, policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, revoked_at,
+        revocation_reason, row_version, created_at, updated_at
         """
 
     init(_ row: Row) throws(DatabaseError) {
@@ -81,6 +83,8 @@ package struct IntermediateCA: Hashable, Sendable {
         retiringAt = try row.optionalTime("retiring_at")
         retiredAt = try row.optionalTime("retired_at")
         keyReleasedAt = try row.optionalTime("key_released_at")
+        revokedAt = try row.optionalTime("revoked_at")
+        revocationReason = try row.optionalValue("revocation_reason")
         rowVersion = try row.int("row_version")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
@@ -126,7 +130,7 @@ package struct NewIntermediateCA: Sendable {
 
 /// What keeps an authority from ending.
 package struct CADrain: Hashable, Sendable {
-    /// Authorities below it that are active or retiring, and certificates that it signed for authorities of other parents.
+    /// Authorities below it that have not ended, and certificates that it signed for authorities of other parents.
     package let children: Int
     /// Of those, the active ones.
     package let activeChildren: Int

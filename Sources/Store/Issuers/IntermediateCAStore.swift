@@ -114,7 +114,7 @@ package struct IntermediateCAStore: Sendable {
                 ORDER BY id\(lock: .forShare)
                 """)
         }
-        return try tx.rows(
+        let candidates = try tx.rows(
             """
             SELECT \(fragment: IntermediateCA.columns) FROM intermediate_cas
             WHERE owning_issuer_id = \(issuer) AND state = 'active' AND issuing AND key_driver_id IS NOT NULL
@@ -122,6 +122,7 @@ package struct IntermediateCAStore: Sendable {
             ORDER BY not_after DESC, id
             """
         ).map { try IntermediateCA($0) }
+        return try candidates.filter { try revokedAbove($0.id, in: tx) == nil }
     }
 
     // MARK: Pending
@@ -179,88 +180,6 @@ package struct IntermediateCAStore: Sendable {
     /// Removes a pending authority; false when it is not pending.
     package func deletePending(_ id: AuthorityID, in tx: any Transaction) throws -> Bool {
         try tx.execute("DELETE FROM intermediate_cas WHERE id = \(id) AND state = \(CAState.pending)") > 0
-    }
-
-    // MARK: Retirement
-
-    package func drain(of id: AuthorityID, in tx: any Transaction) throws -> CADrain {
-        let children = try tx.row(
-            """
-            SELECT COUNT(*) AS open_children, COALESCE(SUM(CASE WHEN state = 'active' THEN 1 ELSE 0 END), 0) AS active
-            FROM intermediate_cas WHERE parent_ca_id = \(id) AND state <> 'retired'
-            """)
-        // A certificate that it signed for a CA with another parent needs its lists as well. Those that its own children
-        // had before they were renewed end with the children.
-        let crossed = try tx.row(
-            """
-            SELECT COUNT(*) AS n FROM ca_certificates x JOIN intermediate_cas c ON c.id = x.ca_id
-            WHERE x.parent_ca_id = \(id) AND x.not_after > \(tx.now) AND x.withdrawn_at IS NULL AND c.state <> 'retired'
-                AND (c.parent_ca_id IS NULL OR c.parent_ca_id <> \(id))
-            """)
-        // A hold may be released, so it does not end a certificate.
-        let leaves = try tx.row(
-            """
-            SELECT COUNT(*) AS leaves, MAX(v.not_after) AS last_end FROM certificate_versions v
-            WHERE v.issuing_ca_id = \(id) AND v.not_after > \(tx.now) AND NOT EXISTS (
-                SELECT 1 FROM certificate_revocations r
-                WHERE r.issuer_id = v.issuer_id AND r.serial_number = v.serial_number AND r.released_at IS NULL
-                    AND r.reason <> 'certificateHold')
-            """)
-        let orders = try tx.row(
-            """
-            SELECT COUNT(*) AS orders FROM issuer_orders
-            WHERE issuing_ca_id = \(id) AND state IN ('submitting', 'pending')
-            """)
-        return CADrain(
-            children: (try children?.int("open_children") ?? 0) + (try crossed?.int("n") ?? 0),
-            activeChildren: try children?.int("active") ?? 0,
-            leaves: try leaves?.int("leaves") ?? 0, lastEnd: try leaves?.optionalTime("last_end") ?? nil,
-            orders: try orders?.int("orders") ?? 0)
-    }
-
-    /// - Throws: ``StoreError/invalidState(_:id:reason:)`` when it is not in the state before.
-    @discardableResult
-    package func move(_ id: AuthorityID, to state: CAState, in tx: any Transaction) throws -> IntermediateCA {
-        let (before, change): (CAState, SQL) =
-            switch state {
-            case .pending:
-                throw StoreError.invalidState(.authority, id: id.text, reason: "nothing becomes pending again")
-            case .active: (.retiring, "retiring_at = NULL")
-            case .retiring: (.active, "retiring_at = \(tx.now)")
-            case .retired: (.retiring, "retired_at = \(tx.now)")
-            }
-        let row = try tx.row(
-            """
-            UPDATE intermediate_cas SET state = \(state), \(fragment: change), updated_at = \(tx.now),
-                row_version = row_version + 1
-            WHERE id = \(id) AND state = \(before) RETURNING \(fragment: IntermediateCA.columns)
-            """)
-        guard let row else {
-            throw StoreError.invalidState(
-                .authority, id: id.text, reason: "it is \(try get(id, in: tx).state.rawValue), not \(before.rawValue)")
-        }
-        return try IntermediateCA(row)
-    }
-
-    /// Notes that the key of a retired authority is used no more; false when somebody else noted it.
-    package func recordRelease(of id: AuthorityID, in tx: any Transaction) throws -> Bool {
-        try tx.execute(
-            """
-            UPDATE intermediate_cas SET key_released_at = \(tx.now), updated_at = \(tx.now),
-                row_version = row_version + 1
-            WHERE id = \(id) AND state = 'retired' AND key_released_at IS NULL AND key_driver_id IS NOT NULL
-            """) == 1
-    }
-
-    /// Makes the renewals of what an authority signed due now; how many.
-    package func hurryRenewals(of id: AuthorityID, in tx: any Transaction) throws -> Int {
-        try tx.execute(
-            """
-            UPDATE managed_certificates SET next_renewal_at = \(tx.now)
-            WHERE next_renewal_at > \(tx.now) AND id IN (
-                SELECT certificate_id FROM certificate_versions
-                WHERE issuing_ca_id = \(id) AND superseded_at IS NULL AND not_after > \(tx.now))
-            """)
     }
 
     /// To be called before anything of a tree is changed or locked, so that changes of a tree wait for each other and in

@@ -295,6 +295,9 @@ enum PermissionTable {
         Row(
             route: "reactivateIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
             body: "{}"),
+        Row(
+            route: "revokeIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: #"{"reason":"superseded"}"#),
         Row(route: "listIssuerTypes", rule: .everywhere("issuer.read"), admitted: 200),
         Row(route: "listProfiles", rule: .list("profile.read"), admitted: 200),
         Row(route: "createProfile", rule: .everywhere("profile.edit"), admitted: 400, body: "{}"),

@@ -173,6 +173,15 @@ struct Rows {
                 'a2', 'ECDSA-P256', 'database', 'dbkey-p-\(tag)', TRUE, 0, '[]', '[]', '[]', TRUE, '{}', \(time(0)),
                 \(time(0)))
             """,
+            """
+            INSERT INTO intermediate_cas (id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, cert_sha256,
+                spki_sha256, subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, key_is_own,
+                not_before, not_after, name_constraints, allowed_ekus, policy_oids, issuing, metadata, revoked_at,
+                revocation_reason, created_at, updated_at)
+            VALUES ('ica-r-\(tag)', 'iss-\(tag)', 'ica-\(tag)', 'Revoked', 'CN=Revoked', 'revoked', 'pem', \(digest(17)),
+                \(digest(18)), 'a3', 'f3', 'ECDSA-P256', 'database', 'dbkey-r-\(tag)', TRUE, \(time(0)), \(time(3650)),
+                '[]', '[]', '[]', TRUE, '{}', \(time(1)), 'caCompromise', \(time(0)), \(time(0)))
+            """,
         ]
     }
 

@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     retiring_at TIMESTAMPTZ,
     retired_at TIMESTAMPTZ,
     key_released_at TIMESTAMPTZ,
+    -- Since when the parent's lists have it, and why (RFC 5280 section 5.3.1).
+    revoked_at TIMESTAMPTZ,
+    revocation_reason TEXT,
     row_version BIGINT NOT NULL DEFAULT 1,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
@@ -46,7 +49,7 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_parent_other CHECK (parent_ca_id IS NULL OR parent_ca_id <> id),
     CONSTRAINT intermediate_cas_id_form CHECK (length(id) <= 128 AND id ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$'),
     CONSTRAINT intermediate_cas_name_length CHECK (length(name) BETWEEN 1 AND 255),
-    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'active', 'retiring', 'retired')),
+    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'active', 'retiring', 'retired', 'revoked')),
     CONSTRAINT intermediate_cas_cert_form CHECK (length(cert_sha256) = 64 AND cert_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT intermediate_cas_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT intermediate_cas_serial_form CHECK (serial_number ~ '^(0|[1-9a-f][0-9a-f]*)$'),
@@ -61,9 +64,21 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_validity CHECK (not_before < not_after),
     CONSTRAINT intermediate_cas_path_length CHECK (path_len_constraint IS NULL OR path_len_constraint >= 0),
     CONSTRAINT intermediate_cas_key_place CHECK ((key_driver IS NULL) = (key_driver_id IS NULL)),
-    CONSTRAINT intermediate_cas_key_released CHECK (key_released_at IS NULL OR state = 'retired'),
+    CONSTRAINT intermediate_cas_key_released CHECK (key_released_at IS NULL OR state IN ('retired', 'revoked')),
     CONSTRAINT intermediate_cas_retirement CHECK (
-        (state IN ('pending', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+        state = 'revoked' OR (
+            (state IN ('pending', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+        )
+    ),
+    CONSTRAINT intermediate_cas_revocation CHECK (
+        (state = 'revoked') = (revoked_at IS NOT NULL) AND (revoked_at IS NULL) = (revocation_reason IS NULL)
+            AND (revoked_at IS NULL OR parent_ca_id IS NOT NULL)
+    ),
+    CONSTRAINT intermediate_cas_revocation_reason_enum CHECK (
+        revocation_reason IN (
+            'unspecified', 'keyCompromise', 'caCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation',
+            'privilegeWithdrawn'
+        )
     )
 );
 CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_active_root_key

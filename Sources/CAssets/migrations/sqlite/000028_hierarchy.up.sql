@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     retiring_at INTEGER,
     retired_at INTEGER,
     key_released_at INTEGER,
+    -- Since when the parent's lists have it, and why (RFC 5280 section 5.3.1).
+    revoked_at INTEGER,
+    revocation_reason TEXT,
     row_version INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
@@ -47,7 +50,7 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_id_form
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT intermediate_cas_name_length CHECK (length(name) BETWEEN 1 AND 255),
-    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'active', 'retiring', 'retired')),
+    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'active', 'retiring', 'retired', 'revoked')),
     CONSTRAINT intermediate_cas_cert_form CHECK (length(cert_sha256) = 64 AND cert_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT intermediate_cas_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT intermediate_cas_serial_form CHECK (
@@ -66,7 +69,7 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_validity CHECK (not_before < not_after),
     CONSTRAINT intermediate_cas_path_length CHECK (path_len_constraint IS NULL OR path_len_constraint >= 0),
     CONSTRAINT intermediate_cas_key_place CHECK ((key_driver IS NULL) = (key_driver_id IS NULL)),
-    CONSTRAINT intermediate_cas_key_released CHECK (key_released_at IS NULL OR state = 'retired'),
+    CONSTRAINT intermediate_cas_key_released CHECK (key_released_at IS NULL OR state IN ('retired', 'revoked')),
     CONSTRAINT intermediate_cas_name_constraints_json CHECK (json_valid(name_constraints)),
     CONSTRAINT intermediate_cas_allowed_ekus_json CHECK (json_valid(allowed_ekus)),
     CONSTRAINT intermediate_cas_policy_oids_json CHECK (json_valid(policy_oids)),
@@ -74,7 +77,19 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_key_is_own_bool CHECK (key_is_own IN (0, 1)),
     CONSTRAINT intermediate_cas_issuing_bool CHECK (issuing IN (0, 1)),
     CONSTRAINT intermediate_cas_retirement CHECK (
-        (state IN ('pending', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+        state = 'revoked' OR (
+            (state IN ('pending', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+        )
+    ),
+    CONSTRAINT intermediate_cas_revocation CHECK (
+        (state = 'revoked') = (revoked_at IS NOT NULL) AND (revoked_at IS NULL) = (revocation_reason IS NULL)
+            AND (revoked_at IS NULL OR parent_ca_id IS NOT NULL)
+    ),
+    CONSTRAINT intermediate_cas_revocation_reason_enum CHECK (
+        revocation_reason IN (
+            'unspecified', 'keyCompromise', 'caCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation',
+            'privilegeWithdrawn'
+        )
     )
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_active_root_key

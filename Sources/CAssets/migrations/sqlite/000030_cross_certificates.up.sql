@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS ca_certificates (
     CONSTRAINT ca_certificates_withdrawal CHECK ((withdrawn_at IS NULL) = (withdrawal_reason IS NULL)),
     CONSTRAINT ca_certificates_withdrawal_reason_enum CHECK (
         withdrawal_reason IN (
-            'unspecified', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn'
+            'unspecified', 'keyCompromise', 'caCompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation',
+            'privilegeWithdrawn'
         )
     )
 ) STRICT;
