@@ -66,3 +66,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000030_cross_certificates
 #include "embed_migration.h"
+#define MIGRATION 000031_trust_holdings
+#include "embed_migration.h"

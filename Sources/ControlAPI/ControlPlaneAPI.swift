@@ -199,6 +199,7 @@ package enum ControlPlaneAPI {
             registry: services.registry
         ).register(in: &table)
         IntermediateHandlers(lists: lists, flow: services.hierarchy).register(in: &table)
+        SuccessionHandlers(flow: services.hierarchy).register(in: &table)
         TargetHandlers(
             lists: lists, flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules),
             tests: TargetTestFlow(context)

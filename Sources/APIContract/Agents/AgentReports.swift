@@ -49,6 +49,7 @@ package struct AgentCertificateAnswer: WireValue {
     package var certificatePEM = ""
     package var leafPEM = ""
     package var chainPEM = ""
+    package var trustPEM: String?
     package var versionID = VersionID.unset
     package var serialNumber = ""
     package var fingerprintSHA256 = ""
@@ -62,6 +63,10 @@ package struct AgentCertificateAnswer: WireValue {
             .required("certificate_pem", \.certificatePEM, .pem, "Leaf first."),
             .required("leaf_pem", \.leafPEM, .pem, "The leaf alone."),
             .defaulted("chain_pem", \.chainPEM, .text(0...65_536, example: ""), "The rest."),
+            .optional(
+                "trust_pem", \.trustPEM, .text(1...1_048_576),
+                "The CAs of the issuer's tree, for targets that have a file of them; absent when the issuer is no tree."
+            ),
             .required("version_id", \.versionID, "Which version."),
             .required("serial_number", \.serialNumber, .text(1...40, example: "5d1c9a"), "Lower-case hexadecimal."),
             .required("fingerprint_sha256", \.fingerprintSHA256, .fingerprint, "Of the leaf."),

@@ -31,6 +31,11 @@ package struct IntermediateCABody: WireValue {
     package var keyReleasedAt: Timestamp?
     package var revokedAt: Timestamp?
     package var revocationReason: String?
+    package var predecessorID: AuthorityID?
+    package var stagedAt: Timestamp?
+    package var activationAt: Timestamp?
+    package var isActivationAutomatic: Bool?
+    package var activatedAt: Timestamp?
     package var createdAt = Timestamp.epoch
     package var updatedAt = Timestamp.epoch
     package var version = 0
@@ -47,7 +52,7 @@ package struct IntermediateCABody: WireValue {
             .required("subject", \.subject, .text(0...4096, example: "CN=Issuing TLS 1,O=Example"), "RFC 4514 text."),
             .required(
                 "state", \.state,
-                "A pending CA waits for its certificate; a retiring one signs nothing new; a retired one has ended; a revoked one is "
+                "A pending CA waits for its certificate; a staged one is published and waits to take the place of another; a retiring one signs nothing new; a retired one has ended; a revoked one is "
                     + "no good any more."),
             .optional("cert_pem", \.certPEM, .pem, "Its certificate; absent while it is pending."),
             .optional("csr_pem", \.csrPEM, .pem, "What its parent is to sign, or signed, elsewhere."),
@@ -75,6 +80,13 @@ package struct IntermediateCABody: WireValue {
             .optional("key_released_at", \.keyReleasedAt, "When its key was destroyed, or left to whoever made it."),
             .optional("revoked_at", \.revokedAt, "When it was revoked."),
             .optional("revocation_reason", \.revocationReason, RevocationMembers.reason, "Why."),
+            .optional("succeeds_ca_id", \.predecessorID, "In whose place it is, or will be."),
+            .optional("staged_at", \.stagedAt, "Since when it is published, so that clients know it before it signs."),
+            .optional("activation_at", \.activationAt, "Not before then does it take the place."),
+            .optional(
+                "activation_automatic", \.isActivationAutomatic,
+                "Whether it takes the place by itself, when every known target trusts it."),
+            .optional("activated_at", \.activatedAt, "Since when it has the place."),
             .required("created_at", \.createdAt, "Creation."),
             .required("updated_at", \.updatedAt, "Last change."),
             .defaulted("version", \.version, "Row version."),

@@ -25,7 +25,8 @@ package enum PKIRoutes {
 
     package static let authorityCertificates = OpenRoute(
         "getIssuerCertificates", .get, "/.well-known/pki/ca/{issuer_id}", class: .pki,
-        "The certificates of an issuer's CA: with `.cer` the issuing one, with `.p7c` or `.pem` all.",
+        "The certificates of an issuer's CA: with `.cer` the issuing one, with `.p7c` or `.pem` all. Of a tree, all of its CAs that are "
+            + "to be trusted, those too that are staged.",
         responses: [
             .text(200, "application/pkix-cert", "(DER)", "One certificate; or several, in the other forms."),
             .notFound, elsewhere,

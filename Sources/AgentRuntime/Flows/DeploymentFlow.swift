@@ -111,7 +111,12 @@ struct DeploymentFlow: Sendable {
             )
         }
         let key = try await privateKey(for: leaf, work, version: version(answer, work))
-        return try DeploymentMaterial(certificatePEM: answer.certificatePEM, key: key.pkcs8PEM)
+        let material = try DeploymentMaterial(certificatePEM: answer.certificatePEM, key: key.pkcs8PEM)
+        do {
+            return try answer.trustPEM.map { try material.trusting($0) } ?? material
+        } catch {
+            throw JobFailure(code: .certificateInvalid, message: "the CAs of the issuer cannot be used: \(error)")
+        }
     }
 
     private func privateKey(

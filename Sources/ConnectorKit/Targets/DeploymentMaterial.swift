@@ -9,6 +9,8 @@ package struct DeploymentMaterial: Sendable {
     package let chain: [X509Certificate]
     /// PEM.
     package let key: Secret?
+    /// The CAs of the issuer's tree, for targets that have a file of them; empty when the issuer is no tree.
+    package var trust: [X509Certificate] = []
 
     /// The chain may come in any order and with strangers in it; only what links to the leaf is kept.
     package init(leaf: X509Certificate, chain: [X509Certificate], key: Secret?) {
@@ -36,6 +38,19 @@ package struct DeploymentMaterial: Sendable {
 
     package var leafPEM: String { Self.pem(leaf) }
     package var chainPEM: String { chain.map(Self.pem).joined() }
+    package var trustPEM: String { trust.map(Self.pem).joined() }
+
+    /// The same with the CAs of a bundle in PEM.
+    ///
+    /// - Throws: ``DeploymentMaterialError``.
+    package func trusting(_ bundle: String) throws(DeploymentMaterialError) -> Self {
+        var material = self
+        do {
+            material.trust = try PEMBlock.parse(bundle).filter { $0.label == "CERTIFICATE" }
+                .map { try X509Certificate(der: $0.octets) }
+        } catch { throw .malformed("in the CAs of the issuer: \(error)") }
+        return material
+    }
 
     private static func pem(_ certificate: X509Certificate) -> String {
         PEMBlock(label: "CERTIFICATE", octets: certificate.der).text

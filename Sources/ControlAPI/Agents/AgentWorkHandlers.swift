@@ -119,7 +119,7 @@ struct AgentWorkHandlers: Sendable {
         let agent: AgentID = try context.request.id()
         let id: CertificateID = try context.request.id("cert_id")
         let wanted = context.query.text("version_id").map { VersionID(stored: $0) }
-        let detail = try await lists.database.fetch { tx in
+        let (detail, trust) = try await lists.database.fetch { tx in
             let missing = StoreError.notFound(.certificate, id: id.text)
             guard try CertificateStore().isVisible(id, to: agent, in: tx) else { throw missing }
             // Each agent gets the versions of its own key slot, and those whose key no agent holds.
@@ -127,7 +127,8 @@ struct AgentWorkHandlers: Sendable {
             guard let version, let detail = try VersionStore().find(version, in: tx),
                 detail.version.certificateID == id, detail.version.agentID == nil || detail.version.agentID == agent
             else { throw missing }
-            return detail
+            let issuer = try CertificateStore().get(id, in: tx).fields.issuerID
+            return (detail, try TrustBundle.certificates(of: issuer, in: tx))
         }
         let blocks = (try? PEMBlock.parse(detail.pemChain)) ?? []
         return .json(
@@ -135,6 +136,7 @@ struct AgentWorkHandlers: Sendable {
                 $0.certificatePEM = detail.pemChain
                 $0.leafPEM = blocks.first?.text ?? ""
                 $0.chainPEM = blocks.dropFirst().map(\.text).joined()
+                $0.trustPEM = trust.isEmpty ? nil : trust.map(\.pem).joined()
                 $0.versionID = detail.version.id
                 $0.serialNumber = detail.version.serialNumber
                 $0.fingerprintSHA256 = detail.version.fingerprintSHA256

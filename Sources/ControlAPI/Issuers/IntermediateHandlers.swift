@@ -233,7 +233,7 @@ extension CADrainBody {
 }
 
 extension IntermediateCABody {
-    fileprivate init(_ node: IntermediateCA, drain: CADrain?) {
+    init(_ node: IntermediateCA, drain: CADrain?) {
         self.init {
             $0.id = node.id
             $0.issuerID = node.issuerID
@@ -263,6 +263,11 @@ extension IntermediateCABody {
             $0.keyReleasedAt = node.keyReleasedAt
             $0.revokedAt = node.revokedAt
             $0.revocationReason = node.revocationReason?.rawValue
+            $0.predecessorID = node.predecessorID
+            $0.stagedAt = node.stagedAt
+            $0.activationAt = node.activationAt
+            $0.isActivationAutomatic = node.isActivationAutomatic ? true : nil
+            $0.activatedAt = node.activatedAt
             $0.createdAt = node.createdAt
             $0.updatedAt = node.updatedAt
             $0.version = node.rowVersion

@@ -133,22 +133,25 @@ package struct PKIHandlers: Sendable {
             case .p7c: OutgoingResponse.octets(200, "application/pkcs7-mime", CertificatesOnly.encode(chain))
             case .pem: OutgoingResponse.text(200, "application/x-pem-file", chain.map(\.pem).joined())
             }
-        return lasting(response, certificate, chain.count)
+        return lasting(response, chain)
     }
 
-    /// Also of a CA of a tree whose key is elsewhere, or gone: what it signed still has to be verified.
+    /// Also of a CA of a tree whose key is elsewhere, or gone: what it signed still has to be verified. Of a tree, what whoever trusts
+    /// it has to trust.
     private func chain(_ id: String) async throws -> [X509Certificate] {
-        if case .elsewhere(let chain) = try await ocsp.authorities.find(id), !chain.isEmpty { return chain }
-        return try await authority(id).chain
+        switch try await ocsp.authorities.find(id) {
+        case .elsewhere(let chain) where !chain.isEmpty: return chain
+        case .tree: return try await ocsp.authorities.trusted(ofTree: id)
+        case .authority, .elsewhere, .none: return try await authority(id).chain
+        }
     }
 
     /// A CA certificate is the same until its issuer gets another one.
-    private func lasting(_ response: OutgoingResponse, _ certificate: X509Certificate, _ count: Int) -> OutgoingResponse
-    {
+    private func lasting(_ response: OutgoingResponse, _ chain: [X509Certificate]) -> OutgoingResponse {
         var response = response
         response.fields[.date] = HTTPDate.text(time.now)
         response.fields[.cacheControl] = "max-age=3600, public, no-transform"
-        response.fields[.eTag] = "\"\(certificate.fingerprintSHA256)-\(count)\""
+        response.fields[.eTag] = "\"\(Hex.encode(SHA256.hash(data: chain.flatMap(\.der))))\""
         return response
     }
 }

@@ -16,6 +16,12 @@ enum MaterialCheck {
             let separate = try certificates(in: chainFile, "chain file")
             try checkLinks([leaf] + separate, "chain file")
         }
+        if let trustFile = files[.trust] {
+            let trusted = try certificates(in: trustFile, "file of trusted CAs")
+            if let stranger = trusted.first(where: { !$0.isCA }) {
+                throw invalid("in the file of trusted CAs, \(stranger.subject) is no CA")
+            }
+        }
         if let keyFile = files[.key] { try checkKey(keyFile, belongsTo: leaf) }
     }
 

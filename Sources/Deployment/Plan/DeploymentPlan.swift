@@ -3,17 +3,19 @@ package import HostEffects
 package import Outbound
 
 /// What a file is for. The order of the cases is the order in which files become current: the key first,
-/// so that a certificate never stands beside a key that cannot be its own for longer than one rename.
+/// so that a certificate never stands beside a key that cannot be its own for longer than one rename; what is trusted
+/// before what is shown.
 package enum FileRole: String, Hashable, Sendable, CaseIterable, Comparable {
-    case key, chain, certificate
+    case key, trust, chain, certificate
 
     package static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
 
     private var rank: Int {
         switch self {
         case .key: 0
-        case .chain: 1
-        case .certificate: 2
+        case .trust: 1
+        case .chain: 2
+        case .certificate: 3
         }
     }
 }

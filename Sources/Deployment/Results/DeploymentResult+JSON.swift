@@ -25,6 +25,7 @@ extension DeploymentResult {
             "manual_action_required": .bool(needsManualAction),
             "verification": verification.json,
         ]
+        if !trusted.isEmpty { object["trusted"] = JSONValue(trusted) }
         if let errorCode { object["error_code"] = .string(errorCode.rawValue) }
         return .object(object)
     }
@@ -44,6 +45,7 @@ extension DeploymentResult {
         phases = (json["phases"]?.arrayValue ?? []).compactMap(Phase.init(json:))
         changedFiles = (json["changed_files"]?.arrayValue ?? []).compactMap(\.stringValue)
         backupPaths = (json["backup_paths"]?.arrayValue ?? []).compactMap(\.stringValue)
+        trusted = (json["trusted"]?.arrayValue ?? []).compactMap(\.stringValue)
         isRolledBack = json["rolled_back"]?.boolValue ?? false
         needsManualAction = json["manual_action_required"]?.boolValue ?? false
         for member in json["metadata"]?.objectValue ?? [:] {

@@ -35,6 +35,9 @@ package struct DeploymentResult: Hashable, Sendable {
     package var duration: Duration
     /// Keys of the connector, such as `cert_path`.
     package var metadata: [String: String]
+    /// SHA-256 of each certificate in the file of trusted CAs of the target, which was seen to be in place; empty when the target has
+    /// none, or the deployment failed.
+    package var trusted: [String] = []
 
     package init(startedAt: Timestamp, verification: VerificationReport) {
         isSuccess = false

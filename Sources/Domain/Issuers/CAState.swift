@@ -2,6 +2,8 @@
 package enum CAState: String, Sendable, CaseIterable {
     /// Its key is here, and its certificate is to come from an authority whose key is elsewhere.
     case pending
+    /// Takes the place of another later: it is published and made known as one to trust, and signs nothing but lists.
+    case staged
     /// Signs whatever it is for.
     case active
     /// Signs nothing new; its lists and answers go on.
@@ -13,7 +15,7 @@ package enum CAState: String, Sendable, CaseIterable {
     case revoked
 
     /// Whether it still signs revocation lists and appoints who answers for it.
-    package var keepsRevocations: Bool { self == .active || self == .retiring || self == .revoked }
+    package var keepsRevocations: Bool { self != .pending && self != .retired }
     /// Whether it has come to its end: there is no way back.
     package var isFinal: Bool { self == .retired || self == .revoked }
 }

@@ -18,6 +18,7 @@ package struct DeployFlow: Sendable {
         _ id: CertificateID,
         to only: TargetID? = nil,
         isForced: Bool = false,
+        trigger: JobTrigger = .api,
         by author: Authorship
     ) async throws -> [Job] {
         try await context.write { tx in
@@ -40,7 +41,7 @@ package struct DeployFlow: Sendable {
                     version: version.version.id,
                     to: target,
                     batch: nil,
-                    trigger: .api,
+                    trigger: trigger,
                     isForced: isForced,
                     by: author
                 )

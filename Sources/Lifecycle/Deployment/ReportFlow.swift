@@ -38,6 +38,9 @@ package struct JobReport: Sendable {
 package struct ReportFlow: Sendable {
     /// Longer texts are cut.
     private static let longestError = 4096
+    /// Most certificates that a file of trusted CAs is believed to hold.
+    private static let mostTrusted = 512
+    private static let stuckCode = "rollback_failed"
     /// Failures that the same deployment would meet again: somebody has to change something first.
     private static let permanentCodes: Set<String> = [
         "config_invalid", "policy_denied", "unsafe_parent_directory", "key_missing", "key_mismatch", "rollback_failed",
@@ -126,6 +129,9 @@ package struct ReportFlow: Sendable {
             return completed
         }
         if let certificate = job.certificateID { try CertificateStore().recordDeployment(certificate, in: tx) }
+        if let target = job.targetID {
+            try TrustHoldingStore().replace(target, with: Self.trusted(report), in: tx)
+        }
         try context.recorder.record(
             .deploymentJobCompleted,
             job.id.text,
@@ -179,6 +185,10 @@ package struct ReportFlow: Sendable {
             try recordTest(of: job, .failed, in: tx)
             return failed
         }
+        // Nobody knows what is in the files by now.
+        if report.errorCode == Self.stuckCode, let target = job.targetID {
+            try TrustHoldingStore().forget(target, in: tx)
+        }
         try context.recorder.record(
             job.type == .deployment ? .deploymentJobFailed : .renewalJobFailed,
             job.id.text,
@@ -207,6 +217,12 @@ package struct ReportFlow: Sendable {
         if let code = report.errorCode { details["error_code"] = .string(cut(code)) }
         if let fingerprint = report.verification?.fingerprintSHA256 { details["fingerprint"] = .string(fingerprint) }
         return details
+    }
+
+    /// Fingerprints of what the file of trusted CAs of the target holds, as the agent says.
+    private static func trusted(_ report: JobReport) -> Set<String> {
+        let told = (report.result?["trusted"]?.arrayValue ?? []).prefix(mostTrusted).compactMap(\.stringValue)
+        return Set(told.filter { $0.utf8.count == 64 && Hex.decode($0) != nil && $0 == $0.lowercased() })
     }
 
     /// Nobody looked, and why: only the connector's account tells.

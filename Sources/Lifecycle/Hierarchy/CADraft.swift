@@ -2,6 +2,7 @@ package import Domain
 import EmbeddedCA
 package import Encoding
 import PKI
+import Store
 
 /// What a client says about a new CA of a tree (specification, rest-api §7.6).
 package struct CADraft: Sendable {
@@ -72,14 +73,20 @@ struct CAPlan: Sendable {
     let constraints: NameConstraints?
     let extendedKeyUsages: [ExtendedKeyUsage]
     let policies: [OID]
+    /// In whose place it will be.
+    let succession: CASuccession?
 
     private static let rootLifetime = Duration.days(3653)
     private static let childLifetime = Duration.days(1826)
     private static let longestLifetime = 36_500
 
-    init(_ draft: CADraft) throws(ServiceError) {
+    /// - `subject`: In place of the one in the draft.
+    init(
+        _ draft: CADraft, named subject: DistinguishedName? = nil, succession: CASuccession? = nil
+    ) throws(ServiceError) {
         var problems = FieldProblems()
         self.draft = draft
+        self.succession = succession
         name = problems.checkedName(draft.name)
         problems.checkRange(draft.ttlDays, at: "/ttl_days", 0...Self.longestLifetime)
         lifetime =
@@ -91,7 +98,7 @@ struct CAPlan: Sendable {
         policies = Self.policies(draft.policyOIDs, &problems)
         Self.check(url: draft.ocspURL, &problems)
         Self.check(draft.metadata, &problems)
-        let making = draft.rootPEM == nil ? Self.made(draft, &problems) : Self.registered(draft, &problems)
+        let making = draft.rootPEM == nil ? Self.made(draft, subject, &problems) : Self.registered(draft, &problems)
         try problems.throwIfAny()
         guard let making else { throw ServiceError(.internalError, "the checks of a CA are incomplete") }
         self.making = making
@@ -99,8 +106,11 @@ struct CAPlan: Sendable {
 
     // MARK: What is made here
 
-    private static func made(_ draft: CADraft, _ problems: inout FieldProblems) -> Making? {
-        guard let subject = draft.subject, !subject.commonName.isEmpty else {
+    private static func made(
+        _ draft: CADraft, _ given: DistinguishedName?, _ problems: inout FieldProblems
+    ) -> Making? {
+        let subject = draft.subject
+        guard given != nil || subject?.commonName.isEmpty == false else {
             let hint = draft.parentID == nil ? "; a root that exists is registered by its root_cert_pem" : ""
             problems.add("/subject/common_name", "required", "a CA has a common name" + hint)
             return nil
@@ -111,7 +121,8 @@ struct CAPlan: Sendable {
             problems.add("/algorithm", "unknown_algorithm", "must be one of \(known)")
         }
         let place = place(draft, spec, &problems)
-        guard let name = distinguishedName(subject, &problems), let spec, let place else { return nil }
+        let name = given ?? subject.flatMap { distinguishedName($0, &problems) }
+        guard let name, let spec, let place else { return nil }
         return .made(name, spec, in: place)
     }
 

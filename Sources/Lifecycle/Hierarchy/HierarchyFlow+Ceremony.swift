@@ -16,7 +16,10 @@ extension HierarchyFlow {
             throw Self.invalid(
                 "/parent_ca_id", "required", "a certificate is asked of a CA of the tree; register the root first")
         }
-        let plan = try CAPlan(draft)
+        return try await request(CAPlan(draft), by: author)
+    }
+
+    func request(_ plan: CAPlan, by author: Authorship) async throws -> IntermediateCA {
         guard case .made(let subject, let spec, let place) = plan.making else {
             throw Self.invalid("/root_cert_pem", "unexpected", "a root asks nobody for a certificate")
         }
@@ -70,10 +73,14 @@ extension HierarchyFlow {
         new.isIssuing = plan.draft.isIssuing ?? ((terms.pathLength ?? 0) == 0)
         new.ocspURL = plan.draft.ocspURL
         new.metadata = plan.draft.metadata
+        new.succession = plan.succession
         return try await context.write { [context, keys, store, new] tx in
             var new = new
             try store.beginChange(of: new.issuerID, in: tx)
             if let parent = new.parentID { try Self.requireStanding(try store.lock(parent, in: tx), in: tx) }
+            if let before = new.succession?.predecessorID {
+                try Self.requireSuccession(of: try store.lock(before, in: tx), in: tx)
+            }
             let reference: KeyReference
             do {
                 reference = try keys.keep(made, in: tx)
@@ -96,7 +103,7 @@ extension HierarchyFlow {
         }
     }
 
-    /// Brings in the certificate of a pending CA, which is active from then on.
+    /// Brings in the certificate of a pending CA, which is active from then on, or staged when it takes the place of another.
     ///
     /// - Throws: 400 with what is wrong with the certificate; 409 for a CA that is not pending, or whose parent is not active.
     package func certify(_ id: AuthorityID, with pem: String, by author: Authorship) async throws -> IntermediateCA {
@@ -118,11 +125,11 @@ extension HierarchyFlow {
             let witness = try StateChange(of: .intermediateCAs, id.text, in: tx)
             let active = try store.activate(id, new, in: tx)
             try context.recorder.record(
-                .childCreated, id.text, details: Self.details(active, new.certSHA256), change: witness, by: author,
-                in: tx)
+                active.state == .staged ? .nodeStaged : .childCreated, id.text,
+                details: Self.details(active, new.certSHA256), change: witness, by: author, in: tx)
             return active
         }
-        context.observers.hierarchyChanged(node.issuerID, .createChild)
+        context.observers.hierarchyChanged(node.issuerID, node.state == .staged ? .staged : .createChild)
         return node
     }
 

@@ -19,7 +19,8 @@ extension HierarchyFlow {
                 throw ServiceError(
                     .invalidState,
                     "the CA \(node.name) (\(id.text)) is pending and was never in service; delete it instead")
-            case .active: return (try drain(node, note, by: author, in: tx), LifecycleObservers.HierarchyEvent.retiring)
+            case .staged, .active:
+                return (try drain(node, note, by: author, in: tx), LifecycleObservers.HierarchyEvent.retiring)
             case .retiring:
                 guard isConfirmed else {
                     throw ServiceError(
@@ -51,12 +52,13 @@ extension HierarchyFlow {
                 throw ServiceError(
                     .invalidState, "the CA \(node.name) (\(id.text)) is \(node.state.rawValue), not retiring")
             }
-            if node.isRoot,
+            if node.isRoot, !node.isUntried,
                 let root = try store.all(of: node.issuerID, in: tx).first(where: { $0.isRoot && $0.state == .active })
             {
                 throw ServiceError(.invalidState, "the tree has the active root \(root.name) (\(root.id.text)) by now")
             }
-            return try move(node, to: .active, .nodeRetirementCancelled, [:], note, by: author, in: tx)
+            return try move(
+                node, to: node.isUntried ? .staged : .active, .nodeRetirementCancelled, [:], note, by: author, in: tx)
         }
     }
 
@@ -64,7 +66,7 @@ extension HierarchyFlow {
         _ node: IntermediateCA, _ note: String?, by author: Authorship, in tx: any Transaction
     ) throws -> IntermediateCA {
         let open = try store.drain(of: node.id, in: tx)
-        if node.isIssuing {
+        if node.isIssuing, node.state == .active {
             let others = try store.issuing(for: node.issuerID, isLocking: true, in: tx).filter { $0.id != node.id }
             guard !others.isEmpty || open.leaves + open.orders == 0 else {
                 throw ServiceError(
@@ -91,7 +93,7 @@ extension HierarchyFlow {
         return try move(node, to: .retired, .nodeRetired, [:], note, by: author, in: tx)
     }
 
-    private func move(
+    func move(
         _ node: IntermediateCA, to state: CAState, _ action: RecordedAction, _ details: JSONObject, _ note: String?,
         by author: Authorship, in tx: any Transaction
     ) throws -> IntermediateCA {

@@ -108,7 +108,7 @@ private struct RevocationPlan {
     init(of id: AuthorityID, by author: Authorship, _ flow: HierarchyFlow, in tx: any Transaction) throws {
         let node = try flow.visible(id, author, in: tx)
         switch node.state {
-        case .active, .retiring, .retired: break
+        case .staged, .active, .retiring, .retired: break
         case .pending:
             throw ServiceError(
                 .invalidState,

@@ -30,7 +30,10 @@ package struct HierarchyFlow: Sendable {
 
     /// Creates a root or a CA below another, or registers a root that exists.
     package func create(_ draft: CADraft, by author: Authorship) async throws -> IntermediateCA {
-        let plan = try CAPlan(draft)
+        try await create(CAPlan(draft), by: author)
+    }
+
+    func create(_ plan: CAPlan, by author: Authorship) async throws -> IntermediateCA {
         let parent = try await context.read { tx in try check(plan, by: author, in: tx) }
         switch (plan.making, parent) {
         case (.made(let subject, let spec, let place), let parent?):
@@ -60,10 +63,11 @@ package struct HierarchyFlow: Sendable {
             throw StoreError.alreadyExists(.authority, field: "name")
         }
         guard let parentID = draft.parentID else {
-            if let root = all.first(where: { $0.isRoot && $0.state == .active }) {
+            if plan.succession == nil, let root = all.first(where: { $0.isRoot && $0.state == .active }) {
                 throw ServiceError(
                     .invalidState,
-                    "the tree has the active root \(root.name) (\(root.id.text)); retire it before another takes its place"
+                    "the tree has the active root \(root.name) (\(root.id.text)); another takes its place with certctl "
+                        + "intermediates succeed"
                 )
             }
             return nil
@@ -242,17 +246,22 @@ package struct HierarchyFlow: Sendable {
 
     private func add(_ new: NewIntermediateCA, by author: Authorship) async throws -> IntermediateCA {
         let isRoot = new.parentID == nil
+        let isStaged = new.succession != nil
         let node = try await context.write { [context, store] tx in
             try store.beginChange(of: new.issuerID, in: tx)
             if let parent = new.parentID { try Self.requireSigning(try store.lock(parent, in: tx), in: tx) }
+            if let before = new.succession?.predecessorID {
+                try Self.requireSuccession(of: try store.lock(before, in: tx), in: tx)
+            }
             try Self.requireOwnKey(new, in: tx)
             let node = try store.insert(new, in: tx)
             try context.recorder.record(
-                isRoot ? .rootCreated : .childCreated, node.id.text, details: Self.details(node, new.certSHA256),
+                isStaged ? .nodeStaged : isRoot ? .rootCreated : .childCreated, node.id.text,
+                details: Self.details(node, new.certSHA256),
                 change: .creation(of: .intermediateCAs), by: author, in: tx)
             return node
         }
-        context.observers.hierarchyChanged(node.issuerID, isRoot ? .createRoot : .createChild)
+        context.observers.hierarchyChanged(node.issuerID, isStaged ? .staged : isRoot ? .createRoot : .createChild)
         return node
     }
 
@@ -281,6 +290,7 @@ package struct HierarchyFlow: Sendable {
         new.isIssuing = plan.draft.isIssuing ?? (parent != nil && (new.pathLength ?? 0) == 0)
         new.ocspURL = plan.draft.ocspURL
         new.metadata = plan.draft.metadata
+        new.succession = plan.succession
         return new
     }
 
@@ -317,6 +327,8 @@ package struct HierarchyFlow: Sendable {
         details["fingerprint_sha256"] = fingerprint.map { .string($0) }
         details["not_after"] = node.notAfter.map { .string($0.rfc3339) }
         details["parent_ca_id"] = node.parentID.map { .string($0.text) }
+        details["succeeds_ca_id"] = node.predecessorID.map { .string($0.text) }
+        details["activation_at"] = node.activationAt.map { .string($0.rfc3339) }
         details["key_driver"] = node.keyDriver.map { .string($0) }
         details["key_ref"] = node.keyReference.map { .string($0) }
         return details

@@ -26,6 +26,7 @@ package enum LoopName: String, Sendable, CaseIterable {
     case operations
     case revocationLists = "crl_generation"
     case upstreamRevocations = "upstream_revocations"
+    case trustUpkeep = "trust_upkeep"
     case ocspResponders = "ocsp_responders"
     case ocspPresigning = "ocsp_presigning"
     case acmeOrders = "acme_orders"

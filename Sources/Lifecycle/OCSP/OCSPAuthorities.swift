@@ -66,6 +66,12 @@ package final class OCSPAuthorities: Sendable {
         return try await load(subject, at: now)
     }
 
+    /// What whoever trusts a tree has to trust, the root that came first in front: also CAs that will sign and do not yet.
+    package func trusted(ofTree id: String) async throws -> [X509Certificate] {
+        guard let issuer = try? IssuerID(id) else { return [] }
+        return try await context.database.read { try TrustBundle.certificates(of: issuer, in: $0) }
+    }
+
     private func load(_ subject: Subject, at now: Timestamp) async throws -> Found {
         let (id, revision) = (subject.id, subject.issuer.configRevision)
         if let entry = entries.withLock({ $0[id.text] }), entry.revision == revision {

@@ -39,6 +39,8 @@ package struct LifecycleObservers: Sendable {
         case crossSigned = "cross_sign"
         case renewed = "renew"
         case withdrawn = "withdraw_certificate"
+        case staged = "stage"
+        case activated = "activate"
         case retiring = "retire_retiring"
         case retired = "retire_retired"
         case revoked = "revoke"

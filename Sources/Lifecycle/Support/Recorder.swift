@@ -247,6 +247,9 @@ struct RecordedAction: Sendable {
     /// The serial number of the certificate with which a CA is about to be renewed.
     static let nodeRenewing = node("intermediate_ca_renewing")
     static let nodeRenewed = node("intermediate_ca_renewed")
+    /// A CA that will take the place of another.
+    static let nodeStaged = node("intermediate_ca_staged")
+    static let nodeActivated = node("intermediate_ca_activated")
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")

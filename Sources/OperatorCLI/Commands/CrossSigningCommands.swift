@@ -184,7 +184,7 @@ struct RenewIntermediateCommand: OperatorCommand {
 
 extension Session {
     /// The text of a file that has to be there.
-    fileprivate func text(of file: String) throws -> String {
+    func text(of file: String) throws -> String {
         guard let octets = try LocalFiles.read(file, fileSystem: environment.fileSystem) else {
             throw CLIFailure.file(message: "\(file): no such file", isPermission: false)
         }

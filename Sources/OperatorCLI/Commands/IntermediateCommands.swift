@@ -12,6 +12,7 @@ package struct IntermediatesCommand: ParsableCommand {
             RequestIntermediateCommand.self, ImportIntermediateCommand.self, DeleteIntermediateCommand.self,
             IntermediateChainCommand.self, IntermediateChainsCommand.self, CrossSignIntermediateCommand.self,
             CrossRequestIntermediateCommand.self, WithdrawCACertificateCommand.self, RenewIntermediateCommand.self,
+            SucceedIntermediateCommand.self, IntermediateConsumersCommand.self, ActivateIntermediateCommand.self,
             RetireIntermediateCommand.self, ReactivateIntermediateCommand.self, RevokeIntermediateCommand.self,
         ]
     )
@@ -33,6 +34,9 @@ enum Intermediates {
             Column("SERIAL NUMBER", "serial_number"), Column("STARTS", "not_before", .time),
             Column("NAME CONSTRAINTS", "name_constraints"), Column("PURPOSES", "allowed_ekus", .list),
             Column("POLICIES", "policy_oids", .list), Column("OCSP ADDRESS", "ocsp_responder_url"),
+            Column("SUCCEEDS", "succeeds_ca_id"), Column("STAGED", "staged_at", .time),
+            Column("HELD UNTIL", "activation_at", .time), Column("BY ITSELF", "activation_automatic", .yesOrNo),
+            Column("ACTIVATED", "activated_at", .time),
             Column("RETIRING SINCE", "retiring_at", .time), Column("RETIRED", "retired_at", .time),
             Column("REVOKED", "revoked_at", .time), Column("REVOCATION REASON", "revocation_reason"),
             Column("KEY RELEASED", "key_released_at", .time), Column("CAS BELOW", "drain.children"),
@@ -46,7 +50,7 @@ struct ListIntermediatesCommand: OperatorCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List the CAs of a tree.")
 
     @Argument(help: "Identifier of the issuer.") var issuer: String
-    @Option(help: "Those in this state: pending, active, retiring, retired, revoked.") var state: String?
+    @Option(help: "Those in this state: pending, staged, active, retiring, retired, revoked.") var state: String?
     @OptionGroup var list: ListOptions
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 

@@ -194,7 +194,7 @@ struct ServerAssembly: Sendable {
                 audit: audit, keys: KeyWatch.loop(configuration.access, access, logs.logger("auth")), census: census,
                 intervals: live.read { Self.intervals($0) }
             ) + signIn.loops(leadership) + ocsp.loops(leadership) + acme.loops(leadership) + [
-                lists.publisher.loop, bulk.loop,
+                lists.publisher.loop, bulk.loop, TrustUpkeep(context, hierarchy: hierarchy).loop,
                 UpstreamRevocationWiring.revocations(
                     context, registry: registry, metrics: metrics, log: logs.logger("revocation")
                 ).loop,

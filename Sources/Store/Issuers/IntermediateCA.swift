@@ -41,11 +41,23 @@ package struct IntermediateCA: Hashable, Sendable {
     package let keyReleasedAt: Timestamp?
     package let revokedAt: Timestamp?
     package let revocationReason: RevocationReason?
+    /// In whose place it is, or will be; `nil` for one that came of itself.
+    package let predecessorID: AuthorityID?
+    /// Since when it was kept from signing, so that it becomes known first.
+    package let stagedAt: Timestamp?
+    /// Not before this time does it take the place.
+    package let activationAt: Timestamp?
+    /// Whether it takes the place by itself, when everybody who is known to need it has it.
+    package let isActivationAutomatic: Bool
+    /// Since when it has the place.
+    package let activatedAt: Timestamp?
     package let rowVersion: Int
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
 
     package var isRoot: Bool { parentID == nil }
+    /// Whether it was never in service, and goes back to that when its retirement is called off.
+    package var isUntried: Bool { stagedAt != nil && activatedAt == nil }
     /// Whether this server can have it sign.
     package var hasKey: Bool { keyReference != nil && keyReleasedAt == nil }
 
@@ -53,7 +65,7 @@ package struct IntermediateCA: Hashable, Sendable {
         id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, csr_pem, spki_sha256, serial_number,
         key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after, path_len_constraint, name_constraints,
         allowed_ekus, policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, revoked_at,
-        revocation_reason, row_version, created_at, updated_at
+        revocation_reason, succeeds_ca_id, staged_at, activation_at, activation_auto, activated_at, row_version, created_at, updated_at
         """
 
     init(_ row: Row) throws(DatabaseError) {
@@ -85,6 +97,11 @@ package struct IntermediateCA: Hashable, Sendable {
         keyReleasedAt = try row.optionalTime("key_released_at")
         revokedAt = try row.optionalTime("revoked_at")
         revocationReason = try row.optionalValue("revocation_reason")
+        predecessorID = try row.optionalID("succeeds_ca_id")
+        stagedAt = try row.optionalTime("staged_at")
+        activationAt = try row.optionalTime("activation_at")
+        isActivationAutomatic = try row.bool("activation_auto")
+        activatedAt = try row.optionalTime("activated_at")
         rowVersion = try row.int("row_version")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
@@ -119,12 +136,28 @@ package struct NewIntermediateCA: Sendable {
     package var isIssuing = false
     package var ocspURL: String?
     package var metadata: [String: String] = [:]
+    package var succession: CASuccession?
 
     package init(_ id: AuthorityID, of issuer: IssuerID, below parent: AuthorityID?, name: String) {
         self.id = id
         issuerID = issuer
         parentID = parent
         self.name = name
+    }
+}
+
+/// How an authority takes the place of another.
+package struct CASuccession: Hashable, Sendable {
+    package let predecessorID: AuthorityID
+    /// Not before this time.
+    package let activationAt: Timestamp?
+    /// By itself, when everybody who is known to need it has it.
+    package let isAutomatic: Bool
+
+    package init(of predecessor: AuthorityID, notBefore: Timestamp? = nil, isAutomatic: Bool = false) {
+        predecessorID = predecessor
+        activationAt = notBefore
+        self.isAutomatic = isAutomatic
     }
 }
 

@@ -73,13 +73,13 @@ extension IntermediateCAStore {
     /// - Throws: ``StoreError/invalidState(_:id:reason:)`` when it is not in the state before.
     @discardableResult
     package func move(_ id: AuthorityID, to state: CAState, in tx: any Transaction) throws -> IntermediateCA {
-        let (before, change): (CAState, SQL) =
+        let (before, change): ([CAState], SQL) =
             switch state {
             case .pending:
                 throw StoreError.invalidState(.authority, id: id.text, reason: "nothing becomes pending again")
-            case .active: (.retiring, "retiring_at = NULL")
-            case .retiring: (.active, "retiring_at = \(tx.now)")
-            case .retired: (.retiring, "retired_at = \(tx.now)")
+            case .staged, .active: ([.retiring], "retiring_at = NULL")
+            case .retiring: ([.staged, .active], "retiring_at = \(tx.now)")
+            case .retired: ([.retiring], "retired_at = \(tx.now)")
             case .revoked:
                 throw StoreError.invalidState(.authority, id: id.text, reason: "a revocation has a reason")
             }
@@ -87,11 +87,13 @@ extension IntermediateCAStore {
             """
             UPDATE intermediate_cas SET state = \(state), \(fragment: change), updated_at = \(tx.now),
                 row_version = row_version + 1
-            WHERE id = \(id) AND state = \(before) RETURNING \(fragment: IntermediateCA.columns)
+            WHERE id = \(id) AND state IN \(list: before) RETURNING \(fragment: IntermediateCA.columns)
             """)
         guard let row else {
             throw StoreError.invalidState(
-                .authority, id: id.text, reason: "it is \(try get(id, in: tx).state.rawValue), not \(before.rawValue)")
+                .authority, id: id.text,
+                reason: "it is \(try get(id, in: tx).state.rawValue), not "
+                    + before.map(\.rawValue).joined(separator: " or "))
         }
         return try IntermediateCA(row)
     }
@@ -159,7 +161,7 @@ extension IntermediateCAStore {
             """
             UPDATE intermediate_cas SET state = \(CAState.revoked), revoked_at = \(tx.now), revocation_reason = \(reason),
                 updated_at = \(tx.now), row_version = row_version + 1
-            WHERE id = \(id) AND state IN ('active', 'retiring', 'retired')
+            WHERE id = \(id) AND state IN ('staged', 'active', 'retiring', 'retired')
             RETURNING \(fragment: IntermediateCA.columns)
             """)
         guard let row else {

@@ -8,12 +8,13 @@ package struct IntermediateCAStore: Sendable {
 
     package init() {}
 
-    private static let rules = [
+    static let rules = [
         UniqueRule(constraint: "intermediate_cas_name_key", entity: .authority, field: "name"),
         UniqueRule(constraint: "intermediate_cas_cert_sha256_key", entity: .authority, field: "cert_pem"),
         UniqueRule(constraint: "intermediate_cas_pkey", entity: .authority, field: "id"),
         UniqueRule(constraint: "intermediate_cas_key_driver_id_key", entity: .authority, field: "key_driver_id"),
         UniqueRule(constraint: "intermediate_cas_active_root_key", entity: .authority, field: "parent_ca_id"),
+        UniqueRule(constraint: "intermediate_cas_successor_key", entity: .authority, field: "succeeds_ca_id"),
     ]
 
     @discardableResult
@@ -25,21 +26,28 @@ package struct IntermediateCAStore: Sendable {
                     id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, csr_pem, cert_sha256,
                     spki_sha256, subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after,
                     path_len_constraint, name_constraints, allowed_ekus, policy_oids, issuing, ocsp_responder_url,
-                    metadata, created_at, updated_at
+                    metadata, succeeds_ca_id, staged_at, activation_at, activation_auto, created_at, updated_at
                 ) VALUES (
                     \(new.id), \(new.issuerID), \(new.parentID), \(new.name), \(new.subject),
-                    \(new.certPEM == nil ? CAState.pending : .active), \(new.certPEM), \(new.csrPEM),
+                    \(Self.firstState(of: new)), \(new.certPEM), \(new.csrPEM),
                     \(new.certSHA256), \(new.spkiSHA256), \(new.subjectKeyIdentifier),
                     \(new.serialNumber), \(new.keyAlgorithm), \(new.keyDriver), \(new.keyReference), \(new.isKeyOwn),
                     \(new.notBefore),
                     \(new.notAfter), \(new.pathLength), \(JSONColumn.value(new.nameConstraints)),
                     \(JSONColumn.value(new.allowedEKUs)), \(JSONColumn.value(new.policyOIDs)), \(new.isIssuing),
-                    \(new.ocspURL), \(JSONColumn.value(new.metadata)), \(tx.now), \(tx.now)
+                    \(new.ocspURL), \(JSONColumn.value(new.metadata)), \(new.succession?.predecessorID),
+                    \(Self.firstState(of: new) == .staged ? tx.now : nil), \(new.succession?.activationAt),
+                    \(new.succession?.isAutomatic ?? false), \(tx.now), \(tx.now)
                 ) RETURNING \(fragment: IntermediateCA.columns)
                 """
             )
         }
         return try IntermediateCA(rows.onlyRow())
+    }
+
+    private static func firstState(of new: NewIntermediateCA) -> CAState {
+        if new.certPEM == nil { return .pending }
+        return new.succession == nil ? .active : .staged
     }
 
     package func find(_ id: AuthorityID, in tx: any Transaction) throws -> IntermediateCA? {
@@ -127,7 +135,8 @@ package struct IntermediateCAStore: Sendable {
 
     // MARK: Pending
 
-    /// Gives a pending authority its certificate, and what that says; it is active from then on.
+    /// Gives a pending authority its certificate, and what that says; it is active from then on, or staged when it takes the
+    /// place of another.
     ///
     /// - Throws: ``StoreError/invalidState(_:id:reason:)`` when it is not pending.
     package func activate(_ id: AuthorityID, _ new: NewIntermediateCA, in tx: any Transaction) throws -> IntermediateCA
@@ -135,8 +144,10 @@ package struct IntermediateCAStore: Sendable {
         let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
             try tx.rows(
                 """
-                UPDATE intermediate_cas SET state = \(CAState.active), \(fragment: Self.said(by: new)),
-                    updated_at = \(tx.now), row_version = row_version + 1
+                UPDATE intermediate_cas SET
+                    state = CASE WHEN succeeds_ca_id IS NULL THEN 'active' ELSE 'staged' END,
+                    staged_at = CASE WHEN succeeds_ca_id IS NULL THEN NULL ELSE \(tx.now) END,
+                    \(fragment: Self.said(by: new)), updated_at = \(tx.now), row_version = row_version + 1
                 WHERE id = \(id) AND state = \(CAState.pending) RETURNING \(fragment: IntermediateCA.columns)
                 """)
         }

@@ -52,6 +52,9 @@ package struct TargetFields: Hashable, Sendable {
     package var encryptedConfig: [UInt8]?
     package var enabled: Bool
 
+    /// Whether a file of trusted CAs is part of it; every type that has one calls it the same.
+    var carriesTrust: Bool { config["trust_path"]?.stringValue.map { !$0.isEmpty } ?? false }
+
     package init(
         name: String,
         agentID: AgentID,

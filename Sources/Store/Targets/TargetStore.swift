@@ -30,10 +30,10 @@ package struct TargetStore: Sendable {
             try tx.rows(
                 """
                 INSERT INTO deployment_targets (
-                    id, name, type, agent_id, config, encrypted_config, enabled, created_at, updated_at
+                    id, name, type, agent_id, config, encrypted_config, enabled, carries_trust, created_at, updated_at
                 ) VALUES (
                     \(id), \(fields.name), \(type), \(fields.agentID), \(JSONColumn.value(fields.config)),
-                    \(fields.encryptedConfig), \(fields.enabled), \(tx.now), \(tx.now)
+                    \(fields.encryptedConfig), \(fields.enabled), \(fields.carriesTrust), \(tx.now), \(tx.now)
                 ) RETURNING \(fragment: Self.returned)
                 """
             )
@@ -92,12 +92,16 @@ package struct TargetStore: Sendable {
         in tx: any Transaction
     ) throws -> Target {
         try verifyAgent(fields.agentID, in: tx)
+        // What was deployed may lie elsewhere by now.
+        if let before = try find(id, in: tx), before.config != fields.config || before.agentID != fields.agentID {
+            try TrustHoldingStore().forget(id, in: tx)
+        }
         let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
             try tx.rows(
                 """
                 UPDATE deployment_targets SET name = \(fields.name), agent_id = \(fields.agentID),
                     config = \(JSONColumn.value(fields.config)), encrypted_config = \(fields.encryptedConfig),
-                    enabled = \(fields.enabled), updated_at = \(tx.now), row_version = row_version + 1
+                    enabled = \(fields.enabled), carries_trust = \(fields.carriesTrust), updated_at = \(tx.now), row_version = row_version + 1
                 WHERE \(fragment: UpdateGuard.condition(id: id, expecting: version))
                 RETURNING \(fragment: Self.returned)
                 """

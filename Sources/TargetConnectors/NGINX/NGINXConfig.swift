@@ -19,12 +19,14 @@ struct NGINXConfig: Sendable {
     let certificatePath: String
     let keyPath: String?
     let chainPath: String?
+    let trustPath: String?
     let reload: CommandText
     let validate: CommandText
     let chainMode: ChainMode
     let certificateOwnership: Ownership
     let keyOwnership: Ownership
     let chainOwnership: Ownership
+    let trustOwnership: Ownership
     let commandTimeout: Duration
     let verification: VerificationChoice
     let backupRetention: BackupRetention
@@ -35,6 +37,7 @@ struct NGINXConfig: Sendable {
         self.certificatePath = certificatePath
         keyPath = config["key_path"]?.stringValue
         chainPath = config["chain_path"]?.stringValue
+        trustPath = config["trust_path"]?.stringValue
         reload = config["reload_command"].flatMap(CommandText.init(json:)) ?? Self.defaultReload
         validate = config["validate_command"].flatMap(CommandText.init(json:)) ?? Self.defaultValidate
         let mode = config["chain_mode"]?.stringValue.flatMap(ChainMode.init(rawValue:))
@@ -42,6 +45,7 @@ struct NGINXConfig: Sendable {
         certificateOwnership = FileTargetFields.ownership("cert", in: config)
         keyOwnership = FileTargetFields.ownership("key", in: config)
         chainOwnership = FileTargetFields.ownership("chain", in: config)
+        trustOwnership = FileTargetFields.ownership("trust", in: config)
         commandTimeout = config["command_timeout"].flatMap(DurationText.duration) ?? .seconds(60)
         verification = FileTargetFields.verification(in: config, defaults: defaults)
         backupRetention = FileTargetFields.retention(in: config, defaults: defaults)
@@ -78,6 +82,13 @@ struct NGINXConfig: Sendable {
             check: FieldChecks.path
         ),
         ConfigField(
+            "trust_path",
+            .path,
+            title: "File of trusted CAs",
+            description: "What ssl_client_certificate names: the CAs of the issuer's tree, kept as the tree is.",
+            check: FieldChecks.path
+        ),
+        ConfigField(
             "chain_mode",
             .choice(ChainMode.allCases.map(\.rawValue)),
             title: "Chain",
@@ -107,12 +118,13 @@ struct NGINXConfig: Sendable {
     private static let ownerships: [ConfigField] =
         FileTargetFields.ownership("cert", "certificate file") + FileTargetFields.ownership("key", "key file")
         + FileTargetFields.ownership("chain", "chain file")
+        + FileTargetFields.ownership("trust", "file of trusted CAs")
 
     /// Rules that span fields.
     static func crossCheck(_ config: JSONObject, _ base: JSONPointer) -> [FieldProblem] {
         var problems: [FieldProblem] = []
         var seen: [String: String] = [:]
-        for name in ["cert_path", "key_path", "chain_path"] {
+        for name in ["cert_path", "key_path", "chain_path", "trust_path"] {
             guard let path = config[name]?.stringValue else { continue }
             if let first = seen[path] {
                 let detail = "\(name) and \(first) name the same file"

@@ -40,6 +40,17 @@ extension NGINXConnector {
                 )
             )
         }
+        if let path = config.trustPath, !material.trust.isEmpty {
+            files.append(
+                PlannedFile(
+                    role: .trust,
+                    path: path,
+                    contents: Secret(material.trustPEM),
+                    ownership: config.trustOwnership,
+                    defaults: .firstExisting(of: Self.accounts, mode: 0o644)
+                )
+            )
+        }
         return makePlan(files, servedChain: servedChain(material), job: job, target: target, isForced: isForced)
     }
 

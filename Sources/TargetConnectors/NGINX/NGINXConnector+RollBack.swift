@@ -5,7 +5,8 @@ import Encoding
 import HostEffects
 
 extension NGINXConnector {
-    /// Deploys the newest backup the way a new version is deployed: checked, atomic, verified.
+    /// Deploys the newest backup the way a new version is deployed: checked, atomic, verified. The file of trusted CAs follows the
+    /// tree of the issuer, and stays.
     package func rollBack(job: JobID, target: TargetID) async throws(CancellationError) -> DeploymentResult {
         var paths: [FileRole: String] = [.certificate: config.certificatePath]
         paths[.key] = config.keyPath

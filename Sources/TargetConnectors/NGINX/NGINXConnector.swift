@@ -3,6 +3,7 @@ package import Deployment
 package import Domain
 import Encoding
 import HostEffects
+import PKI
 
 /// Installs certificates for an nginx on this host.
 package struct NGINXConnector: TargetConnector {
@@ -34,9 +35,20 @@ package struct NGINXConnector: TargetConnector {
         target: TargetID,
         isForced: Bool
     ) async throws(CancellationError) -> DeploymentResult {
-        if config.keyPath != nil, material.key == nil { return keyMissing(material) }
+        if config.keyPath != nil, material.key == nil {
+            return refused(
+                material, .keyMissing,
+                "the target has a key_path, but the private key of this version is not on this host")
+        }
+        if config.trustPath != nil, material.trust.isEmpty {
+            return refused(
+                material, .configInvalid,
+                "the target has a trust_path, and the issuer of this certificate is no tree of CAs: remove trust_path")
+        }
         let plan = makePlan(material, job: job, target: target, isForced: isForced)
-        return described(try await AtomicDeployment(host: host).deploy(plan))
+        var result = described(try await AtomicDeployment(host: host).deploy(plan))
+        if config.trustPath != nil, result.isSuccess { result.trusted = material.trust.map(\.fingerprintSHA256) }
+        return result
     }
 
     package func verify(_ material: DeploymentMaterial) async -> VerificationReport {
@@ -45,17 +57,19 @@ package struct NGINXConnector: TargetConnector {
 
     package func testHost() async -> [TargetCheck] {
         await HostTest(host: host).run(
-            paths: [config.certificatePath, config.keyPath, config.chainPath].compactMap { $0 },
+            paths: [config.certificatePath, config.keyPath, config.chainPath, config.trustPath].compactMap { $0 },
             commands: [("validate_command", config.validate), ("reload_command", config.reload)]
         )
     }
 
-    private func keyMissing(_ material: DeploymentMaterial) -> DeploymentResult {
+    private func refused(
+        _ material: DeploymentMaterial, _ code: DeploymentErrorCode, _ message: String
+    ) -> DeploymentResult {
         let report = VerificationReport.skipped("the deployment did not start", expected: material.fingerprint)
         var result = DeploymentResult(startedAt: host.time.now, verification: report)
-        result.errorCode = .keyMissing
+        result.errorCode = code
         result.failedStage = .prepare
-        result.message = "the target has a key_path, but the private key of this version is not on this host"
+        result.message = message
         return described(result)
     }
 

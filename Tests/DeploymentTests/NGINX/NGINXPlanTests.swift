@@ -20,6 +20,7 @@ struct NGINXPlanTests {
     /// Deploys without commands that do anything, and returns what was written.
     private func deploy(
         _ changes: JSONObject,
+        trusting bundle: String = "",
         defaults: TargetDefaults = TargetDefaults()
     ) async throws -> (result: DeploymentResult, files: [String: String]) {
         var config: JSONObject = [
@@ -31,7 +32,8 @@ struct NGINXPlanTests {
             config, host: DeploymentHost(stateDirectory: directory.path("state")), defaults: defaults
         )
         let result = try await connector.deploy(
-            try await Certificates.newIssued().material(), job: try JobID("job-1"), target: try TargetID("t-1"),
+            try await Certificates.newIssued().material().trusting(bundle), job: try JobID("job-1"),
+            target: try TargetID("t-1"),
             isForced: false
         )
         var files: [String: String] = [:]
@@ -47,6 +49,32 @@ struct NGINXPlanTests {
         let (result, files) = try await deploy([:])
         #expect(result.isSuccess, "\(result.message)")
         #expect(files == ["cert.pem": new.fullChain, "key.pem": new.key])
+    }
+
+    @Test("trusted CAs are written beside the certificate, and told by fingerprint")
+    func trustFile() async throws {
+        let new = try await Certificates.newIssued()
+        let path: JSONValue = .string(directory.path("tls/trust.pem"))
+        let (result, files) = try await deploy(["trust_path": path], trusting: new.chain)
+        #expect(result.isSuccess, "\(result.message)")
+        #expect(files == ["cert.pem": new.fullChain, "key.pem": new.key, "trust.pem": new.chain])
+        #expect(result.trusted.count == 1 && result.trusted.first?.utf8.count == 64)
+        #expect(DeploymentResult(json: result.json)?.trusted == result.trusted)
+        // Who has no file of them tells of none.
+        #expect(try await deploy([:], trusting: new.chain).result.trusted.isEmpty)
+    }
+
+    @Test("without CAs, or with a stranger among them, nothing is written")
+    func unfitTrust() async throws {
+        let new = try await Certificates.newIssued()
+        let path: JSONValue = .string(directory.path("tls/trust.pem"))
+        let (none, untouched) = try await deploy(["trust_path": path])
+        #expect(none.errorCode == .configInvalid && none.message.contains("trust_path"))
+        #expect(untouched.isEmpty && none.trusted.isEmpty)
+        let (stranger, files) = try await deploy(["trust_path": path], trusting: new.fullChain)
+        #expect(
+            stranger.errorCode == .certificateInvalid && stranger.message.contains("is no CA"), "\(stranger.message)")
+        #expect(files.isEmpty && stranger.trusted.isEmpty)
     }
 
     @Test("with a chain file the certificate file still holds the chain, unless leaf is asked for")

@@ -10,6 +10,8 @@ final class NginxProcess: Sendable {
 
     var certificatePath: String { directory.path("tls/site.crt") }
     var keyPath: String { directory.path("tls/site.key") }
+    /// Of an nginx that asks clients for certificates.
+    var trustPath: String { directory.path("tls/trust.pem") }
     var configurationPath: String { directory.path("nginx.conf") }
     var validateCommand: [String] { ["nginx", "-t", "-c", configurationPath, "-p", directory.url.path] }
     var reloadCommand: [String] { ["nginx", "-s", "reload", "-c", configurationPath, "-p", directory.url.path] }
@@ -23,7 +25,8 @@ final class NginxProcess: Sendable {
         ]
     }
 
-    init() async throws {
+    /// - `asksClients`: It takes certificates of clients by the CAs in ``trustPath``, and answers what it thinks of them.
+    init(asksClients: Bool = false) async throws {
         directory = try TemporaryDirectory("nginx")
         port = LoopbackPort.unused()
         try FileManager.default.createDirectory(
@@ -38,7 +41,11 @@ final class NginxProcess: Sendable {
             logs: directory.url
         )
         try #require(outcome.status == 0, "\(outcome.errors)")
-        try Self.configuration(port: port, root: directory.url.path).write(
+        if asksClients {
+            try FileManager.default.copyItem(
+                atPath: directory.path("tls/site.crt"), toPath: directory.path("tls/trust.pem"))
+        }
+        try Self.configuration(port: port, root: directory.url.path, asksClients: asksClients).write(
             toFile: directory.path("nginx.conf"), atomically: true, encoding: .utf8
         )
         process = try ChildProgram(
@@ -72,27 +79,31 @@ final class NginxProcess: Sendable {
 
     func stop() async { await process.stop(timeout: .seconds(5)) }
 
-    private static func configuration(port: Int, root: String) -> String {
-        """
-        daemon off;
-        worker_processes 1;
-        pid \(root)/nginx.pid;
-        error_log \(root)/error.log;
-        events { worker_connections 64; }
-        http {
-            access_log off;
-            client_body_temp_path \(root)/body;
-            proxy_temp_path \(root)/proxy;
-            fastcgi_temp_path \(root)/fastcgi;
-            uwsgi_temp_path \(root)/uwsgi;
-            scgi_temp_path \(root)/scgi;
-            server {
-                listen 127.0.0.1:\(port) ssl;
-                ssl_certificate \(root)/tls/site.crt;
-                ssl_certificate_key \(root)/tls/site.key;
-                location / { return 200 "ok"; }
+    private static func configuration(port: Int, root: String, asksClients: Bool) -> String {
+        let clients =
+            asksClients
+            ? "ssl_client_certificate \(root)/tls/trust.pem; ssl_verify_client optional; ssl_verify_depth 3;" : ""
+        return """
+            daemon off;
+            worker_processes 1;
+            pid \(root)/nginx.pid;
+            error_log \(root)/error.log;
+            events { worker_connections 64; }
+            http {
+                access_log off;
+                client_body_temp_path \(root)/body;
+                proxy_temp_path \(root)/proxy;
+                fastcgi_temp_path \(root)/fastcgi;
+                uwsgi_temp_path \(root)/uwsgi;
+                scgi_temp_path \(root)/scgi;
+                server {
+                    listen 127.0.0.1:\(port) ssl;
+                    ssl_certificate \(root)/tls/site.crt;
+                    ssl_certificate_key \(root)/tls/site.key;
+                    \(clients)
+                    location / { return 200 "\(asksClients ? "$ssl_client_verify" : "ok")"; }
+                }
             }
-        }
-        """
+            """
     }
 }

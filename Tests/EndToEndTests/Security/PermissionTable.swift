@@ -58,7 +58,8 @@ enum PermissionTable {
     ]
 
     static let rows: [Row] =
-        probes + acme + identity + signIn + roles + certificates + connectors + agents + work + ownership + [
+        probes + acme + identity + signIn + roles + certificates + connectors + authorities + agents + work + ownership
+        + [
             // Last: it ends the credential that the rows before need.
             Row(route: "rotateAgentKey", rule: .ownAgent("agent.edit"), admitted: 200, path: ["{agent}"])
         ]
@@ -261,43 +262,6 @@ enum PermissionTable {
         Row(route: "deleteIssuer", rule: .issuer("issuer.delete"), admitted: 409, path: ["iss-local"]),
         Row(route: "testIssuer", rule: .issuer("issuer.edit"), admitted: 200, path: ["iss-local"]),
         Row(route: "getIssuerCACertificates", rule: .issuer("issuer.read"), admitted: 200, path: ["iss-local"]),
-        Row(
-            route: "createIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
-            body: "{}"),
-        Row(
-            route: "requestIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
-            body: "{}"),
-        Row(
-            route: "certifyIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
-            body: #"{"certificate_pem":"-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"}"#),
-        Row(
-            route: "deleteIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"]),
-        Row(route: "listIntermediateCAs", rule: .issuer("issuer.read"), admitted: 200, path: ["iss-local"]),
-        // A CA that is not there is as unknown to whoever would see it as one out of reach.
-        Row(route: "getIntermediateCA", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
-        Row(route: "getIntermediateCAChain", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
-        Row(route: "listIntermediateCAChains", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
-        Row(
-            route: "crossSignIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
-            body: #"{"parent_ca_id":"ica-other"}"#),
-        Row(
-            route: "requestIntermediateCACrossCertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
-            path: ["ica-none"]),
-        Row(
-            route: "withdrawCACertificate", rule: .issuer("ca.hierarchy.manage"), admitted: 404,
-            path: ["ica-none", "icc-none"], body: "{}"),
-        Row(
-            route: "renewIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
-            body: "{}"),
-        Row(
-            route: "retireIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
-            body: "{}"),
-        Row(
-            route: "reactivateIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
-            body: "{}"),
-        Row(
-            route: "revokeIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
-            body: #"{"reason":"superseded"}"#),
         Row(route: "listIssuerTypes", rule: .everywhere("issuer.read"), admitted: 200),
         Row(route: "listProfiles", rule: .list("profile.read"), admitted: 200),
         Row(route: "createProfile", rule: .everywhere("profile.edit"), admitted: 400, body: "{}"),

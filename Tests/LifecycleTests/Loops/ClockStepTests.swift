@@ -47,7 +47,7 @@ struct ClockStepTests {
             let missing: Set<LoopName> = [
                 .auditExport, .sessionGC, .sessionKeys, .userRetention, .ocspResponders, .ocspPresigning,
                 .revocationLists, .acmeOrders, .acmeGC, .operations,
-                .upstreamRevocations,
+                .upstreamRevocations, .trustUpkeep,
             ]
             for loop in LoopName.allCases where !missing.contains(loop) { _ = try await world.tick(loop) }
             #expect(try await world.jobs(of: "api").map(\.status) == [.running])

@@ -118,6 +118,7 @@ struct World: Sendable {
     var targets: TargetFlow {
         let schema = ConfigSchema([
             ConfigField("cert_path", .path, title: "Certificate", description: "", isRequired: true),
+            ConfigField("trust_path", .path, title: "Trusted CAs", description: ""),
             ConfigField("password", .string, title: "Password", description: "", isSecret: true),
         ])
         return TargetFlow(

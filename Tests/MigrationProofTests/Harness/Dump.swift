@@ -140,6 +140,7 @@ enum Dump {
         "acme_challenges": "SELECT * FROM acme_challenges", "acme_nonces": "SELECT * FROM acme_nonces",
         "acme_perspective_checks": "SELECT * FROM acme_perspective_checks",
         "intermediate_cas": "SELECT * FROM intermediate_cas", "ca_certificates": "SELECT * FROM ca_certificates",
+        "trust_holdings": "SELECT * FROM trust_holdings",
         "operations": "SELECT * FROM operations", "operation_items": "SELECT * FROM operation_items",
     ]
 }

@@ -18,7 +18,7 @@ struct Rows {
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
             revocations, ocsp, operations, acme, [], [], hierarchy,
-            perspectives, furtherCertificates,
+            perspectives, furtherCertificates, trust,
         ]
     }
 
@@ -150,6 +150,15 @@ struct Rows {
                 serial_number, not_before, not_after, withdrawn_at, withdrawal_reason, created_at)
             VALUES ('icc-\(tag)', 'ica-\(tag)', NULL, 'pem', 'pem', \(digest(16)), 'CN=Other', 'f2', \(time(0)),
                 \(time(3650)), \(time(1)), 'superseded', \(time(0)))
+            """
+        ]
+    }
+
+    private var trust: [String] {
+        [
+            """
+            INSERT INTO trust_holdings (target_id, cert_sha256, reported_at)
+            VALUES ('tg-\(tag)', \(digest(19)), \(time(1)))
             """
         ]
     }

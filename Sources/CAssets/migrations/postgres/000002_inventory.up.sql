@@ -240,6 +240,8 @@ CREATE TABLE IF NOT EXISTS deployment_targets (
     config JSONB NOT NULL DEFAULT '{}',
     encrypted_config BYTEA,
     enabled BOOLEAN NOT NULL DEFAULT TRUE,
+    -- Whether its configuration has a file of trusted CAs, which follows the tree of the issuer.
+    carries_trust BOOLEAN NOT NULL DEFAULT FALSE,
     last_tested_at TIMESTAMPTZ,
     test_status TEXT NOT NULL DEFAULT 'untested',
     source TEXT NOT NULL DEFAULT 'database',
@@ -263,6 +265,7 @@ CREATE TABLE IF NOT EXISTS deployment_targets (
 CREATE UNIQUE INDEX IF NOT EXISTS deployment_targets_agent_name_key
     ON deployment_targets (agent_id, name) WHERE retired_at IS NULL;
 CREATE INDEX IF NOT EXISTS deployment_targets_agent_id_idx ON deployment_targets (agent_id);
+CREATE INDEX IF NOT EXISTS deployment_targets_trust_idx ON deployment_targets (id) WHERE carries_trust;
 CREATE INDEX IF NOT EXISTS deployment_targets_created_at_idx ON deployment_targets (created_at DESC, id DESC);
 
 CREATE TABLE IF NOT EXISTS managed_certificates (

@@ -265,6 +265,8 @@ CREATE TABLE IF NOT EXISTS deployment_targets (
     config TEXT NOT NULL DEFAULT '{}',
     encrypted_config BLOB,
     enabled INTEGER NOT NULL DEFAULT TRUE,
+    -- Whether its configuration has a file of trusted CAs, which follows the tree of the issuer.
+    carries_trust INTEGER NOT NULL DEFAULT FALSE,
     last_tested_at INTEGER,
     test_status TEXT NOT NULL DEFAULT 'untested',
     source TEXT NOT NULL DEFAULT 'database',
@@ -286,11 +288,13 @@ CREATE TABLE IF NOT EXISTS deployment_targets (
     CONSTRAINT deployment_targets_source_enum CHECK (source IN ('database', 'env')),
     CONSTRAINT deployment_targets_retired_shape CHECK (retired_at IS NOT NULL OR retired_reason IS NULL),
     CONSTRAINT deployment_targets_config_json CHECK (json_valid(config)),
-    CONSTRAINT deployment_targets_enabled_bool CHECK (enabled IN (0, 1))
+    CONSTRAINT deployment_targets_enabled_bool CHECK (enabled IN (0, 1)),
+    CONSTRAINT deployment_targets_carries_trust_bool CHECK (carries_trust IN (0, 1))
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS deployment_targets_agent_name_key
     ON deployment_targets (agent_id, name) WHERE retired_at IS NULL;
 CREATE INDEX IF NOT EXISTS deployment_targets_agent_id_idx ON deployment_targets (agent_id);
+CREATE INDEX IF NOT EXISTS deployment_targets_trust_idx ON deployment_targets (id) WHERE carries_trust;
 CREATE INDEX IF NOT EXISTS deployment_targets_created_at_idx ON deployment_targets (created_at DESC, id DESC);
 
 CREATE TABLE IF NOT EXISTS managed_certificates (

@@ -36,6 +36,13 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     -- Since when the parent's lists have it, and why (RFC 5280 section 5.3.1).
     revoked_at INTEGER,
     revocation_reason TEXT,
+    -- Whose place it takes; and since when it is kept from signing so that it becomes known first, until when at least, whether it
+    -- takes the place by itself, and since when it has it.
+    succeeds_ca_id TEXT,
+    staged_at INTEGER,
+    activation_at INTEGER,
+    activation_auto INTEGER NOT NULL DEFAULT FALSE,
+    activated_at INTEGER,
     row_version INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
@@ -46,11 +53,20 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
         FOREIGN KEY (owning_issuer_id) REFERENCES issuers (id) ON DELETE RESTRICT,
     CONSTRAINT intermediate_cas_parent_fkey
         FOREIGN KEY (parent_ca_id) REFERENCES intermediate_cas (id) ON DELETE RESTRICT,
+    CONSTRAINT intermediate_cas_succeeds_fkey
+        FOREIGN KEY (succeeds_ca_id) REFERENCES intermediate_cas (id) ON DELETE RESTRICT,
+    CONSTRAINT intermediate_cas_succeeds_other CHECK (succeeds_ca_id IS NULL OR succeeds_ca_id <> id),
+    CONSTRAINT intermediate_cas_staging CHECK (
+        (staged_at IS NULL OR succeeds_ca_id IS NOT NULL)
+            AND (activated_at IS NULL OR staged_at IS NOT NULL)
+            AND (state <> 'staged' OR (staged_at IS NOT NULL AND activated_at IS NULL))
+            AND (state <> 'active' OR staged_at IS NULL OR activated_at IS NOT NULL)
+    ),
     CONSTRAINT intermediate_cas_parent_other CHECK (parent_ca_id IS NULL OR parent_ca_id <> id),
     CONSTRAINT intermediate_cas_id_form
         CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
     CONSTRAINT intermediate_cas_name_length CHECK (length(name) BETWEEN 1 AND 255),
-    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'active', 'retiring', 'retired', 'revoked')),
+    CONSTRAINT intermediate_cas_state_enum CHECK (state IN ('pending', 'staged', 'active', 'retiring', 'retired', 'revoked')),
     CONSTRAINT intermediate_cas_cert_form CHECK (length(cert_sha256) = 64 AND cert_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT intermediate_cas_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT intermediate_cas_serial_form CHECK (
@@ -76,9 +92,10 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     CONSTRAINT intermediate_cas_metadata_json CHECK (json_valid(metadata)),
     CONSTRAINT intermediate_cas_key_is_own_bool CHECK (key_is_own IN (0, 1)),
     CONSTRAINT intermediate_cas_issuing_bool CHECK (issuing IN (0, 1)),
+    CONSTRAINT intermediate_cas_activation_auto_bool CHECK (activation_auto IN (0, 1)),
     CONSTRAINT intermediate_cas_retirement CHECK (
         state = 'revoked' OR (
-            (state IN ('pending', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
+            (state IN ('pending', 'staged', 'active')) = (retiring_at IS NULL) AND (state = 'retired') = (retired_at IS NOT NULL)
         )
     ),
     CONSTRAINT intermediate_cas_revocation CHECK (
@@ -94,6 +111,9 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
 ) STRICT;
 CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_active_root_key
     ON intermediate_cas (owning_issuer_id) WHERE parent_ca_id IS NULL AND state = 'active';
+-- One successor at a time.
+CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_successor_key
+    ON intermediate_cas (succeeds_ca_id) WHERE state IN ('pending', 'staged');
 -- Two CAs that share a key could not tell their revocations apart.
 CREATE UNIQUE INDEX IF NOT EXISTS intermediate_cas_key_driver_id_key
     ON intermediate_cas (key_driver, key_driver_id) WHERE key_driver_id IS NOT NULL;
