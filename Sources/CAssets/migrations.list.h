@@ -68,3 +68,5 @@
 #include "embed_migration.h"
 #define MIGRATION 000031_trust_holdings
 #include "embed_migration.h"
+#define MIGRATION 000032_adopted_certificates
+#include "embed_migration.h"

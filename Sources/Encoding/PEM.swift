@@ -34,9 +34,13 @@ package struct PEMBlock: Hashable, Sendable {
     ///
     /// Lines may end in CR LF; text outside blocks is explanatory and ignored (RFC 7468 §2). Inside a block
     /// there is base64 only: headers as of encrypted legacy keys (RFC 1421) are refused.
-    package static func parse(_ text: String, limit: Int = defaultLimit) throws(PEMError) -> [PEMBlock] {
+    ///
+    /// - `most`: How many of them are accepted.
+    package static func parse(
+        _ text: String, limit: Int = defaultLimit, most: Int = maximumBlocks
+    ) throws(PEMError) -> [PEMBlock] {
         guard text.utf8.count <= limit else { throw .tooLarge(limit: limit) }
-        var scanner = PEMScanner()
+        var scanner = PEMScanner(most: most)
         var lineNumber = 0
         for line in text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false) {
             lineNumber += 1
@@ -60,7 +64,7 @@ package struct PEMBlock: Hashable, Sendable {
 /// Why a text is not PEM. The texts never quote the body, which may be a key.
 package enum PEMError: Error, Hashable, Sendable, CustomStringConvertible {
     case tooLarge(limit: Int)
-    case tooManyBlocks
+    case tooManyBlocks(limit: Int)
     case noBlock
     case severalBlocks
     case wrongLabel(found: String, expected: [String])
@@ -73,7 +77,7 @@ package enum PEMError: Error, Hashable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .tooLarge(let limit): "PEM text is larger than \(limit) octets"
-        case .tooManyBlocks: "PEM text holds more than \(PEMBlock.maximumBlocks) blocks"
+        case .tooManyBlocks(let limit): "PEM text holds more than \(limit) blocks"
         case .noBlock: "no PEM block found (a line starting with -----BEGIN is missing)"
         case .severalBlocks: "exactly one PEM block is expected, several were found"
         case .wrongLabel(let found, let expected):
@@ -93,9 +97,12 @@ private struct PEMScanner {
     private static let begin = Array("-----BEGIN ".utf8)
     private static let end = Array("-----END ".utf8)
 
+    private let most: Int
     private var blocks: [PEMBlock] = []
     private var open: String?
     private var body: [UInt8] = []
+
+    init(most: Int) { self.most = most }
 
     mutating func take(_ raw: Substring.UTF8View, number: Int) throws(PEMError) {
         var line = raw
@@ -123,7 +130,7 @@ private struct PEMScanner {
 
     private mutating func close(_ label: String) throws(PEMError) {
         guard let octets = Base64.decode(body), !octets.isEmpty else { throw .malformedBody(label: label) }
-        guard blocks.count < PEMBlock.maximumBlocks else { throw .tooManyBlocks }
+        guard blocks.count < most else { throw .tooManyBlocks(limit: most) }
         blocks.append(PEMBlock(label: label, octets: octets))
         open = nil
         body.removeAll(keepingCapacity: true)

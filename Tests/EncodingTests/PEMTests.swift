@@ -41,7 +41,7 @@ struct PEMTests {
     func limits() {
         #expect(throws: PEMError.tooLarge(limit: 10)) { try PEMBlock.parse(Self.one, limit: 10) }
         let many = String(repeating: Self.one, count: PEMBlock.maximumBlocks + 1)
-        #expect(throws: PEMError.tooManyBlocks) { try PEMBlock.parse(many) }
+        #expect(throws: PEMError.tooManyBlocks(limit: PEMBlock.maximumBlocks)) { try PEMBlock.parse(many) }
         #expect(throws: PEMError.noBlock) { try PEMBlock.single("hello", labels: ["CERTIFICATE"]) }
         #expect(throws: PEMError.severalBlocks) { try PEMBlock.single(Self.one + Self.one, labels: ["CERTIFICATE"]) }
         #expect(throws: PEMError.wrongLabel(found: "CERTIFICATE", expected: ["X"])) {

@@ -37,6 +37,7 @@ package struct ReleaseRequest: WireValue {
 /// `POST /api/v1/revocations`: by serial number or by key.
 package struct CreateRevocationRequest: WireValue {
     package var issuerID: IssuerID?
+    package var issuingCA: AuthorityID?
     package var serialNumber: String?
     package var spkiSHA256: String?
     package var reason = "unspecified"
@@ -49,6 +50,9 @@ package struct CreateRevocationRequest: WireValue {
         "CreateRevocation", "A serial number with its issuer, or a key.",
         [
             .optional("issuer_id", \.issuerID, "Issuer of the serial number."),
+            .optional(
+                "issuing_ca_id", \.issuingCA,
+                "Which CA of a tree gave the serial number, when several did: adopted ones may have."),
             .optional("serial_number", \.serialNumber, RevocationMembers.serial, "Serial number, hexadecimal."),
             .optional(
                 "spki_sha256", \.spkiSHA256, RevocationMembers.spki,

@@ -41,6 +41,21 @@ package enum IntermediateRoutes {
         cli: .verb("intermediates import")
     )
 
+    package static let adopt = ProtectedRoute(
+        "importIntermediateCA", .post, "/api/v1/issuers/{id}/intermediates/import", .permission(.caHierarchyManage),
+        scope: .issuer, audit: "intermediate_ca_adopted",
+        "Takes in a CA that exists, with its key, and with what it signed and revoked before.",
+        query: [CommonQuery.flag("dry_run", "Check everything, store nothing.")],
+        request: .body(ImportIntermediateCARequest.self),
+        responses: [
+            .json(201, IntermediateCAImported.self, "As stored."),
+            .json(200, IntermediateCAImported.self, "What would be stored."), .invalid, .notFound, .nameTaken,
+            .error(.invalidState, "The parent is not active or revoked it, or the tree has an active root."),
+            .error(.unprocessable, "The issuer is no tree, or the key is bad."),
+        ],
+        cli: .verb("intermediates adopt")
+    )
+
     package static let discard = ProtectedRoute(
         "deleteIntermediateCA", .delete, "/api/v1/intermediates/{id}", .permission(.caHierarchyManage),
         scope: .object, audit: "intermediate_ca_discarded", "Gives up a pending CA and destroys its key.",
@@ -173,7 +188,8 @@ package enum IntermediateRoutes {
     )
 
     package static let all: [Route] = [
-        create.route, request.route, certify.route, discard.route, list.route, get.route, chain.route, chains.route,
+        create.route, request.route, certify.route, adopt.route, discard.route, list.route, get.route, chain.route,
+        chains.route,
         crossSign.route, withdraw.route, crossRequest.route, renew.route, retire.route, reactivate.route,
         revoke.route,
     ]

@@ -44,8 +44,9 @@ struct RevocationHandlers: Sendable {
         let request: CreateRevocationRequest = try context.request.decode()
         let target: RevocationTarget
         switch (request.issuerID, request.serialNumber, request.spkiSHA256) {
-        case (let issuer?, let serial?, nil): target = .serial(issuer, serial, notAfter: request.notAfter)
-        case (nil, nil, let spki?): target = .key(spki)
+        case (let issuer?, let serial?, nil):
+            target = .serial(issuer, serial, by: request.issuingCA, notAfter: request.notAfter)
+        case (nil, nil, let spki?) where request.issuingCA == nil: target = .key(spki)
         default: throw Self.invalid("/serial_number", "give issuer_id with serial_number, or spki_sha256 alone")
         }
         let order = RevocationOrder(try Self.reason(request.reason), invalidityDate: request.invalidityDate)

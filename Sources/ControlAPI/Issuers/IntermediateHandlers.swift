@@ -15,6 +15,7 @@ struct IntermediateHandlers: Sendable {
         handlers.on(IntermediateRoutes.create, create)
         handlers.on(IntermediateRoutes.request, request)
         handlers.on(IntermediateRoutes.certify, certify)
+        handlers.on(IntermediateRoutes.adopt, adopt)
         handlers.on(IntermediateRoutes.discard, discard)
         handlers.on(IntermediateRoutes.list, list)
         handlers.on(IntermediateRoutes.get, get)
@@ -80,6 +81,16 @@ struct IntermediateHandlers: Sendable {
         let node = try await flow.certify(
             try context.request.id(), with: request.certificatePEM, by: context.authorship)
         return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
+    }
+
+    private func adopt(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: ImportIntermediateCARequest = try context.request.decode()
+        let isRehearsal = context.query.flag("dry_run") == true
+        let done = try await flow.adopt(
+            request.draft(try context.request.id()), isRehearsed: isRehearsal, by: context.authorship)
+        return .json(
+            IntermediateCAImported(done, isRehearsal: isRehearsal), status: isRehearsal ? 200 : 201,
+            location: isRehearsal ? nil : "/api/v1/intermediates/\(done.node.id.text)")
     }
 
     private func discard(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

@@ -74,7 +74,8 @@ package struct ACMERenewalFlow: Sendable {
         _ version: CertificateVersion, under profile: ACMEProfile, in tx: any Transaction
     ) throws -> Bool {
         let revocations = RevocationStore()
-        let revocation = try revocations.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)
+        let revocation = try revocations.find(
+            issuer: version.issuerID, version.authorityID, serial: version.serialNumber, in: tx)
         if revocation?.isInForce == true { return true }
         let use = try KeyUse.read(spkiSHA256: version.spkiSHA256, jwkThumbprint: nil, in: tx)
         if use.isCompromised { return true }

@@ -39,7 +39,7 @@ package struct ACMERevocation: Sendable {
                 throw ACMEProblem(.unauthorized, "not entitled to revoke this certificate", status: 403)
             }
             let known = try RevocationStore().find(
-                issuer: version.issuerID, serial: version.serialNumber, in: tx)
+                issuer: version.issuerID, version.authorityID, serial: version.serialNumber, in: tx)
             guard known.map({ !$0.isInForce || $0.reason == .certificateHold }) ?? true else {
                 throw ACMEProblem(.alreadyRevoked, "the certificate is revoked already")
             }
@@ -89,7 +89,8 @@ package struct ACMERevocation: Sendable {
         _ version: CertificateVersion, _ reason: RevocationReason, _ revoker: ACMERevoker
     ) -> RevocationTarget {
         if case .certificateKey(let spki) = revoker, reason == .keyCompromise { return .key(spki) }
-        return .serial(version.issuerID, version.serialNumber, notAfter: version.notAfter)
+        return .serial(
+            version.issuerID, version.serialNumber, by: version.authorityID, notAfter: version.notAfter)
     }
 
     private func author(

@@ -219,7 +219,7 @@ struct CAPlan: Sendable {
     }
 
     /// A file of the server or a key in a token; each form names its driver.
-    private static func reference(_ text: String?, _ problems: inout FieldProblems) -> KeyReference? {
+    static func reference(_ text: String?, _ problems: inout FieldProblems) -> KeyReference? {
         guard let text else { return nil }
         if text.hasPrefix("/"), !text.utf8.contains(0) { return KeyReference(driver: "file", ref: text) }
         do throws(PKCS11URIProblem) {
@@ -265,7 +265,7 @@ struct CAPlan: Sendable {
         }
     }
 
-    private static func check(url: String?, _ problems: inout FieldProblems) {
+    static func check(url: String?, _ problems: inout FieldProblems) {
         guard let url else { return }
         let parsed = try? URIName(url)
         guard let parsed, parsed.host != nil, ["http", "https"].contains(parsed.scheme), url.utf8.count <= 2048 else {
@@ -274,7 +274,7 @@ struct CAPlan: Sendable {
         }
     }
 
-    private static func check(_ metadata: [String: String], _ problems: inout FieldProblems) {
+    static func check(_ metadata: [String: String], _ problems: inout FieldProblems) {
         if metadata.count > 32 { problems.add("/metadata", "too_many", "at most 32 members") }
         for (key, value) in metadata where key.isEmpty || key.utf8.count > 64 || value.utf8.count > 1024 {
             problems.add("/metadata", "too_long", "keys have 1 to 64 octets and values at most 1024")

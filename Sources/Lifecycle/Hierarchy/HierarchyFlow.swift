@@ -52,24 +52,13 @@ package struct HierarchyFlow: Sendable {
         _ plan: CAPlan, isSignedHere: Bool = true, by author: Authorship, in tx: any Transaction
     ) throws -> (node: IntermediateCA, revision: Int)? {
         let draft = plan.draft
-        let issuer = try visibleIssuer(draft.issuerID, author, in: tx)
-        guard issuer.hierarchyMode == .tree else {
-            throw ServiceError(
-                .unprocessable,
-                "the issuer \(issuer.id.text) is one authority; CAs are created in an issuer with hierarchy_mode tree")
-        }
+        let issuer = try visibleTree(draft.issuerID, author, in: tx)
         let all = try store.all(of: issuer.id, in: tx)
         if all.contains(where: { $0.name == plan.name }) {
             throw StoreError.alreadyExists(.authority, field: "name")
         }
         guard let parentID = draft.parentID else {
-            if plan.succession == nil, let root = all.first(where: { $0.isRoot && $0.state == .active }) {
-                throw ServiceError(
-                    .invalidState,
-                    "the tree has the active root \(root.name) (\(root.id.text)); another takes its place with certctl "
-                        + "intermediates succeed"
-                )
-            }
+            if plan.succession == nil { try Self.requireNoRoot(among: all) }
             return nil
         }
         let parent = try store.get(parentID, in: tx)
@@ -87,6 +76,14 @@ package struct HierarchyFlow: Sendable {
             throw ServiceError(.unprocessable, "a tree is at most \(IntermediateCAStore.deepest) CAs deep")
         }
         return (parent, issuer.configRevision)
+    }
+
+    static func requireNoRoot(among all: [IntermediateCA]) throws(ServiceError) {
+        guard let root = all.first(where: { $0.isRoot && $0.state == .active }) else { return }
+        throw ServiceError(
+            .invalidState,
+            "the tree has the active root \(root.name) (\(root.id.text)); retire it first, or make its successor with "
+                + "certctl intermediates succeed")
     }
 
     static func requireActive(_ parent: IntermediateCA) throws(ServiceError) {
@@ -122,6 +119,16 @@ package struct HierarchyFlow: Sendable {
             throw StoreError.notFound(.issuer, id: id.text)
         }
         return try IssuerStore().get(id, in: tx)
+    }
+
+    func visibleTree(_ id: IssuerID, _ author: Authorship, in tx: any Transaction) throws -> Issuer {
+        let issuer = try visibleIssuer(id, author, in: tx)
+        guard issuer.hierarchyMode == .tree else {
+            throw ServiceError(
+                .unprocessable,
+                "the issuer \(id.text) is one authority; CAs are created in an issuer with hierarchy_mode tree")
+        }
+        return issuer
     }
 
     // MARK: Made here
@@ -230,7 +237,7 @@ package struct HierarchyFlow: Sendable {
     }
 
     /// The key answers, and is that of the certificate.
-    private func prove(_ key: KeyReference, of id: AuthorityID, _ certificate: X509Certificate) async throws {
+    func prove(_ key: KeyReference, of id: AuthorityID, _ certificate: X509Certificate) async throws {
         let signer: any Signer
         do {
             signer = try await keys.authorities.signer(key, of: id)

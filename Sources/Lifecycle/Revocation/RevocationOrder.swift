@@ -15,8 +15,9 @@ package enum RevocationTarget: Hashable, Sendable {
     }
 
     case certificate(CertificateID, Selection)
-    /// One certificate of an issuer, whether the inventory knows it or not. `notAfter` tells when an unknown one ends.
-    case serial(IssuerID, String, notAfter: Timestamp?)
+    /// One certificate of an issuer, whether the inventory knows it or not. `by` tells which CA of a tree gave the number,
+    /// when several did; `notAfter` when an unknown one ends.
+    case serial(IssuerID, String, by: AuthorityID? = nil, notAfter: Timestamp?)
     /// Every unexpired certificate with this key: the SHA-256 of its SubjectPublicKeyInfo.
     case key(String)
 }

@@ -11,7 +11,10 @@ struct RevocationSubject {
 
     /// Whether a revocation is one of these; its row may be older than the record of the certificate.
     func names(_ revocation: Revocation) -> Bool {
-        serials.contains { $0.issuerID == revocation.issuerID && $0.serialNumber == revocation.serialNumber }
+        serials.contains {
+            $0.issuerID == revocation.issuerID && $0.authorityID == revocation.authorityID
+                && $0.serialNumber == revocation.serialNumber
+        }
     }
 }
 
@@ -25,6 +28,8 @@ struct SubjectSerial {
     let notAfter: Timestamp
     let isShortLived: Bool
     let notifyAt: Timestamp?
+    /// Of a certificate that an adopted CA had signed before.
+    var adopted: AdoptedCertificate?
 
     func revocation(_ id: RevocationID, _ order: RevocationOrder, by actor: Actor) -> NewRevocation {
         var new = NewRevocation(
@@ -32,7 +37,8 @@ struct SubjectSerial {
             reason: order.reason, revokedBy: actor.id)
         new.certificateID = certificateID
         new.versionID = version?.id
-        new.spkiSHA256 = version?.spkiSHA256
+        new.spkiSHA256 = version?.spkiSHA256 ?? adopted?.spkiSHA256
+        new.isCA = adopted?.isCA ?? false
         new.isShortLived = isShortLived
         new.invalidityDate = order.invalidityDate
         new.notifyAt = notifyAt
@@ -70,8 +76,12 @@ struct RevocationSelector: Sendable {
                 throw ServiceError(.invalidState, "\(id.text) has no version that could be revoked")
             }
             return [try subject(certificate, chosen, for: reason, in: tx)]
-        case .serial(let issuer, let text, let notAfter):
-            return [try serial(issuer, try Self.canonical(text), notAfter, for: reason, within: clearance, in: tx)]
+        case .serial(let issuer, let text, let authority, let notAfter):
+            let serial = try Self.canonical(text)
+            return [
+                try self.serial(
+                    (issuer, authority, serial), notAfter, for: reason, within: clearance, in: tx)
+            ]
         case .key(let text): return try key(Self.digest(text), for: reason, within: clearance, in: tx)
         }
     }
@@ -108,18 +118,27 @@ struct RevocationSelector: Sendable {
     }
 
     private func serial(
-        _ issuer: IssuerID, _ serial: String, _ notAfter: Timestamp?, for reason: RevocationReason?,
-        within clearance: Clearance, in tx: any Transaction
+        _ name: (issuer: IssuerID, authority: AuthorityID?, serial: String), _ notAfter: Timestamp?,
+        for reason: RevocationReason?, within clearance: Clearance, in tx: any Transaction
     ) throws -> RevocationSubject {
-        if let version = try versions.find(issuer: issuer, serial: serial, in: tx) {
+        let (issuer, serial) = (name.issuer, name.serial)
+        let mayKnow = clearance.covers(ObjectScopes(issuer: issuer, profile: nil))
+        let adopted = mayKnow ? try self.adopted(issuer, name.authority, serial, in: tx) : []
+        let version = try versions.find(issuer: issuer, serial: serial, in: tx).flatMap { version in
+            name.authority ?? version.authorityID == version.authorityID ? version : nil
+        }
+        try Self.requireOne(Set(adopted.map(\.authorityID) + [version?.authorityID].compactMap { $0 }), serial)
+        if let version {
             let certificate = try certificates.lock(version.certificateID, in: tx)
             guard clearance.covers(certificate.scopes) else { throw Self.unknown(serial) }
             return try subject(certificate, [version], for: reason, in: tx)
         }
-        guard clearance.covers(ObjectScopes(issuer: issuer, profile: nil)),
-            try IssuerStore().find(issuer, in: tx) != nil
-        else { throw Self.unknown(serial) }
-        if let node = try IntermediateCAStore().find(issuer: issuer, serial: serial, in: tx) {
+        guard mayKnow, try IssuerStore().find(issuer, in: tx) != nil else { throw Self.unknown(serial) }
+        let node = try IntermediateCAStore().find(issuer: issuer, serial: serial, in: tx)
+        if let known = adopted.first, node == nil || node?.parentID != known.authorityID {
+            return RevocationSubject(certificate: nil, serials: [known])
+        }
+        if let node {
             throw ServiceError(
                 .unprocessable,
                 "\(serial) is the number of the CA \(node.name) (\(node.id.text)): certctl intermediates revoke takes it whole"
@@ -132,8 +151,8 @@ struct RevocationSelector: Sendable {
         if try IssuerStore().get(issuer, in: tx).hierarchyMode == .tree {
             throw ServiceError(
                 .unprocessable,
-                "\(issuer.text) is a tree of CAs, and a serial number that is not in the inventory tells not which of "
-                    + "them gave it: import the certificate first")
+                "\(issuer.text) is a tree of CAs, and a serial number that is neither in the inventory nor of an adopted CA "
+                    + "tells not which of them gave it: import the certificate first")
         }
         guard let authority = try AuthorityStore().find(issuer, in: tx) else {
             throw ServiceError(
@@ -150,6 +169,35 @@ struct RevocationSelector: Sendable {
                     issuerID: issuer, authorityID: AuthorityID(soleOf: issuer), serialNumber: serial,
                     certificateID: nil, version: nil, notAfter: end, isShortLived: false, notifyAt: nil)
             ])
+    }
+
+    /// What adopted CAs of a tree had signed, or revoked, under a number before they came.
+    private func adopted(
+        _ issuer: IssuerID, _ authority: AuthorityID?, _ serial: String, in tx: any Transaction
+    ) throws -> [SubjectSerial] {
+        func subject(_ authority: AuthorityID, _ end: Timestamp, _ known: AdoptedCertificate?) -> SubjectSerial {
+            SubjectSerial(
+                issuerID: issuer, authorityID: authority, serialNumber: serial, certificateID: nil, version: nil,
+                notAfter: end, isShortLived: false, notifyAt: nil, adopted: known)
+        }
+        let signed = try AdoptedCertificateStore().all(issuer: issuer, serial: serial, in: tx)
+            .map { subject($0.authorityID, $0.notAfter, $0) }
+        let revoked = try store.all(issuer: issuer, serial: serial, in: tx)
+            .filter { revocation in
+                revocation.certificateID == nil && !revocation.isCA
+                    && revocation.authorityID != AuthorityID(soleOf: issuer)
+                    && !signed.contains { $0.authorityID == revocation.authorityID }
+            }
+            .map { subject($0.authorityID, $0.notAfter, nil) }
+        return (signed + revoked).filter { authority ?? $0.authorityID == $0.authorityID }
+    }
+
+    private static func requireOne(_ authorities: Set<AuthorityID>, _ serial: String) throws(ServiceError) {
+        guard authorities.count > 1 else { return }
+        let names = authorities.map(\.text).sorted().joined(separator: ", ")
+        throw ServiceError(
+            .unprocessable, "\(serial) was given by \(names): say which of them is meant",
+            problems: [FieldProblem(pointer: "/issuing_ca_id", code: "required", detail: "one of \(names)")])
     }
 
     private func key(
@@ -185,8 +233,9 @@ struct RevocationSelector: Sendable {
                 if all.isEmpty { throw Self.unknown(serial) }
             }
             subject = try self.subject(certificate, all, for: nil, in: tx)
-        case .serial(let issuer, let text, _):
-            subject = try serial(issuer, try Self.canonical(text), nil, for: nil, within: clearance, in: tx)
+        case .serial(let issuer, let text, let authority, _):
+            let number = try Self.canonical(text)
+            subject = try serial((issuer, authority, number), nil, for: nil, within: clearance, in: tx)
         case .key:
             throw ServiceError(
                 .validationFailed, "a hold is released by certificate or by serial number",
@@ -195,7 +244,8 @@ struct RevocationSelector: Sendable {
                 ])
         }
         let held = try subject.serials.filter { serial in
-            let known = try store.find(issuer: serial.issuerID, serial: serial.serialNumber, in: tx)
+            let known = try store.find(
+                issuer: serial.issuerID, serial.authorityID, serial: serial.serialNumber, in: tx)
             return known.map { $0.isInForce && $0.reason == .certificateHold } ?? false
         }
         guard !held.isEmpty else { throw ServiceError(.invalidState, "nothing is on hold that could be released") }

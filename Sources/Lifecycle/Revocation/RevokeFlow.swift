@@ -159,7 +159,8 @@ package struct RevokeFlow: Sendable {
                 for serial in subject.serials {
                     released.append(
                         try store.release(
-                            issuer: serial.issuerID, serial: serial.serialNumber, notifyAt: serial.notifyAt, in: tx))
+                            issuer: serial.issuerID, serial.authorityID, serial: serial.serialNumber,
+                            notifyAt: serial.notifyAt, in: tx))
                 }
                 let own = released.filter(subject.names)
                 if let certificate = subject.certificate {
@@ -198,7 +199,8 @@ package struct RevokeFlow: Sendable {
     private func isOver(_ current: [CertificateVersion], in tx: any Transaction) throws -> Bool {
         try current.allSatisfy { version in
             guard !version.isIssuedElsewhere else { return false }
-            return try store.find(issuer: version.issuerID, serial: version.serialNumber, in: tx)?.isInForce ?? false
+            return try store.inForce(
+                authority: version.authorityID, issuer: version.issuerID, serial: version.serialNumber, in: tx) != nil
         }
     }
 
@@ -242,6 +244,6 @@ package struct RevokeFlow: Sendable {
 
 extension Revocation {
     fileprivate func names(_ version: CertificateVersion) -> Bool {
-        issuerID == version.issuerID && serialNumber == version.serialNumber
+        issuerID == version.issuerID && authorityID == version.authorityID && serialNumber == version.serialNumber
     }
 }

@@ -35,6 +35,7 @@ package struct LifecycleObservers: Sendable {
         case createRoot = "create_root"
         case createChild = "create_child"
         case request = "request_child"
+        case adopted = "adopt"
         case discarded = "discard_child"
         case crossSigned = "cross_sign"
         case renewed = "renew"

@@ -237,6 +237,8 @@ struct RecordedAction: Sendable {
 
     static let rootCreated = node("intermediate_ca_root_created")
     static let childCreated = node("intermediate_ca_child_created")
+    /// A CA that came from elsewhere with its key.
+    static let nodeAdopted = node("intermediate_ca_adopted")
     static let nodeRequested = node("intermediate_ca_csr_created")
     static let nodeDiscarded = node("intermediate_ca_discarded")
     /// The serial number of a certificate that is about to be signed for a CA that has one.

@@ -9,7 +9,8 @@ package struct IntermediatesCommand: ParsableCommand {
         abstract: "CAs of issuers that are trees: roots, intermediates, issuing CAs.",
         subcommands: [
             ListIntermediatesCommand.self, GetIntermediateCommand.self, CreateIntermediateCommand.self,
-            RequestIntermediateCommand.self, ImportIntermediateCommand.self, DeleteIntermediateCommand.self,
+            RequestIntermediateCommand.self, ImportIntermediateCommand.self, AdoptIntermediateCommand.self,
+            DeleteIntermediateCommand.self,
             IntermediateChainCommand.self, IntermediateChainsCommand.self, CrossSignIntermediateCommand.self,
             CrossRequestIntermediateCommand.self, WithdrawCACertificateCommand.self, RenewIntermediateCommand.self,
             SucceedIntermediateCommand.self, IntermediateConsumersCommand.self, ActivateIntermediateCommand.self,

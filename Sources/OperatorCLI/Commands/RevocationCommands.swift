@@ -18,6 +18,7 @@ struct RevokeCommand: OperatorCommand {
     @Option(help: "Why; see below.") var reason: String?
     @Option(help: ArgumentHelp("This serial number alone.", valueName: "hex")) var serial: String?
     @Option(help: "With --serial and no identifier: its issuer.") var issuerID: String?
+    @Option(help: "With --issuer-id: the CA of a tree that gave the number, when several did.") var issuingCaID: String?
     @Option(help: ArgumentHelp("Every unexpired certificate with this key.", valueName: "sha256")) var spkiSha256:
         String?
     @Flag(help: "All unexpired versions, not only those with a current key.") var allVersions = false
@@ -40,6 +41,7 @@ struct RevokeCommand: OperatorCommand {
         if allVersions, id == nil || serial != nil {
             throw ValidationError("--all-versions goes with an identifier and without --serial")
         }
+        if issuingCaID != nil, issuerID == nil { throw ValidationError("--issuing-ca-id goes with --issuer-id") }
         if notAfter != nil, issuerID == nil { throw ValidationError("--not-after goes with --issuer-id and --serial") }
     }
 
@@ -57,6 +59,7 @@ struct RevokeCommand: OperatorCommand {
             path = APIPath(["revocations"])
             what = spkiSha256.map { "every certificate with the key \($0)" } ?? "the serial number \(serial ?? "")"
             list.add("issuer_id", issuerID)
+            list.add("issuing_ca_id", issuingCaID)
             list.add("spki_sha256", spkiSha256)
             list.add("not_after", notAfter)
         }
@@ -80,12 +83,14 @@ struct ReleaseCommand: OperatorCommand {
     @Argument(help: "Identifier of the certificate.") var id: String?
     @Option(help: ArgumentHelp("This serial number alone.", valueName: "hex")) var serial: String?
     @Option(help: "With --serial and no identifier: its issuer.") var issuerID: String?
+    @Option(help: "With --issuer-id: the CA of a tree that gave the number, when several did.") var issuingCaID: String?
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
     func validate() throws {
         guard (id != nil) != (issuerID != nil && serial != nil) else {
             throw ValidationError("give an identifier, or --issuer-id with --serial")
         }
+        if issuingCaID != nil, issuerID == nil { throw ValidationError("--issuing-ca-id goes with --issuer-id") }
     }
 
     func run(_ session: Session) async throws {
@@ -97,6 +102,7 @@ struct ReleaseCommand: OperatorCommand {
         } else {
             path = APIPath(["revocations"])
             list.add("issuer_id", issuerID)
+            list.add("issuing_ca_id", issuingCaID)
             list.add("reason", "removeFromCRL")
         }
         try session.confirmChange(try await session.client.call("POST", path, body: .object(list.object)).json())

@@ -66,9 +66,13 @@ package struct X509Certificate: Sendable {
     }
 
     /// Every certificate of a PEM bundle, in order; at least one.
-    package static func bundle(pem text: String) throws(CertificateError) -> [X509Certificate] {
+    ///
+    /// - `limit`: Octets of text that are accepted; `most`: how many certificates.
+    package static func bundle(
+        pem text: String, limit: Int = PEMBlock.defaultLimit, most: Int = PEMBlock.maximumBlocks
+    ) throws(CertificateError) -> [X509Certificate] {
         let blocks: [PEMBlock]
-        do { blocks = try PEMBlock.parse(text) } catch {
+        do { blocks = try PEMBlock.parse(text, limit: limit, most: most) } catch {
             throw CertificateError(field: "encoding", reason: error.description)
         }
         guard !blocks.isEmpty else { throw CertificateError(field: "encoding", reason: PEMError.noBlock.description) }

@@ -15,6 +15,13 @@ package struct CRLNumber: Hashable, Comparable, Sendable, CustomStringConvertibl
         magnitude = Array(content.drop { $0 == 0 })
     }
 
+    /// `nil` beyond 62 bits, from where nobody can go on counting.
+    package var integer: Int? {
+        guard magnitude.count <= 8 else { return nil }
+        let value = magnitude.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        return value < 1 << 62 ? Int(value) : nil
+    }
+
     package static func < (left: Self, right: Self) -> Bool {
         left.magnitude.count == right.magnitude.count
             ? left.magnitude.lexicographicallyPrecedes(right.magnitude) : left.magnitude.count < right.magnitude.count

@@ -106,6 +106,8 @@ package struct CertificateRevocationList: Sendable {
 extension CertificateRevocationList {
     package var pem: String { PEMBlock(label: "X509 CRL", octets: der).text }
     package var isDelta: Bool { baseNumber != nil }
+    /// Whether it is about every certificate of its issuer, every reason, and nobody else's certificates.
+    package var isComplete: Bool { !isDelta && issuingDistributionPoint?.isUnlimited ?? true }
 
     /// Whether `key` made the signature. Says nothing about names, dates or scope.
     package func verifySignature(with key: SubjectPublicKey) -> Bool {

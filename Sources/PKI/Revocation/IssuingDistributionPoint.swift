@@ -52,6 +52,11 @@ package struct IssuingDistributionPoint: Hashable, Sendable {
         try node?.booleanContent("issuingDistributionPoint flag") ?? false
     }
 
+    /// Whether it leaves nothing out and takes nothing in.
+    var isUnlimited: Bool {
+        !onlyUserCertificates && !onlyAuthorities && onlySomeReasons == nil && !isIndirect && !onlyAttributeCertificates
+    }
+
     /// Whether a certificate, an authority or not, is of a kind that the list covers.
     func covers(authority: Bool) -> Bool {
         !onlyAttributeCertificates && !(authority ? onlyUserCertificates : onlyAuthorities)

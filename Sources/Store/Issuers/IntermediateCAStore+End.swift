@@ -19,6 +19,14 @@ extension IntermediateCAStore {
             SELECT COUNT(*) AS leaves, MAX(v.not_after) AS last_end FROM certificate_versions v
             WHERE \(fragment: Self.openLeaf(of: id, at: tx.now))
             """)
+        let adopted = try tx.row(
+            """
+            SELECT COUNT(*) AS n, MAX(a.not_after) AS last_end FROM adopted_certificates a
+            WHERE \(fragment: Self.openAdopted(by: id, at: tx.now))
+            """)
+        let ends = [try leaves?.optionalTime("last_end"), try adopted?.optionalTime("last_end")].compactMap {
+            $0 ?? nil
+        }
         let orders = try tx.row(
             """
             SELECT COUNT(*) AS orders FROM issuer_orders WHERE \(fragment: Self.openOrder(of: id))
@@ -26,7 +34,7 @@ extension IntermediateCAStore {
         return CADrain(
             children: (try children?.int("open_children") ?? 0) + (try crossed?.int("n") ?? 0),
             activeChildren: try children?.int("active") ?? 0,
-            leaves: try leaves?.int("leaves") ?? 0, lastEnd: try leaves?.optionalTime("last_end") ?? nil,
+            leaves: (try leaves?.int("leaves") ?? 0) + (try adopted?.int("n") ?? 0), lastEnd: ends.max(),
             orders: try orders?.int("orders") ?? 0)
     }
 
@@ -39,6 +47,7 @@ extension IntermediateCAStore {
                     SELECT 1 FROM ca_certificates x JOIN intermediate_cas c ON c.id = x.ca_id
                     WHERE \(fragment: Self.openCrossing(by: id, at: tx.now)))
                 OR EXISTS (SELECT 1 FROM certificate_versions v WHERE \(fragment: Self.openLeaf(of: id, at: tx.now)))
+                OR EXISTS (SELECT 1 FROM adopted_certificates a WHERE \(fragment: Self.openAdopted(by: id, at: tx.now)))
                 OR EXISTS (SELECT 1 FROM issuer_orders WHERE \(fragment: Self.openOrder(of: id)))
             """) == nil
     }
@@ -61,8 +70,25 @@ extension IntermediateCAStore {
         """
         v.issuing_ca_id = \(id) AND v.not_after > \(now) AND NOT EXISTS (
             SELECT 1 FROM certificate_revocations r
-            WHERE r.issuer_id = v.issuer_id AND r.serial_number = v.serial_number AND r.released_at IS NULL
-                AND r.reason <> 'certificateHold')
+            WHERE r.issuer_id = v.issuer_id AND r.serial_number = v.serial_number AND r.authority_id = v.issuing_ca_id
+                AND r.released_at IS NULL AND r.reason <> 'certificateHold')
+        """
+    }
+
+    /// What it signed before it came here, as far as it is neither in the inventory nor a CA of the tree.
+    private static func openAdopted(by id: AuthorityID, at now: Timestamp) -> SQL {
+        """
+        a.authority_id = \(id) AND a.not_after > \(now)
+            AND NOT EXISTS (
+                SELECT 1 FROM certificate_revocations r
+                WHERE r.authority_id = a.authority_id AND r.serial_number = a.serial_number AND r.released_at IS NULL
+                    AND r.reason <> 'certificateHold')
+            AND NOT EXISTS (
+                SELECT 1 FROM certificate_versions v
+                WHERE v.issuing_ca_id = a.authority_id AND v.serial_number = a.serial_number AND NOT v.issued_elsewhere)
+            AND NOT EXISTS (
+                SELECT 1 FROM intermediate_cas c
+                WHERE c.parent_ca_id = a.authority_id AND c.serial_number = a.serial_number)
         """
     }
 

@@ -82,6 +82,8 @@ package struct OCSPResponseStore: Sendable {
             UNION ALL
             SELECT not_after FROM ca_certificates WHERE parent_ca_id = \(authority) AND serial_number = \(serial)
             UNION ALL
+            SELECT not_after FROM adopted_certificates WHERE authority_id = \(authority) AND serial_number = \(serial)
+            UNION ALL
             SELECT not_after FROM ocsp_responders
             WHERE authority_id = \(authority) AND serial_number = \(serial) AND cert_pem IS NOT NULL
             UNION ALL

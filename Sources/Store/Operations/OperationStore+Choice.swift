@@ -74,7 +74,7 @@ extension OperationStore {
                 WHERE v.certificate_id = c.id AND NOT v.issued_elsewhere AND \(fragment: meant) AND NOT EXISTS (
                     SELECT 1 FROM certificate_revocations r
                     WHERE r.issuer_id = v.issuer_id AND r.serial_number = v.serial_number
-                        AND r.released_at IS NULL AND \(fragment: final)))
+                        AND r.authority_id = COALESCE(v.issuing_ca_id, v.issuer_id) AND r.released_at IS NULL AND \(fragment: final)))
             """
     }
 

@@ -98,6 +98,8 @@ package struct NewRevocation: Sendable {
     package var isCA = false
     package let reason: RevocationReason
     package let revokedBy: String
+    /// When somebody else revoked it before; `nil` for now.
+    package var revokedAt: Timestamp?
     package var invalidityDate: Timestamp?
     /// `nil` for an issuer of ours; otherwise when to tell the issuer first.
     package var notifyAt: Timestamp?

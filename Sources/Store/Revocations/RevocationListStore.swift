@@ -76,6 +76,21 @@ package struct RevocationListStore: Sendable {
         return try row.int("last_crl_number")
     }
 
+    /// Has the numbers of an authority that came from elsewhere go on after that of its last list there
+    /// (RFC 5280 §5.2.3).
+    package func continueNumbers(
+        of authority: AuthorityID, issuer: IssuerID, after number: Int, in tx: any Transaction
+    ) throws {
+        try tx.execute(
+            """
+            INSERT INTO revocation_counters (authority_id, issuer_id, last_crl_number)
+            VALUES (\(authority), \(issuer), \(number))
+            ON CONFLICT (authority_id) DO UPDATE SET last_crl_number = excluded.last_crl_number
+            WHERE revocation_counters.last_crl_number < excluded.last_crl_number
+            """
+        )
+    }
+
     /// Puts a list in the place of the one with the number `previous`.
     ///
     /// - `blocks`: Those that differ from the stored ones; `blockCount` is how many the list has.

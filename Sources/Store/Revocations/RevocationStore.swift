@@ -14,12 +14,39 @@ package struct RevocationStore: Sendable {
     ///   hold gives way to any other reason.
     package func revoke(_ new: NewRevocation, in tx: any Transaction) throws -> (revocation: Revocation, isNew: Bool) {
         try lockChanges(of: new.authorityID, issuer: new.issuerID, in: tx)
-        let known = try find(issuer: new.issuerID, serial: new.serialNumber, in: tx)
+        let known = try find(issuer: new.issuerID, new.authorityID, serial: new.serialNumber, in: tx)
         if let known, known.isInForce, known.reason != .certificateHold || new.reason == .certificateHold {
             return (known, false)
         }
         let change = try takeChange(of: new.authorityID, issuer: new.issuerID, in: tx)
         if let known { return (try revise(known, with: new, change: change, in: tx), true) }
+        return (try insert(new, change: change, in: tx), true)
+    }
+
+    /// Takes over what an authority that came from elsewhere had revoked before, each with its own date. It has revoked
+    /// nothing here yet.
+    ///
+    /// - Throws: ``StoreError/invalidState(_:id:reason:)`` for an authority that has.
+    package func takeOver(
+        _ revocations: [NewRevocation], of authority: AuthorityID, issuer: IssuerID, in tx: any Transaction
+    ) throws {
+        guard !revocations.isEmpty else { return }
+        let isFirst =
+            try tx.execute(
+                """
+                INSERT INTO revocation_counters (authority_id, issuer_id, last_change)
+                VALUES (\(authority), \(issuer), \(revocations.count)) ON CONFLICT (authority_id) DO NOTHING
+                """
+            ) == 1
+        guard isFirst else {
+            throw StoreError.invalidState(.authority, id: authority.text, reason: "it has revoked certificates here")
+        }
+        for (position, revocation) in revocations.enumerated() {
+            _ = try insert(revocation, change: position + 1, in: tx)
+        }
+    }
+
+    private func insert(_ new: NewRevocation, change: Int, in tx: any Transaction) throws -> Revocation {
         let row = try tx.row(
             """
             INSERT INTO certificate_revocations (
@@ -29,13 +56,13 @@ package struct RevocationStore: Sendable {
             ) VALUES (
                 \(new.id), \(new.issuerID), \(new.authorityID), \(new.serialNumber), \(new.certificateID),
                 \(new.versionID), \(new.spkiSHA256), \(new.notAfter), \(new.isShortLived), \(new.isCA), \(new.reason),
-                \(new.revokedBy), \(tx.now), \(new.invalidityDate), \(change), \(change), \(notification(of: new)),
-                \(new.notifyAt), \(tx.now), \(tx.now)
+                \(new.revokedBy), \(new.revokedAt ?? tx.now), \(new.invalidityDate), \(change), \(change),
+                \(notification(of: new)), \(new.notifyAt), \(tx.now), \(tx.now)
             ) RETURNING \(fragment: Revocation.columns)
             """
         )
         guard let row else { throw StoreError.notFound(.revocation, id: new.id.text) }
-        return (try Revocation(row), true)
+        return try Revocation(row)
     }
 
     /// Ends a hold (RFC 5280 §5.3.1, `removeFromCRL`).
@@ -43,9 +70,9 @@ package struct RevocationStore: Sendable {
     /// - Throws: ``StoreError/notFound(_:id:)`` when nothing was revoked, ``StoreError/invalidState(_:id:reason:)``
     ///   when it is not on hold.
     package func release(
-        issuer: IssuerID, serial: String, notifyAt: Timestamp? = nil, in tx: any Transaction
+        issuer: IssuerID, _ authority: AuthorityID, serial: String, notifyAt: Timestamp? = nil, in tx: any Transaction
     ) throws -> Revocation {
-        guard let known = try find(issuer: issuer, serial: serial, in: tx) else {
+        guard let known = try find(issuer: issuer, authority, serial: serial, in: tx) else {
             throw StoreError.notFound(.revocation, id: serial)
         }
         let change = try takeChange(of: known.authorityID, issuer: issuer, in: tx)
@@ -65,12 +92,19 @@ package struct RevocationStore: Sendable {
         return try Revocation(row)
     }
 
-    /// What became of one serial number, also when the hold was released since.
-    package func find(issuer: IssuerID, serial: String, in tx: any Transaction) throws -> Revocation? {
-        try tx.row(
+    /// What became of one serial number of an authority, also when the hold was released since.
+    package func find(
+        issuer: IssuerID, _ authority: AuthorityID, serial: String, in tx: any Transaction
+    ) throws -> Revocation? {
+        try all(issuer: issuer, serial: serial, in: tx).first { $0.authorityID == authority }
+    }
+
+    /// What became of one serial number, by authority: CAs that were adopted may have given it more than once.
+    package func all(issuer: IssuerID, serial: String, in tx: any Transaction) throws -> [Revocation] {
+        try tx.rows(
             """
             SELECT \(fragment: Revocation.columns) FROM certificate_revocations
-            WHERE issuer_id = \(issuer) AND serial_number = \(serial)
+            WHERE issuer_id = \(issuer) AND serial_number = \(serial) ORDER BY authority_id
             """
         ).map { try Revocation($0) }
     }
@@ -79,10 +113,7 @@ package struct RevocationStore: Sendable {
     package func inForce(
         authority: AuthorityID, issuer: IssuerID, serial: String, in tx: any Transaction
     ) throws -> Revocation? {
-        guard let known = try find(issuer: issuer, serial: serial, in: tx), known.authorityID == authority,
-            known.isInForce
-        else { return nil }
-        return known
+        try find(issuer: issuer, authority, serial: serial, in: tx).flatMap { $0.isInForce ? $0 : nil }
     }
 
     /// Those of a certificate, newest first; all versions together are few.

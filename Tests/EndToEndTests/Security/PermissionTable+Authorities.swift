@@ -18,6 +18,9 @@ extension PermissionTable {
         Row(route: "getIntermediateCAChain", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(route: "listIntermediateCAChains", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(
+            route: "importIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 400, path: ["iss-local"],
+            body: "{}"),
+        Row(
             route: "crossSignIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
             body: #"{"parent_ca_id":"ica-other"}"#),
         Row(

@@ -51,7 +51,9 @@ struct OCSPFreshnessTests {
 
     private static func release(_ serial: SerialNumber, _ world: World) async throws {
         _ = try await world.database.write { tx in
-            try RevocationStore().release(issuer: World.issuer, serial: serial.hex, in: tx).isInForce
+            try RevocationStore().release(
+                issuer: World.issuer, AuthorityID(soleOf: World.issuer), serial: serial.hex, in: tx
+            ).isInForce
         }
     }
 

@@ -229,7 +229,8 @@ extension World {
 
     func release(_ serial: String) async throws {
         try await database.write { tx in
-            _ = try RevocationStore().release(issuer: Self.issuer, serial: serial, in: tx)
+            _ = try RevocationStore().release(
+                issuer: Self.issuer, AuthorityID(soleOf: Self.issuer), serial: serial, in: tx)
         }
     }
 

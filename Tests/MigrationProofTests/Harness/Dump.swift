@@ -141,6 +141,7 @@ enum Dump {
         "acme_perspective_checks": "SELECT * FROM acme_perspective_checks",
         "intermediate_cas": "SELECT * FROM intermediate_cas", "ca_certificates": "SELECT * FROM ca_certificates",
         "trust_holdings": "SELECT * FROM trust_holdings",
+        "adopted_certificates": "SELECT * FROM adopted_certificates",
         "operations": "SELECT * FROM operations", "operation_items": "SELECT * FROM operation_items",
     ]
 }

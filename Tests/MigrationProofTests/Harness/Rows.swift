@@ -18,7 +18,7 @@ struct Rows {
             requesters, [], keyLifecycle, backfills, auditLog, decisions,
             requestLimits, sealingKeys, signIn, auditLookup, auditHolds, keyNotices,
             revocations, ocsp, operations, acme, [], [], hierarchy,
-            perspectives, furtherCertificates, trust,
+            perspectives, furtherCertificates, trust, adopted,
         ]
     }
 
@@ -159,6 +159,15 @@ struct Rows {
             """
             INSERT INTO trust_holdings (target_id, cert_sha256, reported_at)
             VALUES ('tg-\(tag)', \(digest(19)), \(time(1)))
+            """
+        ]
+    }
+
+    private var adopted: [String] {
+        [
+            """
+            INSERT INTO adopted_certificates (authority_id, serial_number, spki_sha256, is_ca, not_after)
+            VALUES ('ica-\(tag)', '1', \(digest(17)), FALSE, \(time(90)))
             """
         ]
     }

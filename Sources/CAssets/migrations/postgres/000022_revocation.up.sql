@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT certificate_revocations_pkey PRIMARY KEY (id),
-    CONSTRAINT certificate_revocations_issuer_id_serial_number_key UNIQUE (issuer_id, serial_number),
+    CONSTRAINT certificate_revocations_issuer_id_serial_number_key UNIQUE (issuer_id, serial_number, authority_id),
     CONSTRAINT certificate_revocations_issuer_fkey
         FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE RESTRICT,
     CONSTRAINT certificate_revocations_certificate_fkey
