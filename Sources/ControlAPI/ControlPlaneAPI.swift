@@ -149,7 +149,8 @@ package enum ControlPlaneAPI {
         ServerHandlers(
             database: context.database, state: services.state, registry: services.metrics, time: context.time,
             startedAt: services.startedAt, agentOfflineAfter: { context.timing.agentOfflineAfter },
-            version: services.version, controlPlaneCA: services.controlPlaneCA
+            version: services.version, complaints: { [acme = services.acme] in await acme.complaints() },
+            controlPlaneCA: services.controlPlaneCA
         ).register(in: &table)
         EventHandlers(
             database: context.database, authenticator: services.authenticator,

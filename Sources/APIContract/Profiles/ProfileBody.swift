@@ -31,6 +31,9 @@ package struct ProfileBody: WireValue {
     package var acmeAllowSingleLabel = false
     package var acmePreauthorization = false
     package var acmeProfiles: [ProfileID] = []
+    package var acmePerspectives: [String] = []
+    package var acmePerspectiveQuorum = 0
+    package var acmeOrdersPerHour = 0
     package var issuerID: IssuerID?
     package var ownerID: OwnerID?
     package var teamID: TeamID?
@@ -76,6 +79,15 @@ package struct ProfileBody: WireValue {
             .defaulted(
                 "acme_profiles", \.acmeProfiles, ProfileMembers.profiles,
                 "Other profiles that its accounts may order under."),
+            .defaulted(
+                "acme_perspectives", \.acmePerspectives, ProfileMembers.perspectives,
+                "Perspectives that confirm proofs; empty for all of the server."),
+            .defaulted(
+                "acme_perspective_quorum", \.acmePerspectiveQuorum, ProfileMembers.quorum,
+                "How many have to confirm; 0 for the rule."),
+            .defaulted(
+                "acme_orders_per_hour", \.acmeOrdersPerHour, ProfileMembers.hourly,
+                "Orders of all accounts in an hour; 0 for no limit."),
             .optional("issuer_id", \.issuerID, "The only issuer under the profile."),
             .optional("owner_id", \.ownerID, "Owner of what protocols enrol."),
             .optional("team_id", \.teamID, "Team of what protocols enrol."),

@@ -30,6 +30,9 @@ package struct CreateProfileRequest: WireValue {
     package var acmeAllowSingleLabel = false
     package var acmePreauthorization = false
     package var acmeProfiles: [ProfileID] = []
+    package var acmePerspectives: [String] = []
+    package var acmePerspectiveQuorum = 0
+    package var acmeOrdersPerHour = 0
     package var issuerID: IssuerID?
     package var ownerID: OwnerID?
     package var teamID: TeamID?
@@ -73,6 +76,15 @@ package struct CreateProfileRequest: WireValue {
             .defaulted(
                 "acme_profiles", \.acmeProfiles, ProfileMembers.profiles,
                 "Other profiles that its accounts may order under."),
+            .defaulted(
+                "acme_perspectives", \.acmePerspectives, ProfileMembers.perspectives,
+                "Perspectives that confirm proofs; empty for all of the server, none for nobody."),
+            .defaulted(
+                "acme_perspective_quorum", \.acmePerspectiveQuorum, ProfileMembers.quorum,
+                "How many have to confirm; 0 for the rule."),
+            .defaulted(
+                "acme_orders_per_hour", \.acmeOrdersPerHour, ProfileMembers.hourly,
+                "Orders of all accounts in an hour; 0 for no limit."),
             .optional("issuer_id", \.issuerID, "The only issuer under the profile."),
             .optional("owner_id", \.ownerID, "Owner of what protocols enrol."),
             .optional("team_id", \.teamID, "Team of what protocols enrol."),
@@ -110,6 +122,9 @@ package struct UpdateProfileRequest: WireValue {
     package var acmeAllowSingleLabel = FieldUpdate<Bool>.keep
     package var acmePreauthorization = FieldUpdate<Bool>.keep
     package var acmeProfiles = FieldUpdate<[ProfileID]>.keep
+    package var acmePerspectives = FieldUpdate<[String]>.keep
+    package var acmePerspectiveQuorum = FieldUpdate<Int>.keep
+    package var acmeOrdersPerHour = FieldUpdate<Int>.keep
     package var issuerID = FieldUpdate<IssuerID>.keep
     package var ownerID = FieldUpdate<OwnerID>.keep
     package var teamID = FieldUpdate<TeamID>.keep
@@ -155,6 +170,15 @@ package struct UpdateProfileRequest: WireValue {
             .update(
                 "acme_profiles", \.acmeProfiles, ProfileMembers.profiles, clearable: true,
                 "Other profiles that its accounts may order under."),
+            .update(
+                "acme_perspectives", \.acmePerspectives, ProfileMembers.perspectives, clearable: true,
+                "Perspectives that confirm proofs; none for nobody."),
+            .update(
+                "acme_perspective_quorum", \.acmePerspectiveQuorum, ProfileMembers.quorum, clearable: true,
+                "How many have to confirm; 0 for the rule."),
+            .update(
+                "acme_orders_per_hour", \.acmeOrdersPerHour, ProfileMembers.hourly, clearable: true,
+                "Orders of all accounts in an hour; 0 for no limit."),
             .update("issuer_id", \.issuerID, clearable: true, "The only issuer under the profile."),
             .update("owner_id", \.ownerID, clearable: true, "Owner of what protocols enrol."),
             .update("team_id", \.teamID, clearable: true, "Team of what protocols enrol."),

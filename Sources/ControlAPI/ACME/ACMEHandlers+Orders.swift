@@ -39,12 +39,18 @@ extension ACMEHandlers {
                 of: text, by: account, for: try ACMENames.read(members["identifiers"], under: profile))
             replaces = text
         }
-        if !isExempt { try await take("acme_orders", allowing: plan.ordersPerHour, of: account.id.text) }
+        if !isExempt { try await takeOrder(of: account, under: profile) }
         var request = ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: profile))
         request.replaces = replaces
         request.notBefore = try Self.time(members, "notBefore")
         request.notAfter = try Self.time(members, "notAfter")
         return request
+    }
+
+    /// Counts an order: of the account first, so that one account alone does not use up what the profile allows all of them.
+    private func takeOrder(of account: ACMEAccount, under profile: ACMEProfile) async throws {
+        try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
+        try await take("acme_profile_orders", allowing: profile.fields.acmeOrdersPerHour, of: profile.id.text)
     }
 
     private static func time(_ members: JSONObject, _ name: String) throws(ACMEProblem) -> Timestamp? {
@@ -74,7 +80,7 @@ extension ACMEHandlers {
             throw ACMEProblem(.malformed, "names are authorized with orders alone here", status: 404)
         }
         let identifier = try verified.object()["identifier"] ?? .null
-        try await take("acme_orders", allowing: services.plan().ordersPerHour, of: account.id.text)
+        try await takeOrder(of: account, under: call.profile)
         let names = try ACMENames.read(.array([identifier]), under: call.profile)
         guard let name = names.first else { throw ACMEProblem(.malformed, "identifier must be given") }
         let (view, isNew) = try await services.orders.authorize(

@@ -12,6 +12,7 @@ import Store
 package struct ACMEHandlers: Sendable {
     let services: ACMEServices
     let cursors: CursorCodec
+    private let remembered = ComplaintMemory()
 
     package init(_ services: ACMEServices, sealer: Sealer) {
         self.services = services
@@ -34,6 +35,8 @@ package struct ACMEHandlers: Sendable {
 
     /// How an operation is answered and counted.
     private struct Conduct: Sendable {
+        /// For metrics.
+        let operation: String
         var linksIndex = true
         var givesNonce = true
         var success: ACMEEvent?
@@ -43,35 +46,48 @@ package struct ACMEHandlers: Sendable {
     package func register(in table: inout HandlerTable) {
         on(
             ACMERoutes.directory, in: &table,
-            Conduct(linksIndex: false, success: .directory, failure: .directoryFailures), directory)
-        on(ACMERoutes.newNonce, in: &table, Conduct(success: .newNonce, failure: .newNonceFailures), newNonce)
-        on(ACMERoutes.newAccount, in: &table, Conduct(failure: .newAccountFailures), newAccount)
-        on(ACMERoutes.account, in: &table, Conduct(failure: .updateAccountFailures), account)
-        on(ACMERoutes.accountOrders, in: &table, Conduct(), accountOrders)
+            Conduct(operation: "directory", linksIndex: false, success: .directory, failure: .directoryFailures),
+            directory)
         on(
-            ACMERoutes.keyChange, in: &table, Conduct(success: .keyChange, failure: .keyChangeFailures), keyChange)
-        on(ACMERoutes.newOrder, in: &table, Conduct(success: .newOrder, failure: .newOrderFailures), newOrder)
-        on(ACMERoutes.order, in: &table, Conduct(), order)
+            ACMERoutes.newNonce, in: &table,
+            Conduct(operation: "new_nonce", success: .newNonce, failure: .newNonceFailures), newNonce)
+        on(
+            ACMERoutes.newAccount, in: &table, Conduct(operation: "new_account", failure: .newAccountFailures),
+            newAccount)
+        on(ACMERoutes.account, in: &table, Conduct(operation: "account", failure: .updateAccountFailures), account)
+        on(ACMERoutes.accountOrders, in: &table, Conduct(operation: "account_orders"), accountOrders)
+        on(
+            ACMERoutes.keyChange, in: &table,
+            Conduct(operation: "key_change", success: .keyChange, failure: .keyChangeFailures), keyChange)
+        on(
+            ACMERoutes.newOrder, in: &table,
+            Conduct(operation: "new_order", success: .newOrder, failure: .newOrderFailures), newOrder)
+        on(ACMERoutes.order, in: &table, Conduct(operation: "order"), order)
         on(
             ACMERoutes.finalize, in: &table,
-            Conduct(success: .finalizeOrder, failure: .finalizeOrderFailures), finalize)
-        on(ACMERoutes.authorization, in: &table, Conduct(success: .authzRead), authorization)
+            Conduct(operation: "finalize_order", success: .finalizeOrder, failure: .finalizeOrderFailures), finalize)
+        on(
+            ACMERoutes.authorization, in: &table, Conduct(operation: "authz", success: .authzRead), authorization)
         on(
             ACMERoutes.challenge, in: &table,
-            Conduct(success: .challengeRespond, failure: .challengeRespondFailures), challenge)
+            Conduct(operation: "challenge", success: .challengeRespond, failure: .challengeRespondFailures), challenge)
         on(
             ACMERoutes.certificate, in: &table,
-            Conduct(success: .certDownload, failure: .certDownloadFailures), certificate)
+            Conduct(operation: "cert_download", success: .certDownload, failure: .certDownloadFailures), certificate)
         on(
             ACMERoutes.alternate, in: &table,
-            Conduct(success: .certDownload, failure: .certDownloadFailures), alternate)
-        on(ACMERoutes.revoke, in: &table, Conduct(success: .revokeCert, failure: .revokeCertFailures), revoke)
+            Conduct(operation: "cert_download", success: .certDownload, failure: .certDownloadFailures), alternate)
+        on(
+            ACMERoutes.revoke, in: &table,
+            Conduct(operation: "revoke_cert", success: .revokeCert, failure: .revokeCertFailures), revoke)
         on(
             ACMERoutes.renewalInfo, in: &table,
-            Conduct(givesNonce: false, success: .renewalInfo, failure: .renewalInfoFailures), renewalInfo)
+            Conduct(
+                operation: "renewal_info", givesNonce: false, success: .renewalInfo, failure: .renewalInfoFailures),
+            renewalInfo)
         on(
             ACMERoutes.newAuthorization, in: &table,
-            Conduct(success: .newAuthz, failure: .newAuthzFailures), newAuthorization)
+            Conduct(operation: "new_authz", success: .newAuthz, failure: .newAuthzFailures), newAuthorization)
     }
 
     private func on(
@@ -91,6 +107,8 @@ package struct ACMEHandlers: Sendable {
             path: context.path, authority: context.authority, fields: context.fields,
             peer: context.connection.peerAddress)
         var response: OutgoingResponse
+        let start = ContinuousClock.now
+        defer { services.observe(conduct.operation, ContinuousClock.now - start) }
         do {
             response = try await handler(try await call(context, at: place))
             if let event = conduct.success { services.count(event) }
@@ -126,6 +144,10 @@ package struct ACMEHandlers: Sendable {
             response.fields[.retryAfter] = String(max(1, Int(wait.inSeconds.rounded(.up))))
         }
         if let location = problem.location { response.fields[.location] = location }
+        // RFC 8555 §6.6: where a person can read about limits.
+        if problem.kind == .rateLimited, let website = services.plan().website {
+            response.fields.append(HTTPField(name: .link, value: "<\(website)>;rel=\"help\""))
+        }
         for link in problem.links {
             response.fields.append(HTTPField(name: .link, value: "<\(link.address)>;rel=\"\(link.relation)\""))
         }
@@ -147,7 +169,7 @@ package struct ACMEHandlers: Sendable {
         response.refusalReason = nil
         let place = place(
             path: refusal.path, authority: refusal.authority, fields: refusal.fields, peer: refusal.peerAddress)
-        finish(&response, place, Conduct())
+        finish(&response, place, Conduct(operation: ""))
         return response
     }
 
@@ -184,6 +206,16 @@ package struct ACMEHandlers: Sendable {
     }
 
     private static let noProfile = ACMEProblem(.malformed, "there is no such profile", status: 404)
+
+    /// For the readiness probe: what is wrong with the directories of profiles; nothing while the database does not tell.
+    func complaints() async -> [String: String] {
+        let now = services.time.now
+        if let known = remembered.at(now) { return known }
+        let found = (try? await services.accounts.complaints()) ?? [:]
+        let named = Dictionary(uniqueKeysWithValues: found.map { ("protocols.acme.\($0.key.text)", $0.value) })
+        remembered.keep(named, at: now)
+        return named
+    }
 
     // MARK: Directory and nonces
 

@@ -24,13 +24,28 @@ enum ACMEObjects {
             var profiles = JSONObject()
             for choice in choices {
                 let fields = choice.fields
-                profiles[choice.id.text] = .string(fields.description.isEmpty ? fields.name : fields.description)
+                profiles[choice.id.text] = .string(
+                    plain(fields.description.isEmpty ? fields.name : fields.description))
             }
             meta["profiles"] = .object(profiles)
         }
         if plan.requiresBinding(under: profile) { meta["externalAccountRequired"] = true }
         if !meta.isEmpty { members["meta"] = .object(meta) }
         return .object(members)
+    }
+
+    /// acme.sh reads the list of profiles up to the first `}`, and splits it at commas (protocol-servers §12.1).
+    private static func plain(_ text: String) -> String {
+        String(
+            text.map { character in
+                switch character {
+                case ",": ";"
+                case "{", "[": "("
+                case "}", "]": ")"
+                case "\"", "\\": "'"
+                default: character.isNewline ? " " : character
+                }
+            })
     }
 
     static func account(_ account: ACMEAccount, _ place: ACMEPlace) -> JSONValue {

@@ -18,13 +18,16 @@ package struct ACMEServices: Sendable {
     let limiter: AttemptLimiter
     let time: TimeSource
     let count: @Sendable (ACMEEvent) -> Void
+    /// How long an operation took.
+    let observe: @Sendable (String, Duration) -> Void
 
     package init(
         plan: @escaping @Sendable () -> ACMEPlan, publicURL: @escaping @Sendable () -> String?,
         isTrustedProxy: @escaping @Sendable (String) -> Bool, accounts: ACMEAccountFlow, orders: ACMEOrderFlow,
         challenges: ACMEChallengeFlow, finalize: ACMEFinalizeFlow, revocation: ACMERevocation, renewal: ACMERenewalFlow,
         nonces: ACMENonces,
-        limiter: AttemptLimiter, time: TimeSource, count: @escaping @Sendable (ACMEEvent) -> Void
+        limiter: AttemptLimiter, time: TimeSource, count: @escaping @Sendable (ACMEEvent) -> Void,
+        observe: @escaping @Sendable (String, Duration) -> Void
     ) {
         self.plan = plan
         self.publicURL = publicURL
@@ -39,6 +42,7 @@ package struct ACMEServices: Sendable {
         self.limiter = limiter
         self.time = time
         self.count = count
+        self.observe = observe
     }
 }
 

@@ -35,6 +35,9 @@ enum ProfileMapping {
         fields.acmeAllowSingleLabel = request.acmeAllowSingleLabel
         fields.acmePreauthorization = request.acmePreauthorization
         fields.acmeProfiles = request.acmeProfiles
+        fields.acmePerspectives = request.acmePerspectives
+        fields.acmePerspectiveQuorum = request.acmePerspectiveQuorum
+        fields.acmeOrdersPerHour = request.acmeOrdersPerHour
         fields.issuerID = request.issuerID
         fields.ownerID = request.ownerID
         fields.teamID = request.teamID
@@ -119,6 +122,10 @@ enum ProfileMapping {
         fields.acmePreauthorization = request.acmePreauthorization.resolved(
             from: fields.acmePreauthorization, cleared: false)
         fields.acmeProfiles = request.acmeProfiles.resolved(from: fields.acmeProfiles, cleared: [])
+        fields.acmePerspectives = request.acmePerspectives.resolved(from: fields.acmePerspectives, cleared: [])
+        fields.acmePerspectiveQuorum = request.acmePerspectiveQuorum.resolved(
+            from: fields.acmePerspectiveQuorum, cleared: 0)
+        fields.acmeOrdersPerHour = request.acmeOrdersPerHour.resolved(from: fields.acmeOrdersPerHour, cleared: 0)
         fields.issuerID = request.issuerID.resolved(from: fields.issuerID)
         fields.ownerID = request.ownerID.resolved(from: fields.ownerID)
         fields.teamID = request.teamID.resolved(from: fields.teamID)
@@ -172,6 +179,9 @@ enum ProfileMapping {
         body.acmeAllowSingleLabel = fields.acmeAllowSingleLabel
         body.acmePreauthorization = fields.acmePreauthorization
         body.acmeProfiles = fields.acmeProfiles
+        body.acmePerspectives = fields.acmePerspectives
+        body.acmePerspectiveQuorum = fields.acmePerspectiveQuorum
+        body.acmeOrdersPerHour = fields.acmeOrdersPerHour
         body.issuerID = fields.issuerID
         body.ownerID = fields.ownerID
         body.teamID = fields.teamID

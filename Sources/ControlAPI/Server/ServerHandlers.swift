@@ -16,6 +16,8 @@ struct ServerHandlers: Sendable {
     let startedAt: Timestamp
     let agentOfflineAfter: @Sendable () -> Duration
     let version: @Sendable () async -> VersionBody
+    /// What is wrong with protocols that are switched on.
+    let complaints: @Sendable () async -> [String: String]
     /// The CA of the generated TLS certificate, PEM; `nil` when the operator supplied the certificate.
     let controlPlaneCA: @Sendable () -> String?
 
@@ -58,7 +60,9 @@ struct ServerHandlers: Sendable {
             group.cancelAll()
             return first
         }
+        let complaints = isReachable ? await complaints() : [:]
         return ReadyBody {
+            $0.checks = complaints
             $0.status = isReachable ? "ready" : "db_unavailable"
             if isReachable { $0.db = "reachable" }
         }

@@ -1,5 +1,8 @@
 /// A place in the network from which agents look at proofs of names besides the control plane.
 package struct ACMEPerspective: Hashable, Sendable {
+    /// In a profile, in the place of names: nobody else looks.
+    package static let nobody = "none"
+
     /// Known to clients: of 1 to 32 of `a-z 0-9 -`.
     package let name: String
     /// Names or identifiers of the agents that stand there. Whichever of them takes a question up first answers it.

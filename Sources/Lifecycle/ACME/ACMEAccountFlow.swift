@@ -32,9 +32,9 @@ package struct ACMEBinding: Sendable {
 
 /// Opens, changes and ends accounts (protocol-servers §2.5, §2.6).
 package struct ACMEAccountFlow: Sendable {
-    private let context: LifecycleContext
+    let context: LifecycleContext
     private let sealer: Sealer
-    private let plan: @Sendable () -> ACMEPlan
+    let plan: @Sendable () -> ACMEPlan
     private let accounts = ACMEAccountStore()
     private let keys = EABKeyStore()
 

@@ -72,7 +72,7 @@ package struct ACMEOrderFlow: Sendable {
             var new = fresh
             if !isTrusted {
                 try checkFailures(request.names, of: account.id, plan, in: tx)
-                new = try reusing(fresh, of: account.id, plan, in: tx)
+                new = try reusing(fresh, of: account.id, under: profile, plan, in: tx)
             }
             var order = NewACMEOrder(
                 id: id, accountID: account.id, profileID: profile.id, identifiers: request.names,
@@ -208,10 +208,17 @@ package struct ACMEOrderFlow: Sendable {
 
     /// What the account has proved lately need not be proved again (RFC 8555 §7.4). It ends when it would have ended.
     private func reusing(
-        _ fresh: [NewACMEAuthorization], of account: ACMEAccountID, _ plan: ACMEPlan, in tx: any Transaction
+        _ fresh: [NewACMEAuthorization], of account: ACMEAccountID, under profile: ACMEProfile, _ plan: ACMEPlan,
+        in tx: any Transaction
     ) throws -> [NewACMEAuthorization] {
         let since = plan.authorizationReuse > .zero ? tx.now - plan.authorizationReuse : nil
-        let known = try proofs.reusable(by: account, since: since, in: tx)
+        let witnesses = plan.witnesses(under: profile.fields)
+        // What fewer or others confirmed under another profile is no proof here.
+        let known = try proofs.reusable(by: account, since: since, in: tx).filter { proof in
+            guard proof.profileID != profile.id else { return true }
+            guard let other = try ProfileStore().find(proof.profileID, in: tx) else { return false }
+            return plan.witnesses(under: other.fields) == witnesses
+        }
         return fresh.map { new in
             let proof = known.first { proof in
                 proof.name == new.identifier && proof.isWildcard == new.isWildcard

@@ -79,10 +79,10 @@ package struct ACMEPerspectiveFlow: Sendable {
 
     /// Asks every perspective about a proof that the caller has seen, and waits until it is decided or nobody can be waited
     /// for any longer; `nil` when another server has taken the challenge up.
-    func ask(_ job: ACMEValidationJob, by instance: String, under plan: ACMEPlan) async throws -> ACMEPerspectiveTally?
-    {
-        let perspectives = plan.perspectives
-        let questions = perspectives.map { (id: context.newID(ACMECheckID.self), perspective: $0.name) }
+    func ask(
+        _ job: ACMEValidationJob, by instance: String, of witnesses: ACMEWitnesses
+    ) async throws -> ACMEPerspectiveTally? {
+        let questions = witnesses.perspectives.map { (id: context.newID(ACMECheckID.self), perspective: $0.name) }
         let alarm = Alarm()
         // Subscribed before anybody can answer.
         let signals = context.database.signals(on: .perspectives)
@@ -99,7 +99,7 @@ package struct ACMEPerspectiveFlow: Sendable {
             defer { group.cancelAll() }
             while true {
                 let rest = patience - (ContinuousClock.now - start)
-                let tally = try await tally(job, plan, isOver: rest <= .zero)
+                let tally = try await tally(job, witnesses, isOver: rest <= .zero)
                 guard tally.decision == .open, rest > .zero else { return tally }
                 await alarm.wait(atMost: min(rest, Self.recheckInterval), by: .system)
                 try Task.checkCancellation()
@@ -108,12 +108,12 @@ package struct ACMEPerspectiveFlow: Sendable {
     }
 
     private func tally(
-        _ job: ACMEValidationJob, _ plan: ACMEPlan, isOver: Bool
+        _ job: ACMEValidationJob, _ witnesses: ACMEWitnesses, isOver: Bool
     ) async throws -> ACMEPerspectiveTally {
         let votes = try await context.read { tx in
             try store.votes(on: job.challenge.id, attempt: job.challenge.attempts, in: tx)
         }
-        return ACMEPerspectiveTally(votes, of: plan.perspectives, wanted: plan.perspectiveQuorum, isOver: isOver)
+        return ACMEPerspectiveTally(votes, of: witnesses, isOver: isOver)
     }
 
     // MARK: The agents

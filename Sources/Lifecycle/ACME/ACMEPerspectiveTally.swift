@@ -32,11 +32,11 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
     package let findings: [Seen]
     package let quorum: ACMEQuorum
 
-    /// - `votes`: Counted are those of `perspectives`, each once.
+    /// - `votes`: Counted are those of `witnesses`, each once.
     /// - `isOver`: Whether nobody is waited for any longer.
-    init(_ votes: [ACMEPerspectiveVote], of perspectives: [ACMEPerspective], wanted: Int, isOver: Bool) {
-        quorum = ACMEQuorum(of: perspectives.count, wanted: wanted)
-        findings = perspectives.map { perspective in
+    init(_ votes: [ACMEPerspectiveVote], of witnesses: ACMEWitnesses, isOver: Bool) {
+        quorum = witnesses.count
+        findings = witnesses.perspectives.map { perspective in
             let vote = votes.first { $0.perspective == perspective.name }
             let finding: Finding =
                 switch vote?.verdict {

@@ -4,6 +4,8 @@ package import Store
 
 /// How the ACME server works, as the settings say now (protocol-servers §2.2).
 package struct ACMEPlan: Sendable {
+    /// `CERTCTL_ACME_SERVER_ENABLED`.
+    package var isEnabled = true
     /// `CERTCTL_ACME_SERVER_DEFAULT_PROFILE_ID`: what the paths without a profile stand for.
     package var defaultProfile: ProfileID?
     /// `CERTCTL_ACME_SERVER_NONCE_TTL`.
@@ -68,6 +70,23 @@ package struct ACMEPlan: Sendable {
                 && (type != .dnsPersist01 || !caaIdentities.isEmpty)
         }
     }
+    /// From where proofs are looked at under a profile, and how many have to confirm.
+    ///
+    /// What the profile names and the settings do not is asked in vain: a name that is taken out of the settings by mistake lets
+    /// nothing through. Without names the profile has those of the settings, with their quorum unless it has its own.
+    func witnesses(under fields: ProfileFields) -> ACMEWitnesses {
+        if fields.acmePerspectives == [ACMEPerspective.nobody] { return ACMEWitnesses() }
+        guard !fields.acmePerspectives.isEmpty else {
+            let quorum = fields.acmePerspectiveQuorum > 0 ? fields.acmePerspectiveQuorum : perspectiveQuorum
+            return ACMEWitnesses(perspectives: perspectives, quorum: quorum)
+        }
+        return ACMEWitnesses(
+            perspectives: fields.acmePerspectives.map { name in
+                perspectives.first { $0.name == name } ?? ACMEPerspective(name: name, agents: [])
+            },
+            quorum: fields.acmePerspectiveQuorum)
+    }
+
     /// `CERTCTL_ACME_SERVER_ARI_ENABLED`.
     package var offersRenewalInfo = true
     /// `CERTCTL_ACME_SERVER_ARI_POLL_INTERVAL`.
@@ -91,6 +110,16 @@ package struct ACMEPlan: Sendable {
         case .enforce: true
         }
     }
+}
+
+/// Who besides the server looks at a proof.
+struct ACMEWitnesses: Hashable, Sendable {
+    /// Empty: nobody.
+    var perspectives: [ACMEPerspective] = []
+    /// How many have to confirm; 0 for the rule of SC-067.
+    var quorum = 0
+
+    var count: ACMEQuorum { ACMEQuorum(of: perspectives.count, wanted: quorum) }
 }
 
 /// A profile as the ACME server sees it for the time of one request.

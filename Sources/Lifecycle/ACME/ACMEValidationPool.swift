@@ -155,11 +155,14 @@ package struct ACMEValidationPool: Sendable {
         var fault = await ownFault(job, under: plan)
         var tally: ACMEPerspectiveTally?
         // Agents are asked about what this server saw, and about nothing else.
-        if fault == nil, !plan.perspectives.isEmpty {
-            try Task.checkCancellation()
-            guard let said = try await perspectives.ask(job, by: instance, under: plan) else { return nil }
-            tally = said
-            fault = said.fault
+        if fault == nil {
+            let witnesses = try await witnesses(of: job, under: plan)
+            if !witnesses.perspectives.isEmpty {
+                try Task.checkCancellation()
+                guard let said = try await perspectives.ask(job, by: instance, of: witnesses) else { return nil }
+                tally = said
+            }
+            fault = tally?.fault
         }
         guard let fault else { return (.valid, tally) }
         let next = ACMERetrySchedule.next(
@@ -167,6 +170,12 @@ package struct ACMEValidationPool: Sendable {
             within: plan.validationTimeout)
         guard fault.isTransient, let next else { return (.invalid(fault), tally) }
         return (.again(at: next, fault), tally)
+    }
+
+    /// Who has to confirm a proof: as the profile of the order says, or that of the account where there is no order.
+    private func witnesses(of job: ACMEValidationJob, under plan: ACMEPlan) async throws -> ACMEWitnesses {
+        let fields = try await context.read { tx in try ProfileStore().get(job.profileID, in: tx).fields }
+        return plan.witnesses(under: fields)
     }
 
     /// What keeps this server from seeing the proof, or CAA records from allowing the certificate.
@@ -178,7 +187,7 @@ package struct ACMEValidationPool: Sendable {
             try await checkCAA(
                 ACMECAAQuestion(
                     name: job.identifier, isWildcard: job.isWildcard, method: job.challenge.type,
-                    accountID: job.accountID, profileID: job.profileID))
+                    accountID: job.accountID, profileID: job.accountProfileID))
             return nil
         } catch {
             return error

@@ -21,6 +21,7 @@ enum ProfileCheck {
         checkLifetime(fields, into: &problems)
         checkPatterns(fields, into: &problems)
         checkNames(fields, into: &problems)
+        checkPerspectives(fields, into: &problems)
         checkSubject(fields.subjectPolicy, into: &problems)
         for (index, text) in fields.policyOIDs.enumerated() where OID(dotted: text) == nil {
             problems.add("/policy_oids/\(index)", "invalid_oid", "must be an object identifier such as 2.23.140.1.2.1")
@@ -148,6 +149,27 @@ enum ProfileCheck {
         }
     }
 
+    private static func checkPerspectives(_ fields: ProfileFields, into problems: inout FieldProblems) {
+        let names = fields.acmePerspectives
+        for (index, name) in names.enumerated() where !ACMEPerspective.isName(name) {
+            problems.add("/acme_perspectives/\(index)", "invalid_name", "is not 1 to 32 of a-z 0-9 -")
+        }
+        if Set(names).count < names.count {
+            problems.add("/acme_perspectives", "duplicate", "lists a perspective twice")
+        }
+        if names.contains(ACMEPerspective.nobody), names.count > 1 || fields.acmePerspectiveQuorum > 0 {
+            problems.add(
+                "/acme_perspectives", "conflicting_rules",
+                "\(ACMEPerspective.nobody) stands alone, without acme_perspective_quorum")
+        }
+        problems.checkRange(fields.acmePerspectiveQuorum, at: "/acme_perspective_quorum", 0...16)
+        if !names.isEmpty, fields.acmePerspectiveQuorum > names.count {
+            problems.add(
+                "/acme_perspective_quorum", "out_of_range", "is more than acme_perspectives lists: \(names.count)")
+        }
+        problems.checkRange(fields.acmeOrdersPerHour, at: "/acme_orders_per_hour", 0...1_000_000)
+    }
+
     private static func checkSubject(_ policy: SubjectPolicy?, into problems: inout FieldProblems) {
         guard let policy else { return }
         for attribute in SubjectAttribute.allCases {
@@ -214,6 +236,9 @@ enum ProfileCheck {
         }
         if fields.acmeAuthMode == .trustAuthenticated, fields.acmePreauthorization {
             warnings.append("acme_preauthorization has no effect while acme_auth_mode is trust_authenticated")
+        }
+        if fields.acmeAuthMode == .trustAuthenticated, !fields.acmePerspectives.isEmpty {
+            warnings.append("acme_perspectives has no effect while acme_auth_mode is trust_authenticated")
         }
         return warnings
     }

@@ -36,6 +36,8 @@ package struct IssueFlow: Sendable {
     private let completion: IssuanceCompletion
     /// Names this process in leases.
     private let instance: String
+    /// The same as it says that it lives.
+    private let replica: String
     private let jobs = JobStore()
     private let gate = ApprovalGate()
     private let clientApprovals: ClientApprovals
@@ -44,6 +46,7 @@ package struct IssueFlow: Sendable {
         self.context = context
         self.registry = registry
         self.instance = "server:" + instance
+        replica = instance
         completion = IssuanceCompletion(context)
         clientApprovals = ClientApprovals(context)
     }
@@ -311,6 +314,7 @@ package struct IssueFlow: Sendable {
             deadlineAt: tx.now + OrderPolling.defaultDeadline
         )
         order.issuingCA = intent.authority
+        order.holder = replica
         try OrderStore().record(order, in: tx)
         return intent
     }

@@ -32,12 +32,15 @@ package struct OrderRecovery: Sendable {
     ///
     /// - `age`: Zero at the start of the only process; else longer than any call to a CA may take. Calls that this
     /// process is making are never given up, whatever the clock says.
-    package func abandonLost(olderThan age: Duration) async throws -> Int {
+    /// - `silence`: After how long without a sign of life another replica is taken to have ended, and its calls with it;
+    ///   `nil` when that can't be told.
+    package func abandonLost(olderThan age: Duration, orSilentFor silence: Duration? = nil) async throws -> Int {
         var total = 0
         while true {
             let count = try await context.write { tx in
                 let lost = try orders.abandon(
                     submittedBefore: tx.now - age,
+                    orSilentFor: silence,
                     except: context.ordersInFlight.orders,
                     limit: Self.batch,
                     in: tx

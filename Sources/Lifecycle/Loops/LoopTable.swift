@@ -149,7 +149,8 @@ package enum LoopTable {
                 budget: .minutes(1),
                 placement: .everyReplica,
                 tick: { _ in
-                    let lost = try await recovery.abandonLost(olderThan: submissionTimeout)
+                    let lost = try await recovery.abandonLost(
+                        olderThan: submissionTimeout, orSilentFor: census?.silence)
                     return LoopOutcome(rows: lost + (try await recovery.pollDue()))
                 }
             ),

@@ -10,6 +10,10 @@ package final class ReplicaCensus: Sendable {
     private let database: any Database
     private let instance: String
     private let latest = Atomic(1)
+    /// Beats of this replica: the last one, and the first since which none was late.
+    private let beats = Mutex<(last: ContinuousClock.Instant, first: ContinuousClock.Instant)?>(nil)
+    /// A beat that comes later than this after the one before was kept from coming.
+    private static let latestBeat = Duration.seconds(12)
 
     package init(database: any Database, instance: String) {
         self.database = database
@@ -23,6 +27,25 @@ package final class ReplicaCensus: Sendable {
     package func take() async throws {
         let count = try await database.write { [instance] tx in try ReplicaStore().note(instance, in: tx) }
         latest.store(max(1, count), ordering: .relaxed)
+        let now = ContinuousClock.now
+        beats.withLock { beats in
+            let isSteady = beats.map { now - $0.last <= Self.latestBeat } ?? false
+            beats = (last: now, first: isSteady ? beats?.first ?? now : now)
+        }
+    }
+
+    /// After how long without a sign of life others are taken to have ended; `nil` as long as it can't be told.
+    ///
+    /// While the database is away nobody can give a sign. So only a replica that gave its own all the time, for as long as the
+    /// silence of others has to last, calls another silent.
+    var silence: Duration? {
+        let now = ContinuousClock.now
+        return beats.withLock { beats in
+            guard let beats, now - beats.last <= Self.latestBeat, now - beats.first >= ReplicaStore.silence else {
+                return nil
+            }
+            return ReplicaStore.silence
+        }
     }
 
     var loop: Loop {

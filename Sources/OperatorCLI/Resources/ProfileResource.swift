@@ -61,6 +61,14 @@ package enum Profiles: Resource {
         var acmePreauthorization: Bool?
         @Option(name: .customLong("acme-profiles"), help: "Other profiles that its accounts may order under.")
         var acmeProfiles: [String] = []
+        @Option(
+            name: .customLong("acme-perspectives"),
+            help: "Perspectives that confirm proofs of names; none for nobody.")
+        var acmePerspectives: [String] = []
+        @Option(name: .customLong("acme-perspective-quorum"), help: "How many of them have to confirm; 0: the rule.")
+        var acmePerspectiveQuorum: Int?
+        @Option(name: .customLong("acme-orders-per-hour"), help: "Orders of all accounts in an hour; 0: no limit.")
+        var acmeOrdersPerHour: Int?
         @Option(help: "The only issuer under the profile.") var issuerID: String?
         @Option(help: "Owner of what protocols enrol.") var ownerID: String?
         @Option(help: "Team of what protocols enrol.") var teamID: String?
@@ -124,6 +132,9 @@ package enum Profiles: Resource {
             list.add("acme_allow_single_label", acmeAllowSingleLabel)
             list.add("acme_preauthorization", acmePreauthorization)
             list.add("acme_profiles", list: acmeProfiles)
+            list.add("acme_perspectives", list: acmePerspectives)
+            list.add("acme_perspective_quorum", acmePerspectiveQuorum)
+            list.add("acme_orders_per_hour", acmeOrdersPerHour)
             list.add("issuer_id", issuerID)
             list.add("owner_id", ownerID)
             list.add("team_id", teamID)

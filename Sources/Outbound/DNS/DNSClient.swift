@@ -35,6 +35,13 @@ package struct DNSServer: Hashable, Sendable, CustomStringConvertible {
     package var description: String { address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)" }
 }
 
+/// What was found about a name.
+package struct DNSLookup: Hashable, Sendable {
+    package let records: [DNSRecord.Content]
+    /// Whether resolvers validated all of it by DNSSEC.
+    package let isAuthenticated: Bool
+}
+
 /// Asks recursive resolvers for records: UDP with a fresh port, identifier and spelling for each question, TCP when an
 /// answer does not fit (RFC 1035, RFC 5452, RFC 7766).
 ///
@@ -48,31 +55,54 @@ package struct DNSClient: Sendable {
     static let rounds = 2
 
     private let servers: @Sendable () -> [DNSServer]
-    private let egress: EgressGuard
+    let egress: EgressGuard
+    let authorityPort: Int
     private let random: RandomSource
 
     /// - `servers`: In the order of preference; asked for each time.
-    package init(servers: @escaping @Sendable () -> [DNSServer], egress: EgressGuard, random: RandomSource) {
+    /// - `authorityPort`: Where the name servers of zones listen.
+    package init(
+        servers: @escaping @Sendable () -> [DNSServer], egress: EgressGuard, random: RandomSource,
+        authorityPort: Int = DNSServer.defaultPort
+    ) {
         self.servers = servers
         self.egress = egress
         self.random = random
+        self.authorityPort = authorityPort
     }
 
     /// The records of a name, after its aliases; empty when the name or the type does not exist.
     package func records(of name: String, _ type: DNSRecordType) async throws(DNSFailure) -> [DNSRecord.Content] {
+        try await lookUp(name, type).records
+    }
+
+    /// The records of a name as resolvers tell them, after its aliases.
+    package func lookUp(_ name: String, _ type: DNSRecordType) async throws(DNSFailure) -> DNSLookup {
+        try await follow(name, type) { target async throws(DNSFailure) in try await ask(target, type) }
+    }
+
+    /// Goes from alias to alias until there are records, or none.
+    func follow(
+        _ name: String, _ type: DNSRecordType,
+        _ ask: (DNSWireName) async throws(DNSFailure) -> DNSAnswer
+    ) async throws(DNSFailure) -> DNSLookup {
         var target: DNSWireName
         do { target = try DNSWireName(name) } catch {
             throw DNSFailure(kind: .badName, description: "\(name) is \(error)")
         }
         var aliases = 0
+        var isAuthenticated = true
         while true {
-            let answer = try await ask(target, type)
+            let answer = try await ask(target)
+            isAuthenticated = isAuthenticated && answer.isAuthenticated
             let asked = target
             // An answer most often brings the whole chain.
             while true {
                 let own = answer.records.filter { $0.name == target }
                 let found = own.filter { $0.type == type }
-                guard found.isEmpty else { return found.map(\.content) }
+                guard found.isEmpty else {
+                    return DNSLookup(records: found.map(\.content), isAuthenticated: isAuthenticated)
+                }
                 guard case .alias(let next)? = own.first(where: { $0.type == .cname })?.content else { break }
                 aliases += 1
                 guard aliases <= Self.aliasLimit else {
@@ -80,7 +110,7 @@ package struct DNSClient: Sendable {
                 }
                 target = next
             }
-            if target == asked { return [] }
+            if target == asked { return DNSLookup(records: [], isAuthenticated: isAuthenticated) }
         }
     }
 
@@ -129,11 +159,20 @@ package struct DNSClient: Sendable {
     private func ask(
         _ server: DNSServer, _ name: DNSWireName, _ type: DNSRecordType, overTCPAlone: Bool
     ) async throws(DNSFailure) -> DNSAnswer? {
+        try await ask(server, name, type, overTCPAlone: overTCPAlone, recursively: true, for: .resolver)
+    }
+
+    /// One question to one server; `nil` when it brought no answer.
+    func ask(
+        _ server: DNSServer, _ name: DNSWireName, _ type: DNSRecordType, overTCPAlone: Bool, recursively: Bool,
+        for purpose: EgressPurpose
+    ) async throws(DNSFailure) -> DNSAnswer? {
         let octets = random.bytes(2 + name.labels.reduce(0) { $0 + $1.count })
         let query = DNSQuery(
-            id: UInt16(octets[0]) << 8 | UInt16(octets[1]), name: name.mixingCase(octets.dropFirst(2)), type: type)
+            id: UInt16(octets[0]) << 8 | UInt16(octets[1]), name: name.mixingCase(octets.dropFirst(2)), type: type,
+            wantsRecursion: recursively)
         do {
-            let permits = try await egress.permits(host: server.address, port: server.port, for: .resolver)
+            let permits = try await egress.permits(host: server.address, port: server.port, for: purpose)
             guard let permit = permits.first else { return nil }
             if !overTCPAlone {
                 let answer = try await DNSExchange.datagram(query, to: permit, within: Self.patience)

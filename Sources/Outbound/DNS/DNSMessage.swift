@@ -1,6 +1,7 @@
 /// The types of records that are asked for (RFC 1035 §3.2.2, RFC 3596, RFC 8659).
 package enum DNSRecordType: UInt16, Sendable, CaseIterable {
     case a = 1
+    case ns = 2
     case cname = 5
     case txt = 16
     case aaaa = 28
@@ -13,6 +14,7 @@ package struct DNSRecord: Hashable, Sendable {
         /// Four or sixteen octets.
         case address([UInt8])
         case alias(DNSWireName)
+        case nameServer(DNSWireName)
         /// The strings of one record, joined (RFC 8555 §8.4 names no other way to read them).
         case text([UInt8])
         case caa(flags: UInt8, tag: String, value: [UInt8])
@@ -31,10 +33,13 @@ struct DNSQuery: Sendable {
     let id: UInt16
     let name: DNSWireName
     let type: DNSRecordType
+    /// Whether the server is to ask others; those of a zone are asked for what they hold themselves.
+    var wantsRecursion = true
 
-    /// With recursion desired, and an OPT record (RFC 6891).
+    /// With an OPT record (RFC 6891), and the wish to be told whether a resolver validated its answer (RFC 6840 §5.7).
     var encoded: [UInt8] {
-        var octets: [UInt8] = [UInt8(id >> 8), UInt8(id & 0xFF), 0x01, 0x00, 0, 1, 0, 0, 0, 0, 0, 1]
+        var octets: [UInt8] = [UInt8(id >> 8), UInt8(id & 0xFF)]
+        octets += [wantsRecursion ? 0x01 : 0x00, wantsRecursion ? 0x20 : 0x00, 0, 1, 0, 0, 0, 0, 0, 1]
         octets += name.encoded
         octets += [UInt8(type.rawValue >> 8), UInt8(type.rawValue & 0xFF), 0, 1]
         octets += [0, 0, 41, UInt8(Self.datagramLimit >> 8), UInt8(Self.datagramLimit & 0xFF), 0, 0, 0, 0, 0, 0]
@@ -51,6 +56,10 @@ struct DNSAnswer: Sendable {
     let responseCode: UInt8
     /// Whether the answer did not fit.
     let isTruncated: Bool
+    /// Whether the server holds the zone itself.
+    let isAuthoritative: Bool
+    /// Whether a resolver says that it validated what it tells, also that there is nothing (RFC 4035 §3.2.3).
+    let isAuthenticated: Bool
     /// The records of the types that are known, in the answer section.
     let records: [DNSRecord]
 
@@ -65,6 +74,8 @@ struct DNSAnswer: Sendable {
         guard flags & 0x8000 != 0, flags & 0x7800 == 0 else { throw .message("it is no answer to a query") }
         responseCode = UInt8(flags & 0x000F)
         isTruncated = flags & 0x0200 != 0
+        isAuthoritative = flags & 0x0400 != 0
+        isAuthenticated = flags & 0x0020 != 0
         guard try reader.number() == 1 else { throw .message("it repeats no question, or several") }
         let answers = Int(try reader.number())
         try reader.skip(4)
@@ -160,10 +171,10 @@ struct DNSReader {
         case .a, .aaaa:
             guard length == (type == .a ? 4 : 16) else { throw .message("an address of \(length) octets") }
             return DNSRecord(name: name, type: type, content: .address(Array(data)))
-        case .cname:
+        case .cname, .ns:
             let target = try self.name()
-            guard position == end else { throw .message("an alias does not fill its record") }
-            return DNSRecord(name: name, type: type, content: .alias(target))
+            guard position == end else { throw .message("a name does not fill its record") }
+            return DNSRecord(name: name, type: type, content: type == .ns ? .nameServer(target) : .alias(target))
         case .txt: return DNSRecord(name: name, type: type, content: .text(try Self.strings(data)))
         case .caa: return DNSRecord(name: name, type: type, content: try Self.caa(data))
         }

@@ -64,7 +64,8 @@ struct ACMEAssembly: Sendable {
                 nonces: ACMENonces(
                     database: context.database, sealer: sealer, time: context.time, random: context.random,
                     lifetime: { plan().nonceTTL }),
-                limiter: limiter, time: context.time, count: { metrics.count($0) }),
+                limiter: limiter, time: context.time, count: { metrics.count($0) },
+                observe: { metrics.answered($0, $1) }),
             sealer: sealer)
         let perspectives = ACMEPerspectiveFlow(context, plan: plan)
         self.perspectives = perspectives
@@ -93,6 +94,7 @@ struct ACMEAssembly: Sendable {
 
     private static func plan(_ configuration: ACMEConfiguration) -> ACMEPlan {
         var plan = ACMEPlan()
+        plan.isEnabled = configuration.isEnabled
         plan.defaultProfile = configuration.defaultProfile.flatMap { try? ProfileID($0) }
         plan.nonceTTL = configuration.nonceTTL
         plan.orderTTL = configuration.orderTTL

@@ -14,6 +14,7 @@ struct ACMEMetrics: Sendable {
     private let votes: MetricFamily<Counter>
     private let quorums: MetricFamily<Counter>
     private let validations: MetricFamily<Histogram>
+    private let requests: MetricFamily<Histogram>
 
     init(_ registry: MetricsRegistry) {
         events = Dictionary(
@@ -37,7 +38,12 @@ struct ACMEMetrics: Sendable {
         validations = registry.histogram(
             "certctl_acme_validation_seconds", "Time that one attempt to validate a challenge took.",
             labels: ["type", "result"], bounds: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15])
+        requests = registry.histogram(
+            "certctl_acme_request_seconds", "Time that an ACME request took, by operation.", labels: ["op"],
+            bounds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10])
     }
+
+    func answered(_ operation: String, _ duration: Duration) { requests.with(operation).observe(duration.inSeconds) }
 
     private static func help(_ event: ACMEEvent) -> String {
         let words = event.rawValue.split(separator: "_").joined(separator: " ")

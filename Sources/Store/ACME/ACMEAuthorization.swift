@@ -75,6 +75,8 @@ package struct ACMEProof: Hashable, Sendable {
     package let token: String
     /// Whether it was made ahead of any order, for orders to come.
     package let isAhead: Bool
+    /// The profile of the order, or of the account where there is none.
+    package let profileID: ProfileID
 
     init(_ row: Row) throws(DatabaseError) {
         name = try ACMEName(row.json("identifier"))
@@ -84,9 +86,21 @@ package struct ACMEProof: Hashable, Sendable {
         expiresAt = try row.time("expires_at")
         token = try row.text("token")
         isAhead = try row.optionalText("order_id") == nil
+        profileID = try row.id("profile_id")
     }
 
-    static let columns: SQL = "a.identifier, a.wildcard, a.expires_at, a.order_id, c.type, c.validated_at, c.token"
+    static let columns: SQL = """
+        a.identifier, a.wildcard, a.expires_at, a.order_id, c.type, c.validated_at, c.token,
+        COALESCE(o.profile_id, k.profile_id) AS profile_id
+        """
+
+    /// What ``columns`` are taken from.
+    static let source: SQL = """
+        acme_authorizations a
+        JOIN acme_challenges c ON c.authz_id = a.authz_id
+        JOIN acme_accounts k ON k.account_id = a.account_id
+        LEFT JOIN acme_orders o ON o.order_id = a.order_id
+        """
 }
 
 /// One way to prove an authorization (RFC 8555 §7.1.5).

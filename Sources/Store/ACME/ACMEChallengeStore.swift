@@ -12,7 +12,10 @@ package struct ACMEValidationJob: Hashable, Sendable {
     /// `nil` for a proof that is made ahead of any order.
     package let orderID: ACMEOrderID?
     package let accountID: ACMEAccountID
+    /// Of the order, which may be another than that of the account.
     package let profileID: ProfileID
+    /// Of the account: what its address is made of.
+    package let accountProfileID: ProfileID
     /// Of the key that the account has now.
     package let thumbprint: String
     package let answeredAt: Timestamp
@@ -26,6 +29,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
         orderID = try row.optionalID("order_id")
         accountID = try row.id("account_id")
         profileID = try row.id("profile_id")
+        accountProfileID = try row.id("account_profile_id")
         thumbprint = try row.text("jwk_thumbprint")
         answeredAt = try row.time("answered_at")
         let status: ACMEAuthorizationStatus = try row.value("authz_status")
@@ -36,7 +40,8 @@ package struct ACMEValidationJob: Hashable, Sendable {
     static let columns: SQL = """
         c.challenge_id, c.authz_id, c.type, c.status, c.token, c.account_url, c.validated_at, c.error, c.attempts,
         c.updated_at AS answered_at, a.identifier, a.wildcard, a.status AS authz_status,
-        a.expires_at AS authz_expires_at, a.order_id, a.account_id, k.profile_id, k.jwk_thumbprint
+        a.expires_at AS authz_expires_at, a.order_id, a.account_id, k.jwk_thumbprint,
+        COALESCE(o.profile_id, k.profile_id) AS profile_id, k.profile_id AS account_profile_id
         """
 }
 
@@ -115,6 +120,7 @@ package struct ACMEChallengeStore: Sendable {
             SELECT \(fragment: ACMEValidationJob.columns) FROM acme_challenges c
             JOIN acme_authorizations a ON a.authz_id = c.authz_id
             JOIN acme_accounts k ON k.account_id = a.account_id
+            LEFT JOIN acme_orders o ON o.order_id = a.order_id
             WHERE c.challenge_id IN \(list: taken) ORDER BY c.updated_at, c.challenge_id
             """
         ).map { try ACMEValidationJob($0, at: tx.now) }

@@ -10,8 +10,7 @@ package struct ACMEProofStore: Sendable {
     package func proofs(of order: ACMEOrderID, in tx: any Transaction) throws -> [ACMEProof] {
         try tx.rows(
             """
-            SELECT \(fragment: ACMEProof.columns) FROM acme_authorizations a
-            JOIN acme_challenges c ON c.authz_id = a.authz_id
+            SELECT \(fragment: ACMEProof.columns) FROM \(fragment: ACMEProof.source)
             WHERE a.order_id = \(order) AND a.status = 'valid' AND c.status = 'valid'
             ORDER BY a.position, c.challenge_id
             """
@@ -45,8 +44,7 @@ package struct ACMEProofStore: Sendable {
         let recent: SQL = time.map { " OR c.validated_at >= \($0)" } ?? ""
         return try tx.rows(
             """
-            SELECT \(fragment: ACMEProof.columns) FROM acme_authorizations a
-            JOIN acme_challenges c ON c.authz_id = a.authz_id
+            SELECT \(fragment: ACMEProof.columns) FROM \(fragment: ACMEProof.source)
             WHERE a.account_id = \(account) AND a.status = 'valid' AND a.expires_at > \(tx.now)
                 AND \(fragment: Self.isProof) AND (a.order_id IS NULL\(fragment: recent))
             ORDER BY a.expires_at DESC, c.challenge_id

@@ -28,6 +28,9 @@ extension ProfileFields {
         object["acme_allow_single_label"] = .bool(acmeAllowSingleLabel)
         object["acme_preauthorization"] = .bool(acmePreauthorization)
         object["acme_profiles"] = JSONValue(acmeProfiles.map(\.text))
+        object["acme_perspectives"] = JSONValue(acmePerspectives)
+        object["acme_perspective_quorum"] = JSONValue(acmePerspectiveQuorum)
+        object["acme_orders_per_hour"] = JSONValue(acmeOrdersPerHour)
         object["issuer_id"] = issuerID.map { .string($0.text) } ?? .null
         object["owner_id"] = ownerID.map { .string($0.text) } ?? .null
         object["team_id"] = teamID.map { .string($0.text) } ?? .null
@@ -78,6 +81,9 @@ extension ProfileFields {
         acmeAllowSingleLabel = json["acme_allow_single_label"]?.boolValue ?? false
         acmePreauthorization = json["acme_preauthorization"]?.boolValue ?? false
         acmeProfiles = (json["acme_profiles"]?.arrayValue ?? []).compactMap(\.stringValue).map { ProfileID(stored: $0) }
+        acmePerspectives = json["acme_perspectives"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        acmePerspectiveQuorum = json["acme_perspective_quorum"]?.integerValue.map { Int($0) } ?? 0
+        acmeOrdersPerHour = json["acme_orders_per_hour"]?.integerValue.map { Int($0) } ?? 0
         issuerID = json["issuer_id"]?.stringValue.map { IssuerID(stored: $0) }
         ownerID = json["owner_id"]?.stringValue.map { OwnerID(stored: $0) }
         teamID = json["team_id"]?.stringValue.map { TeamID(stored: $0) }

@@ -92,6 +92,8 @@ package struct IssuanceInputs: Hashable, Sendable {
         p.acme_require_eab AS p_acme_require_eab, p.acme_challenge_types AS p_acme_challenge_types,
         p.acme_allow_wildcards AS p_acme_allow_wildcards, p.acme_allow_single_label AS p_acme_allow_single_label,
         p.acme_preauthorization AS p_acme_preauthorization, p.acme_profiles AS p_acme_profiles,
+        p.acme_perspectives AS p_acme_perspectives, p.acme_perspective_quorum AS p_acme_perspective_quorum,
+        p.acme_orders_per_hour AS p_acme_orders_per_hour,
         p.issuer_id AS p_issuer_id, p.owner_id AS p_owner_id, p.team_id AS p_team_id,
         p.renewal_policy_id AS p_renewal_policy_id,
         p.row_version AS p_row_version

@@ -79,6 +79,8 @@ package struct NewOrder: Sendable {
     package let deadlineAt: Timestamp?
     /// The CA of a tree that was chosen to sign.
     package var issuingCA: AuthorityID?
+    /// The replica that asks the CA.
+    package var holder: String?
 
     package init(
         id: OrderID,

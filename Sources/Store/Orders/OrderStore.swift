@@ -21,14 +21,14 @@ package struct OrderStore: Sendable {
                 head: """
                     INSERT INTO issuer_orders (
                         id, issuer_id, certificate_id, job_id, issuing_ca_id, kind, idempotency_key, serial_number,
-                        csr_pem, csr_sha256, state, attempts, deadline_at, created_at, updated_at
+                        csr_pem, csr_sha256, state, attempts, deadline_at, holder, created_at, updated_at
                     ) VALUES
                     """,
                 member: """
                      (
                         \(new.id), \(new.issuerID), \(new.certificateID), \(new.jobID), \(new.issuingCA),
                         \(new.purpose), \(new.idempotencyKey), \(new.serialNumber), \(new.csrPEM), \(new.csrSHA256), 'submitting', 1,
-                        \(new.deadlineAt), \(tx.now), \(tx.now)
+                        \(new.deadlineAt), \(new.holder), \(tx.now), \(tx.now)
                     )
                     """,
                 translate: { error in
@@ -129,19 +129,32 @@ package struct OrderStore: Sendable {
     /// Gives up orders whose process ended between intent and result: created before `deadline` and still
     /// `submitting`. Their serial numbers stay taken.
     ///
+    /// - `silence`: Also those of a replica that said for so long no more that it lives (``ReplicaStore``), and that are as
+    ///   old; `nil` when nobody counts replicas, or nobody can tell yet who is silent.
     /// - `except`: orders whose process is known to be at work.
     package func abandon(
         submittedBefore deadline: Timestamp,
+        orSilentFor silence: Duration? = nil,
         except busy: [OrderID] = [],
         limit: Int,
         in tx: any Transaction
     ) throws -> [IssuerOrder] {
         let isIdle: SQL = busy.isEmpty ? "TRUE" : "id NOT IN \(list: busy)"
+        let isOld: SQL =
+            if let silence {
+                """
+                (created_at < \(deadline) OR (created_at < \(tx.now - silence) AND holder IS NOT NULL AND NOT EXISTS (
+                    SELECT 1 FROM server_replicas r
+                    WHERE r.instance = issuer_orders.holder AND r.seen_at >= \(tx.now - silence))))
+                """
+            } else {
+                "created_at < \(deadline)"
+            }
         return try tx.rows(
             """
             WITH due AS MATERIALIZED (
                 SELECT id FROM issuer_orders
-                WHERE state = 'submitting' AND created_at < \(deadline) AND \(fragment: isIdle)
+                WHERE state = 'submitting' AND \(fragment: isOld) AND \(fragment: isIdle)
                 ORDER BY created_at LIMIT \(limit)\(lock: .forUpdateSkipLocked)
             )
             UPDATE issuer_orders SET state = 'abandoned',

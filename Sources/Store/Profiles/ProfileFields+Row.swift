@@ -37,6 +37,9 @@ extension ProfileFields {
         acmeAllowSingleLabel = try row.bool(p + "acme_allow_single_label")
         acmePreauthorization = try row.bool(p + "acme_preauthorization")
         acmeProfiles = try row.texts(p + "acme_profiles").map { ProfileID(stored: $0) }
+        acmePerspectives = try row.texts(p + "acme_perspectives")
+        acmePerspectiveQuorum = try row.int(p + "acme_perspective_quorum")
+        acmeOrdersPerHour = try row.int(p + "acme_orders_per_hour")
         issuerID = try row.optionalID(p + "issuer_id")
         ownerID = try row.optionalID(p + "owner_id")
         teamID = try row.optionalID(p + "team_id")

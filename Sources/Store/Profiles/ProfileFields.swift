@@ -37,6 +37,12 @@ package struct ProfileFields: Hashable, Sendable {
     package var acmePreauthorization = false
     /// Other profiles that accounts of this one may order under.
     package var acmeProfiles: [ProfileID] = []
+    /// From which perspectives proofs are confirmed; empty for all of the server, ``ACMEPerspective/nobody`` alone for none.
+    package var acmePerspectives: [String] = []
+    /// How many of them have to confirm; zero leaves it to the rule.
+    package var acmePerspectiveQuorum = 0
+    /// Orders of all accounts together within an hour; zero for no limit.
+    package var acmeOrdersPerHour = 0
     package var requiresApproval: Bool
     package var enabled: Bool
     /// The only issuer under this profile, and the one of what is enrolled by protocols.

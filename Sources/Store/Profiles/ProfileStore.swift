@@ -11,7 +11,8 @@ package struct ProfileStore: Sendable {
         requires_approval, enabled, row_version, created_at, updated_at, default_ttl_seconds, backdate_seconds,
         eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids, key_reuse, acme_require_eab,
         acme_challenge_types, acme_allow_wildcards, acme_allow_single_label, acme_preauthorization,
-        acme_profiles, issuer_id, owner_id, team_id, renewal_policy_id
+        acme_profiles, acme_perspectives, acme_perspective_quorum, acme_orders_per_hour, issuer_id, owner_id, team_id,
+        renewal_policy_id
         """
     private static let rules = [
         UniqueRule(constraint: "certificate_profiles_name_key", entity: .profile, field: "name"),
@@ -30,8 +31,9 @@ package struct ProfileStore: Sendable {
                     required_csr_attributes, acme_auth_mode, requires_approval, enabled, default_ttl_seconds,
                     backdate_seconds, eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids,
                     key_reuse, acme_require_eab, acme_challenge_types, acme_allow_wildcards,
-                    acme_allow_single_label, acme_preauthorization, acme_profiles, issuer_id, owner_id, team_id,
-                    renewal_policy_id, created_at, updated_at
+                    acme_allow_single_label, acme_preauthorization, acme_profiles, acme_perspectives,
+                    acme_perspective_quorum, acme_orders_per_hour, issuer_id, owner_id, team_id, renewal_policy_id,
+                    created_at, updated_at
                 ) VALUES (
                     \(id), \(fields.name), \(fields.description), \(fields.keysValue), \(fields.maxTTLSeconds),
                     \(JSONColumn.value(fields.allowedEKUs)), \(JSONColumn.value(fields.requiredSANPatterns)),
@@ -42,7 +44,8 @@ package struct ProfileStore: Sendable {
                     \(fields.subjectValue), \(JSONColumn.value(fields.policyOIDs)), \(fields.keyReuse),
                     \(fields.acmeRequireEAB), \(fields.challengeTypesValue), \(fields.acmeAllowWildcards),
                     \(fields.acmeAllowSingleLabel), \(fields.acmePreauthorization), \(fields.acmeProfilesValue),
-                    \(fields.issuerID), \(fields.ownerID), \(fields.teamID), \(fields.renewalPolicyID), \(tx.now),
+                    \(JSONColumn.value(fields.acmePerspectives)), \(fields.acmePerspectiveQuorum),
+                    \(fields.acmeOrdersPerHour), \(fields.issuerID), \(fields.ownerID), \(fields.teamID), \(fields.renewalPolicyID), \(tx.now),
                     \(tx.now)
                 ) RETURNING \(fragment: Self.columns)
                 """
@@ -111,7 +114,10 @@ package struct ProfileStore: Sendable {
                     acme_allow_wildcards = \(fields.acmeAllowWildcards),
                     acme_allow_single_label = \(fields.acmeAllowSingleLabel),
                     acme_preauthorization = \(fields.acmePreauthorization),
-                    acme_profiles = \(fields.acmeProfilesValue), issuer_id = \(fields.issuerID),
+                    acme_profiles = \(fields.acmeProfilesValue),
+                    acme_perspectives = \(JSONColumn.value(fields.acmePerspectives)),
+                    acme_perspective_quorum = \(fields.acmePerspectiveQuorum),
+                    acme_orders_per_hour = \(fields.acmeOrdersPerHour), issuer_id = \(fields.issuerID),
                     owner_id = \(fields.ownerID), team_id = \(fields.teamID),
                     renewal_policy_id = \(fields.renewalPolicyID), updated_at = \(tx.now), row_version = row_version + 1
                 WHERE \(fragment: UpdateGuard.condition(id: id, expecting: version))

@@ -104,6 +104,9 @@ struct InventoryStoreTests {
             draft.acmeAllowWildcards = false
             draft.acmeAllowSingleLabel = true
             draft.acmePreauthorization = true
+            draft.acmePerspectives = ["eu", "us"]
+            draft.acmePerspectiveQuorum = 2
+            draft.acmeOrdersPerHour = 500
             draft.issuerID = seed.issuer
             draft.ownerID = Seed.owner
             draft.teamID = Seed.team

@@ -59,6 +59,34 @@ struct OrderStoreTests {
         }
     }
 
+    @Test("orders of a replica that fell silent are given up before their time is over", arguments: Engine.available)
+    func silence(engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let seed = try await database.seed()
+            let held: [NewOrder] = [("alive", "k1"), ("dead", "k2"), ("dead", "k3"), (nil, "k4")].map { holder, key in
+                var order = Self.order(seed, serial: nil, key: key)
+                order.holder = holder
+                return order
+            }
+            try await database.write { [orders] tx in
+                for order in held { try orders.record(order, in: tx) }
+            }
+            try await database.write { [orders] tx in
+                // The third is as young as any that was just asked for.
+                for order in held where order.idempotencyKey != "k3" {
+                    try tx.execute(
+                        "UPDATE issuer_orders SET created_at = \(tx.now - .seconds(30)) WHERE id = \(order.id)")
+                }
+                _ = try ReplicaStore().note("alive", in: tx)
+                let horizon = tx.now - .seconds(60)
+                #expect(try orders.abandon(submittedBefore: horizon, limit: 9, in: tx).isEmpty)
+                let given = try orders.abandon(
+                    submittedBefore: horizon, orSilentFor: ReplicaStore.silence, limit: 9, in: tx)
+                #expect(given.map(\.id) == [held[1].id])
+            }
+        }
+    }
+
     @Test("leading zeros and upper case are no serial numbers", arguments: Engine.available, ["01", "AB", "", "0x1"])
     func serialForm(engine: Engine, serial: String) async throws {
         try await TestDatabase.with(engine) { database in

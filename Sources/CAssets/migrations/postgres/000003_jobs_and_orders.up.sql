@@ -99,6 +99,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     next_poll_at TIMESTAMPTZ,
     last_polled_at TIMESTAMPTZ,
     deadline_at TIMESTAMPTZ,
+    holder TEXT,
     error_class TEXT,
     last_error TEXT,
     row_version BIGINT NOT NULL DEFAULT 1,

@@ -4,6 +4,8 @@ ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_
 ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_backdate_range;
 ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_key_reuse_enum;
 ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_max_sans_range;
+ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_acme_perspective_quorum_range;
+ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_acme_orders_range;
 ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_issuer_fkey;
 ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_owner_fkey;
 ALTER TABLE certificate_profiles DROP CONSTRAINT IF EXISTS certificate_profiles_team_fkey;
@@ -17,6 +19,9 @@ ALTER TABLE certificate_profiles
     DROP COLUMN IF EXISTS team_id,
     DROP COLUMN IF EXISTS owner_id,
     DROP COLUMN IF EXISTS issuer_id,
+    DROP COLUMN IF EXISTS acme_orders_per_hour,
+    DROP COLUMN IF EXISTS acme_perspective_quorum,
+    DROP COLUMN IF EXISTS acme_perspectives,
     DROP COLUMN IF EXISTS acme_profiles,
     DROP COLUMN IF EXISTS acme_preauthorization,
     DROP COLUMN IF EXISTS acme_allow_single_label,

@@ -16,6 +16,9 @@ ALTER TABLE certificate_profiles
     ADD COLUMN IF NOT EXISTS acme_allow_single_label BOOLEAN NOT NULL DEFAULT FALSE,
     ADD COLUMN IF NOT EXISTS acme_preauthorization BOOLEAN NOT NULL DEFAULT FALSE,
     ADD COLUMN IF NOT EXISTS acme_profiles JSONB NOT NULL DEFAULT '[]',
+    ADD COLUMN IF NOT EXISTS acme_perspectives JSONB NOT NULL DEFAULT '[]',
+    ADD COLUMN IF NOT EXISTS acme_perspective_quorum BIGINT NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS acme_orders_per_hour BIGINT NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS issuer_id TEXT,
     ADD COLUMN IF NOT EXISTS owner_id TEXT,
     ADD COLUMN IF NOT EXISTS team_id TEXT,
@@ -113,6 +116,30 @@ BEGIN
     ) THEN
         ALTER TABLE certificate_profiles ADD CONSTRAINT certificate_profiles_renewal_policy_fkey
             FOREIGN KEY (renewal_policy_id) REFERENCES renewal_policies (id) ON DELETE RESTRICT;
+    END IF;
+END
+$$;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM pg_constraint
+        WHERE conname = 'certificate_profiles_acme_perspective_quorum_range' AND conrelid = 'certificate_profiles'::regclass
+    ) THEN
+        ALTER TABLE certificate_profiles ADD CONSTRAINT certificate_profiles_acme_perspective_quorum_range
+            CHECK (acme_perspective_quorum BETWEEN 0 AND 16);
+    END IF;
+END
+$$;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM pg_constraint
+        WHERE conname = 'certificate_profiles_acme_orders_range' AND conrelid = 'certificate_profiles'::regclass
+    ) THEN
+        ALTER TABLE certificate_profiles ADD CONSTRAINT certificate_profiles_acme_orders_range
+            CHECK (acme_orders_per_hour BETWEEN 0 AND 1000000);
     END IF;
 END
 $$;

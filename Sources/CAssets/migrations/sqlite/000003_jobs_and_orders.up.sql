@@ -102,6 +102,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     next_poll_at INTEGER,
     last_polled_at INTEGER,
     deadline_at INTEGER,
+    holder TEXT,
     error_class TEXT,
     last_error TEXT,
     row_version INTEGER NOT NULL DEFAULT 1,

@@ -43,6 +43,15 @@ ALTER TABLE certificate_profiles ADD COLUMN acme_preauthorization INTEGER NOT NU
 -- certctl:unless-column certificate_profiles.acme_profiles
 ALTER TABLE certificate_profiles ADD COLUMN acme_profiles TEXT NOT NULL DEFAULT '[]'
     CONSTRAINT certificate_profiles_acme_profiles_json CHECK (json_valid(acme_profiles));
+-- certctl:unless-column certificate_profiles.acme_perspectives
+ALTER TABLE certificate_profiles ADD COLUMN acme_perspectives TEXT NOT NULL DEFAULT '[]'
+    CONSTRAINT certificate_profiles_acme_perspectives_json CHECK (json_valid(acme_perspectives));
+-- certctl:unless-column certificate_profiles.acme_perspective_quorum
+ALTER TABLE certificate_profiles ADD COLUMN acme_perspective_quorum INTEGER NOT NULL DEFAULT 0
+    CONSTRAINT certificate_profiles_acme_perspective_quorum_range CHECK (acme_perspective_quorum BETWEEN 0 AND 16);
+-- certctl:unless-column certificate_profiles.acme_orders_per_hour
+ALTER TABLE certificate_profiles ADD COLUMN acme_orders_per_hour INTEGER NOT NULL DEFAULT 0
+    CONSTRAINT certificate_profiles_acme_orders_range CHECK (acme_orders_per_hour BETWEEN 0 AND 1000000);
 -- certctl:unless-column certificate_profiles.issuer_id
 ALTER TABLE certificate_profiles ADD COLUMN issuer_id TEXT
     CONSTRAINT certificate_profiles_issuer_fkey REFERENCES issuers (id) ON DELETE RESTRICT;
