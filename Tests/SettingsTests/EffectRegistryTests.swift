@@ -105,6 +105,7 @@ enum EffectRegistry {
         Entry("server:ca.key_passphrase", "EndToEndTests/PKI/FileAuthorityTests.swift", "life"),
         Entry("server:ca.max_signatures_per_minute", "EndToEndTests/PKI/ChildKeyTests.swift", "ceiling"),
         Entry("server:ca.lints", "EndToEndTests/PKI/LintEndToEndTests.swift", "severities"),
+        Entry("server:algorithm.deny_list", "EndToEndTests/PKI/AlgorithmDenyListTests.swift", "denied"),
     ]
 
     static let acme = [

@@ -29,6 +29,7 @@ package struct CryptoAlgorithmBody: WireValue {
     package var quantumLevel = 0
     package var isQuantumVulnerable = false
     package var isLegacy = false
+    package var isDenied = false
     package var keys = 0
     package var uses: [CryptoUseBody] = []
 
@@ -47,6 +48,7 @@ package struct CryptoAlgorithmBody: WireValue {
                 "Category 1 to 5; 0 when a quantum computer breaks it, or less does."),
             .required("quantum_vulnerable", \.isQuantumVulnerable, "Whether a quantum computer breaks it."),
             .required("legacy", \.isLegacy, "Whether it only reads what others made."),
+            .required("denied", \.isDenied, "Whether nothing new is made with it (CERTCTL_ALGORITHM_DENY_LIST)."),
             .required("keys", \.keys, "Keys in use."),
             .required("uses", \.uses, "Where, and for what."),
         ]
@@ -77,6 +79,7 @@ package struct CryptoKeyBody: WireValue {
     package var firstEnd = Timestamp(secondsSinceEpoch: 0)
     package var lastEnd = Timestamp(secondsSinceEpoch: 0)
     package var isQuantumVulnerable = false
+    package var isDenied = false
 
     package init() {}
 
@@ -89,6 +92,7 @@ package struct CryptoKeyBody: WireValue {
             .required("first_end", \.firstEnd, "When the first of their certificates ends."),
             .required("last_end", \.lastEnd, "When the last one ends."),
             .required("quantum_vulnerable", \.isQuantumVulnerable, "Whether a quantum computer breaks them."),
+            .required("denied", \.isDenied, "Whether no other key of this kind is certified."),
         ]
     )
 }

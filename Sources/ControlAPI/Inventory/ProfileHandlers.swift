@@ -23,24 +23,25 @@ struct ProfileHandlers: Sendable {
         let clearance = context.clearance
         return try await lists.answer(
             context, filter: filter, natural: (ProfileSort.createdAt, true),
-            fetch: { try ProfileStore().list($0, within: clearance, in: $1) }, body: ProfileMapping.body
+            fetch: { try ProfileStore().list($0, within: clearance, in: $1) },
+            body: { [flow] in ProfileMapping.body($0, flow.algorithms) }
         )
     }
 
     private func create(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: CreateProfileRequest = try context.request.decode()
-        return Self.answer(
+        return answer(
             try await flow.create(
                 id: request.id?.text, try ProfileMapping.fields(request), by: context.authorship), status: 201)
     }
 
-    private static func answer(_ outcome: ProfileOutcome, status: Int = 200) -> OutgoingResponse {
+    private func answer(_ outcome: ProfileOutcome, status: Int = 200) -> OutgoingResponse {
         switch outcome {
         case .deleted: .noContent
         case .pending(let approval): .pendingApproval(approval.id, "the change of the profile")
         case .applied(let profile):
             .json(
-                ProfileMapping.body(profile), status: status, version: profile.rowVersion,
+                ProfileMapping.body(profile, flow.algorithms), status: status, version: profile.rowVersion,
                 location: status == 201 ? "/api/v1/profiles/\(profile.id.text)" : nil
             )
         }
@@ -49,7 +50,7 @@ struct ProfileHandlers: Sendable {
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let id: ProfileID = try context.request.id()
         let profile = try await lists.database.fetch { try ProfileStore().get(id, in: $0) }
-        return .json(ProfileMapping.body(profile), version: profile.rowVersion)
+        return .json(ProfileMapping.body(profile, flow.algorithms), version: profile.rowVersion)
     }
 
     private func update(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -59,11 +60,11 @@ struct ProfileHandlers: Sendable {
             try context.request.id(), expecting: try context.expectedVersion(request.expectedVersion),
             by: context.authorship
         ) { ProfileMapping.apply(request, subject, to: &$0) }
-        return Self.answer(outcome)
+        return answer(outcome)
     }
 
     private func delete(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
-        Self.answer(
+        answer(
             try await flow.delete(
                 try context.request.id(), expecting: try context.expectedVersion(), by: context.authorship
             ))

@@ -139,7 +139,8 @@ enum ProfileMapping {
         }
     }
 
-    static func body(_ profile: Profile) -> ProfileBody {
+    /// - `algorithms`: What the server certifies for nobody.
+    static func body(_ profile: Profile, _ algorithms: AlgorithmPolicy) -> ProfileBody {
         let fields = profile.fields
         return ProfileBody {
             $0.id = profile.id
@@ -157,7 +158,7 @@ enum ProfileMapping {
             $0.requiresApproval = fields.requiresApproval
             $0.isEnabled = fields.enabled
             fill(&$0, fields)
-            $0.warnings = ProfileFlow.warnings(fields)
+            $0.warnings = ProfileFlow.warnings(fields, under: algorithms)
             $0.createdAt = profile.createdAt
             $0.updatedAt = profile.updatedAt
             $0.version = profile.rowVersion

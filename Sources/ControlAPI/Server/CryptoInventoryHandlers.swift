@@ -35,13 +35,15 @@ struct CryptoInventoryHandlers: Sendable {
         let taken = try await CryptoInventory.take(self.context, controlPlane: controlPlaneCA())
         let prefersBOM = context.request.prefers("application/vnd.cyclonedx+json", over: "application/json")
         guard context.query.text("format") == "cyclonedx" || (context.query.text("format") == nil && prefersBOM)
-        else { return .json(Self.body(taken)) }
-        let bom = CryptoBillOfMaterials(taken, id: UUIDv7.text(at: taken.takenAt, random: self.context.random))
+        else { return .json(body(taken)) }
+        let bom = CryptoBillOfMaterials(
+            taken, denying: self.context.algorithms, id: UUIDv7.text(at: taken.takenAt, random: self.context.random))
         return .octets(200, "application/vnd.cyclonedx+json; version=1.6", bom.json.octets)
     }
 
-    private static func body(_ taken: CryptoInventory) -> CryptoInventoryBody {
-        CryptoInventoryBody {
+    private func body(_ taken: CryptoInventory) -> CryptoInventoryBody {
+        let algorithms = context.algorithms
+        return CryptoInventoryBody {
             $0.takenAt = taken.takenAt
             $0.algorithms = CryptoRegister.entries.map { entry in
                 let algorithm = entry.algorithm
@@ -53,6 +55,7 @@ struct CryptoInventoryHandlers: Sendable {
                     $0.quantumLevel = algorithm.quantumLevel
                     $0.isQuantumVulnerable = algorithm.isQuantumVulnerable
                     $0.isLegacy = algorithm.isLegacy
+                    $0.isDenied = algorithms.denies(algorithm)
                     $0.keys = taken.count(of: algorithm)
                     $0.uses = entry.uses.map { use in
                         CryptoUseBody {
@@ -70,6 +73,7 @@ struct CryptoInventoryHandlers: Sendable {
                     $0.firstEnd = count.firstEnd
                     $0.lastEnd = count.lastEnd
                     $0.isQuantumVulnerable = CryptoInventory.algorithm(ofKey: count.key)?.isQuantumVulnerable ?? true
+                    $0.isDenied = algorithms.denies(keyNamed: count.key)
                 }
             }
             $0.signers = taken.signers.map { signer in
@@ -99,11 +103,14 @@ extension CryptoInventory {
 /// The inventory as a CycloneDX 1.6 cryptography bill of materials (ECMA-424).
 struct CryptoBillOfMaterials {
     private let taken: CryptoInventory
+    private let algorithms: AlgorithmPolicy
     private let id: String
 
+    /// - `algorithms`: What nothing new is made with.
     /// - `id`: A UUID, which makes the document one of its own.
-    init(_ taken: CryptoInventory, id: String) {
+    init(_ taken: CryptoInventory, denying algorithms: AlgorithmPolicy, id: String) {
         self.taken = taken
+        self.algorithms = algorithms
         self.id = id
     }
 
@@ -143,6 +150,7 @@ struct CryptoBillOfMaterials {
         }
         let keys = taken.count(of: algorithm)
         if keys > 0 { notes.append(["name": "certctl:keys", "value": .string("\(keys)")]) }
+        if algorithms.denies(algorithm) { notes.append(["name": "certctl:denied", "value": "true"]) }
         return [
             "type": "cryptographic-asset", "bom-ref": .string(Self.reference(algorithm.name)),
             "name": .string(algorithm.name), "cryptoProperties": .object(properties), "properties": .array(notes),

@@ -42,6 +42,7 @@ package enum LintRule: String, Sendable, CaseIterable {
     case nameConstraints = "name_constraints"
     case keyReuse = "key_reuse"
     case modulusSize = "rsa_modulus_size"
+    case deniedAlgorithm = "denied_algorithm"
     case ocspResponder = "ocsp_responder"
     case mustStapleWithoutResponder = "must_staple_without_responder"
 
@@ -62,7 +63,7 @@ package enum LintRule: String, Sendable, CaseIterable {
         switch self {
         case .encoding, .serialNumber, .issuerName, .signatureAlgorithm, .validityEncoding, .validityOrder,
             .basicConstraints, .pathLength, .keyUsage, .authorityKeyIdentifier, .nameConstraints, .keyReuse,
-            .unexpectedExtension, .ocspResponder:
+            .deniedAlgorithm, .unexpectedExtension, .ocspResponder:
             true
         default: false
         }
@@ -100,6 +101,7 @@ package enum LintRule: String, Sendable, CaseIterable {
         case .nameConstraints: "RFC 5280 §4.2.1.10"
         case .keyReuse: "RFC 5280 §4.2.1.2"
         case .modulusSize: "TLS BR §6.1.5"
+        case .deniedAlgorithm: "CERTCTL_ALGORITHM_DENY_LIST"
         case .ocspResponder: "RFC 6960 §4.2.2.2"
         case .mustStapleWithoutResponder: "RFC 7633 §4"
         }
@@ -140,6 +142,7 @@ package enum LintRule: String, Sendable, CaseIterable {
         case .nameConstraints: "has name constraints only in a CA, and critical"
         case .keyReuse: "has another key than the issuing certificate"
         case .modulusSize: "of an RSA key: has a modulus of a multiple of 8 bits"
+        case .deniedAlgorithm: "has no key and no signature that the deny-list of the server names"
         case .ocspResponder: "of an OCSP responder: is that and nothing else, and has ocsp-nocheck"
         case .mustStapleWithoutResponder: "with must-staple: names an OCSP responder to ask for the staple"
         }

@@ -23,7 +23,7 @@ extension GenericCAConfig {
         ]
     }
 
-    private static let keySpecs: [KeySpec] = [.ecdsaP256, .ecdsaP384, .rsa2048, .rsa3072, .rsa4096, .mlDSA65, .mlDSA87]
+    private static let keySpecs = KeySpec.allCases
 
     private static let schema = ConfigSchema(authorityFields + leafFields)
 

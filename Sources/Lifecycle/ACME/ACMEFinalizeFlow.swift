@@ -110,14 +110,15 @@ package struct ACMEFinalizeFlow: Sendable {
         let problems: [FieldProblem]
         do {
             try subject.requireIssuable()
-            problems = try Preflight.problems(with: csr, for: subject, by: author.actor, in: tx)
+            problems = try Preflight.problems(
+                with: csr, for: subject, allowing: context.algorithms, by: author.actor, in: tx)
         } catch let error as ServiceError {
             throw ACMEProblem(error)
         }
         guard let first = problems.first else { return }
         let isAboutKey =
             KeyHygiene.codes.contains(first.code)
-            || ["key_algorithm", "key_size", "issuer_key_algorithm"].contains(first.code)
+            || ["denied_algorithm", "key_algorithm", "key_size", "issuer_key_algorithm"].contains(first.code)
         throw ACMEProblem(
             isAboutKey ? .badPublicKey : .badCSR, problems.map(\.detail).joined(separator: "; "))
     }

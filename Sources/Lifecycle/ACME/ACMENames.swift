@@ -87,7 +87,7 @@ package enum ACMENames {
         let rules: ProfileRules
         let own: [SANPattern]
         do {
-            rules = try Preflight.rules(of: profile.fields)
+            rules = try Preflight.rules(of: profile.fields, allowing: AlgorithmPolicy())
             own = try account.allowedIdentifiers.map { try SANPattern($0) }
         } catch {
             throw ACMEProblem(.serverInternal, "the profile can't be applied; tell the operator of this server")

@@ -17,7 +17,7 @@ enum ACMEPeriod {
         guard request.notBefore != nil || request.notAfter != nil else { return }
         let rules: ProfileRules
         do {
-            rules = try Preflight.rules(of: profile.fields)
+            rules = try Preflight.rules(of: profile.fields, allowing: AlgorithmPolicy())
         } catch {
             throw ACMEProblem(.serverInternal, "the profile can't be applied; tell the operator of this server")
         }

@@ -123,16 +123,18 @@ package struct WorkFlow: Sendable {
         return WorkItem(
             work: work,
             targetConfig: config,
-            key: Self.key(under: profile?.allowedKeys ?? KeyRule.defaults),
+            key: Self.key(under: profile?.allowedKeys ?? KeyRule.defaults, allowing: context.algorithms),
             mustStaple: profile?.mustStaple ?? false
         )
     }
 
-    /// The key that an agent makes: of the profile's first rule that it can fulfil, in the smallest size.
-    static func key(under rules: [KeyRule]) -> KeySpec {
-        let specs = rules.lazy.compactMap { rule in
-            KeySpec.allCases.first { $0.algorithm == rule.algorithm && rule.admits(size: $0.size) }
+    /// The key that an agent makes: of the profile's first rule that it can fulfil, in the smallest size that the server
+    /// certifies. Where it certifies none, one that is refused when it comes.
+    static func key(under rules: [KeyRule], allowing algorithms: AlgorithmPolicy) -> KeySpec {
+        func specs(_ rule: KeyRule) -> [KeySpec] {
+            KeySpec.allCases.filter { $0.algorithm == rule.algorithm && rule.admits(size: $0.size) }
         }
-        return specs.first ?? .ecdsaP256
+        let wanted = rules.lazy.flatMap(specs)
+        return wanted.first { algorithms.denial(of: KeyKind($0)) == nil } ?? wanted.first ?? .ecdsaP256
     }
 }

@@ -9,10 +9,10 @@ enum AuthorityChoice {
     /// puts the order on record: from then on its end waits for the order.
     ///
     /// Of the active issuing CAs that may certify the names and the purposes, one whose key is of the kind that the profile
-    /// prefers, or else that of the request; among equals the one that lives longest.
+    /// prefers, or else that of the request; among equals the one that lives longest. One whose key is denied signs nothing.
     static func choose(
         for subject: IssuanceInputs, _ names: [SubjectAltName], _ purposes: [ExtendedKeyUsage], key: SubjectPublicKey,
-        in tx: any Transaction
+        allowing algorithms: AlgorithmPolicy, in tx: any Transaction
     ) throws -> AuthorityID? {
         guard subject.hierarchyMode == .tree else { return nil }
         let candidates = try IntermediateCAStore().issuing(for: subject.issuerID, isLocking: true, in: tx)
@@ -22,7 +22,12 @@ enum AuthorityChoice {
                 "the tree \(subject.issuerID.text) has no active issuing CA: create one with certctl intermediates create",
                 retryAfter: .seconds(60))
         }
-        let fitting = candidates.filter { permits(purposes, $0) && permits(names, $0) }
+        let fitting = candidates.filter { node in
+            guard let certificate = node.certPEM.flatMap({ try? X509Certificate(pem: $0) }) else { return false }
+            let key = KeyKind(certificate.subjectPublicKey)
+            return permits(purposes, node) && permits(names, certificate)
+                && algorithms.denial(signingWith: key) == nil
+        }
         let wanted = subject.profile?.allowedKeys.first?.algorithm ?? key.algorithm
         let preferred = fitting.first { KeySpec(rawValue: $0.keyAlgorithm)?.algorithm == wanted } ?? fitting.first
         // Where none may certify it, whoever is asked says which of them it refuses.
@@ -35,8 +40,7 @@ enum AuthorityChoice {
             || allowed.isSuperset(of: purposes.map(\.rawValue))
     }
 
-    private static func permits(_ names: [SubjectAltName], _ node: IntermediateCA) -> Bool {
-        guard let certificate = node.certPEM.flatMap({ try? X509Certificate(pem: $0) }) else { return false }
-        return certificate.extensions.nameConstraints.map { $0.violation(in: names) == nil } ?? true
+    private static func permits(_ names: [SubjectAltName], _ certificate: X509Certificate) -> Bool {
+        certificate.extensions.nameConstraints.map { $0.violation(in: names) == nil } ?? true
     }
 }

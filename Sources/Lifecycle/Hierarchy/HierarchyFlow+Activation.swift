@@ -75,6 +75,7 @@ extension HierarchyFlow {
             }
             let consumers = try consumers(of: node, isLacking: true, limit: Self.mostNamed, in: tx)
             try Self.requireFit(node, in: tx)
+            try requireAllowed(node)
             if !isForced { try Self.requireKnown(consumers, at: tx.now) }
             let before = try store.lock(predecessorID, in: tx)
             let (predecessor, renewals) = try replace(before, by: node, author, in: tx)

@@ -36,6 +36,7 @@ extension HierarchyFlow {
     ) async throws -> Adoption {
         _ = try await context.read { tx in try visibleTree(draft.issuerID, author, in: tx) }
         let plan = try AdoptionPlan(draft, at: context.time.now)
+        try requireAllowed(KeyKind(plan.certificate.subjectPublicKey), at: "/chain_pem")
         let id: AuthorityID = context.newID()
         if case .held(let reference) = plan.key { try await prove(reference, of: id, plan.certificate) }
         let adoption = try await context.write(rehearsing: isRehearsed) { tx in

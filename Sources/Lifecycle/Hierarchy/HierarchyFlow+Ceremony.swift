@@ -113,6 +113,7 @@ extension HierarchyFlow {
         let node = try await context.write { tx in
             let node = try changing(id, author, in: tx)
             let parent = try Self.requirePending(node).map { try store.lock($0, in: tx) }
+            try requireAllowed(KeyKind(certificate.subjectPublicKey), at: "/certificate_pem")
             guard let parent else { throw ServiceError(.internalError, "the pending CA \(id.text) has nobody above") }
             try Self.requireStanding(parent, in: tx)
             try Self.check(

@@ -58,6 +58,8 @@ extension HierarchyFlow {
             let (node, parent) = (try visible(id, author, in: tx), try visible(parentID, author, in: tx))
             try Self.requireCrossing(node, parent, in: tx)
             try Self.requireSigning(parent, in: tx)
+            try requireAllowed(node)
+            try requireAllowed(parent)
             return (node, parent, try IssuerStore().get(parent.issuerID, in: tx).configRevision)
         }
         let connector: LocalCAConnector
@@ -88,6 +90,7 @@ extension HierarchyFlow {
         let node = try await context.read { tx in
             let node = try visible(id, author, in: tx)
             if node.state != .staged { try Self.requireStanding(node, in: tx) }
+            try requireAllowed(node)
             return node
         }
         guard let signer = try await signer(of: node) else {
@@ -148,6 +151,7 @@ extension HierarchyFlow {
         }
         let certificate = try Self.only(pem)
         let node = try await context.read { tx in try visible(id, author, in: tx) }
+        try requireAllowed(node)
         guard let chain = draft.chainPEM else {
             return try await keep(certificate, for: node, below: draft.parentID, isSignedHere: false, by: author)
         }

@@ -30,6 +30,8 @@ extension HierarchyFlow {
         let (node, parent, revision) = try await context.read { tx in
             let node = try visible(id, author, in: tx)
             let parent = try Self.parent(of: node, isSigning: brought == nil, in: tx)
+            try requireAllowed(node)
+            if brought == nil { try requireAllowed(parent) }
             return (node, parent, try IssuerStore().get(node.issuerID, in: tx).configRevision)
         }
         guard let brought else {

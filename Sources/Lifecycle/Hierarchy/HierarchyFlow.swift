@@ -53,6 +53,7 @@ package struct HierarchyFlow: Sendable {
     ) throws -> (node: IntermediateCA, revision: Int)? {
         let draft = plan.draft
         let issuer = try visibleTree(draft.issuerID, author, in: tx)
+        try requireAllowed(plan.making)
         let all = try store.all(of: issuer.id, in: tx)
         if all.contains(where: { $0.name == plan.name }) {
             throw StoreError.alreadyExists(.authority, field: "name")
@@ -71,7 +72,10 @@ package struct HierarchyFlow: Sendable {
                 ])
         }
         try Self.requireStanding(parent, in: tx)
-        if isSignedHere { try Self.requireSigning(parent, in: tx) }
+        if isSignedHere {
+            try Self.requireSigning(parent, in: tx)
+            try requireAllowed(parent)
+        }
         guard try store.path(from: parentID, in: tx).count < IntermediateCAStore.deepest else {
             throw ServiceError(.unprocessable, "a tree is at most \(IntermediateCAStore.deepest) CAs deep")
         }

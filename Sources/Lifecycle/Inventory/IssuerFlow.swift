@@ -68,7 +68,8 @@ package struct IssuerFlow: Sendable {
         let descriptor = try IssuerCatalog.descriptor(of: type)
         try Self.check(draft.config, descriptor)
         try Self.check(draft.hierarchyMode, type, draft.config)
-        try await registry.examine(type, draft.config)
+        // A tree has no key of its own.
+        if draft.hierarchyMode != .tree { try await registry.examine(type, draft.config) }
         var fields = sealed(draft.config, descriptor.schema, id, name: name, enabled: draft.enabled)
         fields.hierarchyMode = draft.hierarchyMode
         let insertion = fields

@@ -12,11 +12,20 @@ enum ProfileCheck {
     private static let largestRSA = 8192
 
     /// The members as they are stored; `problems` has the reason where one is wrong.
-    static func checked(_ fields: ProfileFields, into problems: inout FieldProblems) -> ProfileFields {
+    ///
+    /// - `algorithms`: What the server certifies for nobody.
+    static func checked(
+        _ fields: ProfileFields, allowing algorithms: AlgorithmPolicy, into problems: inout FieldProblems
+    ) -> ProfileFields {
         var checked = fields
         checked.name = problems.checkedName(fields.name)
         problems.checkLength(fields.description, at: "/description", limit: 4096)
         checked.allowedKeys = keyRules(fields.allowedKeys, into: &problems)
+        if algorithms.remainder(of: checked.allowedKeys) == .nothing {
+            problems.add(
+                "/allowed_key_algorithms", "denied_algorithm",
+                "allows only what this server certifies for nobody: \(algorithms.names.joined(separator: ", "))")
+        }
         checked.allowedEKUs = purposes(fields.allowedEKUs, into: &problems)
         checkLifetime(fields, into: &problems)
         checkPatterns(fields, into: &problems)
@@ -189,8 +198,15 @@ enum ProfileCheck {
     // MARK: What works, and should be thought over
 
     /// Settings that are lawful and still rarely meant.
-    static func warnings(_ fields: ProfileFields) -> [String] {
+    ///
+    /// - `algorithms`: What the server certifies for nobody.
+    static func warnings(_ fields: ProfileFields, under algorithms: AlgorithmPolicy) -> [String] {
         var warnings: [String] = []
+        if algorithms.remainder(of: fields.allowedKeys) != .everything {
+            let denied = algorithms.names.joined(separator: ", ")
+            warnings.append(
+                "allowed_key_algorithms has keys that this server certifies for nobody: it denies \(denied)")
+        }
         let usages = Set(fields.allowedEKUs.compactMap { ExtendedKeyUsage(rawValue: $0) })
         let patterns = fields.requiredSANPatterns.compactMap { try? SANPattern($0) }
         if usages.contains(.codeSigning), usages.count > 1 {

@@ -27,13 +27,22 @@ package struct ProfileFlow: Sendable {
         desk = ApprovalDesk(context)
     }
 
+    /// What the server certifies for nobody.
+    package var algorithms: AlgorithmPolicy { context.algorithms }
+
     /// What about the members works and is rarely meant.
-    package static func warnings(_ fields: ProfileFields) -> [String] { ProfileCheck.warnings(fields) }
+    ///
+    /// - `algorithms`: What the server certifies for nobody.
+    package static func warnings(
+        _ fields: ProfileFields, under algorithms: AlgorithmPolicy = AlgorithmPolicy()
+    ) -> [String] {
+        ProfileCheck.warnings(fields, under: algorithms)
+    }
 
     package func create(id: String?, _ fields: ProfileFields, by author: Authorship) async throws -> ProfileOutcome {
         var problems = FieldProblems()
         let chosen: ProfileID? = id.flatMap { problems.checkedID($0) }
-        let checked = ProfileCheck.checked(fields, into: &problems)
+        let checked = ProfileCheck.checked(fields, allowing: context.algorithms, into: &problems)
         try problems.throwIfAny()
         return try await context.write { tx in
             let id = chosen ?? context.newID()
@@ -61,7 +70,7 @@ package struct ProfileFlow: Sendable {
             var fields = stored.fields
             change(&fields)
             var problems = FieldProblems()
-            let checked = ProfileCheck.checked(fields, into: &problems)
+            let checked = ProfileCheck.checked(fields, allowing: context.algorithms, into: &problems)
             try problems.throwIfAny()
             guard let permit = gate.permit(changing: stored.fields, to: checked) else {
                 try requireVersion(version, of: stored)
@@ -133,11 +142,11 @@ package struct ProfileFlow: Sendable {
         switch terms.change {
         case .create(let fields):
             guard stored == nil else { throw ApprovalGate.stale(request.id, "the profile exists by now") }
-            profile = try insert(terms.profileID, try Self.checked(fields), under: permit, by: author, in: tx)
+            profile = try insert(terms.profileID, try checked(fields), under: permit, by: author, in: tx)
         case .update(let fields, let base):
             try Self.require(base, stored, request.id)
             profile = try update(
-                terms.profileID, try Self.checked(fields), from: base, under: permit, by: author, in: tx)
+                terms.profileID, try checked(fields), from: base, under: permit, by: author, in: tx)
         case .delete(let base):
             try Self.require(base, stored, request.id)
             try delete(terms.profileID, from: base, under: permit, by: author, in: tx)
@@ -160,9 +169,9 @@ package struct ProfileFlow: Sendable {
     }
 
     /// The rules may have changed since the request.
-    private static func checked(_ fields: ProfileFields) throws -> ProfileFields {
+    private func checked(_ fields: ProfileFields) throws -> ProfileFields {
         var problems = FieldProblems()
-        let checked = ProfileCheck.checked(fields, into: &problems)
+        let checked = ProfileCheck.checked(fields, allowing: context.algorithms, into: &problems)
         try problems.throwIfAny()
         return checked
     }

@@ -55,11 +55,12 @@ extension ProfileTrial {
                 csr, approvedNames: subject.names, commonName: subject.commonName, principal: asker.id,
                 path: trial.path)
             let problems = try Preflight.problems(
-                with: csr, as: request, under: fields, of: subject.issuer, in: tx)
+                with: csr, as: request, under: fields, allowing: context.algorithms, of: subject.issuer, in: tx)
             return RequestVerdict(
                 problems: problems,
                 template: problems.isEmpty
-                    ? ProfileEvaluator.template(for: request, rules: try Preflight.rules(of: fields)) : nil,
+                    ? ProfileEvaluator.template(
+                        for: request, rules: try Preflight.rules(of: fields, allowing: context.algorithms)) : nil,
                 names: subject.names, key: csr.subjectPublicKey, issuerID: subject.issuer?.id)
         }
     }

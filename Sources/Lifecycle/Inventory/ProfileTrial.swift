@@ -68,7 +68,7 @@ package struct ProfileTrial: Sendable {
         change(&fields)
         do {
             var problems = FieldProblems()
-            let checked = ProfileCheck.checked(fields, into: &problems)
+            let checked = ProfileCheck.checked(fields, allowing: context.algorithms, into: &problems)
             try problems.throwIfAny()
             try profiles.verifyReferences(of: checked, in: tx)
             return checked
@@ -99,7 +99,7 @@ package struct ProfileTrial: Sendable {
         within clearance: Clearance
     ) async throws -> ProfileOutlook {
         let fields = try await context.read { tx in try members(of: id, as: proposal, in: tx) }
-        let rules = try Preflight.rules(of: fields)
+        let rules = try Preflight.rules(of: fields, allowing: context.algorithms)
         var outlook = ProfileOutlook()
         outlook.next = last
         while outlook.examined < Self.mostExamined {
@@ -167,7 +167,7 @@ package struct ProfileTrial: Sendable {
         let asker = agent.map { Actor(id: $0.text, type: .agent) } ?? key?.requestedBy
         let expected: KeyKind? =
             if agent != nil {
-                KeyKind(WorkFlow.key(under: rules.keyRules))
+                KeyKind(WorkFlow.key(under: rules.keyRules, allowing: rules.algorithms))
             } else {
                 key.map { KeyKind($0.algorithm, size: $0.size) }
             }
@@ -185,8 +185,4 @@ package struct ProfileTrial: Sendable {
         }
         return found
     }
-}
-
-extension KeyKind {
-    init(_ spec: KeySpec) { self.init(spec.algorithm, size: spec.size) }
 }

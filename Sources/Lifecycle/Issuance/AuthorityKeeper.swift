@@ -89,29 +89,6 @@ package struct AuthorityKeeper: Sendable {
         }
     }
 
-    /// Whether the key that a configuration names could be used or made now; nothing is made.
-    ///
-    /// - Throws: 422 with what is in the way.
-    package func examiner(_ authorities: AuthorityAccess) -> IssuerRegistry.Examiner {
-        { type, config in
-            guard type == .genericCA, let key = try GenericCAConfig(config).material.heldKey else { return }
-            let keys = authorities.keys.unlocking(with: try GenericCAConfig(config).keyPassphrase)
-            do throws(SignerError) {
-                if try await keys.examine(key.reference) {
-                    _ = try await keys.obtain(key.spec, at: key.reference)
-                } else if case .heldBelow = try? GenericCAConfig(config).material {
-                    throw .keyNotFound("\(key.reference.ref) is not there, and the CA certificate is given")
-                }
-            } catch {
-                throw ServiceError(
-                    .unprocessable, "the key of the CA cannot be used: \(error)",
-                    problems: [
-                        FieldProblem(pointer: "/config/key_ref", code: "unusable_key", detail: error.description)
-                    ])
-            }
-        }
-    }
-
     /// Who has a key already, for people.
     static func owner(of key: KeyReference, in tx: any Transaction) throws -> String? {
         let sole = try AuthorityStore().all(in: tx).first { $0.keyDriver == key.driver && $0.keyReference == key.ref }

@@ -296,7 +296,8 @@ package struct IssueFlow: Sendable {
             template: template,
             serialNumber: serial,
             authority: try AuthorityChoice.choose(
-                for: subject, names, template.extendedKeyUsages, key: csr.request.subjectPublicKey, in: tx),
+                for: subject, names, template.extendedKeyUsages, key: csr.request.subjectPublicKey,
+                allowing: context.algorithms, in: tx),
             author: author,
             startedAt: tx.now,
             under: permit
@@ -322,7 +323,8 @@ package struct IssueFlow: Sendable {
     private func refusal(
         of csr: CertificationRequest, for subject: IssuanceInputs, by author: Authorship, in tx: any Transaction
     ) throws -> ServiceError? {
-        let problems = try Preflight.problems(with: csr, for: subject, by: author.actor, in: tx)
+        let problems = try Preflight.problems(
+            with: csr, for: subject, allowing: context.algorithms, by: author.actor, in: tx)
         guard let first = problems.first else { return nil }
         return ServiceError(.policyViolation, first.detail, problems: problems)
     }

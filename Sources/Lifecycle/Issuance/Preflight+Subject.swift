@@ -8,29 +8,34 @@ package import Store
 extension Preflight {
     /// Everything that stands in the way of certifying the key of a request for a certificate record.
     ///
+    /// - `algorithms`: What the server certifies for nobody.
     /// - `actor`: Who asks.
     package static func problems(
-        with csr: CertificationRequest, for subject: IssuanceInputs, by actor: Actor, in tx: any Transaction
+        with csr: CertificationRequest, for subject: IssuanceInputs, allowing algorithms: AlgorithmPolicy,
+        by actor: Actor, in tx: any Transaction
     ) throws -> [FieldProblem] {
         try problems(
-            with: csr, as: try request(csr, subject, by: actor), under: subject.profile,
+            with: csr, as: try request(csr, subject, by: actor), under: subject.profile, allowing: algorithms,
             of: (subject.certificate.fields.issuerID, try IssuerCatalog.capabilities(of: subject.issuerType)), in: tx)
     }
 
     /// The same for a request that need not be about a record.
     ///
     /// - `profile`: Its members, which need not be saved.
+    /// - `algorithms`: What the server certifies for nobody.
     /// - `issuer`: Who would sign, and what it can do; `nil` while none is chosen.
     static func problems(
         with csr: CertificationRequest, as request: ProfileRequest, under profile: ProfileFields?,
-        of issuer: (id: IssuerID, capabilities: IssuerCapabilities)?, in tx: any Transaction
+        allowing algorithms: AlgorithmPolicy, of issuer: (id: IssuerID, capabilities: IssuerCapabilities)?,
+        in tx: any Transaction
     ) throws -> [FieldProblem] {
         // A key that nobody may use comes first: no other change of the request would help.
         var problems: [FieldProblem] = []
         if let refusal = try KeyHygiene.refusal(of: csr.subjectPublicKey, in: tx) {
             problems.append(FieldProblem(pointer: "/csr_pem", code: refusal.code, detail: refusal.detail))
         }
-        problems += violations(of: request, rules: try rules(of: profile), capabilities: issuer?.capabilities)
+        problems += violations(
+            of: request, rules: try rules(of: profile, allowing: algorithms), capabilities: issuer?.capabilities)
         guard let profile else { return problems }
         if let issuer, let problem = foreignIssuer(issuer.id, profile) { problems.append(problem) }
         if profile.keyReuse == .forbid,
@@ -57,7 +62,10 @@ extension Preflight {
     static func template(
         for csr: CertificationRequest, _ subject: IssuanceInputs, by actor: Actor
     ) throws(ServiceError) -> ProfileTemplate {
-        ProfileEvaluator.template(for: try request(csr, subject, by: actor), rules: try rules(of: subject.profile))
+        // Whether the key is allowed was decided before; it leaves no trace in the template.
+        ProfileEvaluator.template(
+            for: try request(csr, subject, by: actor),
+            rules: try rules(of: subject.profile, allowing: AlgorithmPolicy()))
     }
 
     private static func request(

@@ -36,9 +36,14 @@ package enum Preflight {
     ///
     /// A profile that cannot be compiled refuses everything: it was checked when it was written, so something is
     /// wrong with it now.
-    package static func rules(of profile: ProfileFields?) throws(ServiceError) -> ProfileRules {
-        guard let profile else { return .withoutProfile }
-        var rules = ProfileRules()
+    ///
+    /// - `algorithms`: What the server certifies for nobody.
+    package static func rules(
+        of profile: ProfileFields?, allowing algorithms: AlgorithmPolicy
+    ) throws(ServiceError) -> ProfileRules {
+        var rules = profile == nil ? .withoutProfile : ProfileRules()
+        rules.algorithms = algorithms
+        guard let profile else { return rules }
         rules.isEnabled = profile.enabled
         rules.keyRules = profile.allowedKeys
         rules.allowedExtendedKeyUsages = Set(profile.allowedEKUs.compactMap(ExtendedKeyUsage.init(rawValue:)))

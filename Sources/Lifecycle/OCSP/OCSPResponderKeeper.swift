@@ -41,7 +41,8 @@ package final class OCSPResponderKeeper: Sendable {
         keys: KeyDriverRegistry = KeyDriverRegistry([]), plan: @escaping @Sendable () -> OCSPPlan
     ) {
         self.context = context
-        self.keys = OCSPResponderKeys(sealer: sealer, files: files, drivers: keys)
+        self.keys = OCSPResponderKeys(
+            sealer: sealer, files: files, drivers: keys, algorithms: context.algorithms)
         self.plan = plan
     }
 
@@ -49,8 +50,16 @@ package final class OCSPResponderKeeper: Sendable {
     package func responder(of authority: OCSPAuthority) async throws -> OCSPResponder {
         let now = context.time.now
         if let known = known(authority, at: now) { return known }
-        if let stored = try await stored(authority, at: now) { return stored }
-        return try await appoint(authority)
+        guard let stored = try await stored(authority, at: now) else { return try await appoint(authority) }
+        guard !keys.isAllowed(KeyKind(stored.certificate.subjectPublicKey)) else { return stored }
+        return await successor(of: authority) ?? stored
+    }
+
+    /// Takes the place of a responder of a kind that is denied, which answers on while nobody can be appointed: it was
+    /// remembered before this is tried, so that is once in a while and not for every answer.
+    private func successor(of authority: OCSPAuthority) async -> OCSPResponder? {
+        guard let seen = try? await currentID(of: authority) else { return nil }
+        return try? await make(authority, replacing: seen, fence: { _ in })
     }
 
     private func known(_ authority: OCSPAuthority, at now: Timestamp) -> OCSPResponder? {
@@ -231,6 +240,11 @@ package final class OCSPResponderKeeper: Sendable {
         }
     }
 
+    /// A responder of a kind that is denied signs until another one is appointed: answers go on.
+    private func isAllowed(_ row: OCSPResponderRow) throws -> Bool {
+        keys.isAllowed(KeyKind(try X509Certificate(pem: row.certificatePEM).subjectPublicKey))
+    }
+
     private func isDue(_ authority: OCSPAuthority) async throws -> Bool {
         let now = context.time.now
         guard let row = try await context.database.read({ [store] in try store.current(of: authority.id, in: $0) }),
@@ -238,6 +252,7 @@ package final class OCSPResponderKeeper: Sendable {
         else { return true }
         if row.notAfter - now <= plan().rotationGrace, row.notAfter < authority.certificate.notAfter { return true }
         if row.notAfter > now, try !keys.isInPlace(row.appointment.key, of: authority, plan()) { return true }
+        if row.notAfter > now, try !isAllowed(row) { return true }
         // A key that does not open with the sealer is an error for the log, not a reason for another key.
         return row.notAfter > now ? try await open(row, authority) == nil : true
     }

@@ -26,25 +26,44 @@ struct OCSPResponderKeys: Sendable {
     private let sealer: Sealer
     private let files: OCSPKeyFiles?
     private let drivers: KeyDriverRegistry
+    private let algorithms: AlgorithmPolicy
 
-    init(sealer: Sealer, files: OCSPKeyFiles?, drivers: KeyDriverRegistry) {
+    /// - `algorithms`: What no new key is made of.
+    init(sealer: Sealer, files: OCSPKeyFiles?, drivers: KeyDriverRegistry, algorithms: AlgorithmPolicy) {
         self.sealer = sealer
         self.files = files
         self.drivers = drivers
+        self.algorithms = algorithms
     }
+
+    /// The kind of the next key: the first of ``KeySpec`` that may sign. Tokens hold ECDSA and RSA alone.
+    ///
+    /// - `driver`: `nil` for a key of this process.
+    private func kind(for driver: String?) -> KeySpec? {
+        algorithms.signingKinds.first { driver != "pkcs11" || [.ecdsa, .rsa].contains($0.algorithm) }
+    }
+
+    /// Whether a key is of a kind that answers may be signed with.
+    func isAllowed(_ key: KeyKind) -> Bool { algorithms.denial(signingWith: key) == nil }
 
     /// Where the key of the next responder goes, if that is beside the key of the authority.
     ///
     /// The name is that of the succession: whoever is interrupted, and whoever comes together with another, gets the
-    /// same key, and whoever follows on this responder another one.
+    /// same key, and whoever follows on this responder another one. The kind is part of it where it is not the usual one: a
+    /// key of another kind may have the name already. Where a token can hold no key that may sign, the key is not there.
     private func neighbour(
         of authority: OCSPAuthority, replacing seen: OCSPResponderID?, _ plan: OCSPPlan
-    ) throws(SignerError) -> KeyReference? {
-        guard plan.keepsKeysWithAuthority, let key = authority.connector.authorityKey else { return nil }
+    ) throws(SignerError) -> (reference: KeyReference, kind: KeySpec)? {
+        guard plan.keepsKeysWithAuthority, let key = authority.connector.authorityKey,
+            let kind = kind(for: key.driver)
+        else { return nil }
         let words = authority.id.text.lowercased().filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
-        let after = Hex.encode(SHA256.hash(data: Array("\(authority.id.text) \(seen?.text ?? "")".utf8)).prefix(8))
-        return try drivers.neighbour(
-            of: KeyReference(driver: key.driver, ref: key.ref), named: "ocsp-\(words.prefix(36))-\(after)")
+        let isUsual = kind == .ecdsaP256
+        let succession = "\(authority.id.text) \(seen?.text ?? "")" + (isUsual ? "" : " \(kind.rawValue)")
+        let after = Hex.encode(SHA256.hash(data: Array(succession.utf8)).prefix(8))
+        let name = "ocsp-\(words.prefix(36))-\(after)"
+        let wanted = try drivers.neighbour(of: KeyReference(driver: key.driver, ref: key.ref), named: name)
+        return wanted.map { ($0, kind) }
     }
 
     /// Whether the key of an appointment is where the settings want it.
@@ -53,7 +72,7 @@ struct OCSPResponderKeys: Sendable {
             if case .held = key { return false }
             return true
         }
-        if case .held(let driver, _) = key { return driver == wanted.driver }
+        if case .held(let driver, _) = key { return driver == wanted.reference.driver }
         return false
     }
 
@@ -61,14 +80,17 @@ struct OCSPResponderKeys: Sendable {
     func make(
         for authority: OCSPAuthority, as id: OCSPResponderID, replacing seen: OCSPResponderID?, _ plan: OCSPPlan
     ) async throws -> Made {
-        if let wanted = try neighbour(of: authority, replacing: seen, plan) {
-            let key = try await drivers.obtain(.ecdsaP256, at: wanted, for: .responder)
+        if let (wanted, kind) = try neighbour(of: authority, replacing: seen, plan) {
+            let key = try await drivers.obtain(kind, at: wanted, for: .responder)
             try await key.signer.prove()
             return Made(
                 signer: key.signer, driver: wanted.driver, place: .held(driver: wanted.driver, ref: key.ref), pem: nil,
                 isNew: key.isNew, isUnique: key.ref != wanted.ref)
         }
-        let key = try PrivateKey.generate(.ecdsaP256)
+        guard let kind = kind(for: nil) else {
+            throw SignerError.unsupported("\(AlgorithmPolicy.setting) leaves no kind of key that signs answers")
+        }
+        let key = try PrivateKey.generate(kind)
         let signer = InProcessSigner(key: key, purposes: .responder)
         if let files {
             return Made(

@@ -14,6 +14,8 @@ package struct LifecycleContext: Sendable {
     package let observers: LifecycleObservers
     /// Looks at what was issued.
     package let linter: Linter
+    /// What nothing new is made with.
+    package var algorithms: AlgorithmPolicy { linter.algorithms }
     private let readTiming: @Sendable () -> LifecycleTiming
     let ordersInFlight = OrdersInFlight()
     let recorder: Recorder

@@ -48,12 +48,12 @@ struct CryptoInventoryCommand: OperatorCommand {
 
     private static let algorithms = [
         Column("ALGORITHM", "name"), Column("PRIMITIVE", "primitive"), Column("KEYS", "keys"),
-        Column("QUANTUM LEVEL", "nist_quantum_level"), Column("LEGACY", "legacy"),
+        Column("QUANTUM LEVEL", "nist_quantum_level"), Column("LEGACY", "legacy"), Column("DENIED", "denied"),
     ]
     private static let keys = [
         Column("HOLDER", "holder"), Column("KEY", "key"), Column("COUNT", "count"),
         Column("FIRST END", "first_end", .instant), Column("LAST END", "last_end", .instant),
-        Column("QUANTUM VULNERABLE", "quantum_vulnerable"),
+        Column("QUANTUM VULNERABLE", "quantum_vulnerable"), Column("DENIED", "denied"),
     ]
 }
 

@@ -94,4 +94,22 @@ extension LintInspection {
         let key = certificate.subjectPublicKey
         return key.algorithm == .rsa && !key.size.isMultiple(of: 8) ? "a modulus of \(key.size) bits" : nil
     }
+
+    /// A CA whose key is denied still appoints who answers for its revocations: a deny-list stops no revocation.
+    var deniedAlgorithm: String? {
+        guard !algorithms.denied.isEmpty else { return nil }
+        let key = certificate.subjectPublicKey
+        if let denial = algorithms.denial(of: KeyKind(key)) {
+            return "key \(key.name) is denied by \(denial.rawValue) of \(AlgorithmPolicy.setting)"
+        }
+        let isResponder = extensions.extendedKeyUsages.contains(.ocspSigning) && !certificate.isCA
+        guard !isResponder, let denial = deniedSignature else { return nil }
+        let signature = certificate.signatureAlgorithm?.description ?? "unknown"
+        return "signature, \(signature), is denied by \(denial.rawValue) of \(AlgorithmPolicy.setting)"
+    }
+
+    private var deniedSignature: DeniableAlgorithm? {
+        if let issuer, let denial = algorithms.denial(signingWith: KeyKind(issuer.subjectPublicKey)) { return denial }
+        return certificate.signatureAlgorithm.flatMap { algorithms.denial(of: $0) }
+    }
 }

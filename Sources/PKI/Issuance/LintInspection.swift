@@ -7,6 +7,7 @@ struct LintInspection {
     let issuer: X509Certificate?
     /// Whether an authority of this server signs it.
     let isOurs: Bool
+    let algorithms: AlgorithmPolicy
 
     private static let allowedExtensions: Set<OID> = [
         .basicConstraints, .keyUsage, .extendedKeyUsage, .subjectKeyIdentifier, .authorityKeyIdentifier,
@@ -51,6 +52,7 @@ struct LintInspection {
         case .nameConstraints: nameConstraints
         case .keyReuse: keyReuse
         case .modulusSize: modulusSize
+        case .deniedAlgorithm: deniedAlgorithm
         case .ocspResponder: ocspResponder
         case .mustStapleWithoutResponder:
             extensions.mustStaple && extensions.ocspURLs.isEmpty ? "must-staple without an OCSP address" : nil

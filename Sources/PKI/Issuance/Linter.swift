@@ -13,8 +13,15 @@ package struct LintFailure: Error, Hashable, Sendable, CustomStringConvertible {
 /// authorities issued, of which nothing can be refused any more.
 package struct Linter: Sendable {
     package let severities: LintSeverities
+    /// What nothing is signed for, nor with.
+    package let algorithms: AlgorithmPolicy
 
-    package init(_ severities: LintSeverities = LintSeverities()) { self.severities = severities }
+    package init(
+        _ severities: LintSeverities = LintSeverities(), algorithms: AlgorithmPolicy = AlgorithmPolicy()
+    ) {
+        self.severities = severities
+        self.algorithms = algorithms
+    }
 
     /// Everything found that is not switched off, in the order of the rules.
     ///
@@ -23,7 +30,8 @@ package struct Linter: Sendable {
         do {
             let certificate = try X509Certificate(der: tbs.certificateDER(signature: [0]))
             return findings(
-                LintInspection(certificate: certificate, issuer: issuer ?? certificate, isOurs: true))
+                LintInspection(
+                    certificate: certificate, issuer: issuer ?? certificate, isOurs: true, algorithms: algorithms))
         } catch {
             return [LintFinding(rule: .encoding, severity: .error, message: error.description)]
         }
@@ -36,7 +44,8 @@ package struct Linter: Sendable {
     package func findings(
         in certificate: X509Certificate, issuer: X509Certificate?, isOurs: Bool
     ) -> [LintFinding] {
-        findings(LintInspection(certificate: certificate, issuer: issuer, isOurs: isOurs))
+        findings(
+            LintInspection(certificate: certificate, issuer: issuer, isOurs: isOurs, algorithms: algorithms))
     }
 
     private func findings(_ inspection: LintInspection) -> [LintFinding] {

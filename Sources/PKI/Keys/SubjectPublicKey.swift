@@ -78,17 +78,7 @@ package struct SubjectPublicKey: Sendable {
     }
 
     /// The algorithm with which a certificate authority holding this key signs (issuers §5.1).
-    package var signatureAlgorithm: SignatureAlgorithm {
-        switch backing {
-        case .rsa: .rsaPKCS1(.sha256)
-        case .p256: .ecdsa(.sha256)
-        case .p384: .ecdsa(.sha384)
-        case .p521: .ecdsa(.sha512)
-        case .ed25519: .ed25519
-        case .mlDSA65: .mlDSA65
-        case .mlDSA87: .mlDSA87
-        }
-    }
+    package var signatureAlgorithm: SignatureAlgorithm { .made(by: KeyKind(self)) }
 
     /// Whether `signature` over `message` is by the holder of this key. An algorithm of another family is `false`.
     package func isValid(

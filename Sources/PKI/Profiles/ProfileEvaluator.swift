@@ -83,7 +83,13 @@ package enum ProfileEvaluator {
         if !rules.isEnabled {
             violations.append(.init(rule: .disabled, message: "the certificate profile is disabled"))
         }
-        if let key = request.key { violations += keyViolations(key, rules.keyRules) }
+        if let key = request.key {
+            if let denial = rules.algorithms.denial(of: key) {
+                let message = "this server certifies no \(denial.rawValue) keys; the key is \(key)"
+                violations.append(.init(rule: .deniedAlgorithm, message: message))
+            }
+            violations += keyViolations(key, rules.keyRules)
+        }
         if let csr, !request.isEarlier { violations += requestedNameViolations(csr, request.approvedNames) }
         violations += nameViolations(request.approvedNames, rules, request.binding)
         violations += SubjectRules.violations(request, rules)

@@ -25,6 +25,8 @@ package struct ProfileRules: Sendable {
     package var requiredCSRAttributes: [CSRAttribute] = []
     package var policies: [OID] = []
     package var maximumNames = CertificationRequest.maximumNames
+    /// What the server certifies for nobody, whatever a profile allows.
+    package var algorithms = AlgorithmPolicy()
 
     package init() {}
 
@@ -93,6 +95,7 @@ package enum CSRAttribute: String, Sendable, CaseIterable {
 package struct ProfileViolation: Hashable, Sendable, CustomStringConvertible {
     package enum Rule: String, Sendable, CaseIterable {
         case disabled = "profile_disabled"
+        case deniedAlgorithm = "denied_algorithm"
         case keyAlgorithm = "key_algorithm"
         case keySize = "key_size"
         case name = "name_not_approved"

@@ -50,7 +50,7 @@ struct ServerAssembly: Sendable {
             timing: live.read(Self.timing),
             observers: BackfillMetrics(metrics, log: logs.logger("backfill")).observing(
                 LifecycleMetrics(metrics).observers),
-            linter: Linter(configuration.pki.lints)
+            linter: Linter(configuration.pki.lints, algorithms: configuration.pki.algorithms)
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let signers = SignerAssembly(
@@ -213,7 +213,7 @@ struct ServerAssembly: Sendable {
             },
             seed: IssuerSeed(
                 database: database, flow: IssuerFlow(context, sealer: sealer, registry: registry),
-                subordinate: configuration.subordinateCA
+                subordinate: configuration.subordinateCA, algorithms: context.algorithms
             ),
             declaredKeys: DeclaredKeySetup(
                 keys: configuration.access.declaredKeys, isLegacy: configuration.access.hasLegacyKeys,

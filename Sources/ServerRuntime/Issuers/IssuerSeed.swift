@@ -1,6 +1,7 @@
 import Domain
 import Encoding
 import Lifecycle
+import PKI
 import Query
 import Settings
 import Store
@@ -15,6 +16,8 @@ struct IssuerSeed: Sendable {
     let database: any Database
     let flow: IssuerFlow
     let subordinate: KeyPairPaths?
+    /// The first issuer gets a key of a kind that may sign.
+    let algorithms: AlgorithmPolicy
 
     /// Creates `iss-local` when there is no issuer at all, or when a CA is supplied for it. One that exists takes the
     /// supplied CA, unless an operator made it: what the API created, settings never change.
@@ -40,13 +43,19 @@ struct IssuerSeed: Sendable {
             _ = try await flow.create(
                 IssuerDraft(
                     id: Self.local.text, name: "Local CA", type: IssuerType.genericCA.rawValue,
-                    config: subordinate.map { Self.config([:], with: $0) } ?? [:]
+                    config: subordinate.map { Self.config([:], with: $0) } ?? generated
                 ),
                 source: .env, by: .system
             )
         } catch let error as ServiceError where error.code == .alreadyExists {
             return
         }
+    }
+
+    private var generated: JSONObject {
+        let kinds = algorithms.signingKinds
+        guard let first = kinds.first, !kinds.contains(.ecdsaP256) else { return [:] }
+        return ["key_algorithm": .string(first.rawValue)]
     }
 
     /// `nil` when somebody else changed the issuer at the same moment.

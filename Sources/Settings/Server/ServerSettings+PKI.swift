@@ -159,6 +159,14 @@ extension ServerSettings {
             "Lints of another severity than the usual: error keeps a certificate from being signed, warning is kept with it, off is not looked for. certctl crypto lints lists them."
     )
 
+    package static let algorithmDenyList = Setting<AlgorithmPolicy>(
+        "algorithm.deny_list",
+        .algorithmPolicy,
+        fallback: AlgorithmPolicy(),
+        help:
+            "Kinds of key that get no certificate, and neither they nor digests named here sign anything new: no certificate, no CA, no OCSP responder. Revocation lists and OCSP go on. RSA is RSA of every size, RSA-3072 that size and less."
+    )
+
     static let pkiSettings: [SettingDeclaration] = [
         pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
         ocspKeyDirectory.declaration,
@@ -168,7 +176,7 @@ extension ServerSettings {
         pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
         signerSocket.declaration, signerUser.declaration, signerConnections.declaration, signerTimeout.declaration,
         caKeyDirectory.declaration, caKeyPassphrase.declaration, caSignaturesPerMinute.declaration,
-        caLints.declaration,
+        caLints.declaration, algorithmDenyList.declaration,
     ]
 }
 
@@ -206,6 +214,7 @@ package struct PKIConfiguration: Sendable {
     /// Of one key; 0 for no limit.
     package let caSignaturesPerMinute: Int
     package let lints: LintSeverities
+    package let algorithms: AlgorithmPolicy
 
     init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
         let listen = reader.read(ServerSettings.pkiListen)
@@ -240,6 +249,12 @@ package struct PKIConfiguration: Sendable {
         caKeyPassphrase = reader.read(ServerSettings.caKeyPassphrase)
         caSignaturesPerMinute = reader.read(ServerSettings.caSignaturesPerMinute)
         lints = reader.read(ServerSettings.caLints)
+        algorithms = reader.read(ServerSettings.algorithmDenyList)
+        if !algorithms.leavesSigner {
+            reader.reject(
+                ServerSettings.algorithmDenyList,
+                because: "leaves no kind of key that signs: OCSP could not be answered, and no CA be made")
+        }
         if let caKeyDirectory, let problem = Self.problem(ofDirectory: caKeyDirectory) {
             reader.reject(ServerSettings.caKeyDirectory, because: "\"\(caKeyDirectory)\" \(problem)")
         }

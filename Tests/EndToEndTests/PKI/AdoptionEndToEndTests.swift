@@ -114,6 +114,21 @@ struct AdoptionEndToEndTests {
             "--passphrase-file", right,
         ])
         #expect(store.status == 0 && store.output.contains("Foreign Issuing"), "\(store.output)\(store.errors)")
+
+        // A third has its key in a file of the server, where it stays.
+        let third = try await ForeignCA()
+        let tree = try await pki.server.cli([
+            "issuers", "create", "--id", "iss-third", "--name", "Third", "--type", "GenericCA", "--hierarchy-mode",
+            "tree",
+        ])
+        try #require(tree.status == 0, "\(tree.errors)")
+        let named = [
+            "intermediates", "adopt", "iss-third", "--yes", "--name", "Root", "--cert", third.tool.path("root.pem"),
+        ]
+        let strange = try await pki.server.cli(named + ["--key-driver-id", third.tool.path("issuing.key")])
+        #expect(strange.status != 0 && strange.errors.contains("is not the key"), "\(strange.errors)")
+        let held = try await pki.server.cli(named + ["--key-driver-id", third.tool.path("root.key")])
+        #expect(held.status == 0 && held.output.contains("Foreign Root"), "\(held.output)\(held.errors)")
         await pki.server.stop()
     }
 }

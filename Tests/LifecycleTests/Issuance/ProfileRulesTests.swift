@@ -1,11 +1,12 @@
 import DatabaseTestSupport
 import Domain
 import Encoding
-import Lifecycle
 import PKI
 import Query
 import Store
 import Testing
+
+@testable import Lifecycle
 
 /// A certificate `api` under the profile `prof-1`, issued for CSRs of clients by the built-in CA.
 private struct ProfileStage {
@@ -165,6 +166,19 @@ struct ProfileRulesTests {
             #expect(
                 try await stage.problems(try World.csr("api", extra: ["alice.hosts.example"])) == ["name_pattern"])
         }
+    }
+
+    @Test("agents make the first key of the profile that the server certifies, and a profile says what it denies")
+    func deniedKeys() {
+        let policy = AlgorithmPolicy(denying: [.ecdsaP256, .rsa2048])
+        let (p256, rsa) = (
+            KeyRule(algorithm: .ecdsa, minSize: 256, maxSize: 256), KeyRule(algorithm: .rsa, minSize: 2048)
+        )
+        #expect(WorkFlow.key(under: KeyRule.defaults, allowing: AlgorithmPolicy()) == .ecdsaP256)
+        #expect(WorkFlow.key(under: KeyRule.defaults, allowing: policy) == .ecdsaP384)
+        #expect(WorkFlow.key(under: [p256, rsa], allowing: policy) == .rsa3072)
+        #expect(WorkFlow.key(under: [p256], allowing: policy) == .ecdsaP256, "which is refused when it comes")
+        #expect(ProfileFlow.warnings(ProfileFields(name: "plain"), under: policy).count == 1)
     }
 
     @Test("what works and is rarely meant is said, and nothing about a plain profile")

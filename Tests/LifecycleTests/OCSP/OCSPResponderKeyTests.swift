@@ -121,9 +121,12 @@ struct OCSPResponderKeyTests {
         func refuseAppointments(_ refuses: Bool) { fails.set(refuses) }
         func keepWithAuthority(_ keeps: Bool) { plan.withLock { $0.keepsKeysWithAuthority = keeps } }
 
-        func keeper() -> OCSPResponderKeeper {
-            OCSPResponderKeeper(
-                world.context, sealer: world.sealer, files: nil, keys: KeyDriverRegistry([vault]),
+        func keeper(denying denied: Set<DeniableAlgorithm> = []) -> OCSPResponderKeeper {
+            let context = LifecycleContext(
+                database: world.database, time: world.time, random: world.context.random,
+                linter: Linter(algorithms: AlgorithmPolicy(denying: denied)))
+            return OCSPResponderKeeper(
+                context, sealer: world.sealer, files: nil, keys: KeyDriverRegistry([vault]),
                 plan: { self.plan.withLock { $0 } })
         }
 
@@ -251,6 +254,34 @@ struct OCSPResponderKeyTests {
             #expect(appointed == 0)
             #expect(bench.vault.names.isEmpty)
             #expect(try await bench.rows().isEmpty)
+        }
+    }
+
+    @Test("a responder whose kind of key is denied answers on until one of another kind is there, also where all fails")
+    func deniedKind() async throws {
+        try await World.with(.sqlite) { world in
+            let bench = try await Bench(world)
+            #expect(try await bench.look(bench.keeper()) == (1, 0))
+            let keeper = bench.keeper(denying: [.sha256])
+            bench.refuseAppointments(true)
+            #expect(try await bench.look(keeper) == (0, 1))
+            let before = try await keeper.responder(of: bench.authority)
+            #expect(before.certificate.subjectPublicKey.name == "ECDSA-P256")
+            try await Self.expectAnswer(before, bench)
+            bench.refuseAppointments(false)
+            #expect(try await bench.look(keeper) == (1, 0))
+            #expect(try await bench.look(keeper) == (0, 0))
+            let after = try await bench.keeper(denying: [.sha256]).responder(of: bench.authority)
+            #expect(after.certificate.subjectPublicKey.name == "ECDSA-P384" && bench.vault.names.count == 2)
+            try await Self.expectAnswer(after, bench)
+            // Not in the vault, and of a kind that no token holds.
+            bench.keepWithAuthority(false)
+            let others: Set<DeniableAlgorithm> = [.ecdsaP256, .ecdsaP384, .ecdsaP521, .rsa]
+            let last = bench.keeper(denying: others)
+            #expect(try await bench.look(last) == (1, 0))
+            let odd = try await last.responder(of: bench.authority)
+            #expect(odd.certificate.subjectPublicKey.name == "Ed25519")
+            try await Self.expectAnswer(odd, bench)
         }
     }
 }

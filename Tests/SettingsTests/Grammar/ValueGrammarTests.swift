@@ -117,4 +117,19 @@ struct ValueGrammarTests {
             #expect(throws: (any Error).self, "\(wrong)") { try stage.server() }
         }
     }
+
+    @Test(
+        "algorithms are denied by their names; unknown ones, and a list that leaves nothing to sign with, refuse the start"
+    )
+    func deniedAlgorithms() throws {
+        var stage = Stage()
+        #expect(try stage.server().pki.algorithms == AlgorithmPolicy())
+        stage.environment["CERTCTL_ALGORITHM_DENY_LIST"] = "ECDSA-P256, RSA-2048,SHA-512"
+        #expect(try stage.server().pki.algorithms.names == ["ECDSA-P256", "RSA-2048", "SHA-512"])
+        let everything = "ECDSA-P256,ECDSA-P384,ECDSA-P521,RSA,Ed25519,ML-DSA-65,ML-DSA-87"
+        for wrong in ["ECDSA-P255", "ecdsa-p256", "MD5", "SHA-1", "RSA-1024", "ECDSA-P256,,Nonsense", everything] {
+            stage.environment["CERTCTL_ALGORITHM_DENY_LIST"] = wrong
+            #expect(throws: (any Error).self, "\(wrong)") { try stage.server() }
+        }
+    }
 }

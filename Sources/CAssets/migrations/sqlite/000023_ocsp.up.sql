@@ -23,7 +23,11 @@ CREATE TABLE IF NOT EXISTS ocsp_responders (
     CONSTRAINT ocsp_responders_authority_serial_key UNIQUE (authority_id, serial_number),
     CONSTRAINT ocsp_responders_ca_form CHECK (length(ca_sha256) = 64 AND ca_sha256 NOT GLOB '*[^0-9a-f]*'),
     CONSTRAINT ocsp_responders_spki_form CHECK (length(spki_sha256) = 64 AND spki_sha256 NOT GLOB '*[^0-9a-f]*'),
-    CONSTRAINT ocsp_responders_key_algorithm_enum CHECK (key_algorithm IN ('ECDSA-P256')),
+    CONSTRAINT ocsp_responders_key_algorithm_enum CHECK (
+        key_algorithm IN (
+            'ECDSA-P256', 'ECDSA-P384', 'ECDSA-P521', 'RSA-2048', 'RSA-3072', 'RSA-4096', 'Ed25519', 'ML-DSA-65', 'ML-DSA-87'
+        )
+    ),
     CONSTRAINT ocsp_responders_key_place CHECK (
         (key_encrypted IS NOT NULL AND key_path IS NULL AND key_driver IS NULL AND key_ref IS NULL)
             OR (key_encrypted IS NULL AND key_path IS NOT NULL AND key_driver IS NULL AND key_ref IS NULL)
