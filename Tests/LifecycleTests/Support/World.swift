@@ -108,6 +108,22 @@ struct World: Sendable {
     var hierarchy: HierarchyFlow {
         HierarchyFlow(context, registry: registry, keeper: hierarchyKeeper, authorities: authorities)
     }
+    /// What the server is after a start with a deny-list of algorithms.
+    func denying(
+        _ denied: Set<DeniableAlgorithm>
+    ) -> (hierarchy: HierarchyFlow, issuance: IssueFlow) {
+        let linter = Linter(algorithms: AlgorithmPolicy(denying: denied))
+        let context = LifecycleContext(database: database, time: time, random: .system, linter: linter)
+        let authorities = hierarchyKeeper.access(
+            readCertificates: { _ in throw ServiceError(.internalError, "no files in this world") },
+            readKey: { _, _ in throw ServiceError(.internalError, "no files in this world") }, linter: linter)
+        let registry = IssuerRegistry(
+            nodes: hierarchyKeeper.nodeMaker(authorities), make: hierarchyKeeper.connectorMaker(authorities))
+        return (
+            HierarchyFlow(context, registry: registry, keeper: hierarchyKeeper, authorities: authorities),
+            IssueFlow(context, registry: registry, instance: "one")
+        )
+    }
     var certificates: CertificateFlow { CertificateFlow(context) }
     var renewals: RenewFlow { RenewFlow(context) }
     var issuance: IssueFlow { IssueFlow(context, registry: registry, instance: "one") }
