@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Issuers §5.2: a CA whose key is in a PKCS#11 token, beside SoftHSM 2 and openssl", .tags(.slow))
 struct TokenAuthorityTests {
-    private struct Stage {
+    struct Stage {
         let pki: PKIStage
         let softHSM: SoftHSM
         var client: CurlClient { pki.server.client }
