@@ -53,35 +53,18 @@ package struct CAACheck: Sendable {
     /// - Throws: ``ChallengeFailure``: `caa` for what the records forbid, `dns` when they can't be known, which forbids too.
     package func check(_ question: CAAQuestion, within limit: Duration) async throws(ChallengeFailure) {
         guard question.name.kind == .dns else { return }
-        let found = await withTaskGroup(of: Found?.self) { group in
-            group.addTask {
-                do throws(DNSFailure) {
-                    return Found.success(try await relevant(question.name.value))
-                } catch {
-                    return Found.failure(error)
-                }
+        let found = try await TimeLimit.run(
+            limit, orThrow: ChallengeFailure(.dns, "CAA: no answer in time about \(question.name.value)")
+        ) { () async throws(ChallengeFailure) -> Relevant? in
+            do throws(DNSFailure) {
+                return try await relevant(question.name.value)
+            } catch {
+                throw ChallengeFailure(.dns, "CAA: \(error)", isTransient: error.kind != .badName)
             }
-            // What the network may take is real time, whatever clock the server goes by.
-            group.addTask {
-                try? await Task.sleep(for: limit)
-                return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            return first
         }
-        switch found {
-        case .success(let relevant):
-            guard let relevant, let reason = CAARules(relevant.records).objection(to: question) else { return }
-            throw ChallengeFailure(.caa, "the CAA records at \(relevant.owner) \(reason)", isTransient: false)
-        case .failure(let failure):
-            throw ChallengeFailure(.dns, "CAA: \(failure)", isTransient: failure.kind != .badName)
-        case nil:
-            throw ChallengeFailure(.dns, "CAA: no answer in time about \(question.name.value)")
-        }
+        guard let found, let reason = CAARules(found.records).objection(to: question) else { return }
+        throw ChallengeFailure(.caa, "the CAA records at \(found.owner) \(reason)", isTransient: false)
     }
-
-    private typealias Found = Result<Relevant?, DNSFailure>
 
     private struct Relevant: Sendable {
         let owner: String

@@ -61,22 +61,32 @@ package struct ChallengeValidator: Sendable {
         handshake = ProtocolHandshake(purpose: .acmeValidation, through: egress)
     }
 
-    /// Returns when the proof is there.
+    /// Returns when the proof is there. Takes no longer than `timeout` of real time, however slowly whoever is asked
+    /// answers: the caller's claim to the challenge ends soon after.
     ///
     /// - Throws: ``ChallengeFailure``. Being cancelled is one too, and means nothing.
     package func validate(_ proof: ChallengeProof, within timeout: Duration) async throws(ChallengeFailure) {
-        do throws(ChallengeFailure) {
-            switch proof.type {
-            case .http01:
-                try await HTTP01(fetch: fetch, port: places().http01Port).validate(proof, within: timeout)
-            case .dns01: try await DNS01(dns: dns, label: "_acme-challenge").validate(proof)
-            case .dnsAccount01: try await DNS01(dns: dns, label: DNS01.label(of: proof.accountURL)).validate(proof)
-            case .dnsPersist01:
-                try await DNSPersist01(dns: dns, issuers: places().issuers, now: time.now).validate(proof)
-            case .tlsALPN01:
-                try await TLSALPN01(handshake: handshake, port: places().tlsALPN01Port).validate(proof, within: timeout)
-            }
-        } catch { throw error }
+        let name = proof.name.value
+        let late =
+            proof.type.isInDNS
+            ? ChallengeFailure(.dns, "no answer from the DNS about \(name) in time")
+            : ChallengeFailure(.connection, "\(name) did not answer in time")
+        try await TimeLimit.run(timeout, orThrow: late) { () async throws(ChallengeFailure) in
+            try await look(proof, within: timeout)
+        }
+    }
+
+    private func look(_ proof: ChallengeProof, within timeout: Duration) async throws(ChallengeFailure) {
+        switch proof.type {
+        case .http01:
+            try await HTTP01(fetch: fetch, port: places().http01Port).validate(proof, within: timeout)
+        case .dns01: try await DNS01(dns: dns, label: "_acme-challenge").validate(proof)
+        case .dnsAccount01: try await DNS01(dns: dns, label: DNS01.label(of: proof.accountURL)).validate(proof)
+        case .dnsPersist01:
+            try await DNSPersist01(dns: dns, issuers: places().issuers, now: time.now).validate(proof)
+        case .tlsALPN01:
+            try await TLSALPN01(handshake: handshake, port: places().tlsALPN01Port).validate(proof, within: timeout)
+        }
     }
 }
 

@@ -44,6 +44,8 @@ package struct ControlPlaneServices: Sendable {
     package var relyingParties: PKIHandlers
     package var acme: ACMEHandlers
     package var perspectives: ACMEPerspectiveFlow
+    /// What self-tests found wrong with protocols, by the name of the check.
+    package var protocolFindings: @Sendable () -> [String: String] = { [:] }
     /// Told of every certificate that is revoked or released, in the same transaction.
     package var revocationObservers: [RevocationObserver] = []
     /// When a bulk revocation needs a second person.
@@ -149,7 +151,10 @@ package enum ControlPlaneAPI {
         ServerHandlers(
             database: context.database, state: services.state, registry: services.metrics, time: context.time,
             startedAt: services.startedAt, agentOfflineAfter: { context.timing.agentOfflineAfter },
-            version: services.version, complaints: { [acme = services.acme] in await acme.complaints() },
+            version: services.version,
+            complaints: { [acme = services.acme, findings = services.protocolFindings] in
+                await acme.complaints().merging(findings()) { "\($1); \($0)" }
+            },
             controlPlaneCA: services.controlPlaneCA
         ).register(in: &table)
         EventHandlers(
@@ -193,7 +198,10 @@ package enum ControlPlaneAPI {
         TeamHandlers(lists: lists, flow: TeamFlow(context)).register(in: &table)
         OwnerHandlers(lists: lists, flow: OwnerFlow(context)).register(in: &table)
         RenewalPolicyHandlers(lists: lists, flow: PolicyFlow(context)).register(in: &table)
-        ProfileHandlers(lists: lists, flow: ProfileFlow(context)).register(in: &table)
+        ProfileHandlers(
+            lists: lists, flow: ProfileFlow(context),
+            defaultMode: { [plan = services.acme.services.plan] in plan().defaultMode }
+        ).register(in: &table)
         ProfileTrialHandlers(trial: ProfileTrial(context)).register(in: &table)
         IssuerHandlers(
             lists: lists, flow: IssuerFlow(context, sealer: services.sealer, registry: services.registry),
@@ -201,6 +209,7 @@ package enum ControlPlaneAPI {
         ).register(in: &table)
         IntermediateHandlers(lists: lists, flow: services.hierarchy).register(in: &table)
         SuccessionHandlers(flow: services.hierarchy).register(in: &table)
+        CeremonyHandlers(flow: services.hierarchy).register(in: &table)
         TargetHandlers(
             lists: lists, flow: TargetFlow(context, sealer: services.sealer, rules: services.targetRules),
             tests: TargetTestFlow(context)
@@ -244,6 +253,7 @@ package enum ControlPlaneAPI {
             lists: lists, heartbeats: HeartbeatFlow(context), queue: WorkFlow(context, sealer: services.sealer),
             issuance: services.issue, reports: ReportFlow(context), config: services.agentConfig
         ).register(in: &table)
+        KeyAdoptionHandlers(flow: CertificateImportFlow(context)).register(in: &table)
         PerspectiveHandlers(flow: services.perspectives).register(in: &table)
     }
 

@@ -3,8 +3,8 @@ package import PKI
 
 /// Signs with a key in process memory.
 ///
-/// Keys on elliptic curves sign at once, on the caller's thread: tens of microseconds. RSA and ML-DSA take up to
-/// milliseconds and go to the threads of an executor.
+/// A key on P-256 signs what is short at once, on the caller's thread: tens of microseconds. Everything else goes to the
+/// threads of an executor: other keys, which take up to milliseconds, and long messages, whose digest takes that.
 package struct InProcessSigner: Signer {
     private let key: PrivateKey
     private let executor: SigningExecutor
@@ -19,12 +19,17 @@ package struct InProcessSigner: Signer {
     package var publicKey: SubjectPublicKey { key.publicKey }
 
     package func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
-        switch key.publicKey.algorithm {
-        case .ecdsa, .ed25519: return try Self.sign(order, with: key)
-        case .rsa, .mlDSA65, .mlDSA87: break
-        }
+        if isQuick(order) { return try Self.sign(order, with: key) }
         let key = key
         return try await executor.run { () throws(SignerError) in try Self.sign(order, with: key) }
+    }
+
+    /// Octets up to which a message is short; certificates and answers are.
+    private static let short = 64 * 1024
+
+    private func isQuick(_ order: SigningOrder) -> Bool {
+        key.publicKey.algorithm == .ecdsa && key.publicKey.size == 256 && order.purpose != .crl
+            && order.message.count <= Self.short
     }
 
     private static func sign(_ order: SigningOrder, with key: PrivateKey) throws(SignerError) -> [UInt8] {

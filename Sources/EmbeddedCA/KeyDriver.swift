@@ -157,8 +157,7 @@ package final class MemoryKeyDriver: KeyDriver {
     package func generate(
         _ spec: KeySpec, label: String, for purposes: SigningPurposes
     ) async throws(SignerError) -> (signer: any Signer, ref: String) {
-        let key: PrivateKey
-        do throws(KeyError) { key = try .generate(spec) } catch { throw .unsupported(error.description) }
+        let key = try await SigningExecutor.computing.generate(spec)
         return (InProcessSigner(key: key, purposes: purposes), adopt(key).ref)
     }
 

@@ -93,9 +93,9 @@ enum LeafProfile {
         if let subject = issuance.subject { return (subject, names) }
         let text: String? =
             switch policy {
-            case .keep: issuance.commonName
+            case .keep: issuance.commonName.flatMap { $0.hasPrefix(UserPrincipalName.prefix) ? nil : $0 }
             case .drop: nil
-            case .firstSAN: names.first { $0.kind == .dns }?.text ?? names.first?.text
+            case .firstSAN: SubjectAltName.commonName(among: names)?.text
             }
         // RFC 5280 upper bound: a longer common name stays among the names only.
         guard let text, !text.isEmpty, text.unicodeScalars.count <= 64 else { return (.empty, names) }

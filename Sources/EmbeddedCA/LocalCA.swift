@@ -16,8 +16,12 @@ package struct LocalIssuance: Sendable {
     package var extendedKeyUsages: [ExtendedKeyUsage] = []
     package var isUsageCritical = false
     package var mustStaple = false
+    /// noRevAvail in place of the addresses of lists and responders (RFC 9608).
+    package var hasNoRevocation = false
     /// Beside those of the authority's settings.
     package var policies: [OID] = []
+    /// `nil` for what follows from purposes and key.
+    package var keyUsage: KeyUsage?
     /// Most of the whole period, both ends counted (RFC 5280 §4.1.2.5).
     package var maxTTL: Duration?
     /// How long before now the period begins; `nil` for the authority's setting.
@@ -112,15 +116,25 @@ package struct LocalCA: Sendable {
             serialNumber: issuance.serial.serialNumber, issuer: certificate.subject, subject: subject,
             validity: try LeafProfile.validity(issuance, settings, issuer: certificate), subjectPublicKey: key,
             signatureAlgorithm: certificate.subjectPublicKey.signatureAlgorithm)
-        template.keyUsage = LeafProfile.keyUsage(purposes, key.algorithm)
+        template.keyUsage = issuance.keyUsage ?? LeafProfile.keyUsage(purposes, key.algorithm)
         template.extendedKeyUsages = purposes.map(\.oid)
         template.isExtendedKeyUsageCritical = issuance.isUsageCritical
         template.subjectAltNames = names
         template.authorityKeyIdentifier =
             certificate.extensions.subjectKeyIdentifier ?? certificate.subjectPublicKey.keyIdentifier
         point(&template, serial: issuance.serial)
+        if issuance.hasNoRevocation {
+            template.hasNoRevocation = true
+            (template.crlDistributionPoints, template.freshestCRL, template.ocspURLs) = ([], [], [])
+        }
         template.policies = settings.policies + issuance.policies.filter { !settings.policies.contains($0) }
         template.mustStaple = issuance.mustStaple
+        if template.mustStaple, template.ocspURLs.isEmpty {
+            throw .validation(
+                field: "must_staple",
+                reason: "nobody could staple: the certificates of \(certificate.subject) name no OCSP responder "
+                    + "(set CERTCTL_PKI_PUBLIC_URL, or ocsp_urls of the issuer)")
+        }
         return template
     }
 

@@ -8,12 +8,15 @@ package struct SignerOperation: Sendable {
         case wrongSignature = "wrong_signature"
         /// The key has signed as often as it may for now, and was not asked.
         case rateLimited = "rate_limited"
+        /// A rule of the signer forbids what was to be signed.
+        case rule
 
         init(_ error: SignerError) {
             self =
                 switch error {
                 case .keyNotFound: .keyNotFound
                 case .permission: .permission
+                case .rule: .rule
                 case .transient: .transient
                 case .unsupported: .unsupported
                 case .wrongSignature: .wrongSignature

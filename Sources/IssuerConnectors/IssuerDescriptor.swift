@@ -20,10 +20,23 @@ package struct IssuerDescriptor: Sendable {
     ) {
         self.type = type
         self.title = title
-        self.schema = schema
+        self.schema = ConfigSchema(schema.fields + Self.commonFields)
         self.capabilities = capabilities
         self.checkTogether = checkTogether
     }
+
+    /// What the configurations of all types have (specification, issuers §4).
+    private static let commonFields = [
+        ConfigField(
+            "revoke_on_mismatch",
+            .boolean,
+            title: "Revoke what was not ordered",
+            description:
+                "Whether a certificate that breaks the profile or the order is revoked where it was issued, besides being "
+                + "refused.",
+            defaultValue: .bool(true)
+        )
+    ]
 
     /// Everything that is wrong with a configuration, each problem with its pointer.
     package func problems(in config: JSONObject, at base: JSONPointer) -> [FieldProblem] {

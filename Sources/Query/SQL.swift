@@ -135,6 +135,7 @@ extension JobStatus: Bindable {}
 extension JobErrorClass: Bindable {}
 extension JobTrigger: Bindable {}
 extension VerificationStatus: Bindable {}
+extension PathOutcome: Bindable {}
 extension IssuerType: Bindable {}
 extension ConnectionTestStatus: Bindable {}
 extension ConfigSource: Bindable {}

@@ -6,20 +6,21 @@ package import Query
 import SQLiteDriver
 import Store
 import Synchronization
+import TestSupport
 
 extension Engine {
     /// The engines that this run tests: SQLite always, PostgreSQL when it is installed, unless `CERTCTL_TEST_ENGINES`
-    /// leaves one out.
+    /// leaves one out. In a run that leaves nothing out a PostgreSQL that is missing fails every test that wants it.
     package static var available: [Engine] {
         available(
             chosen: ProcessInfo.processInfo.environment["CERTCTL_TEST_ENGINES"],
-            isPostgresInstalled: PostgresCluster.programs != nil
+            isPostgresInstalled: PostgresCluster.programs != nil, isComplete: TestRun.isComplete
         )
     }
 
     /// - `chosen`: The names, separated by anything; `nil` means all.
-    package static func available(chosen: String?, isPostgresInstalled: Bool) -> [Engine] {
-        let installed: [Engine] = isPostgresInstalled ? [.sqlite, .postgres] : [.sqlite]
+    package static func available(chosen: String?, isPostgresInstalled: Bool, isComplete: Bool) -> [Engine] {
+        let installed: [Engine] = isPostgresInstalled || isComplete ? [.sqlite, .postgres] : [.sqlite]
         guard let chosen else { return installed }
         return installed.filter { chosen.contains($0.rawValue) }
     }

@@ -87,6 +87,40 @@ struct LocalCATests {
         #expect(leaf.extensions[.basicConstraints]?.isCritical == true)
     }
 
+    @Test("key usages of the profile, and noRevAvail in place of addresses (RFC 9608), as openssl reads them")
+    func profileTemplate() async throws {
+        let ca = try await CAUnderTest.generated {
+            $0.crlDistributionPoints = ["http://pki.example/crl"]
+            $0.freshestCRL = ["http://pki.example/delta"]
+            $0.ocspURLs = ["http://pki.example/ocsp"]
+            $0.caIssuersURLs = ["http://pki.example/ca"]
+        }
+        let leaf = try await ca.authority.issue(
+            CAUnderTest.issuance(["a.example"], spec: .rsa2048) {
+                $0.keyUsage = [.digitalSignature, .dataEncipherment]
+                $0.hasNoRevocation = true
+                $0.maxTTL = .seconds(1800)
+            }
+        ).certificate
+        #expect(leaf.keyUsage == [.digitalSignature, .dataEncipherment])
+        #expect(leaf.extensions.contains(.noRevAvail) && leaf.extensions[.noRevAvail]?.isCritical == false)
+        let openssl = try OpenSSL()
+        let text = try await openssl.succeed(
+            "x509", "-in", try openssl.file("leaf.pem", leaf.pem), "-noout", "-text")
+        #expect(text.contains("Digital Signature, Data Encipherment"), "\(text)")
+        #expect(text.contains("2.5.29.56") || text.contains("No Revocation Available"), "\(text)")
+        for absent in ["CRL Distribution", "Freshest", "OCSP - URI"] { #expect(!text.contains(absent), "\(text)") }
+        #expect(text.contains("CA Issuers - URI:http://pki.example/ca"), "\(text)")
+    }
+
+    @Test("must-staple is refused where no certificate names a responder (RFC 7633)")
+    func unstapled() async throws {
+        let ca = try await CAUnderTest.generated()
+        let issuance = try CAUnderTest.issuance(["a.example"]) { $0.mustStaple = true }
+        let refused = await #expect(throws: LocalCAError.self) { _ = try await ca.authority.issue(issuance) }
+        #expect(refused.map { "\($0)" }?.contains("must_staple") ?? false, "\(refused as Any)")
+    }
+
     @Test("nothing of the request but its key reaches the certificate")
     func allowList() async throws {
         let ca = try await CAUnderTest.generated()

@@ -46,6 +46,72 @@ struct SignerTests {
     }
 }
 
+@Suite("What takes long is not done on a thread of the pool")
+struct SigningThreadTests {
+    private final class Gate: Sendable {
+        private let state = Mutex(false)
+        var isOpen: Bool { state.withLock { $0 } }
+        func open() { state.withLock { $0 = true } }
+    }
+
+    /// An executor whose only thread works until it is let go, and in whose line nobody may stand.
+    private static func withBusyExecutor(_ body: (SigningExecutor) async throws -> Void) async throws {
+        let executor = SigningExecutor(threads: 1, waiting: 0)
+        let gate = Gate()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await executor.compute { while !gate.isOpen { BlockingThread.pause(.milliseconds(2)) } }
+            }
+            while executor.busyThreads == 0 { try await Task.sleep(for: .milliseconds(1)) }
+            defer { gate.open() }
+            try await body(executor)
+        }
+    }
+
+    private static func list(_ key: PrivateKey) throws -> CRLSigningPermit {
+        let now = CAUnderTest.now
+        let template = RevocationListTemplate(
+            issuer: try DistinguishedName(commonName: "CA"), updates: (now, now + .hours(1)), number: CRLNumber(1),
+            signatureAlgorithm: key.publicKey.signatureAlgorithm,
+            authorityKeyIdentifier: key.publicKey.keyIdentifier)
+        return try template.frame(entryOctets: 0).permit(RevocationListBlocks())
+    }
+
+    private static func isRefused(_ body: () async throws -> Void) async -> Bool {
+        do {
+            try await body()
+            return false
+        } catch {
+            if case .transient = error as? SignerError { return true }
+            return false
+        }
+    }
+
+    @Test("P-256 signs what is short at once, and a list on a thread of its own")
+    func quick() async throws {
+        let key = try PrivateKey.generate(.ecdsaP256)
+        try await Self.withBusyExecutor { executor in
+            let signer = InProcessSigner(key: key, executor: executor)
+            try await signer.prove()
+            #expect(await Self.isRefused { _ = try await signer.sign(Self.list(key)) })
+        }
+        let list = try Self.list(key).tbs
+        let signature = try await InProcessSigner(key: key).sign(Self.list(key))
+        let algorithm = key.publicKey.signatureAlgorithm
+        #expect(key.publicKey.isValid(signature: signature, over: list, algorithm: algorithm))
+    }
+
+    @Test("every other key signs on a thread of its own", arguments: KeySpec.allCases.filter { $0 != .ecdsaP256 })
+    func others(spec: KeySpec) async throws {
+        let key = try await SigningExecutor.computing.generate(spec)
+        try await Self.withBusyExecutor { executor in
+            #expect(await Self.isRefused { try await InProcessSigner(key: key, executor: executor).prove() })
+            #expect(await Self.isRefused { _ = try await executor.generate(spec) })
+        }
+        try await InProcessSigner(key: key).prove()
+    }
+}
+
 @Suite("Issuers §5.3: every signature is told of")
 struct ObservedSignerTests {
     private struct Stranger: Signer {

@@ -63,6 +63,29 @@ struct HouseTests {
         #expect(finds)
     }
 
+    /// Where keys are made: on a thread for it; by the signing process and the driver of files, which have their own; for
+    /// the TLS of a server that starts, on P-256; and by programs that serve nobody else meanwhile.
+    static let keyMakers = [
+        "Sources/PKI/", "Sources/EmbeddedCA/SigningExecutor+Computing.swift", "Sources/ExternalSigner/",
+        "Sources/ServerRuntime/TLS/ServerIdentity.swift", "Sources/OperatorCLI/", "Sources/AgentRuntime/",
+    ]
+    static let keyMaking = #"\bPrivateKey\.generate\(|\btry \.generate\("#
+
+    @Test("no thread of the pool makes a key: RSA takes seconds")
+    func keysAreMadeOnThreads() throws {
+        let files = tree.sources.filter { file in !Self.keyMakers.contains { file.path.hasPrefix($0) } }
+        let offences = try lines(in: files, with: [".generate("], matching: Regex(Self.keyMaking))
+        #expect(offences.isEmpty, "\(offences.joined(separator: "\n"))")
+    }
+
+    @Test(
+        "a key that is made in passing is found",
+        arguments: ["let key = try PrivateKey.generate(spec)", "try .generate(.rsa4096)"])
+    func keyMadeInPassingIsFound(line: String) throws {
+        let file = SourceTree.File(path: "Sources/Lifecycle/X.swift", lines: [line])
+        #expect(try !lines(in: [file], with: [".generate("], matching: Regex(Self.keyMaking)).isEmpty)
+    }
+
     /// Where an access decision is made or its reach is chosen: the gate, and the event stream for each event.
     static let deciders = [
         "Sources/HTTPServing/Dispatch/AccessGate.swift", "Sources/ControlAPI/Server/EventHandlers.swift",

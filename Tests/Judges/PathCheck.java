@@ -9,8 +9,17 @@ public class PathCheck {
             return (X509Certificate) CertificateFactory.getInstance("X.509").generateCertificate(in);
         }
     }
+    // The leaf and what stands above it, without the anchor.
+    static List<Certificate> path(String file, Certificate anchor) throws Exception {
+        try (var in = new FileInputStream(file)) {
+            var all = new ArrayList<Certificate>(CertificateFactory.getInstance("X.509").generateCertificates(in));
+            all.remove(anchor);
+            return all;
+        }
+    }
     public static void main(String[] words) throws Exception {
-        var anchor = new TrustAnchor(read(words[0]), null);
+        var root = read(words[0]);
+        var anchor = new TrustAnchor(root, null);
         for (int i = 1; i < words.length; i++) for (var byList : new boolean[] {false, true}) {
             var validator = CertPathValidator.getInstance("PKIX");
             var checker = (PKIXRevocationChecker) validator.getRevocationChecker();
@@ -19,7 +28,7 @@ public class PathCheck {
             checker.setOptions(options);
             var parameters = new PKIXParameters(Set.of(anchor));
             parameters.addCertPathChecker(checker);
-            var path = CertificateFactory.getInstance("X.509").generateCertPath(List.of(read(words[i])));
+            var path = CertificateFactory.getInstance("X.509").generateCertPath(path(words[i], root));
             var said = "valid";
             try {
                 validator.validate(path, parameters);

@@ -108,16 +108,18 @@ enum EffectRegistry {
         Entry("server:algorithm.deny_list", "EndToEndTests/PKI/AlgorithmDenyListTests.swift", "denied"),
     ]
 
-    static let acme = [
-        ("enabled", "switches"), ("default_profile_id", "switches"), ("nonce_ttl", "settings"),
-        ("order_ttl", "settings"), ("authz_ttl", "settings"), ("rate_limit_orders_per_hour", "settings"),
-        ("rate_limit_new_accounts_per_hour", "settings"),
-        ("rate_limit_concurrent_orders", "settings"), ("rate_limit_key_change_per_hour", "settings"),
-        ("gc_interval", "settings"), ("tos_url", "settings"), ("website", "settings"),
-        ("caa_identities", "settings"), ("eab_required", "settings"), ("allow_open_trust", "settings"),
-    ].map { key, function in
-        Entry("server:acme.server.\(key)", "EndToEndTests/ACME/ACMELifeTests.swift", function)
-    }
+    static let acme =
+        [
+            ("enabled", "switches"), ("default_profile_id", "switches"), ("default_auth_mode", "settings"),
+            ("nonce_ttl", "settings"),
+            ("order_ttl", "settings"), ("authz_ttl", "settings"), ("rate_limit_orders_per_hour", "settings"),
+            ("rate_limit_new_accounts_per_hour", "settings"),
+            ("rate_limit_concurrent_orders", "settings"), ("rate_limit_key_change_per_hour", "settings"),
+            ("gc_interval", "settings"), ("tos_url", "settings"), ("website", "settings"),
+            ("caa_identities", "settings"), ("eab_required", "settings"), ("allow_open_trust", "settings"),
+        ].map { key, function in
+            Entry("server:acme.server.\(key)", "EndToEndTests/ACME/ACMELifeTests.swift", function)
+        } + [Entry("server:retention.acme", "EndToEndTests/ACME/ACMERetentionTests.swift", "retention")]
 
     static let validation =
         [
@@ -130,6 +132,7 @@ enum EffectRegistry {
             ("acme.server.tlsalpn01_port", "ACMEChallengeClientsTests", "lego"),
             ("acme.server.rate_limit_challenge_responds_per_hour", "ACMEChallengeTests", "innerAddresses"),
             ("acme.server.rate_limit_failed_validations_per_hour", "ACMECAATests", "reuse"),
+            ("acme.server.rate_limit_failed_validations_per_name_per_hour", "ACMEReplicaTests", "limits"),
             ("acme.server.authz_reuse", "ACMECAATests", "reuse"),
             ("acme.server.caa_check", "ACMECAATests", "records"),
             ("acme.server.ari_enabled", "ACMERenewalInfoTests", "switchedOff"),
@@ -159,6 +162,7 @@ enum EffectRegistry {
         Entry("server:api_key.unused_disable", "EndToEndTests/Security/AccessSettingsTests.swift", "unusedKeys"),
         Entry(
             "server:api_key.unused_disable_enforce", "EndToEndTests/Security/AccessSettingsTests.swift", "unusedKeys"),
+        Entry("server:approval.ca_ceremony", "EndToEndTests/Security/CeremonyApprovalTests.swift", "ceremony"),
         Entry("server:approval.admin_grants", "EndToEndTests/Security/ApprovalRoutesTests.swift", "adminGrants"),
         Entry("server:approval.bulk_revocation", "EndToEndTests/Revocation/BulkRevocationTests.swift", "approval"),
         Entry("server:approval.bypass", "EndToEndTests/Security/ApprovalRoutesTests.swift", "bypass"),

@@ -39,6 +39,7 @@ package struct EABKeyBody: WireValue {
     package var allowedIdentifiers: [String] = []
     package var maxAccounts: Int?
     package var usedCount = 0
+    package var boundAccountID: ACMEAccountID?
     package var expiresAt: Timestamp?
     package var revokedAt: Timestamp?
     package var createdBy = ""
@@ -60,6 +61,7 @@ package struct EABKeyBody: WireValue {
                 "Patterns of the names that its accounts may order; empty for all."),
             .optional("max_accounts", \.maxAccounts, .integer(1...1_000_000), "How many accounts it opens."),
             .required("used_count", \.usedCount, "How many it has opened."),
+            .optional("bound_account_id", \.boundAccountID, "The account that it opened last, also when that is gone."),
             .optional("expires_at", \.expiresAt, "When it ends by itself."),
             .optional("revoked_at", \.revokedAt, "When it was ended."),
             .required("created_by", \.createdBy, .text(1...255, example: "ops"), "By whom."),

@@ -44,6 +44,41 @@ package enum AgentCSRStatus: String, WireEnum {
     case accepted = "csr_accepted"
 }
 
+/// A certificate that exists already, whose key the agent has put into its slot.
+package struct AgentAdoptionRequest: WireValue {
+    package var pem = ""
+    package var csrPEM = ""
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "AgentAdoption", "A certificate whose key the agent has.",
+        [
+            .required("pem", \.pem, .pem, "The certificate first, then its chain, in PEM."),
+            .required(
+                "csr_pem", \.csrPEM, CertificateMembers.csr, "A request that its key signed, as proof of possession."),
+        ]
+    )
+}
+
+/// The version that an adopted certificate is.
+package struct AgentAdoptionAnswer: WireValue {
+    package var versionID = VersionID.unset
+    package var fingerprintSHA256 = ""
+    package var notAfter = Timestamp(secondsSinceEpoch: 0)
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "AgentAdopted", "The version that an adopted certificate is.",
+        [
+            .required("version_id", \.versionID, "The version."),
+            .required("fingerprint_sha256", \.fingerprintSHA256, .fingerprint, "Of the certificate."),
+            .required("not_after", \.notAfter, "When it ends."),
+        ]
+    )
+}
+
 /// `GET /api/v1/agents/{id}/certificates/{cert_id}`.
 package struct AgentCertificateAnswer: WireValue {
     package var certificatePEM = ""

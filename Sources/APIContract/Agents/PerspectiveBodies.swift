@@ -21,6 +21,7 @@ package struct PerspectiveChecksAnswer: WireValue {
 /// One proof to look at (RFC 8555 §8).
 package struct PerspectiveCheckBody: WireValue {
     package var id = ACMECheckID.unset
+    package var purpose = ACMEPerspectivePurpose.proof
     package var type = ACMEChallengeType.http01
     package var identifierType = ACMEName.Kind.dns
     package var identifier = ""
@@ -39,6 +40,10 @@ package struct PerspectiveCheckBody: WireValue {
         "PerspectiveCheck", "A proof of a name, as the control plane saw it.",
         [
             .required("id", \.id, "What is answered."),
+            .defaulted(
+                "purpose", \.purpose,
+                "proof: the proof, and the CAA records where `accounts` is there. caa: the CAA records alone, of a name that was proved long ago."
+            ),
             .required("type", \.type, "The challenge."),
             .required("identifier_type", \.identifierType, "dns or ip."),
             .required("identifier", \.identifier, .text(1...253, example: "www.example.com"), "Without `*.`."),
@@ -80,5 +85,6 @@ package struct PerspectiveVoteRequest: WireValue {
 }
 
 extension ACMEName.Kind: WireEnum {}
+extension ACMEPerspectivePurpose: WireEnum {}
 extension ACMEVerdict: WireEnum {}
 extension ACMEPerspectiveFault: WireEnum {}

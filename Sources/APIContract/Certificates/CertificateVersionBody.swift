@@ -21,6 +21,8 @@ package struct CertificateVersionBody: WireValue {
     package var isIssuedElsewhere = false
     package var issuingCA: AuthorityID?
     package var lintFindings: [LintFindingBody] = []
+    package var path: PathOutcome?
+    package var pathDetail: String?
 
     package init() {}
 
@@ -48,6 +50,8 @@ package struct CertificateVersionBody: WireValue {
                 "Imported, and not signed by the authority of the issuer: it can only be revoked where it was issued."),
             .optional("issuing_ca_id", \.issuingCA, "The CA that signed it, where the issuer is a tree of CAs."),
             .defaulted("lint_findings", \.lintFindings, "What the linter found when it came."),
+            .optional("path", \.path, "What validating its chain came to when it was imported."),
+            .optional("path_detail", \.pathDetail, .longText, "Why that chain is not valid."),
         ]
     )
 }

@@ -2,7 +2,8 @@ package import Domain
 
 /// `POST /api/v1/certificates/import`, and each line of `…/bulk-import`.
 package struct ImportCertificateRequest: WireValue {
-    package var pem = ""
+    package var pem: String?
+    package var data: String?
     package var certificateID: CertificateID?
     package var id: CertificateID?
     package var name: String?
@@ -20,7 +21,10 @@ package struct ImportCertificateRequest: WireValue {
     package static let contract = Contract<Self>(
         "ImportCertificate", "A certificate that exists already. Private keys are refused: they stay where they are.",
         [
-            .required("pem", \.pem, .pem, "The certificate first, then its chain, in PEM."),
+            .optional("pem", \.pem, .pem, "The certificate first, then its chain, in PEM; this or data."),
+            .optional(
+                "data", \.data, .text(1...262_144, example: "MIIB…"),
+                "Base64 of the certificate in DER, or of PKCS#7 with its chain; this or pem."),
             .optional(
                 "certificate_id", \.certificateID,
                 "Makes it a version of this managed certificate with the same names; the other members are then left out."
@@ -51,6 +55,10 @@ package struct ImportAnswer: WireValue {
     package var notAfter = Timestamp.epoch
     package var isCurrent = false
     package var isIssuedElsewhere = false
+    package var revokedAt: Timestamp?
+    package var revocationReason: RevocationReason?
+    package var path: PathOutcome?
+    package var pathDetail: String?
     package var isDryRun = false
 
     package init() {}
@@ -70,6 +78,12 @@ package struct ImportAnswer: WireValue {
             .defaulted(
                 "issued_elsewhere", \.isIssuedElsewhere,
                 "Whether another authority than that of the issuer signed it: it can only be revoked there."),
+            .optional("revoked_at", \.revokedAt, "Since when it is revoked: the authority had done so before."),
+            .optional("revocation_reason", \.revocationReason, "Why it is revoked."),
+            .optional(
+                "path", \.path,
+                "What validating the chain came to, for a relying party that trusts the CAs of the issuers here."),
+            .optional("path_detail", \.pathDetail, .longText, "Why it is not valid."),
             .defaulted("dry_run", \.isDryRun, "Whether nothing was stored."),
         ]
     )

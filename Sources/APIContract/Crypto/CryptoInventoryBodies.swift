@@ -5,6 +5,7 @@ package struct CryptoInventoryBody: WireValue {
     package var takenAt = Timestamp(secondsSinceEpoch: 0)
     package var algorithms: [CryptoAlgorithmBody] = []
     package var keys: [CryptoKeyBody] = []
+    package var signatures: [CryptoSignatureBody] = []
     package var signers: [CryptoSignerBody] = []
 
     package init() {}
@@ -14,7 +15,8 @@ package struct CryptoInventoryBody: WireValue {
         [
             .required("taken_at", \.takenAt, "When it was counted."),
             .required("algorithms", \.algorithms, "What the program has."),
-            .required("keys", \.keys, "Keys in use, by holder and kind."),
+            .required("keys", \.keys, "Different keys, by holder and kind."),
+            .required("signatures", \.signatures, "Managed certificates that have not ended, by how they are signed."),
             .required("signers", \.signers, "Authorities, OCSP responders, the CA of this server."),
         ]
     )
@@ -76,8 +78,8 @@ package struct CryptoKeyBody: WireValue {
     package var holder = ""
     package var key = ""
     package var count = 0
-    package var firstEnd = Timestamp(secondsSinceEpoch: 0)
-    package var lastEnd = Timestamp(secondsSinceEpoch: 0)
+    package var firstEnd: Timestamp?
+    package var lastEnd: Timestamp?
     package var isQuantumVulnerable = false
     package var isDenied = false
 
@@ -89,10 +91,28 @@ package struct CryptoKeyBody: WireValue {
             .required("holder", \.holder, .text(1...32, example: "certificate"), "Whose they are."),
             .required("key", \.key, .text(1...32, example: "RSA-3072"), "Kind of key."),
             .required("count", \.count, "How many."),
-            .required("first_end", \.firstEnd, "When the first of their certificates ends."),
-            .required("last_end", \.lastEnd, "When the last one ends."),
+            .optional("first_end", \.firstEnd, "When the first of their certificates ends."),
+            .optional("last_end", \.lastEnd, "When the last one ends."),
             .required("quantum_vulnerable", \.isQuantumVulnerable, "Whether a quantum computer breaks them."),
             .required("denied", \.isDenied, "Whether no other key of this kind is certified."),
+        ]
+    )
+}
+
+/// Certificates with one kind of signature.
+package struct CryptoSignatureBody: WireValue {
+    package var signature = ""
+    package var count = 0
+
+    package init() {}
+
+    package static let contract = Contract<Self>(
+        "CryptoSignatureCount", "Certificates with one kind of signature.",
+        [
+            .required(
+                "signature", \.signature, .text(0...255, example: "ECDSA with SHA-256"),
+                "How they are signed, or why such a signature is not accepted."),
+            .required("count", \.count, "How many."),
         ]
     )
 }

@@ -3,6 +3,7 @@ package import Domain
 /// `POST /api/v1/intermediates/{id}/revoke`.
 package struct RevokeIntermediateCARequest: WireValue {
     package var reason = ""
+    package var invalidityDate: Timestamp?
     package var note: String?
     package var isRehearsal = false
 
@@ -15,6 +16,9 @@ package struct RevokeIntermediateCARequest: WireValue {
                 "reason", \.reason, RevocationMembers.reason,
                 "unspecified, keyCompromise, caCompromise, affiliationChanged, superseded, cessationOfOperation or "
                     + "privilegeWithdrawn. Snake case is read too."),
+            .optional(
+                "invalidity_date", \.invalidityDate,
+                "Since when its key is believed to be in other hands (RFC 5280 §5.3.2)."),
             .optional("note", \.note, .longText, "For the audit trail."),
             .defaulted("dry_run", \.isRehearsal, "Tell what would happen, and change nothing."),
         ]
@@ -28,6 +32,7 @@ package struct RevokeIntermediateCAAnswer: WireValue {
     package var reason = ""
     package var isRehearsal = false
     package var authorities = 0
+    package var discarded: [String] = []
     package var certificates = 0
     package var renewals = 0
     package var orders = 0
@@ -44,7 +49,9 @@ package struct RevokeIntermediateCAAnswer: WireValue {
             .required("state", \.state, "What it is by now, or would be."),
             .required("reason", \.reason, RevocationMembers.reason, "Why."),
             .required("dry_run", \.isRehearsal, "Whether nothing was changed."),
-            .required("authorities", \.authorities, "CAs below it that have not ended."),
+            .required("authorities", \.authorities, "CAs below it that have a certificate and have not ended."),
+            .required(
+                "discarded", \.discarded, "CAs below it that waited for a certificate; given up, with their keys."),
             .required(
                 "certificates", \.certificates,
                 "Certificates of it and of those below that are neither expired nor revoked for good."),

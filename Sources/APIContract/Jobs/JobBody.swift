@@ -21,6 +21,8 @@ package struct JobBody: WireValue {
     package var verifiedAt: Timestamp?
     package var verificationError: String?
     package var verificationFingerprint: String?
+    package var verificationPath: PathOutcome?
+    package var verificationPathDetail: String?
     package var trigger: JobTrigger?
     package var versionID: VersionID?
     package var leaseExpiresAt: Timestamp?
@@ -50,6 +52,8 @@ package struct JobBody: WireValue {
             .optional("verified_at", \.verifiedAt, "When it was looked at."),
             .optional("verification_error", \.verificationError, .longText, "Why that failed."),
             .optional("verification_fingerprint", \.verificationFingerprint, .fingerprint, "What it served."),
+            .optional("verification_path", \.verificationPath, "What validating the served chain came to."),
+            .optional("verification_path_detail", \.verificationPathDetail, .longText, "Why it is not valid."),
             .optional("trigger", \.trigger, "What opened it."),
             .optional("version_id", \.versionID, "Version it issued or deploys."),
             .optional("lease_expires_at", \.leaseExpiresAt, "End of the present claim."),
@@ -70,6 +74,8 @@ package struct VerifyJobRequest: WireValue {
     package var actualFingerprint = ""
     package var isVerified = false
     package var error: String?
+    package var servedPEM: String?
+    package var serverName: String?
 
     package init() {}
 
@@ -81,6 +87,10 @@ package struct VerifyJobRequest: WireValue {
             .defaulted("actual_fingerprint", \.actualFingerprint, .fingerprint, "What was served."),
             .defaulted("verified", \.isVerified, "Whether they are the same."),
             .optional("error", \.error, .longText, "Why nothing was seen."),
+            .optional("served_pem", \.servedPEM, .pem, "The chain that was served, leaf first; it is validated here."),
+            .optional(
+                "server_name", \.serverName, .text(1...253, example: "www.example.com"),
+                "The name that was asked for."),
         ]
     )
 }
@@ -113,6 +123,8 @@ package struct VerificationBody: WireValue {
     package var verifiedAt: Timestamp?
     package var error: String?
     package var status = ""
+    package var path: PathOutcome?
+    package var pathDetail: String?
 
     package init() {}
 
@@ -127,6 +139,8 @@ package struct VerificationBody: WireValue {
             .optional("verified_at", \.verifiedAt, "When; absent before the first look."),
             .optional("error", \.error, .longText, "Why nothing was seen."),
             .defaulted("status", \.status, JobMembers.verification, "Outcome as a word."),
+            .optional("path", \.path, "What validating the served chain came to; absent when it was not sent."),
+            .optional("path_detail", \.pathDetail, .longText, "Why it is not valid."),
         ]
     )
 }

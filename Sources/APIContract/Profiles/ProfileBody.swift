@@ -1,5 +1,5 @@
 package import Domain
-import Encoding
+package import Encoding
 
 /// A certificate profile as the API shows it (specification, rest-api §7.12).
 package struct ProfileBody: WireValue {
@@ -13,6 +13,7 @@ package struct ProfileBody: WireValue {
     package var spiffeURIPattern = ""
     package var allowShortLived = false
     package var mustStaple = false
+    package var mustStapleMode = MustStapleMode.never
     package var requiredCSRAttributes: [String]?
     package var acmeAuthMode: ACMEAuthMode?
     package var requiresApproval: Bool?
@@ -24,6 +25,8 @@ package struct ProfileBody: WireValue {
     package var maximumSANs = 0
     package var subjectPolicy: SubjectPolicyBody?
     package var policyOIDs: [String] = []
+    package var keyUsages: [String] = []
+    package var nameConstraints: JSONObject?
     package var keyReuse = KeyReuse.allow
     package var acmeRequireEAB: Bool?
     package var acmeChallengeTypes: [ACMEChallengeType] = []
@@ -35,6 +38,7 @@ package struct ProfileBody: WireValue {
     package var acmePerspectiveQuorum = 0
     package var acmeOrdersPerHour = 0
     package var issuerID: IssuerID?
+    package var issuingCAID: AuthorityID?
     package var ownerID: OwnerID?
     package var teamID: TeamID?
     package var renewalPolicyID: RenewalPolicyID?
@@ -57,7 +61,8 @@ package struct ProfileBody: WireValue {
             .defaulted("required_san_patterns", \.requiredSANPatterns, "Every name must match one."),
             .defaulted("spiffe_uri_pattern", \.spiffeURIPattern, .text(0...1024, example: ""), "For SPIFFE names."),
             .defaulted("allow_short_lived", \.allowShortLived, "For validity below one hour."),
-            .defaulted("must_staple", \.mustStaple, "RFC 7633."),
+            .defaulted("must_staple", \.mustStaple, "RFC 7633: whether every certificate has it."),
+            .defaulted("must_staple_mode", \.mustStapleMode, "Whether all have it, those who ask for it, or none."),
             .optional("required_csr_attributes", \.requiredCSRAttributes, "For EST csrattrs."),
             .optional("acme_auth_mode", \.acmeAuthMode, "For the ACME server."),
             .optional("requires_approval", \.requiresApproval, "Whether a second person decides."),
@@ -69,6 +74,8 @@ package struct ProfileBody: WireValue {
             .defaulted("max_sans", \.maximumSANs, "Most names; 0 for 100."),
             .optional("subject_policy", \.subjectPolicy, "Rules for the subject."),
             .defaulted("policy_oids", \.policyOIDs, "Certificate policies that are written."),
+            .defaulted("key_usages", \.keyUsages, "Key usages; empty for what follows from the purposes."),
+            .optional("name_constraints", \.nameConstraints, "What names must lie within."),
             .defaulted("key_reuse", \.keyReuse, "Whether a key may be certified again."),
             .optional("acme_require_eab", \.acmeRequireEAB, "Whether ACME accounts need a key of the operator."),
             .defaulted("acme_challenge_types", \.acmeChallengeTypes, "Challenges; empty for all of the server."),
@@ -89,6 +96,7 @@ package struct ProfileBody: WireValue {
                 "acme_orders_per_hour", \.acmeOrdersPerHour, ProfileMembers.hourly,
                 "Orders of all accounts in an hour; 0 for no limit."),
             .optional("issuer_id", \.issuerID, "The only issuer under the profile."),
+            .optional("issuing_ca_id", \.issuingCAID, "The CA of that issuer which signs, where it is a tree."),
             .optional("owner_id", \.ownerID, "Owner of what protocols enrol."),
             .optional("team_id", \.teamID, "Team of what protocols enrol."),
             .optional("renewal_policy_id", \.renewalPolicyID, "Renewal policy of what protocols enrol."),

@@ -2,6 +2,7 @@ package import Domain
 
 extension ACMEChallengeType: WireEnum {}
 extension KeyReuse: WireEnum {}
+extension MustStapleMode: WireEnum {}
 extension SANType: WireEnum {}
 extension SubjectAttribute: WireEnum {}
 extension SubjectPolicy.CommonName: WireEnum {}
@@ -64,6 +65,7 @@ enum ProfileMembers {
     static let patterns = Schema.list(.text(1...512, example: "glob:*.example.com"), maximum: 100)
     static let attributes = Schema.list(.text(1...64, example: "1.2.840.113549.1.9.7"), maximum: 32)
     static let policies = Schema.list(.text(1...128, example: "2.23.140.1.2.1"), maximum: 16)
+    static let usages = Schema.list(.text(1...32, example: "digitalSignature"), maximum: 9)
     static let profiles = Schema.list(.id, maximum: 20)
     static let perspectives = Schema.list(.text(1...32, example: "eu"), maximum: 16)
     static let quorum = Schema.integer(0...16)

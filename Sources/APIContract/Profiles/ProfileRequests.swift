@@ -1,4 +1,5 @@
 package import Domain
+package import Encoding
 
 /// `POST /api/v1/profiles`.
 package struct CreateProfileRequest: WireValue {
@@ -12,6 +13,7 @@ package struct CreateProfileRequest: WireValue {
     package var spiffeURIPattern = ""
     package var allowShortLived = false
     package var mustStaple = false
+    package var mustStapleMode: MustStapleMode?
     package var requiredCSRAttributes: [String] = []
     package var acmeAuthMode: ACMEAuthMode?
     package var requiresApproval = false
@@ -23,6 +25,8 @@ package struct CreateProfileRequest: WireValue {
     package var maximumSANs = 0
     package var subjectPolicy: SubjectPolicyBody?
     package var policyOIDs: [String] = []
+    package var keyUsages: [String] = []
+    package var nameConstraints: JSONObject?
     package var keyReuse = KeyReuse.allow
     package var acmeRequireEAB: Bool?
     package var acmeChallengeTypes: [ACMEChallengeType] = []
@@ -34,6 +38,7 @@ package struct CreateProfileRequest: WireValue {
     package var acmePerspectiveQuorum = 0
     package var acmeOrdersPerHour = 0
     package var issuerID: IssuerID?
+    package var issuingCAID: AuthorityID?
     package var ownerID: OwnerID?
     package var teamID: TeamID?
     package var renewalPolicyID: RenewalPolicyID?
@@ -54,7 +59,11 @@ package struct CreateProfileRequest: WireValue {
                 "required_san_patterns", \.requiredSANPatterns, ProfileMembers.patterns, "Names must match one."),
             .defaulted("spiffe_uri_pattern", \.spiffeURIPattern, .text(0...1024, example: ""), "For SPIFFE names."),
             .defaulted("allow_short_lived", \.allowShortLived, "Needs max_ttl_seconds below 3600."),
-            .defaulted("must_staple", \.mustStaple, "RFC 7633."),
+            .defaulted("must_staple", \.mustStaple, "RFC 7633: the mode required."),
+            .optional(
+                "must_staple_mode", \.mustStapleMode,
+                "Whether every certificate has must-staple, those whose request asks for it, or none; wins over must_staple."
+            ),
             .defaulted("required_csr_attributes", \.requiredCSRAttributes, ProfileMembers.attributes, "EST csrattrs."),
             .optional("acme_auth_mode", \.acmeAuthMode, "For the ACME server."),
             .defaulted("requires_approval", \.requiresApproval, "Whether a second person decides."),
@@ -66,6 +75,10 @@ package struct CreateProfileRequest: WireValue {
             .defaulted("max_sans", \.maximumSANs, ProfileMembers.names, "Most names; 0 for 100."),
             .optional("subject_policy", \.subjectPolicy, "Rules for the subject."),
             .defaulted("policy_oids", \.policyOIDs, ProfileMembers.policies, "Certificate policies to write."),
+            .defaulted(
+                "key_usages", \.keyUsages, ProfileMembers.usages,
+                "Key usages; empty for what follows from the purposes."),
+            .optional("name_constraints", \.nameConstraints, "What names must lie within: permitted, excluded."),
             .defaulted("key_reuse", \.keyReuse, "Whether a key may be certified again."),
             .optional("acme_require_eab", \.acmeRequireEAB, "Absent leaves it to the server."),
             .defaulted("acme_challenge_types", \.acmeChallengeTypes, "Empty for all of the server."),
@@ -86,6 +99,7 @@ package struct CreateProfileRequest: WireValue {
                 "acme_orders_per_hour", \.acmeOrdersPerHour, ProfileMembers.hourly,
                 "Orders of all accounts in an hour; 0 for no limit."),
             .optional("issuer_id", \.issuerID, "The only issuer under the profile."),
+            .optional("issuing_ca_id", \.issuingCAID, "The CA of that issuer which signs, where it is a tree."),
             .optional("owner_id", \.ownerID, "Owner of what protocols enrol."),
             .optional("team_id", \.teamID, "Team of what protocols enrol."),
             .optional("renewal_policy_id", \.renewalPolicyID, "Renewal policy of what protocols enrol."),
@@ -104,6 +118,7 @@ package struct UpdateProfileRequest: WireValue {
     package var spiffeURIPattern = FieldUpdate<String>.keep
     package var allowShortLived = FieldUpdate<Bool>.keep
     package var mustStaple = FieldUpdate<Bool>.keep
+    package var mustStapleMode = FieldUpdate<MustStapleMode>.keep
     package var requiredCSRAttributes = FieldUpdate<[String]>.keep
     package var acmeAuthMode = FieldUpdate<ACMEAuthMode>.keep
     package var requiresApproval = FieldUpdate<Bool>.keep
@@ -115,6 +130,8 @@ package struct UpdateProfileRequest: WireValue {
     package var maximumSANs = FieldUpdate<Int>.keep
     package var subjectPolicy = FieldUpdate<SubjectPolicyBody>.keep
     package var policyOIDs = FieldUpdate<[String]>.keep
+    package var keyUsages = FieldUpdate<[String]>.keep
+    package var nameConstraints = FieldUpdate<JSONObject>.keep
     package var keyReuse = FieldUpdate<KeyReuse>.keep
     package var acmeRequireEAB = FieldUpdate<Bool>.keep
     package var acmeChallengeTypes = FieldUpdate<[ACMEChallengeType]>.keep
@@ -126,6 +143,7 @@ package struct UpdateProfileRequest: WireValue {
     package var acmePerspectiveQuorum = FieldUpdate<Int>.keep
     package var acmeOrdersPerHour = FieldUpdate<Int>.keep
     package var issuerID = FieldUpdate<IssuerID>.keep
+    package var issuingCAID = FieldUpdate<AuthorityID>.keep
     package var ownerID = FieldUpdate<OwnerID>.keep
     package var teamID = FieldUpdate<TeamID>.keep
     package var renewalPolicyID = FieldUpdate<RenewalPolicyID>.keep
@@ -145,6 +163,7 @@ package struct UpdateProfileRequest: WireValue {
             .update("spiffe_uri_pattern", \.spiffeURIPattern, .text(0...1024, example: ""), clearable: true, "SPIFFE."),
             .update("allow_short_lived", \.allowShortLived, "Needs max_ttl_seconds below 3600."),
             .update("must_staple", \.mustStaple, "RFC 7633."),
+            .update("must_staple_mode", \.mustStapleMode, clearable: true, "Wins over must_staple."),
             .update(
                 "required_csr_attributes", \.requiredCSRAttributes, ProfileMembers.attributes, clearable: true,
                 "EST csrattrs."
@@ -160,6 +179,9 @@ package struct UpdateProfileRequest: WireValue {
             .update("max_sans", \.maximumSANs, ProfileMembers.names, clearable: true, "Most names; 0 for 100."),
             .update("subject_policy", \.subjectPolicy, clearable: true, "Rules for the subject; replaces all."),
             .update("policy_oids", \.policyOIDs, ProfileMembers.policies, clearable: true, "Certificate policies."),
+            .update("key_usages", \.keyUsages, ProfileMembers.usages, clearable: true, "Key usages."),
+            .update(
+                "name_constraints", \.nameConstraints, clearable: true, "What names must lie within; replaces all."),
             .update("key_reuse", \.keyReuse, clearable: true, "Whether a key may be certified again."),
             .update("acme_require_eab", \.acmeRequireEAB, clearable: true, "Cleared leaves it to the server."),
             .update("acme_challenge_types", \.acmeChallengeTypes, clearable: true, "Challenges."),
@@ -180,6 +202,7 @@ package struct UpdateProfileRequest: WireValue {
                 "acme_orders_per_hour", \.acmeOrdersPerHour, ProfileMembers.hourly, clearable: true,
                 "Orders of all accounts in an hour; 0 for no limit."),
             .update("issuer_id", \.issuerID, clearable: true, "The only issuer under the profile."),
+            .update("issuing_ca_id", \.issuingCAID, clearable: true, "The CA of that issuer which signs."),
             .update("owner_id", \.ownerID, clearable: true, "Owner of what protocols enrol."),
             .update("team_id", \.teamID, clearable: true, "Team of what protocols enrol."),
             .update("renewal_policy_id", \.renewalPolicyID, clearable: true, "Renewal policy of what they enrol."),

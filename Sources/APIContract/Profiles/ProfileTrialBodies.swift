@@ -137,6 +137,8 @@ package struct TemplateBody: WireValue, Hashable {
     package var backdateSeconds: Int?
     package var mustStaple = false
     package var policyOIDs: [String] = []
+    package var keyUsages: [String] = []
+    package var hasNoRevocation = false
 
     package init() {}
 
@@ -151,6 +153,8 @@ package struct TemplateBody: WireValue, Hashable {
             .optional("backdate_seconds", \.backdateSeconds, "How long before the issuance it begins."),
             .defaulted("must_staple", \.mustStaple, "RFC 7633."),
             .defaulted("policy_oids", \.policyOIDs, "Certificate policies."),
+            .defaulted("no_rev_avail", \.hasNoRevocation, "RFC 9608: nothing tells of its revocation."),
+            .defaulted("key_usages", \.keyUsages, "Key usages; empty for what follows from the purposes."),
         ]
     )
 }

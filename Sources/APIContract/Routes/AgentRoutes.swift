@@ -87,6 +87,19 @@ package enum AgentRoutes {
         cli: .excluded(reason: "for agents")
     )
 
+    package static let adopt = ProtectedRoute(
+        "adoptAgentKey", .post, "/api/v1/agents/{id}/certificates/{cert_id}/adopt", .agentSelf(.agentJobComplete),
+        class: .agent, audit: "certificate_key_adopted", bodyLimit: 131_072,
+        "Tells of a certificate that exists already and whose key the agent has; repeating it changes nothing.",
+        request: .body(AgentAdoptionRequest.self),
+        responses: [
+            .json(200, AgentAdoptionAnswer.self, "The version that it is."), .invalid, .notFound, retiredAgent,
+            .error(.unprocessable, "Its names are not those of the managed certificate."),
+            .error(.invalidState, "The agent holds a newer one, or the certificate belongs to something else."),
+        ],
+        cli: .excluded(reason: "the agent adopts keys on its host")
+    )
+
     package static let reportStatus = ProtectedRoute(
         "reportJobStatus", .post, "/api/v1/agents/{id}/jobs/{job_id}/status", .agentSelf(.agentJobComplete),
         class: .agent, audit: "job_status_reported", "Reports how a job went; repeating it changes nothing.",
@@ -148,7 +161,7 @@ package enum AgentRoutes {
 
     package static let all: [Route] = [
         list.route, register.route, retired.route, listTokens.route, createToken.route, deleteToken.route, get.route,
-        retire.route, heartbeat.route, work.route, submitCSR.route, certificate.route, reportStatus.route,
+        retire.route, heartbeat.route, work.route, submitCSR.route, certificate.route, adopt.route, reportStatus.route,
         perspectiveChecks.route, perspectiveVote.route, rotateKey.route,
     ]
 

@@ -8,7 +8,8 @@ package enum IntermediateRoutes {
         "Creates a CA below another, or makes or registers a root.",
         request: .body(CreateIntermediateCARequest.self),
         responses: [
-            .json(201, IntermediateCABody.self, "As stored."), .invalid, .notFound, .nameTaken,
+            .json(201, IntermediateCABody.self, "As stored."), .pendingApproval, .invalid, .notFound,
+            .nameTaken,
             .error(.invalidState, "The parent is not active, or the tree has an active root."),
             .error(.unprocessable, "The issuer is no tree, or the parent is of another."),
         ],
@@ -21,7 +22,8 @@ package enum IntermediateRoutes {
         "Makes a key and a request for a CA below one whose key is elsewhere.",
         request: .body(RequestIntermediateCARequest.self),
         responses: [
-            .json(201, IntermediateCABody.self, "Pending, with the request."), .invalid, .notFound, .nameTaken,
+            .json(201, IntermediateCABody.self, "Pending, with the request."), .pendingApproval, .invalid, .notFound,
+            .nameTaken,
             .error(.invalidState, "The parent is not active."),
             .error(.unprocessable, "The issuer is no tree, or the parent is of another."),
         ],
@@ -34,7 +36,7 @@ package enum IntermediateRoutes {
         "Brings in the certificate of a pending CA, which is active from then on.",
         request: .body(CertifyIntermediateCARequest.self),
         responses: [
-            .json(200, IntermediateCABody.self, "As stored."), .invalid, .notFound,
+            .json(200, IntermediateCABody.self, "As stored."), .pendingApproval, .invalid, .notFound,
             .error(.invalidState, "It is not pending, or its parent is not active."),
             .error(.unprocessable, "Its key is not there any more, or was reported as compromised."),
         ],
@@ -49,7 +51,8 @@ package enum IntermediateRoutes {
         request: .body(ImportIntermediateCARequest.self),
         responses: [
             .json(201, IntermediateCAImported.self, "As stored."),
-            .json(200, IntermediateCAImported.self, "What would be stored."), .invalid, .notFound, .nameTaken,
+            .json(200, IntermediateCAImported.self, "What would be stored."), .pendingApproval, .invalid, .notFound,
+            .nameTaken,
             .error(.invalidState, "The parent is not active or revoked it, or the tree has an active root."),
             .error(.unprocessable, "The issuer is no tree, or the key is bad."),
         ],
@@ -156,7 +159,8 @@ package enum IntermediateRoutes {
         "Takes a CA out of service, and with confirm ends it when nothing hangs on it any more.",
         request: .optionalBody(RetireIntermediateCARequest.self),
         responses: [
-            .json(200, RetireIntermediateCAAnswer.self, "The step that was taken."), .invalid, .notFound,
+            .json(200, RetireIntermediateCAAnswer.self, "The step that was taken."), .pendingApproval, .invalid,
+            .notFound,
             .error(.confirmationRequired, "It is retiring already; the last step needs a confirmation."),
             .error(.invalidState, "CAs or certificates hang on it, it is the only one that issues, or it has ended."),
         ],

@@ -23,6 +23,7 @@ package enum RevocationListRoutes {
             example: "MIIB…"),
         .notFound,
         .error(.notSupportedByIssuer, "The issuer does not sign revocation lists here."),
+        .error(.rateLimited, "Too many long lists are on their way to this address, or to all."),
         .error(.unavailable, "The list is not there yet, or has ended; ask again."),
     ]
 }

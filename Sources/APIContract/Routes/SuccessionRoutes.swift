@@ -11,7 +11,7 @@ package enum SuccessionRoutes {
         responses: [
             .json(
                 201, IntermediateCABody.self, "Staged; or pending with a request, when the parent's key is elsewhere."),
-            .invalid, .notFound, .nameTaken,
+            .pendingApproval, .invalid, .notFound, .nameTaken,
             .error(.invalidState, "It is not in service, a successor waits, or its parent is not active."),
             .error(.unprocessable, "The key can't be made."),
         ],

@@ -22,19 +22,30 @@ extension TextForm {
         return fits ? nil : "must be 3 to 64 of a-z 0-9 _ - and start with a letter or digit"
     }
 
-    /// A subject name: an e-mail address when it contains `@`, else an IP address or a host name.
-    package static let subjectName = TextForm(code: "invalid_hostname", maximumLength: 253) { text in
-        text.contains("@") ? mailFault(text) : hostFault(text)
+    /// A subject name: the name of a user in a directory after `upn:`, an e-mail address when it contains `@`, else an IP
+    /// address or a host name.
+    package static let subjectName = TextForm(code: "invalid_hostname", maximumLength: 258) { text in
+        if text.hasPrefix(userPrefix) { return userFault(text) }
+        return text.contains("@") ? mailFault(text) : hostFault(text)
     }
 
     /// Any subject alternative name: a subject name or a URI.
     package static let subjectAltName = TextForm(code: "invalid_name", maximumLength: 2048) { text in
+        if text.hasPrefix(userPrefix) { return userFault(text) }
         if text.contains("://") { return uriFault(text) }
         return text.contains("@") ? mailFault(text) : hostFault(text)
     }
 
     package static let mailAddress = TextForm(
         format: "email", code: "invalid_email", maximumLength: 254, fault: mailFault)
+
+    private static let userPrefix = "upn:"
+
+    private static func userFault(_ text: String) -> String? {
+        mailFault(String(text.dropFirst(userPrefix.count))).map { _ in
+            "must be a user principal name of the form upn:user@suffix"
+        }
+    }
 
     private static func isLowerAlphanumeric(_ octet: UInt8) -> Bool {
         (0x30...0x39).contains(octet) || (0x61...0x7A).contains(octet)

@@ -144,6 +144,7 @@ extension JobStatus: WireEnum {}
 extension JobTrigger: WireEnum {}
 extension JobType: WireEnum {}
 extension KeyAlgorithm: WireEnum {}
+extension PathOutcome: WireEnum {}
 extension RevocationReason: WireEnum {}
 extension SignInMethod: WireEnum {}
 extension TargetType: WireEnum {}

@@ -76,7 +76,8 @@ struct AgentAssembly: Sendable {
     static func exitStatus(of error: any Error) -> Int32 {
         switch error {
         case let error as EnrolmentError: error.exitCode
-        case is HTTPSURLError, is StartError, is TrustAnchorError, is OutboundProxyError: ExitStatus.configuration
+        case is HTTPSURLError, is StartError, is KeyAdoptionError, is TrustAnchorError, is OutboundProxyError:
+            ExitStatus.configuration
         case let error as FileError where error.isPermissionProblem: ExitStatus.permission
         case is ProcessLockError: ExitStatus.unavailable
         default: ExitStatus.failure
@@ -86,13 +87,13 @@ struct AgentAssembly: Sendable {
     // MARK: Identity
 
     /// Who the agent is, where its control plane is, and whether this start made the identity.
-    private struct Standing: Sendable {
+    struct Standing: Sendable {
         let agent: AgentID
         let url: HTTPSURL
         let isNew: Bool
     }
 
-    private func standing(_ log: Logger) async throws -> Standing {
+    func standing(_ log: Logger) async throws -> Standing {
         let asked = try HTTPSURL(configuration.server.url.text)
         if let agent = configuration.agentID, configuration.apiKey != nil {
             try await pinAnchor(at: asked)
@@ -137,7 +138,7 @@ struct AgentAssembly: Sendable {
         )
     }
 
-    private func hostFacts(_ url: HTTPSURL) async throws -> HostFacts {
+    func hostFacts(_ url: HTTPSURL) async throws -> HostFacts {
         let vantage = configuration.vantage.perspective.map { ACMEPerspective.capability(at: $0) }
         return try await BlockingWork.run { [policy = hostPolicy] in
             HostFacts.current(
@@ -157,14 +158,7 @@ struct AgentAssembly: Sendable {
         if configuration.server.skipsVerification {
             log.warn("the certificate of the control plane is not verified; anybody in between can take the key")
         }
-        let connection = try ControlPlaneConnection(
-            url: standing.url,
-            userAgent: host.userAgent,
-            proxy: try OutboundProxy(environment: environment, for: standing.url),
-            time: time,
-            random: random,
-            load: credentials
-        )
+        let connection = try connection(to: standing, as: host)
         do {
             let status = try await serve(standing, host, connection, log)
             try await connection.shutdown()
@@ -173,6 +167,17 @@ struct AgentAssembly: Sendable {
             try? await connection.shutdown()
             throw error
         }
+    }
+
+    func connection(to standing: Standing, as host: HostFacts) throws -> ControlPlaneConnection {
+        try ControlPlaneConnection(
+            url: standing.url,
+            userAgent: host.userAgent,
+            proxy: try OutboundProxy(environment: environment, for: standing.url),
+            time: time,
+            random: random,
+            load: credentials
+        )
     }
 
     private func serve(

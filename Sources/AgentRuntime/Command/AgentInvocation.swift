@@ -3,7 +3,7 @@ import Settings
 /// What the command line of the agent asks for, settings aside.
 struct AgentInvocation: Hashable, Sendable {
     enum Verb: String, Sendable, CaseIterable {
-        case run, enroll, status, version, help
+        case run, enroll, adopt, status, version, help
     }
 
     let verb: Verb
@@ -11,6 +11,8 @@ struct AgentInvocation: Hashable, Sendable {
     var isForced = false
     /// `status --json`.
     var isJSON = false
+    /// What follows `adopt`.
+    var adoption = KeyAdoption.Files()
 
     /// A command line that makes no sense.
     struct UsageError: Error, Hashable, CustomStringConvertible {
@@ -20,7 +22,13 @@ struct AgentInvocation: Hashable, Sendable {
     /// Reads what is left when the flags of settings are taken out.
     init(_ arguments: [String]) throws(UsageError) {
         var verb: Verb?
-        for argument in arguments {
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            if let option = KeyAdoption.Option(rawValue: argument) {
+                guard let value = rest.popFirst() else { throw UsageError(description: "\(argument) needs a value") }
+                adoption[option] = value
+                continue
+            }
             switch argument {
             case "-h", "-help", "--help": verb = .help
             case "-version", "--version": verb = verb ?? .version
@@ -37,6 +45,12 @@ struct AgentInvocation: Hashable, Sendable {
         if isForced, self.verb != .enroll, self.verb != .help {
             throw UsageError(description: "--force belongs to enroll only")
         }
+        if self.verb == .adopt, let missing = adoption.missing {
+            throw UsageError(description: "adopt needs \(missing)")
+        }
+        if !adoption.isEmpty, self.verb != .adopt, self.verb != .help {
+            throw UsageError(description: "--certificate, --cert, --key and --passphrase-file belong to adopt only")
+        }
         if isJSON, self.verb != .status, self.verb != .help {
             throw UsageError(description: "--json belongs to status only")
         }
@@ -48,6 +62,7 @@ struct AgentInvocation: Hashable, Sendable {
         let known =
             argument.hasPrefix("-")
             ? Program.agent.settings.flatMap(\.flagNames).map { "--\($0)" } + ["--force", "--json", "--help"]
+                + KeyAdoption.Option.allCases.map(\.rawValue)
             : Verb.allCases.map(\.rawValue)
         let name = argument.split(separator: "=", maxSplits: 1).first.map(String.init) ?? argument
         let hint = NearestName.suggestion(for: name, among: known).map { "; did you mean \($0)?" } ?? ""
@@ -63,6 +78,8 @@ struct AgentInvocation: Hashable, Sendable {
         COMMANDS
           run       Work for the control plane until told to stop (default); enrols itself when a token is set.
           enroll    Turn a token into an identity of this host. --force gives up an identity stored already.
+          adopt     Take over a certificate that exists already with its key: --certificate ID --cert FILE
+                    [--key FILE] [--passphrase-file FILE]. PEM, DER, PKCS#7, PKCS#12 or JKS; while no agent runs.
           status    Show when the running agent was last heard. --json for machines. Exits 1 when it is silent.
           version   Show the version.
 

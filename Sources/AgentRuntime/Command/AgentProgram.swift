@@ -32,7 +32,7 @@ package enum AgentProgram {
         case .version:
             console.output("certctl-agent \(Version.number)")
             return ExitStatus.success
-        case .run, .enroll, .status: break
+        case .run, .enroll, .adopt, .status: break
         }
         let loaded: LoadedConfiguration<AgentConfiguration>
         do {
@@ -47,6 +47,7 @@ package enum AgentProgram {
         let assembly = AgentAssembly(loaded: loaded, environment: host.environment, console: console)
         switch invocation.verb {
         case .enroll: return await assembly.enroll(isForced: invocation.isForced)
+        case .adopt: return await assembly.adopt(invocation.adoption)
         case .status: return assembly.status(isJSON: invocation.isJSON)
         case .run, .help, .version: return await assembly.run()
         }

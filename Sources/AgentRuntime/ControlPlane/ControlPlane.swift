@@ -61,6 +61,15 @@ struct ControlPlane: Sendable {
         return try await exchange(.get, "\(base)/certificates/\(certificate)\(query)", nil)
     }
 
+    /// - `csrPEM`: A request that the key of the certificate signed.
+    func adopt(pem: String, csrPEM: String, as certificate: CertificateID) async throws -> AgentAdoptionAnswer {
+        let request = AgentAdoptionRequest { request in
+            request.pem = pem
+            request.csrPEM = csrPEM
+        }
+        return try await exchange(.post, "\(base)/certificates/\(certificate)/adopt", request.json)
+    }
+
     func reportRunning(_ job: JobID, attempt: Int) async throws {
         let report = JobStatusReport { report in
             report.status = .running
@@ -115,6 +124,8 @@ extension TerminalReport.Installation {
                 request.actualFingerprint = verification.actualFingerprint ?? ""
                 request.isVerified = verification.status == .success
                 request.error = verification.reason
+                request.servedPEM = verification.servedChain.isEmpty ? nil : verification.servedPEM
+                request.serverName = verification.serverName
             }
         }
     }

@@ -49,12 +49,21 @@ struct KeySlot: Sendable {
         try folder.prepare()
         if let waiting = try readKey(Self.pendingName) {
             if waiting.publicKey.name == spec.rawValue { return waiting }
-            let aside = Self.unusedPrefix + waiting.publicKey.spkiSHA256.prefix(16) + Self.suffix
-            try folder.rename(Self.pendingName, to: aside)
+            try folder.rename(Self.pendingName, to: Self.aside(waiting))
         }
         let fresh = try generate(spec)
         try write(fresh, to: Self.pendingName)
         return fresh
+    }
+
+    /// Keeps a key that was made elsewhere until its version is known.
+    func keep(_ key: PrivateKey) throws {
+        try folder.prepare()
+        if try self.key(matching: key.publicKey, version: nil) == nil { try write(key, to: Self.aside(key)) }
+    }
+
+    private static func aside(_ key: PrivateKey) -> String {
+        unusedPrefix + key.publicKey.spkiSHA256.prefix(16) + suffix
     }
 
     /// Gives `key` the name of the version that was issued for it.
@@ -68,8 +77,9 @@ struct KeySlot: Sendable {
             guard stored.publicKey == key.publicKey else { throw KeySlotError.versionTaken(version) }
         }
         try record(version)
-        if try readKey(Self.pendingName)?.publicKey == key.publicKey {
-            try folder.rename(Self.pendingName, to: name)
+        let waiting = try [Self.pendingName, Self.aside(key)].first { try readKey($0)?.publicKey == key.publicKey }
+        if let waiting {
+            try folder.rename(waiting, to: name)
         } else if try !folder.exists(name) {
             try write(key, to: name)
         }

@@ -41,7 +41,7 @@ struct Lookout: Sendable {
         // What the operator named answers for addresses too, or a name of an inner zone would have none.
         let egress =
             named.isEmpty
-            ? EgressGuard(policy: configuration.policy)
+            ? EgressGuard(policy: configuration.policy, resolve: EgressGuard.systemForStrangers)
             : EgressGuard(
                 policy: configuration.policy,
                 resolve: { host in
@@ -59,7 +59,7 @@ struct Lookout: Sendable {
                 places: { [places] in places }, dns: dns, egress: egress, userAgent: "certctl-acme/\(Version.number)",
                 time: time)
             let start = ContinuousClock.now
-            try await validator.validate(check.proof, within: patience)
+            if check.purpose == .proof { try await validator.validate(check.proof, within: patience) }
             guard let accounts = check.accounts else { return }
             try await CAACheck(dns: dns).check(
                 CAAQuestion(

@@ -86,7 +86,8 @@ struct VantageService: Service, CustomStringConvertible {
         guard let vote = await lookout.vote(on: check) else { return }
         session.log.info(
             "a proof of a name was looked at", LogField("check", "\(check.id)"),
-            LogField("type", check.type.rawValue), LogField("identifier", check.identifier),
+            LogField("purpose", check.purpose.rawValue), LogField("type", check.type.rawValue),
+            LogField("identifier", check.identifier),
             LogField("verdict", vote.verdict.rawValue), LogField("reason", vote.detail ?? ""))
         for delivery in 1...Self.mostDeliveries {
             do {

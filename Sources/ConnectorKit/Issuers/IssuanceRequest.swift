@@ -55,6 +55,10 @@ package struct IssuanceLimits: Hashable, Sendable {
     package var backdate: Duration?
     /// Certificate policies (RFC 5280 §4.2.1.4).
     package var policies: [OID] = []
+    /// `nil` for what follows from purposes and key.
+    package var keyUsage: KeyUsage?
+    /// noRevAvail, and no addresses of lists and responders (RFC 9608). An issuer that can't say it leaves it out.
+    package var hasNoRevocation = false
     /// When the period begins and ends, to the second, or nothing is issued; `nil` leaves it to the rest.
     package var notBefore: Timestamp?
     package var notAfter: Timestamp?
@@ -73,6 +77,8 @@ package struct IssuanceLimits: Hashable, Sendable {
         isUsageCritical = template.isUsageCritical
         backdate = template.backdate
         policies = template.policies
+        keyUsage = template.keyUsage
+        hasNoRevocation = template.hasNoRevocation
         notBefore = template.notBefore
         notAfter = template.notAfter
     }

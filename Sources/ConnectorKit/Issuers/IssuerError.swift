@@ -16,6 +16,18 @@ package struct IssuerError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What a refusal is about, as far as the authority tells: a client of a protocol learns its own mistakes by it.
+    package enum Cause: String, Sendable, CaseIterable {
+        /// The authority itself, or its settings: nothing that was asked for is wrong.
+        case authority
+        /// CAA records forbid the certificate (RFC 8659).
+        case caa
+        /// The public key.
+        case key
+        /// The authority certifies no such names.
+        case names
+    }
+
     /// The longest message kept, in octets of UTF-8.
     package static let longestMessage = 2048
 
@@ -26,15 +38,25 @@ package struct IssuerError: Error, Hashable, Sendable, CustomStringConvertible {
     package let help: String
     /// From `Retry-After`; `nil` leaves the delay to the caller's schedule.
     package let retryAfter: Duration?
+    /// `nil`: the request as a whole, or nobody can tell.
+    package let cause: Cause?
 
-    package init(_ errorClass: Class, _ message: String, help: String, retryAfter: Duration? = nil) {
+    package init(
+        _ errorClass: Class, _ message: String, help: String, retryAfter: Duration? = nil, cause: Cause? = nil
+    ) {
         self.errorClass = errorClass
         self.message = String(decoding: message.utf8.prefix(Self.longestMessage), as: UTF8.self)
         self.help = help
         self.retryAfter = retryAfter
+        self.cause = cause
     }
 
     package var isRetryable: Bool { errorClass.isRetryable }
+
+    /// The same error about `cause`, unless it is known to be about something else.
+    package func blaming(_ cause: Cause) -> IssuerError {
+        IssuerError(errorClass, message, help: help, retryAfter: retryAfter, cause: self.cause ?? cause)
+    }
 
     package var description: String { "\(errorClass.rawValue): \(message). \(help)" }
 }

@@ -131,6 +131,7 @@ extension EABKeyBody {
             $0.allowedIdentifiers = key.allowedIdentifiers
             $0.maxAccounts = key.maxAccounts
             $0.usedCount = key.usedCount
+            $0.boundAccountID = key.boundAccountID
             $0.expiresAt = key.expiresAt
             $0.revokedAt = key.revokedAt
             $0.createdBy = key.createdBy

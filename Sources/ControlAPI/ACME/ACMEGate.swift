@@ -58,6 +58,7 @@ struct ACMEGate: Sendable {
         guard key.isValid(jws.signature, over: jws.signingInput, algorithm) else {
             throw ACMEProblem(.unauthorized, "the signature does not verify")
         }
+        if let account { call.notes.note(account: account.id) }
         try await redeem(try jws.text("nonce"))
         return Verified(payload: jws.payload, key: key, account: account)
     }
@@ -88,13 +89,20 @@ struct ACMEGate: Sendable {
             return (key, nil)
         }
         guard kid != nil, let account = call.namedAccount, account.profileID == call.profile.id else {
+            if call.namedAccount == nil, let named = kid.flatMap(call.place.account(named:)) {
+                try await services.accounts.requireNotGone(named, under: call.profile.id)
+            }
             throw ACMEProblem(.accountDoesNotExist, "there is no such account here")
         }
-        guard account.status == .valid else { throw ACMEAccountFlow.ended(account) }
+        guard account.status == .valid else { throw ACMEAccountFlow.ended(as: account.status) }
         return (try PublicJWK(account.jwk), account)
     }
 
     private func redeem(_ nonce: String?) async throws {
+        // RFC 8555 §6.5.2: what is no base64url at all is not a nonce that was used up.
+        if let nonce, Base64URL.decode(nonce) == nil {
+            throw ACMEProblem(.malformed, "nonce is not in base64url")
+        }
         guard let nonce, try await services.nonces.redeem(nonce) else {
             // Simple clients know this text.
             throw ACMEProblem(.badNonce, "JWS has an invalid anti-replay nonce")

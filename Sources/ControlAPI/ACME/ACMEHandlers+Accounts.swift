@@ -30,6 +30,7 @@ extension ACMEHandlers {
         }
         let (account, isNew) = try await services.accounts.register(
             verified.key.accountKey, request, under: call.profile, from: call.origin)
+        call.notes.note(account: account.id)
         services.count(isNew ? .newAccount : .newAccountIdempotent)
         return response(account, call, status: isNew ? 201 : 200)
     }

@@ -31,17 +31,16 @@ extension ACMEHandlers {
         _ members: JSONObject, by account: ACMEAccount, under profile: ACMEProfile
     ) async throws -> ACMEOrderRequest {
         let plan = services.plan()
-        var replaces: String?
+        var request = ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: profile))
         var isExempt = false
         if plan.offersRenewalInfo, let value = members["replaces"], !value.isNull {
             guard let text = value.stringValue else { throw ACMEProblem(.malformed, "replaces must be a text") }
-            isExempt = try await services.renewal.checkReplacement(
-                of: text, by: account, for: try ACMENames.read(members["identifiers"], under: profile))
-            replaces = text
+            let replaced = try await services.renewal.checkReplacement(of: text, by: account, for: request.names)
+            isExempt = replaced.isFirst
+            request.replaces = text
+            request.replacedEnd = replaced.end
         }
         if !isExempt { try await takeOrder(of: account, under: profile) }
-        var request = ACMEOrderRequest(names: try ACMENames.read(members["identifiers"], under: profile))
-        request.replaces = replaces
         request.notBefore = try Self.time(members, "notBefore")
         request.notAfter = try Self.time(members, "notAfter")
         return request
@@ -155,7 +154,9 @@ extension ACMEHandlers {
         var response = OutgoingResponse.json(value: ACMEObjects.challenge(challenge, call.place, services.plan()))
         let authorization = call.place.authorization(challenge.authorizationID)
         response.fields.append(HTTPField(name: .link, value: "<\(authorization)>;rel=\"up\""))
-        if challenge.status == .processing { response.fields[.retryAfter] = "2" }
+        if challenge.status == .processing {
+            response.fields[.retryAfter] = Self.seconds(pause(challenge, .seconds(2)))
+        }
         return response
     }
 
@@ -234,20 +235,40 @@ extension ACMEHandlers {
     }
 
     private func response(_ view: ACMEOrderView, _ call: Call, status: Int = 200) -> OutgoingResponse {
+        call.notes.note(view.order)
         var response = OutgoingResponse.json(
             value: ACMEObjects.order(view, call.place, under: call.profile, at: services.time.now), status: status,
             location: call.place.order(view.order.id))
-        if view.order.status == .processing { response.fields[.retryAfter] = "2" }
+        if view.order.status == .processing {
+            // A CA that asked for a pause is not asked before, and nothing changes until then.
+            let asked = min(view.order.retryAt.map { $0 - services.time.now } ?? .zero, Self.longestPoll)
+            response.fields[.retryAfter] = Self.seconds(max(view.pause, asked))
+        }
         return response
     }
+
+    /// Seconds between two looks of a client at its order.
+    private static let longestPoll = Duration.minutes(5)
 
     private func response(
         _ view: ACMEAuthorizationView, _ call: Call, status: Int = 200
     ) -> OutgoingResponse {
+        if let order = view.authorization.orderID { call.notes.note(order: order) }
         var response = OutgoingResponse.json(
             value: ACMEObjects.authorization(view, call.place, services.plan()), status: status)
-        let isUnderWay = view.status == .pending && view.challenges.contains { $0.status == .processing }
-        if isUnderWay { response.fields[.retryAfter] = "1" }
+        let underWay = view.challenges.filter { $0.status == .processing }
+        if view.status == .pending, let shortest = underWay.map({ pause($0, .seconds(1)) }).min() {
+            response.fields[.retryAfter] = Self.seconds(shortest)
+        }
         return response
     }
+
+    /// Until a challenge may have come further: what an `attempt` takes, or that after the next one begins.
+    private func pause(_ challenge: ACMEChallenge, _ attempt: Duration) -> Duration {
+        guard let next = challenge.nextAttemptAt else { return attempt }
+        return max(next - services.time.now, .zero) + attempt
+    }
+
+    /// For `Retry-After`: at least one.
+    private static func seconds(_ pause: Duration) -> String { String(max(1, Int(pause.inSeconds.rounded(.up)))) }
 }

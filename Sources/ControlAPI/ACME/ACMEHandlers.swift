@@ -28,6 +28,7 @@ package struct ACMEHandlers: Sendable {
         let jws: FlattenedJWS?
         /// The account that it names as its signer.
         let namedAccount: ACMEAccount?
+        let notes: ACMECallNotes
 
         func parameter(_ name: String) -> String { context.request.parameter(name) }
         var origin: RequestOrigin { context.origin }
@@ -39,6 +40,8 @@ package struct ACMEHandlers: Sendable {
         let operation: String
         var linksIndex = true
         var givesNonce = true
+        /// Whether somebody asks for an account by it.
+        var isApplication = false
         var success: ACMEEvent?
         var failure: ACMEEvent?
     }
@@ -52,8 +55,8 @@ package struct ACMEHandlers: Sendable {
             ACMERoutes.newNonce, in: &table,
             Conduct(operation: "new_nonce", success: .newNonce, failure: .newNonceFailures), newNonce)
         on(
-            ACMERoutes.newAccount, in: &table, Conduct(operation: "new_account", failure: .newAccountFailures),
-            newAccount)
+            ACMERoutes.newAccount, in: &table,
+            Conduct(operation: "new_account", isApplication: true, failure: .newAccountFailures), newAccount)
         on(ACMERoutes.account, in: &table, Conduct(operation: "account", failure: .updateAccountFailures), account)
         on(ACMERoutes.accountOrders, in: &table, Conduct(operation: "account_orders"), accountOrders)
         on(
@@ -108,13 +111,18 @@ package struct ACMEHandlers: Sendable {
             peer: context.connection.peerAddress)
         var response: OutgoingResponse
         let start = ContinuousClock.now
+        let notes = ACMECallNotes()
         defer { services.observe(conduct.operation, ContinuousClock.now - start) }
+        var applied: ProfileID?
         do {
-            response = try await handler(try await call(context, at: place))
+            let call = try await self.call(context, at: place, notes)
+            if conduct.isApplication { applied = call.profile.id }
+            response = try await handler(call)
             if let event = conduct.success { services.count(event) }
         } catch let problem as ACMEProblem {
             if let event = conduct.failure { services.count(event) }
             response = refusal(problem, requestID: context.request.id)
+            if let profile = applied, problem.rejectsApplicant { response.refusedSubject = .acmeAccount(profile) }
         } catch let error as ServiceError where error.code != .internalError {
             if let event = conduct.failure { services.count(event) }
             response = refusal(ACMEProblem(error), requestID: context.request.id)
@@ -124,6 +132,7 @@ package struct ACMEHandlers: Sendable {
             throw error
         }
         finish(&response, place, conduct)
+        response.logFields = notes.fields
         return response
     }
 
@@ -184,12 +193,21 @@ package struct ACMEHandlers: Sendable {
     }
 
     /// The request with its profile and the account that it names, read together.
-    private func call(_ context: PublicContext, at place: ACMEPlace) async throws -> Call {
+    private func call(
+        _ context: PublicContext, at place: ACMEPlace, _ notes: ACMECallNotes
+    ) async throws -> Call {
+        if context.route.path.parameters.contains("order_id"),
+            let order = try? ACMEOrderID(context.request.parameter("order_id"))
+        {
+            notes.note(order: order)
+        }
         let jws = try? FlattenedJWS(octets: context.request.body)
         let named = jws?.header["kid"]?.stringValue.flatMap(place.account(named:))
         let (profile, account) = try await services.accounts.profile(try profileID(context), with: named)
         guard let profile else { throw Self.noProfile }
-        return Call(context: context, place: place, profile: profile, jws: jws, namedAccount: account)
+        notes.note(profile: profile.id)
+        return Call(
+            context: context, place: place, profile: profile, jws: jws, namedAccount: account, notes: notes)
     }
 
     private func profileID(_ context: PublicContext) throws -> ProfileID {
@@ -243,4 +261,10 @@ package struct ACMEHandlers: Sendable {
         problem.retryAfter = verdict.retryAfter
         throw problem
     }
+}
+
+extension ACMEProblem {
+    /// Whether somebody who asked for an account is not to have one: no question for a known account, no stale nonce, and no
+    /// fault of the server.
+    fileprivate var rejectsApplicant: Bool { ![.accountDoesNotExist, .badNonce, .serverInternal].contains(kind) }
 }

@@ -89,10 +89,19 @@ enum ACMEObjects {
         var members: JSONObject = [
             "status": .string(view.status.rawValue), "expires": .string(time(authorization.expiresAt)),
             "identifier": authorization.identifier.json,
-            "challenges": .array(view.challenges.map { challenge($0, place, plan) }),
+            "challenges": .array(shown(view).map { challenge($0, place, plan) }),
         ]
         if authorization.isWildcard { members["wildcard"] = true }
         return .object(members)
+    }
+
+    /// Of one that was proved, what was validated; of one that failed, what was tried and failed (RFC 8555 §7.1.4).
+    private static func shown(_ view: ACMEAuthorizationView) -> [ACMEChallenge] {
+        switch view.authorization.status {
+        case .valid: view.challenges.filter { $0.status == .valid }
+        case .invalid: view.challenges.filter { $0.status == .invalid }
+        case .pending, .deactivated, .expired, .revoked: view.challenges
+        }
     }
 
     static func challenge(_ challenge: ACMEChallenge, _ place: ACMEPlace, _ plan: ACMEPlan) -> JSONValue {

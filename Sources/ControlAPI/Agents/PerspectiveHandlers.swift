@@ -30,6 +30,7 @@ struct PerspectiveHandlers: Sendable {
         let check = question.check
         return PerspectiveCheckBody {
             $0.id = check.id
+            $0.purpose = check.purpose
             $0.type = check.type
             $0.identifierType = check.name.kind
             $0.identifier = check.name.value

@@ -153,6 +153,8 @@ extension CertificateVersionBody {
                     $0.message = finding.message
                 }
             }
+            $0.path = version.path?.outcome
+            $0.pathDetail = version.path?.told
             $0.keyOrigin = APIContract.KeyOrigin(rawValue: version.keyOrigin.rawValue)
         }
     }

@@ -64,8 +64,8 @@ struct ExportHandlers: Sendable {
     private func pkcs12(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: ExportPKCS12Request = try context.request.decode()
         let exported = try await version(context, as: "pkcs12", isTrustStore: true)
-        let octets = try PKCS12.encode(
-            KeyStoreContent.trustStore(of: exported.chain), password: Secret(request.password),
+        let octets = try await TrustStoreFile.pkcs12(
+            of: exported.chain, password: Secret(request.password),
             scheme: request.parameters == PKCS12Parameters.legacy.rawValue ? .legacy : .modern, random)
         return attachment(exported, "p12", "application/x-pkcs12", octets)
     }
@@ -73,8 +73,8 @@ struct ExportHandlers: Sendable {
     private func jks(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: ExportJKSRequest = try context.request.decode()
         let exported = try await version(context, as: "jks", isTrustStore: true)
-        let octets = JavaKeyStore.encode(
-            KeyStoreContent.trustStore(of: exported.chain), password: Secret(request.password), at: time.now, random)
+        let octets = try await TrustStoreFile.jks(
+            of: exported.chain, password: Secret(request.password), at: time.now, random)
         return attachment(exported, "jks", "application/x-java-keystore", octets)
     }
 

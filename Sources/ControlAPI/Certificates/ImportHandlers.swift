@@ -40,6 +40,10 @@ struct ImportHandlers: Sendable {
             $0.notAfter = imported.version.notAfter
             $0.isCurrent = imported.isCurrent
             $0.isIssuedElsewhere = imported.version.isIssuedElsewhere
+            $0.revokedAt = imported.revocation?.revokedAt
+            $0.revocationReason = imported.revocation?.reason
+            $0.path = imported.version.path?.outcome
+            $0.pathDetail = imported.version.path?.told
             $0.isDryRun = isRehearsal
         }
     }
@@ -47,7 +51,7 @@ struct ImportHandlers: Sendable {
     // MARK: The request
 
     private static func order(_ request: ImportCertificateRequest) throws -> CertificateImport {
-        let chain = try chain(request.pem)
+        let chain = try chain(request)
         if let id = request.certificateID {
             let others: [(String, Bool)] = [
                 ("id", request.id != nil), ("name", request.name != nil), ("owner_id", request.ownerID != nil),
@@ -63,7 +67,7 @@ struct ImportHandlers: Sendable {
             }
             guard problems.isEmpty else {
                 throw ServiceError(
-                    .validationFailed, "besides certificate_id only pem is taken", problems: problems)
+                    .validationFailed, "besides certificate_id only pem or data is taken", problems: problems)
             }
             return CertificateImport(chain: chain, destination: .version(of: id))
         }
@@ -79,7 +83,43 @@ struct ImportHandlers: Sendable {
         return CertificateImport(chain: chain, destination: .new(draft))
     }
 
-    private static func chain(_ pem: String) throws -> [X509Certificate] {
+    private static func chain(_ request: ImportCertificateRequest) throws -> [X509Certificate] {
+        switch (request.pem, request.data) {
+        case (let pem?, nil): return try chain(pem: pem)
+        case (nil, let data?): return try chain(base64: data)
+        case (nil, nil), (_?, _?):
+            throw ServiceError(
+                .validationFailed, "either pem or data is needed",
+                problems: [FieldProblem(pointer: "/pem", code: "required", detail: "send pem or data, one of them")])
+        }
+    }
+
+    /// DER or PKCS#7. Key stores hold private keys, which stay where they are, and ciphers that nobody but their owner should
+    /// run on them (ADR-0020).
+    private static func chain(base64 text: String) throws -> [X509Certificate] {
+        func invalid(_ code: String, _ detail: String) -> ServiceError {
+            ServiceError(
+                .validationFailed, "/data: \(detail)",
+                problems: [FieldProblem(pointer: "/data", code: code, detail: detail)])
+        }
+        guard let octets = Base64.decode(text) else { throw invalid("invalid_base64", "it is not base64") }
+        let certificates: [X509Certificate]?
+        do {
+            certificates = try KeyStoreFile.readCertificates(octets)
+        } catch {
+            throw invalid("invalid_certificate", "\(error)")
+        }
+        guard let certificates else {
+            throw invalid(
+                "private_key",
+                "it is a key store, whose key stays on its host: certctl import reads it there; send certificates alone"
+            )
+        }
+        guard !certificates.isEmpty else { throw invalid("invalid_certificate", "there is no certificate in it") }
+        return certificates
+    }
+
+    private static func chain(pem: String) throws -> [X509Certificate] {
         func invalid(_ code: String, _ detail: String) -> ServiceError {
             ServiceError(
                 .validationFailed, "/pem: \(detail)",

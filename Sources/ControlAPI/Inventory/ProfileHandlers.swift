@@ -8,6 +8,8 @@ import Store
 struct ProfileHandlers: Sendable {
     let lists: Lists
     let flow: ProfileFlow
+    /// How names are proved under a profile that is made without saying so, as the settings have it.
+    let defaultMode: @Sendable () -> Domain.ACMEAuthMode
 
     func register(in handlers: inout HandlerTable) {
         handlers.on(ProfileRoutes.list, list)
@@ -24,7 +26,7 @@ struct ProfileHandlers: Sendable {
         return try await lists.answer(
             context, filter: filter, natural: (ProfileSort.createdAt, true),
             fetch: { try ProfileStore().list($0, within: clearance, in: $1) },
-            body: { [flow] in ProfileMapping.body($0, flow.algorithms) }
+            body: { [flow] in ProfileMapping.body($0, flow.algorithms, isReachable: flow.isReachable) }
         )
     }
 
@@ -32,7 +34,8 @@ struct ProfileHandlers: Sendable {
         let request: CreateProfileRequest = try context.request.decode()
         return answer(
             try await flow.create(
-                id: request.id?.text, try ProfileMapping.fields(request), by: context.authorship), status: 201)
+                id: request.id?.text, try ProfileMapping.fields(request, otherwise: defaultMode()),
+                by: context.authorship), status: 201)
     }
 
     private func answer(_ outcome: ProfileOutcome, status: Int = 200) -> OutgoingResponse {
@@ -41,7 +44,8 @@ struct ProfileHandlers: Sendable {
         case .pending(let approval): .pendingApproval(approval.id, "the change of the profile")
         case .applied(let profile):
             .json(
-                ProfileMapping.body(profile, flow.algorithms), status: status, version: profile.rowVersion,
+                ProfileMapping.body(profile, flow.algorithms, isReachable: flow.isReachable), status: status,
+                version: profile.rowVersion,
                 location: status == 201 ? "/api/v1/profiles/\(profile.id.text)" : nil
             )
         }
@@ -50,7 +54,8 @@ struct ProfileHandlers: Sendable {
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let id: ProfileID = try context.request.id()
         let profile = try await lists.database.fetch { try ProfileStore().get(id, in: $0) }
-        return .json(ProfileMapping.body(profile, flow.algorithms), version: profile.rowVersion)
+        return .json(
+            ProfileMapping.body(profile, flow.algorithms, isReachable: flow.isReachable), version: profile.rowVersion)
     }
 
     private func update(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

@@ -5,7 +5,10 @@ import Store
 
 /// Between the profiles of the API and those of the store.
 enum ProfileMapping {
-    static func fields(_ request: CreateProfileRequest) throws(ServiceError) -> ProfileFields {
+    /// - `mode`: Of a profile that is made without one.
+    static func fields(
+        _ request: CreateProfileRequest, otherwise mode: Domain.ACMEAuthMode
+    ) throws(ServiceError) -> ProfileFields {
         var fields = ProfileFields(
             name: request.name,
             description: request.description,
@@ -17,7 +20,7 @@ enum ProfileMapping {
             allowShortLived: request.allowShortLived,
             mustStaple: request.mustStaple,
             requiredCSRAttributes: request.requiredCSRAttributes,
-            acmeAuthMode: request.acmeAuthMode.map(stored) ?? .trustAuthenticated,
+            acmeAuthMode: request.acmeAuthMode.map(stored) ?? mode,
             requiresApproval: request.requiresApproval,
             enabled: request.isEnabled
         )
@@ -28,6 +31,9 @@ enum ProfileMapping {
         fields.maxSANs = request.maximumSANs
         if let subject = request.subjectPolicy { fields.subjectPolicy = try policy(subject) }
         fields.policyOIDs = request.policyOIDs
+        if let mode = request.mustStapleMode { fields.mustStapleMode = mode }
+        fields.keyUsages = request.keyUsages
+        fields.nameConstraints = request.nameConstraints
         fields.keyReuse = request.keyReuse
         fields.acmeRequireEAB = request.acmeRequireEAB
         fields.acmeChallengeTypes = request.acmeChallengeTypes
@@ -39,6 +45,7 @@ enum ProfileMapping {
         fields.acmePerspectiveQuorum = request.acmePerspectiveQuorum
         fields.acmeOrdersPerHour = request.acmeOrdersPerHour
         fields.issuerID = request.issuerID
+        fields.issuingCAID = request.issuingCAID
         fields.ownerID = request.ownerID
         fields.teamID = request.teamID
         fields.renewalPolicyID = request.renewalPolicyID
@@ -110,6 +117,9 @@ enum ProfileMapping {
         fields.maxSANs = request.maximumSANs.resolved(from: fields.maxSANs, cleared: 0)
         fields.subjectPolicy = subject.resolved(from: fields.subjectPolicy)
         fields.policyOIDs = request.policyOIDs.resolved(from: fields.policyOIDs, cleared: [])
+        fields.mustStapleMode = request.mustStapleMode.resolved(from: fields.mustStapleMode, cleared: .never)
+        fields.keyUsages = request.keyUsages.resolved(from: fields.keyUsages, cleared: [])
+        fields.nameConstraints = request.nameConstraints.resolved(from: fields.nameConstraints)
         fields.keyReuse = request.keyReuse.resolved(from: fields.keyReuse, cleared: .allow)
     }
 
@@ -127,12 +137,13 @@ enum ProfileMapping {
             from: fields.acmePerspectiveQuorum, cleared: 0)
         fields.acmeOrdersPerHour = request.acmeOrdersPerHour.resolved(from: fields.acmeOrdersPerHour, cleared: 0)
         fields.issuerID = request.issuerID.resolved(from: fields.issuerID)
+        fields.issuingCAID = request.issuingCAID.resolved(from: fields.issuingCAID)
         fields.ownerID = request.ownerID.resolved(from: fields.ownerID)
         fields.teamID = request.teamID.resolved(from: fields.teamID)
         fields.renewalPolicyID = request.renewalPolicyID.resolved(from: fields.renewalPolicyID)
     }
 
-    private static func stored(_ mode: APIContract.ACMEAuthMode) -> Store.ACMEAuthMode {
+    private static func stored(_ mode: APIContract.ACMEAuthMode) -> Domain.ACMEAuthMode {
         switch mode {
         case .trustAuthenticated: .trustAuthenticated
         case .challenge: .challenge
@@ -140,7 +151,8 @@ enum ProfileMapping {
     }
 
     /// - `algorithms`: What the server certifies for nobody.
-    static func body(_ profile: Profile, _ algorithms: AlgorithmPolicy) -> ProfileBody {
+    /// - `isReachable`: Whether certificates name an OCSP responder of this server.
+    static func body(_ profile: Profile, _ algorithms: AlgorithmPolicy, isReachable: Bool) -> ProfileBody {
         let fields = profile.fields
         return ProfileBody {
             $0.id = profile.id
@@ -158,7 +170,7 @@ enum ProfileMapping {
             $0.requiresApproval = fields.requiresApproval
             $0.isEnabled = fields.enabled
             fill(&$0, fields)
-            $0.warnings = ProfileFlow.warnings(fields, under: algorithms)
+            $0.warnings = ProfileFlow.warnings(fields, under: algorithms, isReachable: isReachable)
             $0.createdAt = profile.createdAt
             $0.updatedAt = profile.updatedAt
             $0.version = profile.rowVersion
@@ -173,6 +185,9 @@ enum ProfileMapping {
         body.maximumSANs = fields.maxSANs
         body.subjectPolicy = fields.subjectPolicy.map { SubjectPolicyBody($0) }
         body.policyOIDs = fields.policyOIDs
+        body.mustStapleMode = fields.mustStapleMode
+        body.keyUsages = fields.keyUsages
+        body.nameConstraints = fields.nameConstraints
         body.keyReuse = fields.keyReuse
         body.acmeRequireEAB = fields.acmeRequireEAB
         body.acmeChallengeTypes = fields.acmeChallengeTypes
@@ -184,6 +199,7 @@ enum ProfileMapping {
         body.acmePerspectiveQuorum = fields.acmePerspectiveQuorum
         body.acmeOrdersPerHour = fields.acmeOrdersPerHour
         body.issuerID = fields.issuerID
+        body.issuingCAID = fields.issuingCAID
         body.ownerID = fields.ownerID
         body.teamID = fields.teamID
         body.renewalPolicyID = fields.renewalPolicyID

@@ -98,7 +98,9 @@ struct ProfileTrialHandlers: Sendable {
             $0.ttlSeconds = template.ttl.map { Int($0.components.seconds) }
             $0.backdateSeconds = template.backdate.map { Int($0.components.seconds) }
             $0.mustStaple = template.mustStaple
+            $0.hasNoRevocation = template.hasNoRevocation
             $0.policyOIDs = template.policies.map(\.description)
+            $0.keyUsages = template.keyUsage?.names ?? []
         }
     }
 }

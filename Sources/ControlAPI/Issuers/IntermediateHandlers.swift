@@ -48,10 +48,12 @@ struct IntermediateHandlers: Sendable {
         draft.isIssuing = request.isIssuing
         draft.ocspURL = request.ocspURL
         draft.metadata = request.metadata
-        let node = try await flow.create(draft, by: context.authorship)
-        return .json(
-            IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
-            location: "/api/v1/intermediates/\(node.id.text)")
+        return try await .ceremony { [draft] in
+            let node = try await flow.create(draft, by: context.authorship)
+            return .json(
+                IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
+                location: "/api/v1/intermediates/\(node.id.text)")
+        }
     }
 
     private func request(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -70,27 +72,33 @@ struct IntermediateHandlers: Sendable {
         draft.isIssuing = request.isIssuing
         draft.ocspURL = request.ocspURL
         draft.metadata = request.metadata
-        let node = try await flow.request(draft, by: context.authorship)
-        return .json(
-            IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
-            location: "/api/v1/intermediates/\(node.id.text)")
+        return try await .ceremony { [draft] in
+            let node = try await flow.request(draft, by: context.authorship)
+            return .json(
+                IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
+                location: "/api/v1/intermediates/\(node.id.text)")
+        }
     }
 
     private func certify(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: CertifyIntermediateCARequest = try context.request.decode()
-        let node = try await flow.certify(
-            try context.request.id(), with: request.certificatePEM, by: context.authorship)
-        return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
+        return try await .ceremony {
+            let node = try await flow.certify(
+                try context.request.id(), with: request.certificatePEM, by: context.authorship)
+            return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
+        }
     }
 
     private func adopt(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: ImportIntermediateCARequest = try context.request.decode()
         let isRehearsal = context.query.flag("dry_run") == true
-        let done = try await flow.adopt(
-            request.draft(try context.request.id()), isRehearsed: isRehearsal, by: context.authorship)
-        return .json(
-            IntermediateCAImported(done, isRehearsal: isRehearsal), status: isRehearsal ? 200 : 201,
-            location: isRehearsal ? nil : "/api/v1/intermediates/\(done.node.id.text)")
+        return try await .ceremony {
+            let done = try await flow.adopt(
+                request.draft(try context.request.id()), isRehearsed: isRehearsal, by: context.authorship)
+            return .json(
+                IntermediateCAImported(done, isRehearsal: isRehearsal), status: isRehearsal ? 200 : 201,
+                location: isRehearsal ? nil : "/api/v1/intermediates/\(done.node.id.text)")
+        }
     }
 
     private func discard(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -169,17 +177,20 @@ struct IntermediateHandlers: Sendable {
 
     private func retire(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: RetireIntermediateCARequest = try context.request.decode()
-        let node = try await flow.retire(
-            try context.request.id(), isConfirmed: request.isConfirmed, note: request.note, by: context.authorship)
-        let (_, drain) = try await flow.look(node.id, by: context.authorship)
-        return .json(
-            RetireIntermediateCAAnswer {
-                $0.id = node.id
-                $0.decidedBy = context.authorship.actor.id
-                $0.isConfirmed = node.state == .retired
-                $0.state = node.state
-                $0.drain = CADrainBody(drain)
-            })
+        return try await .ceremony {
+            let node = try await flow.retire(
+                try context.request.id(), isConfirmed: request.isConfirmed, note: request.note,
+                by: context.authorship)
+            let (_, drain) = try await flow.look(node.id, by: context.authorship)
+            return .json(
+                RetireIntermediateCAAnswer {
+                    $0.id = node.id
+                    $0.decidedBy = context.authorship.actor.id
+                    $0.isConfirmed = node.state == .retired
+                    $0.state = node.state
+                    $0.drain = CADrainBody(drain)
+                })
+        }
     }
 
     private static func reason(_ text: String) throws(ServiceError) -> RevocationReason {
@@ -194,7 +205,8 @@ struct IntermediateHandlers: Sendable {
     private func revoke(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let request: RevokeIntermediateCARequest = try context.request.decode()
         let done = try await flow.revoke(
-            try context.request.id(), try Self.reason(request.reason), note: request.note,
+            try context.request.id(), try Self.reason(request.reason), since: request.invalidityDate,
+            note: request.note,
             isRehearsed: request.isRehearsal, by: context.authorship)
         return .json(
             RevokeIntermediateCAAnswer {
@@ -203,6 +215,7 @@ struct IntermediateHandlers: Sendable {
                 $0.reason = done.reason.rawValue
                 $0.isRehearsal = request.isRehearsal
                 $0.authorities = done.authorities
+                $0.discarded = done.discarded.map(\.text)
                 $0.certificates = done.certificates
                 $0.renewals = done.renewals
                 $0.orders = done.orders

@@ -30,10 +30,12 @@ struct SuccessionHandlers: Sendable {
         draft.ttlDays = request.ttlDays
         draft.holdHours = request.holdHours
         draft.isAutomatic = request.isAutomatic
-        let node = try await flow.succeed(try context.request.id(), draft, by: context.authorship)
-        return .json(
-            IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
-            location: "/api/v1/intermediates/\(node.id.text)")
+        return try await .ceremony { [draft] in
+            let node = try await flow.succeed(try context.request.id(), draft, by: context.authorship)
+            return .json(
+                IntermediateCABody(node, drain: nil), status: 201, version: node.rowVersion,
+                location: "/api/v1/intermediates/\(node.id.text)")
+        }
     }
 
     private func consumers(_ context: AuthenticatedContext) async throws -> OutgoingResponse {

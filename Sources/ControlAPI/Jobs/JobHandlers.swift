@@ -64,6 +64,7 @@ struct JobHandlers: Sendable {
                 fingerprintSHA256: request.actualFingerprint.isEmpty ? nil : request.actualFingerprint,
                 error: request.error
             ),
+            served: request.servedPEM.map { ServedChainReport(pem: $0, serverName: request.serverName) },
             by: context.authorship
         )
         let answer = VerifyJobAnswer {
@@ -90,6 +91,8 @@ struct JobHandlers: Sendable {
             $0.verifiedAt = job.verifiedAt
             $0.error = job.verificationError
             $0.status = job.verificationStatus.rawValue
+            $0.path = job.verificationPath?.outcome
+            $0.pathDetail = job.verificationPath?.told
         }
         return .json(body)
     }
@@ -120,6 +123,8 @@ extension JobBody {
             $0.verifiedAt = job.verifiedAt
             $0.verificationError = job.verificationError
             $0.verificationFingerprint = job.verificationFingerprint
+            $0.verificationPath = job.verificationPath?.outcome
+            $0.verificationPathDetail = job.verificationPath?.told
             $0.trigger = job.trigger
             $0.versionID = job.versionID
             $0.leaseExpiresAt = job.leaseExpiresAt
@@ -127,4 +132,9 @@ extension JobBody {
             $0.version = job.rowVersion
         }
     }
+}
+
+extension PathVerdict {
+    /// The detail where there is one.
+    var told: String? { detail.isEmpty ? nil : detail }
 }

@@ -42,7 +42,7 @@ struct RevocationListHandlers: Sendable {
     private func response(_ list: ShelvedList) throws -> OutgoingResponse {
         let left = list.row.nextUpdate - time.now
         guard left > .zero else { throw Self.later("the revocation list ended at \(list.row.nextUpdate.rfc3339)") }
-        var response = OutgoingResponse.octets(200, "application/pkix-crl", list.der)
+        var response = OutgoingResponse.parts(200, "application/pkix-crl", list.parts)
         response.fields[.eTag] = "\"\(list.row.sha256)\""
         let age = min(Self.longestAge, left).components.seconds
         response.fields[.cacheControl] = "public, max-age=\(age), must-revalidate"

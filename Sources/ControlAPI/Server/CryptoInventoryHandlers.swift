@@ -76,6 +76,12 @@ struct CryptoInventoryHandlers: Sendable {
                     $0.isDenied = algorithms.denies(keyNamed: count.key)
                 }
             }
+            $0.signatures = taken.signatures.map { count in
+                CryptoSignatureBody {
+                    $0.signature = count.signature
+                    $0.count = count.count
+                }
+            }
             $0.signers = taken.signers.map { signer in
                 let certificate = signer.certificate
                 return CryptoSignerBody {
@@ -84,96 +90,12 @@ struct CryptoInventoryHandlers: Sendable {
                     $0.issuer = certificate.issuer.description
                     $0.serialNumber = certificate.serialNumber.hex
                     $0.key = certificate.subjectPublicKey.name
-                    $0.signature = certificate.signatureAlgorithm?.description ?? certificate.refusedAlgorithm ?? ""
+                    $0.signature = certificate.signatureName
                     $0.notBefore = certificate.notBefore
                     $0.notAfter = certificate.notAfter
                     $0.fingerprintSHA256 = certificate.fingerprintSHA256
                 }
             }
         }
-    }
-}
-
-extension CryptoInventory {
-    func count(of algorithm: CryptoAlgorithm) -> Int {
-        keys.filter { Self.algorithm(ofKey: $0.key) == algorithm }.reduce(0) { $0 + $1.count }
-    }
-}
-
-/// The inventory as a CycloneDX 1.6 cryptography bill of materials (ECMA-424).
-struct CryptoBillOfMaterials {
-    private let taken: CryptoInventory
-    private let algorithms: AlgorithmPolicy
-    private let id: String
-
-    /// - `algorithms`: What nothing new is made with.
-    /// - `id`: A UUID, which makes the document one of its own.
-    init(_ taken: CryptoInventory, denying algorithms: AlgorithmPolicy, id: String) {
-        self.taken = taken
-        self.algorithms = algorithms
-        self.id = id
-    }
-
-    var json: JSONValue {
-        [
-            "bomFormat": "CycloneDX", "specVersion": "1.6", "serialNumber": .string("urn:uuid:\(id)"), "version": 1,
-            "metadata": [
-                "timestamp": .string(taken.takenAt.rfc3339),
-                "component": [
-                    "type": "application", "name": "certctl", "bom-ref": "certctl",
-                    "version": .string(Version.number),
-                ],
-            ],
-            "components": .array(CryptoRegister.entries.map(algorithm) + taken.signers.map(certificate)),
-            "dependencies": .array([
-                [
-                    "ref": "certctl",
-                    "dependsOn": .array(CryptoRegister.entries.map { .string(Self.reference($0.algorithm.name)) }),
-                ]
-            ]),
-        ]
-    }
-
-    private static func reference(_ algorithm: String) -> String { "crypto/algorithm/\(algorithm)" }
-
-    private func algorithm(_ entry: CryptoRegister.Entry) -> JSONValue {
-        let algorithm = entry.algorithm
-        var details: JSONObject = [
-            "primitive": .string(algorithm.primitive.rawValue),
-            "nistQuantumSecurityLevel": .integer(Int64(algorithm.quantumLevel)),
-        ]
-        if let parameter = algorithm.parameter { details["parameterSetIdentifier"] = .string(parameter) }
-        var properties: JSONObject = ["assetType": "algorithm", "algorithmProperties": .object(details)]
-        if let oid = algorithm.oid { properties["oid"] = .string(oid) }
-        var notes: [JSONValue] = entry.uses.map { use in
-            ["name": .string("certctl:use:\(use.module)"), "value": .string(use.purpose)]
-        }
-        let keys = taken.count(of: algorithm)
-        if keys > 0 { notes.append(["name": "certctl:keys", "value": .string("\(keys)")]) }
-        if algorithms.denies(algorithm) { notes.append(["name": "certctl:denied", "value": "true"]) }
-        return [
-            "type": "cryptographic-asset", "bom-ref": .string(Self.reference(algorithm.name)),
-            "name": .string(algorithm.name), "cryptoProperties": .object(properties), "properties": .array(notes),
-        ]
-    }
-
-    private func certificate(_ signer: CryptoInventory.Signer) -> JSONValue {
-        let certificate = signer.certificate
-        var details: JSONObject = [
-            "subjectName": .string(certificate.subject.description),
-            "issuerName": .string(certificate.issuer.description),
-            "notValidBefore": .string(certificate.notBefore.rfc3339),
-            "notValidAfter": .string(certificate.notAfter.rfc3339), "certificateFormat": "X.509",
-        ]
-        if let own = CryptoInventory.algorithm(ofKey: certificate.subjectPublicKey.name) {
-            details["subjectPublicKeyRef"] = .string(Self.reference(own.name))
-        }
-        return [
-            "type": "cryptographic-asset",
-            "bom-ref": .string("crypto/certificate/\(certificate.fingerprintSHA256)"),
-            "name": .string(certificate.subject.description),
-            "cryptoProperties": ["assetType": "certificate", "certificateProperties": .object(details)],
-            "properties": [["name": "certctl:holder", "value": .string(signer.holder.rawValue)]],
-        ]
     }
 }

@@ -28,6 +28,10 @@ package struct VerificationReport: Hashable, Sendable {
     package let reason: String?
     package let attempts: Int
     package let addresses: [Address]
+    /// DER of what was served at last, leaf first; empty when nothing was.
+    package var servedChain: [[UInt8]] = []
+    /// The name that was asked for; `nil` when there was none to ask for.
+    package var serverName: String?
 
     package init(
         status: VerificationStatus,
@@ -51,6 +55,9 @@ package struct VerificationReport: Hashable, Sendable {
         VerificationReport(status: .skipped, endpoint: nil, expectedFingerprint: expected, reason: reason)
     }
 
+    /// ``servedChain`` as text.
+    package var servedPEM: String { servedChain.map { PEMBlock(label: "CERTIFICATE", octets: $0).text }.joined() }
+
     package var json: JSONValue {
         var object: JSONObject = [
             "status": .string(status.rawValue),
@@ -61,6 +68,8 @@ package struct VerificationReport: Hashable, Sendable {
         if let actualFingerprint { object["actual_fingerprint"] = .string(actualFingerprint) }
         if let reason { object["reason"] = .string(reason) }
         object["addresses"] = .array(addresses.map(\.json))
+        if !servedChain.isEmpty { object["served_pem"] = .string(servedPEM) }
+        if let serverName { object["server_name"] = .string(serverName) }
         return .object(object)
     }
 
@@ -78,6 +87,9 @@ package struct VerificationReport: Hashable, Sendable {
             attempts: json["attempts"]?.integerValue.map { Int($0) } ?? 0,
             addresses: (json["addresses"]?.arrayValue ?? []).compactMap(Address.init(json:))
         )
+        let served = try? PEMBlock.parse(json["served_pem"]?.stringValue ?? "")
+        servedChain = (served ?? []).map(\.octets)
+        serverName = json["server_name"]?.stringValue
     }
 }
 

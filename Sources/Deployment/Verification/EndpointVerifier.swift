@@ -66,6 +66,10 @@ struct EndpointVerifier: Sendable {
 
 /// The verdict on one look at all addresses of an endpoint.
 struct Judgement: Hashable, Sendable {
+    /// Certificates and octets of a served chain that are reported.
+    private static let mostServed = 10
+    private static let longestServed = 32 << 10
+
     let isGood: Bool
     let actual: String?
     let reason: String?
@@ -125,13 +129,21 @@ struct Judgement: Hashable, Sendable {
         return "nobody answers (\(reasons.joined(separator: "; ")))"
     }
 
+    /// The chain with the leaf that was judged, as far as it is worth sending on.
+    private func served(_ probed: [ProbedAddress]) -> [[UInt8]] {
+        let chains = probed.compactMap { try? $0.outcome.get().certificates }
+        let judged = chains.last { $0.first.map { ContentDigest.of($0) } == actual } ?? chains.first ?? []
+        let told = judged.prefix(Self.mostServed)
+        return told.reduce(0) { $0 + $1.count } <= Self.longestServed ? Array(told) : Array(told.prefix(1))
+    }
+
     func report(
         _ plan: VerificationPlan,
         expected: String,
         attempts: Int,
         _ probed: [ProbedAddress]
     ) -> VerificationReport {
-        VerificationReport(
+        var report = VerificationReport(
             status: isGood ? .success : .failed,
             endpoint: "\(plan.endpoint)",
             expectedFingerprint: expected,
@@ -152,6 +164,9 @@ struct Judgement: Hashable, Sendable {
                 }
             }
         )
+        report.servedChain = served(probed)
+        report.serverName = plan.endpoint.expectedName
+        return report
     }
 }
 
@@ -164,5 +179,14 @@ extension OutboundError.Kind {
             .cancelled, .refused, .other:
             false
         }
+    }
+}
+
+extension TLSEndpoint {
+    /// The name that a client asks for there. An address or `localhost` stands for the way there and not for a name.
+    fileprivate var expectedName: String? {
+        if let serverName { return serverName }
+        let isAddress = host.contains(":") || host.allSatisfy { $0.isNumber || $0 == "." }
+        return isAddress || host.lowercased() == "localhost" ? nil : host
     }
 }

@@ -23,6 +23,14 @@ package enum ACMEAuthorizationStatus: String, Sendable, CaseIterable {
 /// RFC 8555 §7.1.6: challenges.
 package enum ACMEChallengeStatus: String, Sendable, CaseIterable { case pending, processing, valid, invalid }
 
+/// How the ACME server proves control of names under a profile (specification, domain §2).
+package enum ACMEAuthMode: String, Sendable, CaseIterable {
+    /// Not at all: accounts are trusted with the names that the profile allows.
+    case trustAuthenticated = "trust_authenticated"
+    /// By challenges (RFC 8555 §7.5).
+    case challenge
+}
+
 /// How control of a name is proved.
 package enum ACMEChallengeType: String, Sendable, CaseIterable {
     /// RFC 8555 §8.3.

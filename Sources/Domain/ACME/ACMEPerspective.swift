@@ -60,6 +60,14 @@ package struct ACMEQuorum: Hashable, Sendable {
     }
 }
 
+/// What an agent at a perspective is asked to look at.
+package enum ACMEPerspectivePurpose: String, Sendable, CaseIterable {
+    /// The proof of a name, and the CAA records where the control plane looks at them.
+    case proof
+    /// The CAA records alone, of a name that was proved long ago (RFC 8659 §4).
+    case caa
+}
+
 /// What an agent says of a proof: a vote, and nothing else.
 package enum ACMEVerdict: String, Sendable, CaseIterable { case confirmed, refused }
 

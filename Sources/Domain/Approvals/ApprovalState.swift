@@ -4,6 +4,8 @@ package enum ApprovalKind: String, Sendable, CaseIterable {
     case profileEdit = "profile_edit"
     case roleGrant = "role_grant"
     case bulkRevocation = "bulk_revoke"
+    /// The making, taking in or ending of a CA of a tree (protocol-servers §6.2).
+    case ceremony = "ca_ceremony"
 }
 
 /// Where an approval stands. Every state but the first is final.

@@ -45,12 +45,13 @@ package enum LintRule: String, Sendable, CaseIterable {
     case deniedAlgorithm = "denied_algorithm"
     case ocspResponder = "ocsp_responder"
     case mustStapleWithoutResponder = "must_staple_without_responder"
+    case noRevocationAvailable = "no_rev_avail"
 
     /// What holds unless the operator says otherwise.
     package var defaultSeverity: LintSeverity {
         switch self {
         case .validityLength, .digitalSignature, .listSigning, .mixedPurposes, .repeatedSubjectAttribute, .hostNameForm,
-            .modulusSize, .mustStapleWithoutResponder:
+            .modulusSize:
             .warning
         // Certificates of an authority without a public address have none.
         case .revocationInformation: .off
@@ -63,7 +64,7 @@ package enum LintRule: String, Sendable, CaseIterable {
         switch self {
         case .encoding, .serialNumber, .issuerName, .signatureAlgorithm, .validityEncoding, .validityOrder,
             .basicConstraints, .pathLength, .keyUsage, .authorityKeyIdentifier, .nameConstraints, .keyReuse,
-            .deniedAlgorithm, .unexpectedExtension, .ocspResponder:
+            .deniedAlgorithm, .unexpectedExtension, .ocspResponder, .noRevocationAvailable:
             true
         default: false
         }
@@ -104,6 +105,7 @@ package enum LintRule: String, Sendable, CaseIterable {
         case .deniedAlgorithm: "CERTCTL_ALGORITHM_DENY_LIST"
         case .ocspResponder: "RFC 6960 §4.2.2.2"
         case .mustStapleWithoutResponder: "RFC 7633 §4"
+        case .noRevocationAvailable: "RFC 9608 §3"
         }
     }
 
@@ -145,6 +147,7 @@ package enum LintRule: String, Sendable, CaseIterable {
         case .deniedAlgorithm: "has no key and no signature that the deny-list of the server names"
         case .ocspResponder: "of an OCSP responder: is that and nothing else, and has ocsp-nocheck"
         case .mustStapleWithoutResponder: "with must-staple: names an OCSP responder to ask for the staple"
+        case .noRevocationAvailable: "with noRevAvail: is a leaf's, and names no list, no OCSP responder and no staple"
         }
     }
 }

@@ -87,6 +87,7 @@ package enum ACMEChallengeKind: EntityKind { package static let prefix = "acme-c
 package enum ACMECheckKind: EntityKind { package static let prefix = "acme-chk" }
 package enum EABKeyKind: EntityKind { package static let prefix = "eab" }
 package enum ApprovalIDKind: EntityKind { package static let prefix = "apr" }
+package enum CeremonyKind: EntityKind { package static let prefix = "cer" }
 
 package typealias CertificateID = EntityID<CertificateKind>
 package typealias VersionID = EntityID<VersionKind>
@@ -118,6 +119,7 @@ package typealias ACMEChallengeID = EntityID<ACMEChallengeKind>
 package typealias ACMECheckID = EntityID<ACMECheckKind>
 package typealias EABKeyID = EntityID<EABKeyKind>
 package typealias ApprovalID = EntityID<ApprovalIDKind>
+package typealias CeremonyID = EntityID<CeremonyKind>
 package typealias RevocationID = EntityID<RevocationKind>
 package typealias OperationID = EntityID<OperationKindID>
 /// A further certificate of a CA of a hierarchy.

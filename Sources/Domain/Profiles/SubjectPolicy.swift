@@ -38,6 +38,16 @@ package enum SubjectAttribute: String, Sendable, CaseIterable {
     case emailAddress
 }
 
+/// Who decides about must-staple (RFC 7633).
+package enum MustStapleMode: String, Sendable, CaseIterable {
+    /// No certificate has it, whatever the request asks for.
+    case never
+    /// Those have it whose request asks for it.
+    case allowed
+    /// Every certificate has it.
+    case required
+}
+
 /// Whether a key may be certified again.
 package enum KeyReuse: String, Sendable, CaseIterable {
     case allow, forbid
@@ -45,5 +55,5 @@ package enum KeyReuse: String, Sendable, CaseIterable {
 
 /// Kinds of subject alternative names that a profile may allow, by the names of the API.
 package enum SANType: String, Sendable, CaseIterable {
-    case dns, ip, email, uri
+    case dns, ip, email, uri, upn
 }

@@ -169,9 +169,12 @@ package final class KeyFolder: Sendable {
             guard let octets = try fileSystem.readOwned(path, atMost: Self.longestFile) else { return .unwritten }
             return try KeyPolicy(parsing: octets)
         } catch {
-            throw .permission("the policy of the key \(name) \(error)")
+            throw .rule(.policy, "the policy of the key \(name) \(error)")
         }
     }
+
+    /// The signer's own clock, to which the policies hold what is signed.
+    var now: Timestamp { time.now }
 
     private func file(_ name: SignerKeyName, _ suffix: String) -> String { PathText.join(path, name.text + suffix) }
 

@@ -1,3 +1,4 @@
+import Domain
 import Encoding
 import PKI
 
@@ -7,6 +8,12 @@ struct KeyPolicy: Hashable, Sendable {
     let purposes: SigningPurposes
     /// `nil`: as many as come.
     let signaturesPerMinute: Int?
+    /// Of which a certificate has to fit one whole. `nil`: certificates of this kind are not limited.
+    var leafProfiles: [CertificateProfile]?
+    var authorityProfiles: [CertificateProfile]?
+    /// How long a list, or an answer, may be relied on.
+    var listLimit: ValidityLimit?
+    var answerLimit: ValidityLimit?
 
     static let mostPerMinute = 1_000_000
     /// That of a key without a policy: an authority, which signs certificates and lists.
@@ -17,33 +24,47 @@ struct KeyPolicy: Hashable, Sendable {
         self.signaturesPerMinute = signaturesPerMinute
     }
 
-    /// - Throws: With what is wrong, also for members that are not known: a limit that is misspelt is no limit.
-    init(parsing octets: [UInt8]) throws(KeyPolicyError) {
-        let value: JSONValue
-        do throws(JSONSyntaxError) { value = try JSONValue(parsing: octets) } catch {
-            throw KeyPolicyError("is no JSON: \(error)")
-        }
-        guard case .object(let object) = value else { throw KeyPolicyError("is no JSON object") }
-        for member in object.members where !["purposes", "max_signatures_per_minute"].contains(member.key) {
-            throw KeyPolicyError("has the member \"\(member.key)\", which is not known")
-        }
-        let names = object["purposes"]?.arrayValue?.compactMap(\.stringValue) ?? []
-        guard names.count == object["purposes"]?.arrayValue?.count, let purposes = SigningPurposes(names: names) else {
-            throw KeyPolicyError(
-                "needs \"purposes\": a list of leaf, ca and crl, or ocsp alone: the key of a responder signs nothing else"
-            )
-        }
-        self.purposes = purposes
-        switch object["max_signatures_per_minute"] {
-        case nil, .null: signaturesPerMinute = nil
-        case let value?:
-            guard let number = value.integerValue, (1...Int64(Self.mostPerMinute)).contains(number) else {
-                throw KeyPolicyError("has a max_signatures_per_minute that is not from 1 to \(Self.mostPerMinute)")
-            }
-            signaturesPerMinute = Int(number)
+    /// The first rule that a structure breaks; `nil` when all allow it.
+    func violation(by structure: ReceivedStructure, for purpose: SigningPurpose, at now: Timestamp) -> RuleViolation? {
+        switch structure {
+        case .certificate(let certificate):
+            return violation(
+                by: certificate, of: purpose == .ca ? authorityProfiles : leafProfiles, purpose, at: now)
+        case .list(let updates): return Self.violation(by: updates, of: listLimit, at: now)
+        case .answer(let updates): return Self.violation(by: updates, of: answerLimit, at: now)
+        case .request, .test: return nil
         }
     }
 
+    private func violation(
+        by certificate: X509Certificate, of profiles: [CertificateProfile]?, _ purpose: SigningPurpose,
+        at now: Timestamp
+    ) -> RuleViolation? {
+        guard let profiles else { return nil }
+        var found: [(profile: String, violation: RuleViolation)] = []
+        for profile in profiles {
+            guard let violation = profile.violation(by: certificate, at: now) else { return nil }
+            found.append((profile.name, violation))
+        }
+        switch found.count {
+        case 0: return RuleViolation(.profiles, "it has none for \(purpose.rawValue)")
+        case 1:
+            return RuleViolation(found[0].violation.rule, "profile \(found[0].profile): \(found[0].violation.reason)")
+        default:
+            let all = found.map { "\($0.profile) (\($0.violation.rule.rawValue)): \($0.violation.reason)" }
+            return RuleViolation(.profiles, "it fits none of them: \(all.joined(separator: "; "))")
+        }
+    }
+
+    private static func violation(
+        by updates: ReceivedUpdates, of limit: ValidityLimit?, at now: Timestamp
+    ) -> RuleViolation? {
+        // nextUpdate is the first moment at which it no longer counts.
+        limit?.violation(from: updates.this, to: updates.next - .seconds(1), at: now)
+            .map { RuleViolation(.maxValidity, $0) }
+    }
+
+    /// As a new key gets it.
     var text: String {
         var object: JSONObject = ["purposes": JSONValue(purposes.names)]
         if let signaturesPerMinute { object["max_signatures_per_minute"] = JSONValue(signaturesPerMinute) }

@@ -39,7 +39,7 @@ final class SignerDesk: Sendable {
                 return try sign(name, purpose, algorithm, message)
             }
         } catch {
-            return (.refusal(error), .refused(error.description))
+            return (.refusal(error), .refused(error, messageSHA256: request.messageSHA256))
         }
     }
 
@@ -62,16 +62,12 @@ final class SignerDesk: Sendable {
         let key = try keys.key(name)
         let policy = try keys.policy(name)
         guard policy.purposes.allows(purpose) else {
-            throw .permission(
+            throw .rule(
+                .purposes,
                 "the policy of the key \(name) allows \(policy.purposes.names.joined(separator: ", ")), and not \(purpose.rawValue)"
             )
         }
-        let order: SigningOrder
-        do throws(ReceivedStructureError) {
-            order = try ReceivedPermit(message, for: purpose, algorithm: algorithm).order()
-        } catch {
-            throw .permission("the octets to be signed as \(purpose.rawValue) \(error)")
-        }
+        let order = try judge(message, purpose, algorithm, by: policy, name)
         if let limit = policy.signaturesPerMinute {
             let second = start.duration(to: .now).components.seconds
             guard ceilings.withLock({ $0[name, default: SignatureCeiling()].admit(at: second, limit: limit) }) else {
@@ -84,5 +80,22 @@ final class SignerDesk: Sendable {
         } catch {
             throw .unsupported(error.description)
         }
+    }
+
+    /// Whoever asks may be whom the key is kept from: nothing counts but the octets and the policy.
+    private func judge(
+        _ message: [UInt8], _ purpose: SigningPurpose, _ algorithm: SignatureAlgorithm, by policy: KeyPolicy,
+        _ name: SignerKeyName
+    ) throws(SignerError) -> SigningOrder {
+        let permit: ReceivedPermit
+        do throws(ReceivedStructureError) {
+            permit = try ReceivedPermit(message, for: purpose, algorithm: algorithm)
+        } catch {
+            throw .rule(.structure, "the octets to be signed as \(purpose.rawValue) \(error)")
+        }
+        if let broken = policy.violation(by: permit.structure, for: purpose, at: keys.now) {
+            throw .rule(broken.rule, "the policy of the key \(name) for \(purpose.rawValue): \(broken.reason)")
+        }
+        return permit.order()
     }
 }

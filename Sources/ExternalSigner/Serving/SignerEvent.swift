@@ -7,7 +7,8 @@ package struct SignerEvent: Sendable {
         case signed(SigningPurpose, messageSHA256: String)
         case made(algorithm: String, spkiSHA256: String)
         case removed(spkiSHA256: String)
-        case refused(String)
+        /// - `messageSHA256`: Of what was to be signed; `nil` when nothing was.
+        case refused(SignerError, messageSHA256: String?)
     }
 
     /// The user that asked, as the kernel says.

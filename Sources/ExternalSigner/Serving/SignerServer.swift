@@ -100,7 +100,7 @@ package final class SignerServer: Sendable {
             report(
                 SignerEvent(
                     user: socket.peer?.user ?? .max, process: socket.peer?.process ?? 0, key: nil,
-                    kind: .refused(error.description)))
+                    kind: .refused(error, messageSHA256: nil)))
             return refuse(socket, error)
         }
         while let frame = nextFrame(socket, peer) {
@@ -138,7 +138,8 @@ package final class SignerServer: Sendable {
     private func broken(_ socket: LocalSocket, _ peer: (user: UInt32, process: Int32), _ fault: SignerFault) {
         report(
             SignerEvent(
-                user: peer.user, process: peer.process, key: nil, kind: .refused(fault.signerError.description)))
+                user: peer.user, process: peer.process, key: nil, kind: .refused(fault.signerError, messageSHA256: nil))
+        )
         if !fault.isStale { refuse(socket, fault.signerError) }
     }
 

@@ -25,6 +25,7 @@ enum SignerFault: Error, Hashable, Sendable {
 
 /// ``SignerError`` on the wire: a word and a text for people.
 extension SignerError {
+    private static let rulePrefix = "rule:"
     /// The longest text that is passed on, in octets.
     static let longestText = 2048
 
@@ -34,6 +35,7 @@ extension SignerError {
             case .keyNotFound(let text): ("key_not_found", text)
             case .permission(let text): ("permission", text)
             case .transient(let text): ("transient", text)
+            case .rule(let rule, let text): ("\(Self.rulePrefix)\(rule.rawValue)", text)
             case .unsupported(let text): ("unsupported", text)
             case .wrongSignature(let text): ("wrong_signature", text)
             }
@@ -52,6 +54,11 @@ extension SignerError {
         case "transient": self = .transient(text)
         case "unsupported": self = .unsupported(text)
         case "wrong_signature": self = .wrongSignature(text)
+        case let word where word.hasPrefix(Self.rulePrefix):
+            guard let rule = SigningRule(rawValue: String(word.dropFirst(Self.rulePrefix.count))) else {
+                throw .protocolError("the signer refuses by a rule that is not known here")
+            }
+            self = .rule(rule, text)
         default: throw .protocolError("the signer refuses for a reason that is not known here")
         }
     }

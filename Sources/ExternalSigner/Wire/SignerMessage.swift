@@ -19,6 +19,12 @@ enum SignerRequest: Sendable {
         }
     }
 
+    /// Of what is to be signed; `nil` for other requests.
+    var messageSHA256: String? {
+        guard case .sign(_, _, _, let message) = self else { return nil }
+        return SigningOrder.sha256(message)
+    }
+
     var kind: SignerFrame.Kind {
         switch self {
         case .describe: .describe

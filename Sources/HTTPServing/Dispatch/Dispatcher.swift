@@ -14,6 +14,8 @@ package struct Dispatcher: Sendable {
     package let environment: ServingEnvironment
     private let matcher: RouteMatcher
     private let gate: AccessGate
+    /// Whether ACME is spoken here at all.
+    private let speaksACME: Bool
 
     /// - `switchedOff`: Features whose routes do not exist here: nothing tells them from a path that never was.
     /// - Throws: ``RouteTableMismatch`` when a route has no handler or a handler no route.
@@ -26,6 +28,7 @@ package struct Dispatcher: Sendable {
         matcher = RouteMatcher(
             handlers.bound.filter { bound in bound.route.feature.map { !switchedOff.contains($0) } ?? true })
         let served = routes.filter { route in route.feature.map { !switchedOff.contains($0) } ?? true }
+        speaksACME = served.contains { $0.routeClass == .acme }
         let misrouted = Self.misrouted(served, matcher)
         guard misrouted.isEmpty else {
             throw RouteTableMismatch(
@@ -64,8 +67,15 @@ package struct Dispatcher: Sendable {
                 refusedByProtocol(problem, head, trace)
                 ?? problem.response(requestID: trace.id, path: trace.path, accepted: accepted)
         }
-        if let reason = response.refusalReason { tell(of: response.status, reason, trace) }
+        if let reason = response.refusalReason {
+            tell(of: response.status, reason, trace, subject: response.refusedSubject)
+        }
         trace.bytesIn = body.bytesRead
+        validate(&response, head)
+        if let refusal = refusesBody(&response, head, trace) {
+            tell(of: refusal, trace)
+            response = refusal.response(requestID: trace.id, path: trace.path, accepted: accepted)
+        }
         complete(&response, head, trace, added)
         trace.finish(response, metrics: environment.metrics, logger: environment.logger)
         return response
@@ -236,23 +246,30 @@ package struct Dispatcher: Sendable {
 
     private func tell(of problem: Problem, _ trace: RequestTrace) { tell(of: problem.status, problem.code, trace) }
 
-    private func tell(of status: Int, _ reason: String, _ trace: RequestTrace) {
-        guard [401, 403, 429].contains(status), let route = trace.route else { return }
+    private func tell(of status: Int, _ reason: String, _ trace: RequestTrace, subject: RefusedSubject = .request) {
+        // Whoever applies for something is turned away for what is wrong with the application, too.
+        guard subject != .request || [401, 403, 429].contains(status), let route = trace.route else { return }
         environment.refused(
             RequestRefusal(
                 actor: trace.principal?.actor, clientAddress: trace.clientAddress,
-                operation: "\(route.method.rawValue) \(route.path.text)", reason: reason, requestID: trace.id
+                operation: "\(route.method.rawValue) \(route.path.text)", reason: reason, requestID: trace.id,
+                subject: subject
             )
         )
+    }
+
+    /// Whether a request is one of the ACME protocol: by its route, or below its prefix where there is none
+    /// (protocol-servers §1.2).
+    private func isACME(_ trace: RequestTrace) -> Bool {
+        if let route = trace.route { return route.routeClass == .acme }
+        return speaksACME && (trace.path == "/acme" || trace.path.hasPrefix("/acme/"))
     }
 
     /// A refusal in the form of the protocol that the route belongs to; `nil` where that is the form of the API.
     private func refusedByProtocol(
         _ problem: Problem, _ head: HTTPRequest, _ trace: RequestTrace
     ) -> OutgoingResponse? {
-        guard let route = trace.route, route.routeClass == .acme, let render = environment.renderACMERefusal else {
-            return nil
-        }
+        guard isACME(trace), let render = environment.renderACMERefusal else { return nil }
         var response = render(
             PipelineRefusal(
                 status: problem.status, detail: problem.detail, requestID: trace.id, path: trace.path,
@@ -267,10 +284,8 @@ package struct Dispatcher: Sendable {
         )
     }
 
-    private func complete(
-        _ response: inout OutgoingResponse, _ head: HTTPRequest, _ trace: RequestTrace, _ added: HTTPFields
-    ) {
-        let isProbe = trace.route?.routeClass == .probe
+    /// What the client has already is not sent again (RFC 9110 §13.1.2).
+    private func validate(_ response: inout OutgoingResponse, _ head: HTTPRequest) {
         if head.method == .get || head.method == .head, (200..<300).contains(response.status),
             let tag = response.fields[.eTag], let condition = head.headerFields[.ifNoneMatch],
             EntityTag.list(condition, contains: tag)
@@ -279,6 +294,27 @@ package struct Dispatcher: Sendable {
             response = OutgoingResponse(
                 status: 304, fields: HTTPFields(kept + [HTTPField(name: .eTag, value: tag)]), content: .empty)
         }
+    }
+
+    /// Why a large body is not sent to a client that nobody knows; `nil` when it is.
+    private func refusesBody(
+        _ response: inout OutgoingResponse, _ head: HTTPRequest, _ trace: RequestTrace
+    ) -> Problem? {
+        guard trace.route?.routeClass == .pki, head.method != .head, response.octetCount > LargeBodies.threshold
+        else { return nil }
+        response.lease = environment.largeBodies.lease(for: trace.clientAddress)
+        guard response.lease == nil else { return nil }
+        environment.metrics.limited(by: "large_bodies")
+        return Problem(
+            ServiceError(
+                .rateLimited, "too many long answers are on their way to your address or to all; come back later",
+                retryAfter: .seconds(30)))
+    }
+
+    private func complete(
+        _ response: inout OutgoingResponse, _ head: HTTPRequest, _ trace: RequestTrace, _ added: HTTPFields
+    ) {
+        let isProbe = trace.route?.routeClass == .probe
         for field in SecurityHeaders.fields(of: trace.route?.routeClass, isEncrypted: trace.connection.isEncrypted) {
             response.fields[field.name] = field.value
         }

@@ -52,7 +52,7 @@ struct RequestTrace {
             fields.append(LogField("actor_id", principal.actor.id))
             fields.append(LogField("actor_type", principal.actor.type.rawValue))
         }
-        return fields
+        return fields + response.logFields
     }
 
     /// Control characters never reach a log line as they are.

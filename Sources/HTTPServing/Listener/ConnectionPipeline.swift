@@ -21,7 +21,6 @@ struct AcceptedConnection: Sendable {
     let channel: any Channel
     let negotiation: EventLoopFuture<NegotiatedConnection>
     let peerAddress: String
-    let certificates: PresentedCertificates
 }
 
 /// Builds the handlers of accepted connections: TLS with the material of the moment, ALPN, HTTP/1 or HTTP/2.
@@ -33,16 +32,14 @@ struct ConnectionPipeline: Sendable {
 
     func setUp(_ channel: any Channel) -> EventLoopFuture<AcceptedConnection> {
         channel.eventLoop.makeCompletedFuture {
-            let certificates = PresentedCertificates()
             let peerAddress = channel.remoteAddress?.ipAddress ?? ""
             let operations = channel.pipeline.syncOperations
             guard let material else {
                 return AcceptedConnection(
-                    channel: channel, negotiation: setUpHTTP1(channel, peerAddress), peerAddress: peerAddress,
-                    certificates: certificates
+                    channel: channel, negotiation: setUpHTTP1(channel, peerAddress), peerAddress: peerAddress
                 )
             }
-            try operations.addHandler(makeTLSHandler(material, certificates))
+            try operations.addHandler(NIOSSLServerHandler(context: material.context))
             try operations.addHandler(HandshakeDeadline(limits.headerTimeout))
             let alpn = NIOTypedApplicationProtocolNegotiationHandler<NegotiatedConnection> { result in
                 switch result {
@@ -54,24 +51,8 @@ struct ConnectionPipeline: Sendable {
             }
             try operations.addHandler(alpn)
             return AcceptedConnection(
-                channel: channel, negotiation: alpn.protocolNegotiationResult, peerAddress: peerAddress,
-                certificates: certificates
+                channel: channel, negotiation: alpn.protocolNegotiationResult, peerAddress: peerAddress
             )
-        }
-    }
-
-    private func makeTLSHandler(
-        _ material: TLSMaterialSource, _ certificates: PresentedCertificates
-    ) -> NIOSSLServerHandler {
-        switch material.clientCertificates {
-        case .none: NIOSSLServerHandler(context: material.context)
-        case .requested:
-            // Accepts any chain: the handshake has proven possession of the key, routes decide about trust.
-            NIOSSLServerHandler(context: material.context) { chain, verdict in
-                let octets = chain.compactMap { try? $0.toDERBytes() }
-                certificates.chain.withLock { $0 = octets }
-                verdict.succeed(octets.count == chain.count ? .certificateVerified : .failed)
-            }
         }
     }
 

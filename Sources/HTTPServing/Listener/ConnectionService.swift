@@ -31,8 +31,7 @@ struct ConnectionService: Sendable {
 
     private func information(_ connection: AcceptedConnection, _ version: HTTPVersionName) -> ConnectionInfo {
         ConnectionInfo(
-            peerAddress: connection.peerAddress, httpVersion: version, tlsVersion: isEncrypted ? "TLSv1.3" : "",
-            certificates: connection.certificates
+            peerAddress: connection.peerAddress, httpVersion: version, tlsVersion: isEncrypted ? "TLSv1.3" : ""
         )
     }
 

@@ -3,9 +3,14 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 
-/// Announced before a response that lasts: events, long polls. How long it takes is its own business then; late is only
-/// a peer that does not take what is written.
-struct LongLivedResponse: Sendable {}
+/// Announced before a response that lasts: events, long polls, long bodies. How long it takes is its own business then;
+/// late is only a peer that does not take what is written.
+enum LongLivedResponse: Sendable {
+    /// Written as things happen.
+    case ofUnknownLength
+    /// Written as fast as the peer takes it.
+    case ofKnownLength
+}
 
 /// Watches over the exchanges of one HTTP/1 connection or one HTTP/2 stream: deadlines, refusals of what cannot be
 /// parsed, and the end of the connection.
@@ -37,6 +42,8 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     private var responsesEnded = 0
     /// Pieces of a long-lived response that the peer has not taken yet.
     private var piecesUnderway = 0
+    /// How long the peer may take for a piece.
+    private var pieceAllowance = Duration.zero
     /// Done when the peer has been given the whole of the latest response.
     private var latestResponse: EventLoopFuture<Void>?
     /// The exchange after which the connection ends; requests may be read ahead of it (RFC 9112 §9.3.2).
@@ -138,9 +145,10 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func triggerUserOutboundEvent(context: ChannelHandlerContext, event: Any, promise: EventLoopPromise<Void>?) {
-        guard event is LongLivedResponse else {
+        guard let kind = event as? LongLivedResponse else {
             return context.triggerUserOutboundEvent(event, promise: promise)
         }
+        pieceAllowance = kind == .ofKnownLength ? limits.pieceTimeout : limits.responseTimeout
         phase = .streaming
         deadline = .distantFuture
         promise?.succeed()
@@ -148,7 +156,7 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func writePiece(_ data: NIOAny, _ promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
         piecesUnderway += 1
-        enter(.streaming, limits.responseTimeout, context)
+        enter(.streaming, pieceAllowance, context)
         let written = promise ?? context.eventLoop.makePromise()
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         written.futureResult.whenComplete { _ in
@@ -185,7 +193,8 @@ final class ExchangeSupervisor: ChannelDuplexHandler, RemovableChannelHandler {
         } else if isResponding {
             enter(.responding, limits.responseTimeout, context)
         } else {
-            enter(.idle, limits.idleTimeout, context)
+            // The last pieces of a long body may still be on their way.
+            enter(.idle, limits.idleTimeout + (piecesUnderway > 0 ? limits.pieceTimeout * 2 : .zero), context)
         }
     }
 

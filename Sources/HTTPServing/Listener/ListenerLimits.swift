@@ -9,6 +9,8 @@ package struct ListenerLimits: Sendable {
     package var bodyGrace = Duration.seconds(5)
     /// From the end of the request to the end of the response; of a long-lived one, for each piece until it is taken.
     package var responseTimeout = Duration.seconds(120)
+    /// For each 64 KiB of a long body until the peer has taken it; the body as a whole may take as long as it likes.
+    package var pieceTimeout = Duration.seconds(30)
     /// Between requests.
     package var idleTimeout = Duration.seconds(60)
     /// More connections wait in the kernel's queue.

@@ -19,33 +19,24 @@ package struct TLSMaterialError: Error, Sendable, CustomStringConvertible {
     package let description: String
 }
 
-/// Whether the handshake asks for a client certificate. Routes verify what was presented.
-package enum ClientCertificateMode: Sendable { case none, requested }
-
 /// The TLS material in use. A replacement is atomic: handshakes after it use the new one, running connections keep
 /// the old.
 package final class TLSMaterialSource: Sendable {
     private let current: Mutex<NIOSSLContext>
-    package let clientCertificates: ClientCertificateMode
 
-    package init(
-        _ material: TLSMaterial, clientCertificates: ClientCertificateMode = .none
-    ) throws(TLSMaterialError) {
-        self.clientCertificates = clientCertificates
-        current = Mutex(try Self.makeContext(material, clientCertificates))
+    package init(_ material: TLSMaterial) throws(TLSMaterialError) {
+        current = Mutex(try Self.makeContext(material))
     }
 
     /// Keeps the old material when the new one is not a matching pair.
     package func replace(with material: TLSMaterial) throws(TLSMaterialError) {
-        let context = try Self.makeContext(material, clientCertificates)
+        let context = try Self.makeContext(material)
         current.withLock { $0 = context }
     }
 
     var context: NIOSSLContext { current.withLock { $0 } }
 
-    private static func makeContext(
-        _ material: TLSMaterial, _ clientCertificates: ClientCertificateMode
-    ) throws(TLSMaterialError) -> NIOSSLContext {
+    private static func makeContext(_ material: TLSMaterial) throws(TLSMaterialError) -> NIOSSLContext {
         do {
             let chain = try NIOSSLCertificate.fromPEMBytes(Array(material.chainPEM.utf8))
             guard !chain.isEmpty else {
@@ -59,7 +50,8 @@ package final class TLSMaterialSource: Sendable {
             // What is closed has been written, or is given up: this is the wait for the peer's farewell alone.
             configuration.shutdownTimeout = .seconds(1)
             configuration.applicationProtocols = ["h2", "http/1.1"]
-            configuration.certificateVerification = clientCertificates == .requested ? .optionalVerification : .none
+            // Nothing that is served authenticates by certificate, so none is asked for.
+            configuration.certificateVerification = .none
             return try NIOSSLContext(configuration: configuration)
         } catch let error as TLSMaterialError {
             throw error

@@ -1,12 +1,16 @@
 package import APIContract
+package import Domain
 package import Encoding
 package import HTTPTypes
+package import Telemetry
 
 /// The answer of a handler. The pipeline adds what every answer carries.
 package struct OutgoingResponse: Sendable {
     enum Content: Sendable {
         case empty
         case octets([UInt8])
+        /// One body in parts that may be shared with other responses.
+        case parts([[UInt8]])
         case stream(@Sendable (ResponseStream) async throws -> Void)
     }
 
@@ -15,6 +19,12 @@ package struct OutgoingResponse: Sendable {
     var content: Content
     /// Why a handler refused the request, for the audit trail, when it says so in the form of a protocol.
     package var refusalReason: String?
+    /// What it refused by that.
+    package var refusedSubject = RefusedSubject.request
+    /// What the access line says of the request besides, where a handler knows it and the pipeline does not.
+    package var logFields: [LogField] = []
+    /// Of a large body: held for as long as the response is.
+    var lease: BodyLease?
 
     package static func json(
         _ body: some WireValue, status: Int = 200, version: Int? = nil, location: String? = nil
@@ -35,6 +45,11 @@ package struct OutgoingResponse: Sendable {
 
     package static func octets(_ status: Int, _ mediaType: String, _ octets: [UInt8]) -> OutgoingResponse {
         OutgoingResponse(status: status, fields: [.contentType: mediaType], content: .octets(octets))
+    }
+
+    /// A body that is long and that many responses share: written piece by piece, at no cost of memory for each of them.
+    package static func parts(_ status: Int, _ mediaType: String, _ parts: [[UInt8]]) -> OutgoingResponse {
+        OutgoingResponse(status: status, fields: [.contentType: mediaType], content: .parts(parts))
     }
 
     package static func text(_ status: Int = 200, _ mediaType: String, _ text: String) -> OutgoingResponse {
@@ -61,6 +76,10 @@ package struct OutgoingResponse: Sendable {
     var allowsContentLength: Bool { status != 204 && status != 304 && status >= 200 }
 
     var octetCount: Int {
-        if case .octets(let octets) = content { octets.count } else { 0 }
+        switch content {
+        case .octets(let octets): octets.count
+        case .parts(let parts): parts.reduce(0) { $0 + $1.count }
+        case .empty, .stream: 0
+        }
     }
 }

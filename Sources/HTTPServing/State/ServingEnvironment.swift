@@ -29,6 +29,7 @@ package struct ServingEnvironment: Sendable {
     package var anonymousPrincipal: Principal?
     package var cookies = SessionCookies()
     package var rateLimits: RateLimits
+    package var largeBodies = LargeBodies()
     package var idempotency: (any IdempotencyKeeper)?
     package var time: TimeSource
     package var random: RandomSource

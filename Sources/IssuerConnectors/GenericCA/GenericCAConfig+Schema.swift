@@ -120,6 +120,37 @@ extension GenericCAConfig {
 
     private static let leafFields: [ConfigField] = [
         ConfigField(
+            "issuing_ca_id",
+            .string,
+            title: "Issuing CA",
+            description:
+                "The CA of a tree which signs certificates whose profile names none. Empty: the one that fits and lives "
+                + "longest.",
+            check: { value in
+                let text = value.stringValue ?? ""
+                return text.isEmpty || IdentifierForm.accepts(text)
+                    ? nil : ConfigField.Refusal("invalid_id", "is not the identifier of a CA")
+            }
+        ),
+        ConfigField(
+            "preferred_roots",
+            .list(of: .string),
+            title: "Preferred roots",
+            description:
+                "SHA-256 of the certificates of roots, in hexadecimal. Of several chains of a tree the shortest one to one of "
+                + "them is sent first; without, the one by the parents of the CA.",
+            defaultValue: .array([]),
+            check: { value in
+                let isSound = (value.arrayValue ?? []).allSatisfy { element in
+                    let digits = (element.stringValue ?? "").utf8.filter { $0 != 0x3A }
+                    return digits.count == 64
+                        && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0 | 0x20) }
+                }
+                return isSound
+                    ? nil : ConfigField.Refusal("invalid_digest", "must be SHA-256 digests: 64 hexadecimal digits")
+            }
+        ),
+        ConfigField(
             "validity_days",
             .integer(1...3650),
             title: "Certificate validity",

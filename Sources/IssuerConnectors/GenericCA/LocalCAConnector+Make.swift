@@ -54,7 +54,7 @@ extension LocalCAConnector {
             return (chain, try await signer(key, of: issuer, authorities), key.driver, key)
         case .generated(let commonName, let keySpec, let validity):
             if let stored = try await authorities.load(issuer) { return try await use(stored, of: issuer, authorities) }
-            let key = try generate(keySpec)
+            let key = try await generate(keySpec)
             let root = try await root(commonName, InProcessSigner(key: key), "database", validity, authorities, time)
             let stored = StoredAuthority(chain: [root], key: .sealed(key), isKeyNew: true)
             return try await use(try await authorities.storeIfAbsent(issuer, stored), of: issuer, authorities)
@@ -149,8 +149,12 @@ extension LocalCAConnector {
         }
     }
 
-    private static func generate(_ spec: KeySpec) throws(IssuerError) -> PrivateKey {
-        do throws(KeyError) { return try .generate(spec) } catch {
+    private static func generate(_ spec: KeySpec) async throws(IssuerError) -> PrivateKey {
+        do throws(SignerError) { return try await SigningExecutor.computing.generate(spec) } catch .transient(
+            let reason)
+        {
+            throw IssuerError(.other, "the CA could not be made: \(reason)", help: "it is tried again")
+        } catch {
             throw IssuerError(
                 .validation, "the CA could not be made: \(error)", help: "correct the issuer's configuration")
         }

@@ -10,7 +10,7 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
     package static let capabilities = IssuerCapabilities(
         flow: .synchronous,
         serialAllocation: .caller,
-        nameKinds: [.dns, .ip, .email, .uri],
+        nameKinds: [.dns, .ip, .email, .uri, .upn],
         keyAlgorithms: [.ecdsa, .rsa, .ed25519, .mlDSA65, .mlDSA87],
         honoursMaxTTL: true,
         honoursExtendedKeyUsages: true,
@@ -53,8 +53,10 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
         issuance.extendedKeyUsages = request.limits.extendedKeyUsages
         issuance.isUsageCritical = request.limits.isUsageCritical
         issuance.policies = request.limits.policies
+        issuance.keyUsage = request.limits.keyUsage
         issuance.backdate = request.limits.backdate
         issuance.mustStaple = request.limits.mustStaple
+        issuance.hasNoRevocation = request.limits.hasNoRevocation
         issuance.maxTTL = request.limits.maxTTL
         issuance.orderedStart = request.limits.notBefore
         issuance.orderedEnd = request.limits.notAfter
@@ -139,12 +141,15 @@ package struct LocalCAConnector: IssuerConnector, RevocationListSigning, Respond
 
     private static func issuerError(_ error: LocalCAError) -> IssuerError {
         switch error {
-        case .validation:
-            IssuerError(.validation, "\(error)", help: "correct the certificate record or its profile")
+        case .validation(let field, _):
+            IssuerError(
+                .validation, "\(error)", help: "correct the certificate record or its profile",
+                cause: field == "names" || field == "common_name" ? .names : nil)
         case .lint:
             IssuerError(.validation, "\(error)", help: "correct the names or the profile so that the lint passes")
         case .authority:
-            IssuerError(.validation, "\(error)", help: "replace the CA certificate and key of the issuer")
+            IssuerError(
+                .validation, "\(error)", help: "replace the CA certificate and key of the issuer", cause: .authority)
         case .signer(.transient):
             IssuerError(.other, "\(error)", help: "it is tried again; look at the log of the server if it persists")
         case .signer, .badSignature:

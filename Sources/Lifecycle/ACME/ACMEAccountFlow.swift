@@ -35,7 +35,7 @@ package struct ACMEAccountFlow: Sendable {
     let context: LifecycleContext
     private let sealer: Sealer
     let plan: @Sendable () -> ACMEPlan
-    private let accounts = ACMEAccountStore()
+    let accounts = ACMEAccountStore()
     private let keys = EABKeyStore()
 
     package init(_ context: LifecycleContext, sealer: Sealer, plan: @escaping @Sendable () -> ACMEPlan) {
@@ -58,6 +58,13 @@ package struct ACMEAccountFlow: Sendable {
         try await context.read { tx in
             (try profile(id, in: tx), try account.flatMap { try accounts.find($0, in: tx) })
         }
+    }
+
+    /// Throws for an account that ended and is deleted: what its key signs is answered as before (RFC 8555 §7.3.6).
+    package func requireNotGone(_ id: ACMEAccountID, under profile: ProfileID) async throws {
+        guard let gone = try await context.read({ tx in try accounts.gone(id, in: tx) }), gone.profileID == profile
+        else { return }
+        throw Self.ended(as: gone.status)
     }
 
     private func profile(_ id: ProfileID, in tx: any Transaction) throws -> ACMEProfile? {
@@ -105,17 +112,34 @@ package struct ACMEAccountFlow: Sendable {
         let contact = try Self.contact(request.contact)
         try Self.requireTerms(plan, agreed: request.agreesToTerms)
         let eab = try await verified(request.binding, plan, profile)
-        let id: ACMEAccountID = context.newID()
-        return try await context.write { tx in
-            var new = NewACMEAccount(id: id, profileID: profile.id, thumbprint: key.thumbprint, jwk: key.jwk)
-            new.contact = contact
-            new.termsAgreed = plan.termsURL
+        var new = NewACMEAccount(
+            id: context.newID(), profileID: profile.id, thumbprint: key.thumbprint, jwk: key.jwk)
+        new.contact = contact
+        new.termsAgreed = plan.termsURL
+        do {
+            return (try await open(new, by: eab, from: origin), true)
+        } catch let overtaken as Overtaken {
+            // Whoever asked twice at the same moment gets the one account that came of it.
+            guard let known = try await known(key, profile) else { throw overtaken.otherwise }
+            return (known, false)
+        }
+    }
+
+    /// The key has an account by now, or can't be bound: what was written is given up, the use of the binding's key with it.
+    private struct Overtaken: Error {
+        let otherwise: any Error
+    }
+
+    /// - Throws: ``Overtaken``.
+    private func open(
+        _ account: NewACMEAccount, by eab: (id: EABKeyID, json: JSONValue)?, from origin: RequestOrigin
+    ) async throws -> ACMEAccount {
+        try await context.write { tx in
+            var new = account
             if let eab {
-                // Counted only with an account that comes of it.
-                if let other = try accounts.find(thumbprint: key.thumbprint, profile: profile.id, in: tx) {
-                    return (try Self.living(other), false)
+                guard let used = try keys.use(eab.id, for: new.profileID, opening: new.id, in: tx) else {
+                    throw Overtaken(otherwise: Self.unusableBinding)
                 }
-                guard let used = try keys.use(eab.id, for: profile.id, in: tx) else { throw Self.unusableBinding }
                 new.eabKeyID = used.id
                 new.eabBinding = eab.json
                 new.ownerID = used.ownerID
@@ -123,36 +147,40 @@ package struct ACMEAccountFlow: Sendable {
                 new.allowedIdentifiers = used.allowedIdentifiers
             }
             guard let account = try accounts.insert(new, in: tx) else {
-                guard eab == nil,
-                    let other = try accounts.find(
-                        thumbprint: key.thumbprint, profile: profile.id, in: tx)
-                else { throw ServiceError(.transient, "the account was opened at the same moment; try again") }
-                return (try Self.living(other), false)
+                throw Overtaken(
+                    otherwise: ServiceError(.transient, "the account was opened at the same moment; try again"))
             }
             try context.recorder.record(
-                .acmeAccountCreated, id.text,
+                .acmeAccountCreated, account.id.text,
                 details: [
-                    "profile_id": .string(profile.id.text), "thumbprint": .string(key.thumbprint),
+                    "profile_id": .string(account.profileID.text), "thumbprint": .string(account.thumbprint),
                     "eab_key_id": account.eabKeyID.map { .string($0.text) } ?? .null,
                 ],
-                by: author(id, origin), in: tx)
-            return (account, true)
+                by: author(account.id, origin), in: tx)
+            return account
         }
     }
 
     private func known(_ key: ACMEAccountKey, _ profile: ACMEProfile) async throws -> ACMEAccount? {
         try await context.read { tx in
-            try accounts.find(thumbprint: key.thumbprint, profile: profile.id, in: tx).map(Self.living)
+            if let account = try accounts.find(thumbprint: key.thumbprint, profile: profile.id, in: tx) {
+                return try Self.living(account)
+            }
+            if let gone = try accounts.gone(thumbprint: key.thumbprint, profile: profile.id, in: tx) {
+                throw Self.ended(as: gone.status)
+            }
+            return nil
         }
     }
 
     private static func living(_ account: ACMEAccount) throws -> ACMEAccount {
-        guard account.status == .valid else { throw ended(account) }
+        guard account.status == .valid else { throw ended(as: account.status) }
         return account
     }
 
-    package static func ended(_ account: ACMEAccount) -> ACMEProblem {
-        ACMEProblem(.unauthorized, "the account is \(account.status.rawValue)")
+    /// The answer to whatever the key of an account signs that has ended (RFC 8555 §7.3.6).
+    package static func ended(as status: ACMEAccountStatus) -> ACMEProblem {
+        ACMEProblem(.unauthorized, "the account is \(status.rawValue)")
     }
 
     private static let unusableBinding = ACMEProblem(
@@ -263,6 +291,11 @@ package struct ACMEAccountFlow: Sendable {
             return try await context.write { tx in
                 if let other = try accounts.find(thumbprint: key.thumbprint, profile: account.profileID, in: tx) {
                     throw ACMEKeyTaken(account: other.id)
+                }
+                if let gone = try accounts.gone(
+                    thumbprint: key.thumbprint, profile: account.profileID, in: tx)
+                {
+                    throw ACMEKeyTaken(account: gone.id)
                 }
                 let changed = try accounts.replaceKey(
                     of: account.id, thumbprint: key.thumbprint, jwk: key.jwk, old: account.thumbprint, in: tx)

@@ -11,25 +11,67 @@ struct ACMECAAGate: Sendable {
     /// Names that are asked about at a time.
     private static let width = 10
 
+    /// After which a client whose perspectives kept silent may come again.
+    private static let pause = Duration.seconds(30)
+
     private let context: LifecycleContext
     private let plan: @Sendable () -> ACMEPlan
     private let check: ACMECAACheck
+    private let perspectives: ACMEPerspectiveFlow
+    private let observeVotes: @Sendable (ACMEPerspectiveTally) -> Void
     private let orders = ACMEOrderStore()
 
-    init(_ context: LifecycleContext, plan: @escaping @Sendable () -> ACMEPlan, check: @escaping ACMECAACheck) {
+    init(
+        _ context: LifecycleContext, plan: @escaping @Sendable () -> ACMEPlan, check: @escaping ACMECAACheck,
+        perspectives: ACMEPerspectiveFlow, observeVotes: @escaping @Sendable (ACMEPerspectiveTally) -> Void
+    ) {
         self.context = context
         self.plan = plan
         self.check = check
+        self.perspectives = perspectives
+        self.observeVotes = observeVotes
     }
 
-    /// Returns when the records allow the order's names.
+    /// Returns when the records allow the order's names, as this server sees them and, where the profile asks for perspectives, enough
+    /// of those do: what each perspective said of each name, for the audit log.
     ///
     /// - Throws: ``ACMEProblem``. What the records forbid ends the order; while they can't be known it stays ready.
     func pass(
         _ text: String, of account: ACMEAccount, under profile: ACMEProfile, by author: Authorship
-    ) async throws {
-        guard plan().checksCAA(under: profile.mode), let id = try? ACMEOrderID(text) else { return }
-        let questions = try await context.read { tx -> [ACMECAAQuestion] in
+    ) async throws -> JSONObject {
+        let plan = plan()
+        guard plan.checksCAA(under: profile.mode), let id = try? ACMEOrderID(text) else { return [:] }
+        let looks = try await looks(at: id, account, under: profile)
+        let own = await faults(looks.map(\.question))
+        try await stop(id, account, own, by: author)
+        // Where nothing is proved nobody else is asked, and addresses have no CAA records.
+        let named = looks.filter { $0.question.name.kind == .dns }
+        let witnesses = profile.mode == .challenge ? plan.witnesses(under: profile.fields) : ACMEWitnesses()
+        guard !named.isEmpty, !witnesses.perspectives.isEmpty else { return [:] }
+        let tallies = try await perspectives.askAboutCAA(
+            named.map(\.challengeID), thumbprint: account.thumbprint, of: witnesses)
+        var seen = JSONObject()
+        var faults: [(name: ACMEName, fault: ACMEFault)] = []
+        for look in named {
+            guard let tally = tallies[look.challengeID] else { continue }
+            observeVotes(tally)
+            seen[(look.question.isWildcard ? "*." : "") + look.question.name.value] = tally.json
+            if let fault = tally.caaFault { faults.append((look.question.name, fault)) }
+        }
+        try await stop(id, account, faults, seen: seen, by: author)
+        return seen
+    }
+
+    /// A name of a ready order whose records were looked at too long ago.
+    private struct Look: Sendable {
+        let challengeID: ACMEChallengeID
+        let question: ACMECAAQuestion
+    }
+
+    private func looks(
+        at id: ACMEOrderID, _ account: ACMEAccount, under profile: ACMEProfile
+    ) async throws -> [Look] {
+        try await context.read { tx in
             // Whatever else is wrong with the order is said by whoever finalizes it.
             guard let order = try orders.find(id, in: tx), order.accountID == account.id,
                 order.status(at: tx.now) == .ready
@@ -38,18 +80,30 @@ struct ACMECAAGate: Sendable {
             return try ACMEProofStore().proofs(of: id, in: tx)
                 .filter { isTrusted || $0.provedAt + Self.longestMemory <= tx.now }
                 .map { proof in
-                    ACMECAAQuestion(
-                        name: proof.name, isWildcard: proof.isWildcard, method: isTrusted ? nil : proof.method,
-                        accountID: account.id, profileID: account.profileID)
+                    Look(
+                        challengeID: proof.challengeID,
+                        question: ACMECAAQuestion(
+                            name: proof.name, isWildcard: proof.isWildcard, method: isTrusted ? nil : proof.method,
+                            accountID: account.id, profileID: account.profileID))
                 }
         }
-        let faults = await faults(questions)
+    }
+
+    /// Says what is wrong, when something is, and ends the order when that is final.
+    private func stop(
+        _ id: ACMEOrderID, _ account: ACMEAccount, _ faults: [(name: ACMEName, fault: ACMEFault)],
+        seen: JSONObject = [:], by author: Authorship
+    ) async throws {
         guard !faults.isEmpty else { return }
         let refused = faults.filter { $0.fault.kind == .caa }
         let told = refused.isEmpty ? faults : refused
-        let problem = ACMEProblem.about(
+        var problem = ACMEProblem.about(
             told.map { ACMEProblem.Part($0.fault.kind, $0.fault.detail, identifier: $0.name.json) })
-        if !refused.isEmpty { try await end(id, account, problem, by: author) }
+        if refused.isEmpty, told.contains(where: { $0.fault.kind == .serverInternal }) {
+            problem = ACMEProblem(.serverInternal, problem.detail, status: 503, parts: problem.parts)
+            problem.retryAfter = Self.pause
+        }
+        if !refused.isEmpty { try await end(id, account, problem, seen: seen, by: author) }
         throw problem
     }
 
@@ -73,13 +127,15 @@ struct ACMECAAGate: Sendable {
     }
 
     private func end(
-        _ id: ACMEOrderID, _ account: ACMEAccount, _ problem: ACMEProblem, by author: Authorship
+        _ id: ACMEOrderID, _ account: ACMEAccount, _ problem: ACMEProblem, seen: JSONObject, by author: Authorship
     ) async throws {
-        try await context.write { tx in
+        var details: JSONObject = [
+            "account_id": .string(account.id.text), "error": .string(problem.detail),
+        ]
+        if !seen.isEmpty { details["caa_perspectives"] = .object(seen) }
+        try await context.write { [details] tx in
             guard try orders.invalidate(id, from: [.ready], error: problem.json(), in: tx) != nil else { return }
-            try context.recorder.record(
-                .acmeOrderFailed, id.text,
-                details: ["account_id": .string(account.id.text), "error": .string(problem.detail)], by: author, in: tx)
+            try context.recorder.record(.acmeOrderFailed, id.text, details: details, by: author, in: tx)
         }
     }
 }

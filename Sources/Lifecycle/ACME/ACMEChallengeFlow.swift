@@ -77,7 +77,7 @@ package struct ACMEChallengeFlow: Sendable {
         let author = Authorship(actor: ACMEActor.account(job.accountID), origin: nil, clearance: .system)
         return try await context.write { tx in
             let authorizationID = job.challenge.authorizationID
-            let isWanted = try authorizations.find(authorizationID, in: tx)?.status(at: tx.now) == .pending
+            let isWanted = try authorizations.lock(authorizationID, in: tx)?.status(at: tx.now) == .pending
             let fault = isWanted ? fault : Self.unwanted
             let error = fault.map { Self.error($0, of: job) }
             guard try challenges.finish(job, of: owner, error: error, in: tx) else { return false }

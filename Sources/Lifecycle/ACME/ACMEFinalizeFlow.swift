@@ -16,25 +16,31 @@ package struct ACMEFinalizeFlow: Sendable {
 
     private let context: LifecycleContext
     private let registry: IssuerRegistry
-    private let settlement: ACMESettlement
+    private let desk: ACMEIssuanceDesk
+    private let plan: @Sendable () -> ACMEPlan
     private let caa: ACMECAAGate
     private let proofs: ACMEProofGate
     private let orders = ACMEOrderStore()
     private let certificates = CertificateStore()
 
     package init(
-        _ context: LifecycleContext, registry: IssuerRegistry, settlement: ACMESettlement,
-        plan: @escaping @Sendable () -> ACMEPlan, checkCAA: @escaping ACMECAACheck
+        _ context: LifecycleContext, registry: IssuerRegistry, desk: ACMEIssuanceDesk,
+        plan: @escaping @Sendable () -> ACMEPlan, checkCAA: @escaping ACMECAACheck, perspectives: ACMEPerspectiveFlow,
+        observeVotes: @escaping @Sendable (ACMEPerspectiveTally) -> Void
     ) {
         self.context = context
         self.registry = registry
-        self.settlement = settlement
-        caa = ACMECAAGate(context, plan: plan, check: checkCAA)
+        self.desk = desk
+        self.plan = plan
+        caa = ACMECAAGate(
+            context, plan: plan, check: checkCAA, perspectives: perspectives, observeVotes: observeVotes)
         proofs = ACMEProofGate(context)
     }
 
-    /// Accepts the request of a ready order and asks the CA. What is wrong with the request leaves the order ready; the
+    /// Accepts the request of a ready order and has the CA asked. What is wrong with the request leaves the order ready; the
     /// same request again gets the order as it is.
+    ///
+    /// Returns when the CA has answered, or after ``ACMEPlan/finalizePatience``: the order then goes on without the client.
     package func finalize(
         _ text: String, der: [UInt8], for account: ACMEAccount, key: ACMEAccountKey, under profile: ACMEProfile,
         from origin: RequestOrigin
@@ -46,7 +52,7 @@ package struct ACMEFinalizeFlow: Sendable {
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
         let digest = Hex.encode(SHA256.hash(data: der))
         try await proofs.pass(text, of: account, under: profile, by: author)
-        try await caa.pass(text, of: account, under: profile, by: author)
+        let seen = try await caa.pass(text, of: account, under: profile, by: author)
         let processing = try await context.write { tx -> ACMEOrder? in
             guard let id = try? ACMEOrderID(text), let order = try orders.lock(id, in: tx),
                 order.accountID == account.id
@@ -63,14 +69,16 @@ package struct ACMEFinalizeFlow: Sendable {
                 let processing = try orders.process(
                     id, csrPEM: csr.request.pem, csrSHA256: digest, certificate: certificate, in: tx)
             else { throw ACMEProblem(.orderNotReady, "the order changed at the same moment") }
-            try context.recorder.record(
-                .acmeOrderProcessing, id.text,
-                details: ["account_id": .string(account.id.text), "certificate_id": .string(certificate.text)],
-                by: author, in: tx)
+            var details: JSONObject = [
+                "account_id": .string(account.id.text), "certificate_id": .string(certificate.text),
+            ]
+            if !seen.isEmpty { details["caa_perspectives"] = .object(seen) }
+            try context.recorder.record(.acmeOrderProcessing, id.text, details: details, by: author, in: tx)
             return processing
         }
-        guard let processing else { return }
-        try await settlement.drive(processing, by: author)
+        // Without a place at the desk a loop takes the order up.
+        guard let processing, desk.take(processing, by: author) else { return }
+        await desk.wait(for: processing.id, atMost: plan().finalizePatience)
     }
 
     // MARK: The request

@@ -8,34 +8,39 @@ package struct ACMESweep: Hashable, Sendable {
     package var nonces = 0
     package var authorizations = 0
     package var orders = 0
+    /// Orders, authorizations and questions.
     package var forgotten = 0
+    /// Accounts that had ended and are deleted.
+    package var accounts = 0
     package var failures = 0
 
-    package var rows: Int { nonces + authorizations + orders + forgotten }
+    package var rows: Int { nonces + authorizations + orders + forgotten + accounts }
 }
 
 /// The loops of the ACME server: orders that nobody works on, and what has run out (protocol-servers §2.14).
 package struct ACMELoops: Sendable {
-    private static let batch = 500
+    private static let batch = 1000
+    /// How long one sweep may go on; the rest is for the next run.
+    private static let budget = Duration.minutes(1)
     /// How long questions to agents are kept, for whoever looks into a refusal.
     private static let memory = Duration.hours(24)
 
     private let context: LifecycleContext
     private let leadership: Leadership
-    private let settlement: ACMESettlement
+    private let desk: ACMEIssuanceDesk
     private let plan: @Sendable () -> ACMEPlan
     private let gcInterval: @Sendable () -> Duration
     private let swept: @Sendable (ACMESweep) -> Void
 
     /// - `gcInterval`: Zero or less switches the sweeper off.
     package init(
-        _ context: LifecycleContext, leadership: Leadership, settlement: ACMESettlement,
+        _ context: LifecycleContext, leadership: Leadership, desk: ACMEIssuanceDesk,
         plan: @escaping @Sendable () -> ACMEPlan, gcInterval: @escaping @Sendable () -> Duration,
         swept: @escaping @Sendable (ACMESweep) -> Void
     ) {
         self.context = context
         self.leadership = leadership
-        self.settlement = settlement
+        self.desk = desk
         self.plan = plan
         self.gcInterval = gcInterval
         self.swept = swept
@@ -45,7 +50,7 @@ package struct ACMELoops: Sendable {
         [
             Loop(
                 name: .acmeOrders, interval: .seconds(2), budget: .minutes(5), placement: .everyReplica,
-                tick: { _ in LoopOutcome(rows: try await settlement.settle()) }),
+                tick: { _ in LoopOutcome(rows: try await desk.settle()) }),
             Loop(
                 name: .acmeGC, interval: interval, budget: .minutes(5), placement: .leader,
                 tick: { _ in LoopOutcome(rows: try await sweep().rows) }),
@@ -82,6 +87,9 @@ package struct ACMELoops: Sendable {
         sweep.forgotten += try await attempt(&sweep) { tx in
             try ACMEAuthorizationStore().purge(endedBefore: end, limit: Self.batch, in: tx)
         }
+        sweep.accounts = try await attempt(&sweep) { tx in
+            try ACMEAccountStore().purge(endedBefore: end, limit: Self.batch, in: tx)
+        }
         // What agents said is in the audit log.
         let answered = context.time.now - Self.memory
         sweep.forgotten += try await attempt(&sweep) { tx in
@@ -95,6 +103,7 @@ package struct ACMELoops: Sendable {
         _ sweep: inout ACMESweep, _ body: @escaping @Sendable (any Transaction) throws -> Int
     ) async throws -> Int {
         var rows = 0
+        let end = context.time.now + Self.budget
         do {
             while true {
                 try Task.checkCancellation()
@@ -104,7 +113,7 @@ package struct ACMELoops: Sendable {
                     return try body(tx)
                 }
                 rows += count
-                if count < Self.batch { return rows }
+                if count < Self.batch || context.time.now >= end { return rows }
             }
         } catch is DatabaseError {
             sweep.failures += 1

@@ -62,6 +62,8 @@ package enum ACMENames {
         } catch {
             throw Refusal(detail: "not a host name: \(error)")
         }
+        // RFC 8555 §7.1.4: what begins with xn-- has to be encoded as it must.
+        if let objection = name.objection { throw Refusal(detail: "not a host name: \(objection)") }
         // Underscores are for other records than those of hosts (RFC 952, RFC 1123 §2.1).
         guard !name.text.utf8.contains(UInt8(ascii: "_")) else {
             throw Refusal(detail: "not a host name: an underscore")

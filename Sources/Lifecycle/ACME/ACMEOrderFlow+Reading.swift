@@ -9,17 +9,28 @@ extension ACMEOrderFlow {
         try await context.read { tx in
             guard let id = try? ACMEOrderID(id), let order = try orders.find(id, in: tx), order.accountID == account.id
             else { throw ACMEProblem.notYours("order") }
-            return ACMEOrderView(
+            var view = ACMEOrderView(
                 order: order, authorizations: try authorizations.all(of: id, in: tx).map(\.id))
+            if let pause = try Self.pause(order, in: tx) { view.pause = pause }
+            return view
         }
     }
 
-    /// Orders of an account, newest first.
+    /// People take longer than CAs, and CAs that answer later take longer than those that answer at once; `nil` for what may
+    /// come at any moment.
+    private static func pause(_ order: ACMEOrder, in tx: any Transaction) throws -> Duration? {
+        guard order.status == .processing, let jobID = order.jobID else { return nil }
+        if try JobStore().find(jobID, in: tx)?.phase == .awaitingApproval { return .seconds(45) }
+        return try OrderStore().open(of: jobID, in: tx)?.state == .pending ? .seconds(10) : nil
+    }
+
+    /// Orders of an account from which something may still come or has come, newest first (RFC 8555 §7.1.2.1).
     package func orders(
         of account: ACMEAccount, after position: KeysetPosition?, limit: Int
     ) async throws -> Page<ACMEOrder> {
         var filter = ACMEOrderFilter()
         filter.accountIDs = [account.id]
+        filter.notInvalidAt = context.time.now
         let request = ListRequest(
             filter: filter, sort: ACMEOrderSort.createdAt, isDescending: true,
             page: .keyset(after: position, limit: limit), total: .none)

@@ -9,6 +9,8 @@ package struct ACMEOrderRequest: Sendable {
     package let names: [ACMEName]
     /// The certificate that the new one takes the place of, as it was named (RFC 9773 §5).
     package var replaces: String?
+    /// When that one ends.
+    package var replacedEnd: Timestamp?
     /// When the certificate is to begin and to end.
     package var notBefore: Timestamp?
     package var notAfter: Timestamp?
@@ -20,6 +22,8 @@ package struct ACMEOrderRequest: Sendable {
 package struct ACMEOrderView: Sendable {
     package let order: ACMEOrder
     package let authorizations: [ACMEAuthorizationID]
+    /// After how long asking again may tell something new of one that is being issued.
+    package var pause = Duration.seconds(2)
 }
 
 /// An authorization with its challenges.
@@ -64,14 +68,14 @@ package struct ACMEOrderFlow: Sendable {
             if plan.concurrentOrders > 0, try orders.countOpen(of: account.id, in: tx) >= plan.concurrentOrders {
                 var problem = ACMEProblem(
                     .rateLimited, "at most \(plan.concurrentOrders) orders of an account may be open at a time")
-                problem.retryAfter = .minutes(1)
+                problem.retryAfter = Self.pause(until: try orders.firstEnd(of: account.id, in: tx), now: tx.now)
                 throw problem
             }
             let issuer = try ACMEIssuerBinding.issuer(for: profile, in: tx)
             try ACMEPeriod.check(request, by: issuer, in: tx)
             var new = fresh
             if !isTrusted {
-                try checkFailures(request.names, of: account.id, plan, in: tx)
+                try checkFailures(request.names, of: account.id, under: profile, plan, in: tx)
                 new = try reusing(fresh, of: account.id, under: profile, plan, in: tx)
             }
             var order = NewACMEOrder(
@@ -83,6 +87,7 @@ package struct ACMEOrderFlow: Sendable {
             order.notBefore = request.notBefore
             order.notAfter = request.notAfter
             order.replaces = request.replaces
+            order.replacedEnd = request.replacedEnd
             var details: JSONObject = [
                 "account_id": .string(account.id.text), "identifiers": .array(request.names.map(\.json)),
                 "profile_id": .string(profile.id.text),
@@ -122,10 +127,11 @@ package struct ACMEOrderFlow: Sendable {
             {
                 var problem = ACMEProblem(
                     .rateLimited, "at most \(plan.concurrentOrders) authorizations of an account may wait at a time")
-                problem.retryAfter = .minutes(1)
+                problem.retryAfter = Self.pause(
+                    until: try authorizations.firstEndAhead(of: account.id, in: tx), now: tx.now)
                 throw problem
             }
-            try checkFailures([name], of: account.id, plan, in: tx)
+            try checkFailures([name], of: account.id, under: profile, plan, in: tx)
             try authorizations.insert([new], for: nil, of: account.id, in: tx)
             try context.recorder.record(
                 .acmeAuthorizationCreated, new.id.text,
@@ -149,6 +155,11 @@ package struct ACMEOrderFlow: Sendable {
             throw ACMEProblem(
                 .externalAccountRequired, "this account has no external account binding, which is required by now")
         }
+    }
+
+    /// Until the first of what is open ends by itself. It may be finished sooner, so nobody is sent away for long.
+    private static func pause(until end: Timestamp?, now: Timestamp) -> Duration {
+        min(max((end ?? now) - now, .seconds(1)), .hours(1))
     }
 
     private func lock(_ account: ACMEAccount, in tx: any Transaction) throws {
@@ -180,19 +191,31 @@ package struct ACMEOrderFlow: Sendable {
             challenges: types.map { (id: context.newID(), type: $0) })
     }
 
-    /// Whoever fails again and again to prove a name waits (protocol-servers §2.13).
+    /// Whoever fails again and again to prove a name waits, and so do those that never proved one that nobody can prove
+    /// (protocol-servers §2.13): each failure is a visit to whoever has the name. What is counted is in the database, and so counts
+    /// for all replicas.
     private func checkFailures(
-        _ names: [ACMEName], of account: ACMEAccountID, _ plan: ACMEPlan, in tx: any Transaction
+        _ names: [ACMEName], of account: ACMEAccountID, under profile: ACMEProfile, _ plan: ACMEPlan,
+        in tx: any Transaction
     ) throws {
-        guard plan.failuresPerHour > 0 else { return }
-        let failures = try proofs.failures(
-            of: account, since: tx.now - .hours(1),
-            askedSince: tx.now - .hours(1) - max(plan.orderTTL, plan.authorizationTTL), in: tx)
+        let hourAgo = tx.now - .hours(1)
+        let own =
+            plan.failuresPerHour > 0
+            ? try proofs.failures(
+                of: account, since: hourAgo, askedSince: hourAgo - max(plan.orderTTL, plan.authorizationTTL), in: tx)
+            : []
         var ends: [Timestamp] = []
-        let parts: [ACMEProblem.Part] = names.compactMap { name in
-            let times = failures.filter { $0.name == name.base }.map(\.at)
-            guard times.count >= plan.failuresPerHour else { return nil }
-            ends.append(times[times.count - plan.failuresPerHour] + .hours(1))
+        let parts: [ACMEProblem.Part] = try names.compactMap { name in
+            var times = own.filter { $0.name == name.base }.map(\.at)
+            var limit = plan.failuresPerHour
+            if limit <= 0 || times.count < limit, plan.nameFailuresPerHour > 0 {
+                // Failures of strangers hold up nobody who has proved the name.
+                times = try proofs.failures(to: name.base, under: profile.id, since: hourAgo, in: tx)
+                limit = plan.nameFailuresPerHour
+                if times.count >= limit, try proofs.hasProved(name.base, account, in: tx) { return nil }
+            }
+            guard limit > 0, times.count >= limit else { return nil }
+            ends.append(times[times.count - limit] + .hours(1))
             return ACMEProblem.Part(
                 .rateLimited, "\(name.base.value) was not proved \(times.count) times within an hour; wait",
                 identifier: name.json)

@@ -49,17 +49,17 @@ package struct ACMEPerspectiveFlow: Sendable {
     /// How much of the time an agent keeps for its answer to arrive.
     private static let margin = Duration.seconds(2)
     /// A lost signal delays an answer by at most this much.
-    private static let recheckInterval = Duration.seconds(2)
+    static let recheckInterval = Duration.seconds(2)
     /// Questions that an agent gets at a time.
     private static let mostQuestions = 16
     /// The longest time that an agent may wait for questions.
     private static let longestWait = Duration.seconds(50)
     private static let longestDetail = 500
 
-    private let context: LifecycleContext
+    let context: LifecycleContext
     private let plan: @Sendable () -> ACMEPlan
-    private let patience: Duration
-    private let store = ACMEPerspectiveStore()
+    let patience: Duration
+    let store = ACMEPerspectiveStore()
 
     /// - `patience`: Less than what a lease lasts.
     package init(
@@ -195,6 +195,7 @@ package struct ACMEPerspectiveFlow: Sendable {
                 "check_id": .string(id.text), "perspective": .string(vote.perspective), "agent_id": .string(agent.text),
                 "attempt": .integer(Int64(vote.attempt)), "verdict": .string(answer.verdict.rawValue),
             ]
+            if vote.purpose != .proof { details["purpose"] = .string(vote.purpose.rawValue) }
             details["problem"] = fault.map { .string($0.rawValue) }
             if !detail.isEmpty { details["detail"] = .string(detail) }
             try context.recorder.record(

@@ -81,6 +81,33 @@ package struct ACMEPerspectiveTally: Hashable, Sendable {
             isTransient: true, parts: parts)
     }
 
+    /// What is said to the client when CAA records were looked at again; `nil` when enough perspectives found that they allow the
+    /// certificate.
+    ///
+    /// That they forbid is known when so many found it that the others could not confirm. Anything else may pass.
+    var caaFault: ACMEFault? {
+        guard decision != .met else { return nil }
+        let isForbidden = quorum.asked - count { $0 == .refused(.caa) } < quorum.needed
+        let kinds = Set(
+            findings.compactMap { seen -> ACMEProblem.Kind? in
+                guard case .refused(let fault) = seen.finding else { return nil }
+                return ACMEProblem.Kind(rawValue: fault.rawValue)
+            })
+        let isDNS = kinds == [.dns] && count { $0 == .silent } == 0
+        let words = findings.compactMap { seen -> String? in
+            switch seen.finding {
+            case .confirmed, .notAwaited: nil
+            case .refused(let fault): "seen from \(seen.perspective): \(fault.words)"
+            case .silent: "the perspective \(seen.perspective) gave no answer"
+            }
+        }
+        return ACMEFault(
+            isForbidden ? .caa : isDNS ? .dns : .serverInternal,
+            "only \(confirmed) of \(quorum.asked) other perspectives found that CAA records allow it; \(quorum.needed) have to ("
+                + words.joined(separator: "; ") + ")",
+            isTransient: !isForbidden)
+    }
+
     /// For the audit log.
     var json: JSONValue {
         .object(

@@ -8,6 +8,8 @@ package struct ACMEPlan: Sendable {
     package var isEnabled = true
     /// `CERTCTL_ACME_SERVER_DEFAULT_PROFILE_ID`: what the paths without a profile stand for.
     package var defaultProfile: ProfileID?
+    /// `CERTCTL_ACME_SERVER_DEFAULT_AUTH_MODE`: of a profile that is made without one.
+    package var defaultMode = ACMEAuthMode.trustAuthenticated
     /// `CERTCTL_ACME_SERVER_NONCE_TTL`.
     package var nonceTTL = Duration.minutes(5)
     /// `CERTCTL_ACME_SERVER_ORDER_TTL`.
@@ -26,6 +28,9 @@ package struct ACMEPlan: Sendable {
     package var authorizationReuse = Duration.zero
     /// `CERTCTL_ACME_SERVER_RATE_LIMIT_FAILED_VALIDATIONS_PER_HOUR`, of an account and name; 0 for no limit.
     package var failuresPerHour = 5
+    /// `CERTCTL_ACME_SERVER_RATE_LIMIT_FAILED_VALIDATIONS_PER_NAME_PER_HOUR`, of a name under a profile by all accounts; 0 for
+    /// no limit.
+    package var nameFailuresPerHour = 50
     /// `CERTCTL_ACME_SERVER_EAB_REQUIRED`.
     package var requiresBinding = false
     /// `CERTCTL_ACME_SERVER_ALLOW_OPEN_TRUST`.
@@ -40,8 +45,10 @@ package struct ACMEPlan: Sendable {
     package var keyChangesPerHour = 5
     /// `CERTCTL_ACME_SERVER_RATE_LIMIT_CHALLENGE_RESPONDS_PER_HOUR`; 0 for no limit.
     package var answersPerHour = 60
-    /// How long orders are kept that ended without a certificate.
-    package var retention = Duration.days(90)
+    /// `CERTCTL_RETENTION_ACME`: how long orders and accounts are kept that have ended.
+    package var retention = Duration.hours(720)
+    /// How long a client that finalizes is kept waiting for its certificate, before it is told to poll.
+    package var finalizePatience = Duration.seconds(10)
     /// What this server can validate, and how much of each at a time: `CERTCTL_ACME_SERVER_HTTP01_CONCURRENCY` and so on.
     package var validations: [ACMEChallengeType: Int] = [:]
     /// `CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT`: how long an answered challenge is tried again.

@@ -54,10 +54,11 @@ package struct ACMEProblem: Error, Sendable {
     /// What a person has to read before the client comes again.
     private var page: String?
 
-    package init(_ kind: Kind, _ detail: String, status: Int? = nil) {
+    package init(_ kind: Kind, _ detail: String, status: Int? = nil, parts: [Part] = []) {
         self.kind = kind
         self.status = status ?? kind.status
         self.detail = detail
+        self.parts = parts
     }
 
     /// Terms of service are to be agreed to (RFC 8555 §7.3.3).
@@ -113,9 +114,16 @@ package struct ACMEProblem: Error, Sendable {
         case .policyViolation, .validationFailed: self.init(.badCSR, error.detail)
         case .rateLimited: self.init(.rateLimited, error.detail)
         case .unavailable, .transient, .upstreamFailed, .upstreamTimeout, .renewalInProgress:
-            self.init(.serverInternal, "the certificate can't be issued now; try again later", status: 503)
-            retryAfter = error.retryAfter ?? .seconds(30)
-        default: self.init(.serverInternal, "the certificate can't be issued; the operator of the server can tell why")
+            self = .unavailable(for: error.retryAfter)
+        default: self = .refusedUnexplained
         }
+    }
+
+    /// It may be issued later.
+    static func unavailable(for time: Duration?) -> ACMEProblem {
+        var problem = ACMEProblem(
+            .serverInternal, "the certificate can't be issued now; try again later", status: 503)
+        problem.retryAfter = time ?? .seconds(30)
+        return problem
     }
 }

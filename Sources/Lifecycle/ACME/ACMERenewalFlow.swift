@@ -140,10 +140,11 @@ package struct ACMERenewalFlow: Sendable {
 
     /// Throws unless an account may order a certificate for `names` in the place of the one that is named (RFC 9773 §5).
     ///
-    /// - Returns: Whether that was never tried before: such an order counts for no limit by the hour.
+    /// - Returns: When that certificate ends, and whether it was never tried to replace it before: such an order counts for no
+    ///   limit by the hour.
     package func checkReplacement(
         of text: String, by account: ACMEAccount, for names: [ACMEName]
-    ) async throws -> Bool {
+    ) async throws -> (end: Timestamp, isFirst: Bool) {
         guard let name = ACMECertificateName(text) else {
             throw ACMEProblem(.malformed, "replaces is not the name of a certificate (RFC 9773 §4.1)")
         }
@@ -160,7 +161,7 @@ package struct ACMERenewalFlow: Sendable {
             else { throw ACMEProblem(.malformed, "replaces names a certificate for none of the identifiers") }
             let earlier = try ACMEOrderStore().statuses(replacing: text, by: account.id, in: tx)
             guard earlier.allSatisfy({ $0 == .invalid }) else { throw Self.alreadyReplaced }
-            return earlier.isEmpty
+            return (version.notAfter, earlier.isEmpty)
         }
     }
 
@@ -185,9 +186,8 @@ package struct ACMERenewalFlow: Sendable {
         _ name: ACMECertificateName, in tx: any Transaction
     ) throws -> CertificateVersion? {
         let versions = VersionStore()
-        for row in try tx.rows("SELECT id FROM issuers ORDER BY id") {
-            guard let version = try versions.find(issuer: row.id("id"), serial: name.serialNumber, in: tx),
-                let detail = try versions.find(version.id, in: tx),
+        for version in try versions.all(serial: name.serialNumber, in: tx) {
+            guard let detail = try versions.find(version.id, in: tx),
                 let leaf = try X509Certificate.bundle(pem: detail.pemChain).first,
                 leaf.extensions.authorityKeyIdentifier == name.authorityKeyIdentifier
             else { continue }

@@ -14,6 +14,8 @@ package struct ACMESettlement: Sendable {
     private static let mostAttempts = 3
     /// An order that was touched more recently is somebody's work.
     private static let rest = Duration.seconds(3)
+    /// What a CA may ask for between two attempts.
+    private static let longestPause = Duration.hours(1)
     private static let batch = 50
 
     private let context: LifecycleContext
@@ -58,20 +60,31 @@ package struct ACMESettlement: Sendable {
         } catch is OrderTaken {
             // Another replica works on it, or it has ended.
         } catch let error as ServiceError {
-            if Self.isTransient(error), order.attempts + 1 < Self.mostAttempts, try await !isRefused(order.id) {
-                return
-            }
-            try await invalidate(order, ACMEProblem(error), by: author)
+            try await end(order, after: error, by: author)
         }
     }
 
     private struct OrderTaken: Error {}
 
-    /// Whether the CA has refused the order for good: the error alone may be that of any failure upstream.
-    private func isRefused(_ id: ACMEOrderID) async throws -> Bool {
-        try await context.read { tx in
-            guard let job = try orders.find(id, in: tx)?.jobID else { return false }
-            return try JobStore().find(job, in: tx)?.errorClass == .permanent
+    /// Ends an order that a CA refused, or that was asked for in vain often enough; every other one is tried again.
+    private func end(_ order: ACMEOrder, after error: ServiceError, by author: Authorship) async throws {
+        let (failure, attempts) = try await context.read { tx -> (OrderFailure?, Int) in
+            guard let now = try orders.find(order.id, in: tx) else { return (nil, order.attempts) }
+            // Without another job no CA was asked this time.
+            guard let job = now.jobID, job != order.jobID else { return (nil, now.attempts) }
+            return (try OrderStore().failure(of: job, in: tx), now.attempts)
+        }
+        let isTransient = failure?.isRetryable ?? Self.isTransient(error)
+        // Who waits for another order of the same names has not tried yet; a CA that is not there was asked in vain.
+        let isUncounted = failure == nil && error.code == .unavailable
+        guard isTransient, attempts + (isUncounted ? 1 : 0) < Self.mostAttempts else {
+            try await invalidate(order, failure.map { ACMEProblem($0) } ?? ACMEProblem(error), by: author)
+            return
+        }
+        guard error.retryAfter != nil || isUncounted else { return }
+        let pause = min(max(error.retryAfter ?? .zero, Self.rest), Self.longestPause)
+        try await context.write { tx in
+            try orders.postpone(order.id, until: tx.now + pause, counting: isUncounted, in: tx)
         }
     }
 
@@ -95,8 +108,8 @@ package struct ACMESettlement: Sendable {
 
     // MARK: What nobody works on
 
-    /// Looks after orders that wait; how many came further.
-    func settle() async throws -> Int {
+    /// Looks after orders that wait; how many came further. A CA is asked by the desk, and not waited for.
+    func settle(through desk: ACMEIssuanceDesk) async throws -> Int {
         let waiting = try await context.read { tx in
             try orders.unsettled(since: tx.now - Self.rest, limit: Self.batch, in: tx)
         }
@@ -105,18 +118,22 @@ package struct ACMESettlement: Sendable {
             try Task.checkCancellation()
             let author = Authorship(
                 actor: ACMEActor.account(order.accountID), origin: nil, clearance: .system)
-            switch try await stand(of: order, by: author) {
-            case .waits: try await context.write { tx in try orders.touch(order.id, in: tx) }
+            switch desk.isAt(order.id) ? .waits : try await stand(of: order, by: author) {
+            case .waits: try await putOff(order)
             case .isSettled: settled += 1
             case .mayBeAsked:
-                try await drive(order, by: author)
-                settled += 1
+                if desk.take(order, by: author) { settled += 1 } else { try await putOff(order) }
             case .failed(let problem):
                 try await invalidate(order, problem, by: author)
                 settled += 1
             }
         }
         return settled
+    }
+
+    /// Lets the orders behind it have their turn.
+    private func putOff(_ order: ACMEOrder) async throws {
+        try await context.write { tx in try orders.touch(order.id, in: tx) }
     }
 
     private enum Stand: Sendable {
@@ -132,21 +149,22 @@ package struct ACMESettlement: Sendable {
                 return .isSettled
             }
             let isSpent = order.attempts >= Self.mostAttempts
+            func failed() throws -> Stand {
+                let failure = try OrderStore().failure(of: jobID, in: tx)
+                return .failed(failure.map { ACMEProblem($0) } ?? .refusedUnexplained)
+            }
             guard let job = try JobStore().find(jobID, in: tx) else {
                 // The job of a client is stored with its outcome; while a CA is asked there is only the order at it.
                 if try OrderStore().open(of: jobID, in: tx) != nil { return .waits }
-                return isSpent
-                    ? .failed(ACMEProblem(.serverInternal, "the certificate could not be issued")) : .mayBeAsked
+                return isSpent ? .failed(.unavailable(for: nil)) : .mayBeAsked
             }
             if job.phase.isOpen { return .waits }
-            guard job.status == .failed, job.errorClass != .permanent, !isSpent else {
+            if job.status == .cancelled {
                 return .failed(
                     ACMEProblem(
-                        job.status == .cancelled ? .unauthorized : .serverInternal,
-                        job.status == .cancelled
-                            ? "the request was not approved, or was withdrawn" : "the certificate could not be issued",
-                        status: job.status == .cancelled ? 403 : nil))
+                        .unauthorized, "the request was not approved, or was withdrawn", status: 403))
             }
+            guard job.status == .failed, job.errorClass != .permanent, !isSpent else { return try failed() }
             return .mayBeAsked
         }
     }

@@ -63,6 +63,15 @@ package struct ApprovalDesk: Sendable {
             by: author, in: tx)
     }
 
+    func requestCeremony(
+        _ terms: CeremonyTerms, by author: Authorship, in tx: any Transaction
+    ) throws -> Approval {
+        let requester = try requester(author, in: tx)
+        return try file(
+            .ceremony(context.newID(), terms, by: requester, expiresAt: end(in: tx)), .approvalRequested, by: author,
+            in: tx)
+    }
+
     private func end(in tx: any Transaction) -> Timestamp { tx.now + context.timing.awaitingApprovalTimeout }
 
     /// Stores the request. While approvals are bypassed it comes back approved, and the caller goes on at once.

@@ -15,6 +15,7 @@ package final class RefusalAudit: Sendable {
         let clientAddress: String
         let operation: String
         let reason: String
+        let subject: RefusedSubject
     }
 
     private struct Count {
@@ -25,7 +26,8 @@ package final class RefusalAudit: Sendable {
     }
 
     /// What stands for the kinds beyond ``mostKinds``.
-    private static let others = Kind(actor: nil, clientAddress: "", operation: "various", reason: "various")
+    private static let others = Kind(
+        actor: nil, clientAddress: "", operation: "various", reason: "various", subject: .request)
 
     private let counts = Mutex<[Kind: Count]>([:])
     private let context: LifecycleContext
@@ -37,7 +39,7 @@ package final class RefusalAudit: Sendable {
         let now = context.time.now
         let kind = Kind(
             actor: refusal.actor, clientAddress: refusal.clientAddress, operation: refusal.operation,
-            reason: refusal.reason)
+            reason: refusal.reason, subject: refusal.subject)
         let count = Count(total: 1, firstRequestID: refusal.requestID, firstAt: now, lastAt: now)
         counts.withLock { Self.add(count, kind, to: &$0) }
     }
@@ -81,7 +83,12 @@ package final class RefusalAudit: Sendable {
     private static func entry(
         _ kind: Kind, _ count: Count, _ context: LifecycleContext, now: Timestamp
     ) -> AuditEntry {
-        AuditEntry(
+        var details: JSONObject = [
+            "count": JSONValue(count.total), "first_at": .string(count.firstAt.rfc3339),
+            "last_at": .string(count.lastAt.rfc3339),
+        ]
+        if case .acmeAccount(let profile) = kind.subject { details["profile_id"] = .string(profile.text) }
+        return AuditEntry(
             id: AuditEventID(generatedAt: now, random: context.random),
             author: Authorship(
                 actor: kind.actor ?? Actor(id: "anonymous", type: .anonymous),
@@ -89,16 +96,29 @@ package final class RefusalAudit: Sendable {
                     requestID: count.firstRequestID, clientAddress: kind.clientAddress, channel: "api"),
                 clearance: .system
             ),
-            action: "auth.request_refused",
-            resourceType: "api",
+            action: kind.subject.action,
+            resourceType: kind.subject.resourceType,
             resourceID: kind.operation,
             category: .auth,
             outcome: .denied,
             reason: kind.reason,
-            details: [
-                "count": JSONValue(count.total), "first_at": .string(count.firstAt.rfc3339),
-                "last_at": .string(count.lastAt.rfc3339),
-            ]
+            details: AuditDetails(details)
         )
+    }
+}
+
+extension RefusedSubject {
+    fileprivate var action: String {
+        switch self {
+        case .request: "auth.request_refused"
+        case .acmeAccount: "acme_account_rejected"
+        }
+    }
+
+    fileprivate var resourceType: String {
+        switch self {
+        case .request: "api"
+        case .acmeAccount: "acme_account"
+        }
     }
 }

@@ -8,14 +8,25 @@ enum AuthorityChoice {
     /// `nil` for an issuer that is one authority. The CA that is chosen can't retire before the transaction ends, which
     /// puts the order on record: from then on its end waits for the order.
     ///
-    /// Of the active issuing CAs that may certify the names and the purposes, one whose key is of the kind that the profile
-    /// prefers, or else that of the request; among equals the one that lives longest. One whose key is denied signs nothing.
+    /// The one that the profile names; else the one that the issuer names; without either, of the active issuing CAs that
+    /// may certify the names and the purposes, one whose key is of the kind that the profile prefers, or else that of the
+    /// request; among equals the one that lives longest. One whose key is denied signs nothing.
     static func choose(
         for subject: IssuanceInputs, _ names: [SubjectAltName], _ purposes: [ExtendedKeyUsage], key: SubjectPublicKey,
         allowing algorithms: AlgorithmPolicy, in tx: any Transaction
     ) throws -> AuthorityID? {
         guard subject.hierarchyMode == .tree else { return nil }
         let candidates = try IntermediateCAStore().issuing(for: subject.issuerID, isLocking: true, in: tx)
+        if let profile = subject.profile, let chosen = profile.issuingCAID {
+            return try ChosenAuthority.incumbent(
+                chosen, by: .profile(name: profile.name), of: subject.issuerID, among: candidates, in: tx
+            ).id
+        }
+        if let usual = subject.usualCAID {
+            return try ChosenAuthority.incumbent(
+                usual, by: .issuer(subject.issuerID), of: subject.issuerID, among: candidates, in: tx
+            ).id
+        }
         guard let longest = candidates.first else {
             throw ServiceError(
                 .unavailable,

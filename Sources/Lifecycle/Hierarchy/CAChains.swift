@@ -18,22 +18,44 @@ enum CAChains {
         var isCrossed = false
     }
 
-    /// What may be sent above a leaf in place of what it came with: valid now, without the root, the chain first that holds
-    /// longest. Empty for most.
+    /// What is sent above a leaf.
+    struct Delivery {
+        /// Without the root.
+        let first: [X509Certificate]
+        /// What may be sent in its place: valid now, without the root, the chain first that holds longest. Empty for most.
+        let alternates: [[X509Certificate]]
+    }
+
+    /// What is sent above a leaf: the chain that it came with, or the shortest one to a root that is preferred.
     ///
-    /// - `sent`: What is sent above it by default, with the root or without.
-    static func alternates(
-        for leaf: X509Certificate, sentWith sent: [X509Certificate], issuedBy id: AuthorityID, in tx: any Transaction
-    ) throws -> [[X509Certificate]] {
-        guard try !CACertificateStore().isEmpty(in: tx) else { return [] }
+    /// - `sent`: What it came with, with the root or without.
+    /// - `preferred`: SHA-256 of the certificates of roots, in lower-case hexadecimal.
+    static func delivery(
+        of leaf: X509Certificate, sentWith sent: [X509Certificate], issuedBy id: AuthorityID,
+        preferring preferred: Set<String>, in tx: any Transaction
+    ) throws -> Delivery {
+        guard try !CACertificateStore().isEmpty(in: tx) else { return Delivery(first: sent, alternates: []) }
         let pool = try pool(above: id, in: tx)
-        guard pool.isCrossed else { return [] }
+        guard pool.isCrossed else { return Delivery(first: sent, alternates: []) }
         // The leaf is in each of them, and ends first in most: it tells nothing of which holds longest.
         let above = paths(from: leaf, pool, at: tx.now).map { Array($0.dropFirst()) }
         let own = try AuthorityKeeper.chain(of: id, in: tx)
-        let chains = distinct(above, besides: [own]).map { chain in chain.filter { !isRoot($0) } }
-        let usual = sent.filter { !isRoot($0) }
-        return Array(chains.filter { !$0.isEmpty && $0 != usual }.prefix(mostAlternates))
+        let others = distinct(above, besides: [own])
+        let first = shortest(of: [own] + others, to: preferred)
+        let chains = first.map { chosen in distinct([own] + others, besides: [chosen]) } ?? others
+        let usual = first.map { chain in chain.filter { !isRoot($0) } } ?? sent.filter { !isRoot($0) }
+        let alternates = chains.map { chain in chain.filter { !isRoot($0) } }.filter { !$0.isEmpty && $0 != usual }
+        // A root that signs by itself is sent with nothing above the leaf.
+        return Delivery(
+            first: first == nil || usual.isEmpty ? sent : usual, alternates: Array(alternates.prefix(mostAlternates)))
+    }
+
+    /// Of chains with their roots the shortest one that ends at one of `preferred`; of equals the first. `nil` when none does.
+    private static func shortest(
+        of chains: [[X509Certificate]], to preferred: Set<String>
+    ) -> [X509Certificate]? {
+        chains.filter { chain in chain.last.map { preferred.contains($0.fingerprintSHA256) } ?? false }
+            .min { $0.count < $1.count }
     }
 
     /// The chains of a CA, itself first and a root last: by its own parents, then the others that are valid now, of those the

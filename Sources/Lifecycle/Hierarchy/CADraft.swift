@@ -75,6 +75,8 @@ struct CAPlan: Sendable {
     let policies: [OID]
     /// In whose place it will be.
     let succession: CASuccession?
+    /// How long it is held at least, as it was asked for.
+    var holdHours = 0
 
     private static let rootLifetime = Duration.days(3653)
     private static let childLifetime = Duration.days(1826)

@@ -26,14 +26,7 @@ struct CAKeys: Sendable {
         case .database:
             let key: PrivateKey
             do throws(SignerError) {
-                // RSA takes seconds, which no thread of the pool has.
-                key = try await SigningExecutor.computing.run { () throws(SignerError) in
-                    do throws(KeyError) {
-                        return try PrivateKey.generate(spec)
-                    } catch {
-                        throw .unsupported(error.description)
-                    }
-                }
+                key = try await SigningExecutor.computing.generate(spec)
             } catch {
                 throw Self.refused(error)
             }

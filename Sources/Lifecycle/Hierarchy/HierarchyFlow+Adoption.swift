@@ -39,10 +39,18 @@ extension HierarchyFlow {
         try requireAllowed(KeyKind(plan.certificate.subjectPublicKey), at: "/chain_pem")
         let id: AuthorityID = context.newID()
         if case .held(let reference) = plan.key { try await prove(reference, of: id, plan.certificate) }
-        let adoption = try await context.write(rehearsing: isRehearsed) { tx in
+        // The whole of it, undone: nobody is asked about what cannot be done.
+        let rehearsed = try await context.write(rehearsing: true) { tx in
             try take(plan, as: id, by: author, in: tx)
         }
-        if !isRehearsed { context.observers.hierarchyChanged(adoption.node.issuerID, .adopted) }
+        if isRehearsed { return rehearsed }
+        let ceremony = try await ceremonies.admit(plan.terms, by: author)
+        let adoption = try await context.write { tx in
+            let adoption = try take(plan, as: id, by: author, in: tx)
+            try ceremonies.conclude(ceremony, on: adoption.node, by: author, in: tx)
+            return adoption
+        }
+        context.observers.hierarchyChanged(adoption.node.issuerID, .adopted)
         return adoption
     }
 

@@ -30,6 +30,7 @@ extension HierarchyFlow {
             return (parent, try AuthorityKeeper.chain(of: parent.id, in: tx))
         }
         let terms = try Self.order(plan, subject, parent, path, at: context.time.now)
+        let ceremony = try await ceremonies.admit(plan.terms(.request), by: author)
         let made = try await keys.make(spec, in: place)
         let id: AuthorityID = context.newID()
         let node: IntermediateCA
@@ -45,7 +46,7 @@ extension HierarchyFlow {
             } catch {
                 throw Self.refusal(.signer(error))
             }
-            node = try await store(request, terms, plan, made, as: id, by: author)
+            node = try await store(request, terms, plan, made, as: id, ceremony, by: author)
         } catch {
             await keys.abandon(made, of: id)
             throw error
@@ -56,7 +57,7 @@ extension HierarchyFlow {
 
     private func store(
         _ request: CertificationRequest, _ terms: AuthorityTerms, _ plan: CAPlan, _ made: CAKeys.Made,
-        as id: AuthorityID, by author: Authorship
+        as id: AuthorityID, _ ceremony: AdmittedCeremony, by author: Authorship
     ) async throws -> IntermediateCA {
         var new = NewIntermediateCA(id, of: plan.draft.issuerID, below: plan.draft.parentID, name: plan.name)
         let key = made.signer.publicKey
@@ -74,7 +75,7 @@ extension HierarchyFlow {
         new.ocspURL = plan.draft.ocspURL
         new.metadata = plan.draft.metadata
         new.succession = plan.succession
-        return try await context.write { [context, keys, store, new] tx in
+        return try await context.write { [context, keys, store, ceremonies, new] tx in
             var new = new
             try store.beginChange(of: new.issuerID, in: tx)
             if let parent = new.parentID { try Self.requireStanding(try store.lock(parent, in: tx), in: tx) }
@@ -99,6 +100,7 @@ extension HierarchyFlow {
             try context.recorder.record(
                 .nodeRequested, id.text, details: Self.details(node, nil),
                 change: .creation(of: .intermediateCAs), by: author, in: tx)
+            try ceremonies.conclude(ceremony, on: node, by: author, in: tx)
             return node
         }
     }
@@ -110,17 +112,13 @@ extension HierarchyFlow {
         let pending = try await context.read { tx in try visible(id, author, in: tx) }
         let certificate = try Self.only(pem)
         try await proveKey(of: pending)
+        // Found wrong before anybody is asked.
+        try await context.read { tx in _ = try place(certificate, in: try visible(id, author, in: tx), in: tx) }
+        let ceremony = try await ceremonies.admit(pending.terms(certifiedBy: certificate), by: author)
         let node = try await context.write { tx in
             let node = try changing(id, author, in: tx)
-            let parent = try Self.requirePending(node).map { try store.lock($0, in: tx) }
-            try requireAllowed(KeyKind(certificate.subjectPublicKey), at: "/certificate_pem")
-            guard let parent else { throw ServiceError(.internalError, "the pending CA \(id.text) has nobody above") }
-            try Self.requireStanding(parent, in: tx)
-            try Self.check(
-                certificate, for: node, below: try AuthorityKeeper.chain(of: parent.id, in: tx), at: tx.now)
-            if try KeyUse.read(spkiSHA256: node.spkiSHA256, jwkThumbprint: nil, in: tx).isCompromised {
-                throw ServiceError(.unprocessable, "the key of this CA was reported as compromised")
-            }
+            if let parent = node.parentID { _ = try store.lock(parent, in: tx) }
+            let parent = try place(certificate, in: node, in: tx)
             var new = NewIntermediateCA(id, of: node.issuerID, below: parent.id, name: node.name)
             Self.take(certificate, into: &new)
             let witness = try StateChange(of: .intermediateCAs, id.text, in: tx)
@@ -128,37 +126,65 @@ extension HierarchyFlow {
             try context.recorder.record(
                 active.state == .staged ? .nodeStaged : .childCreated, id.text,
                 details: Self.details(active, new.certSHA256), change: witness, by: author, in: tx)
+            try ceremonies.conclude(ceremony, on: active, by: author, in: tx)
             return active
         }
         context.observers.hierarchyChanged(node.issuerID, node.state == .staged ? .staged : .createChild)
         return node
     }
 
+    /// The parent of a pending CA that may have this certificate.
+    private func place(
+        _ certificate: X509Certificate, in node: IntermediateCA, in tx: any Transaction
+    ) throws -> IntermediateCA {
+        let above = try Self.requirePending(node)
+        try requireAllowed(KeyKind(certificate.subjectPublicKey), at: "/certificate_pem")
+        guard let above else { throw ServiceError(.internalError, "the pending CA \(node.id.text) has nobody above") }
+        let parent = try store.get(above, in: tx)
+        try Self.requireStanding(parent, in: tx)
+        try Self.check(certificate, for: node, below: try AuthorityKeeper.chain(of: parent.id, in: tx), at: tx.now)
+        if try KeyUse.read(spkiSHA256: node.spkiSHA256, jwkThumbprint: nil, in: tx).isCompromised {
+            throw ServiceError(.unprocessable, "the key of this CA was reported as compromised")
+        }
+        return parent
+    }
+
     /// Gives up a CA that is pending: it goes, and its key with it.
     package func discard(_ id: AuthorityID, by author: Authorship) async throws {
-        let (node, isKeyLeft) = try await context.write { tx in
+        let (node, isKeyGone) = try await context.write { tx in
             let node = try changing(id, author, in: tx)
             _ = try Self.requirePending(node)
-            guard try store.deletePending(id, in: tx) else {
-                throw ServiceError(.internalError, "the pending CA \(id.text) was not deleted")
-            }
-            let isSealed = node.keyDriver == AuthorityKeeper.ownDriver
-            if isSealed, let reference = node.keyReference {
-                try SealedKeyStore().delete(CAKeyID(stored: reference), in: tx)
-                try recordKey(of: node, .nodeKeyDestroyed, in: tx)
-            }
-            try context.recorder.record(
-                .nodeDiscarded, id.text, details: Self.details(node, nil), by: author, in: tx)
-            return (node, !isSealed)
+            return (node, try giveUp(node, by: author, in: tx))
         }
         // The row is gone first: a CA without a key is worse than a key without a CA, which nobody uses.
-        if isKeyLeft, let driver = node.keyDriver, let reference = node.keyReference {
-            let isGone = (try? await keys.destroy(KeyReference(driver: driver, ref: reference))) ?? false
-            try await context.write { tx in
-                try recordKey(of: node, isGone ? .nodeKeyDestroyed : .nodeKeyLeft, in: tx)
-            }
-        }
+        if !isKeyGone { try await destroyKey(of: node) }
         context.observers.hierarchyChanged(node.issuerID, .discarded)
+    }
+
+    /// Takes a pending CA out of its tree, which is locked.
+    ///
+    /// - Returns: Whether its key went with it; else ``destroyKey(of:)`` is to follow when this is committed.
+    func giveUp(_ node: IntermediateCA, by author: Authorship, in tx: any Transaction) throws -> Bool {
+        guard try store.deletePending(node.id, in: tx) else {
+            throw ServiceError(.internalError, "the pending CA \(node.id.text) was not deleted")
+        }
+        let isSealed = node.keyDriver == AuthorityKeeper.ownDriver
+        if isSealed, let reference = node.keyReference {
+            try SealedKeyStore().delete(CAKeyID(stored: reference), in: tx)
+            try recordKey(of: node, .nodeKeyDestroyed, in: tx)
+        }
+        try context.recorder.record(
+            .nodeDiscarded, node.id.text, details: Self.details(node, nil), by: author, in: tx)
+        return isSealed
+    }
+
+    /// Destroys the key of a CA that was given up, where a driver has it.
+    func destroyKey(of node: IntermediateCA) async throws {
+        guard let driver = node.keyDriver, let reference = node.keyReference else { return }
+        let isGone = (try? await keys.destroy(KeyReference(driver: driver, ref: reference))) ?? false
+        try await context.write { tx in
+            try recordKey(of: node, isGone ? .nodeKeyDestroyed : .nodeKeyLeft, in: tx)
+        }
     }
 
     private func recordKey(of node: IntermediateCA, _ action: RecordedAction, in tx: any Transaction) throws {

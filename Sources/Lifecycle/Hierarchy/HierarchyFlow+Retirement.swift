@@ -12,34 +12,48 @@ extension HierarchyFlow {
     package func retire(
         _ id: AuthorityID, isConfirmed: Bool, note: String?, by author: Authorship
     ) async throws -> IntermediateCA {
+        let found = try await context.read { tx in
+            let node = try visible(id, author, in: tx)
+            try requireEndable(node, isConfirmed: isConfirmed, in: tx)
+            return node
+        }
+        let ceremony = try await ceremonies.admit(found.endingTerms, by: author)
         let (node, event) = try await context.write { tx in
             let node = try changing(id, author, in: tx)
-            switch node.state {
-            case .pending:
+            try requireEndable(node, isConfirmed: isConfirmed, in: tx)
+            guard node.endingTerms == ceremony.terms else {
                 throw ServiceError(
-                    .invalidState,
-                    "the CA \(node.name) (\(id.text)) is pending and was never in service; delete it instead")
-            case .staged, .active:
-                return (try drain(node, note, by: author, in: tx), LifecycleObservers.HierarchyEvent.retiring)
-            case .retiring:
-                guard isConfirmed else {
-                    throw ServiceError(
-                        .confirmationRequired,
-                        "the CA \(node.name) (\(id.text)) is retiring; confirm to end it: its last revocation list is "
-                            + "signed, and then its key is destroyed. " + Self.text(try store.drain(of: id, in: tx)))
-                }
-                return (try end(node, note, by: author, in: tx), .retired)
-            case .retired:
-                throw ServiceError(.invalidState, "the CA \(node.name) (\(id.text)) is retired already")
-            case .revoked:
-                throw ServiceError(
-                    .invalidState,
-                    "the CA \(node.name) (\(id.text)) is revoked; its key goes by itself when nothing hangs on it any more"
+                    .invalidState, "the CA \(node.name) (\(id.text)) is \(node.state.rawValue) by now; look at it again"
                 )
             }
+            let isOver = node.state == .retiring
+            let moved =
+                isOver
+                ? try end(node, note, by: author, in: tx) : try drain(node, note, by: author, in: tx)
+            try ceremonies.conclude(ceremony, on: moved, by: author, in: tx)
+            return (moved, isOver ? LifecycleObservers.HierarchyEvent.retired : .retiring)
         }
         context.observers.hierarchyChanged(node.issuerID, event)
         return node
+    }
+
+    private func requireEndable(_ node: IntermediateCA, isConfirmed: Bool, in tx: any Transaction) throws {
+        let name = "the CA \(node.name) (\(node.id.text))"
+        switch node.state {
+        case .pending:
+            throw ServiceError(.invalidState, "\(name) is pending and was never in service; delete it instead")
+        case .staged, .active: return
+        case .retiring:
+            guard !isConfirmed else { return }
+            throw ServiceError(
+                .confirmationRequired,
+                "\(name) is retiring; confirm to end it: its last revocation list is signed, and then its key is "
+                    + "destroyed. " + Self.text(try store.drain(of: node.id, in: tx)))
+        case .retired: throw ServiceError(.invalidState, "\(name) is retired already")
+        case .revoked:
+            throw ServiceError(
+                .invalidState, "\(name) is revoked; its key goes by itself when nothing hangs on it any more")
+        }
     }
 
     /// Takes a CA that is retiring back into service.
@@ -67,6 +81,7 @@ extension HierarchyFlow {
     ) throws -> IntermediateCA {
         let open = try store.drain(of: node.id, in: tx)
         if node.isIssuing, node.state == .active {
+            try ChosenAuthority.requireUnnamed(node, in: tx)
             let others = try store.issuing(for: node.issuerID, isLocking: true, in: tx).filter { $0.id != node.id }
             guard !others.isEmpty || open.leaves + open.orders == 0 else {
                 throw ServiceError(
@@ -150,6 +165,16 @@ extension HierarchyFlow {
         try await context.read { tx in
             _ = try visible(id, author, in: tx)
             return try AuthorityKeeper.chain(of: id, in: tx)
+        }
+    }
+}
+
+extension HierarchyFlow {
+    /// The records of what was done to a CA, the oldest first.
+    package func ceremonies(of id: AuthorityID, by author: Authorship) async throws -> [Ceremony] {
+        try await context.read { tx in
+            _ = try visible(id, author, in: tx)
+            return try CeremonyStore().all(of: id, in: tx)
         }
     }
 }

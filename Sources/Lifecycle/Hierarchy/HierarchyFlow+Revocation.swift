@@ -11,8 +11,10 @@ extension HierarchyFlow {
         /// As it is afterwards, or would be.
         package let node: IntermediateCA
         package let reason: RevocationReason
-        /// CAs below it that have not ended.
+        /// CAs below it that have a certificate and have not ended.
         package let authorities: Int
+        /// Identifiers of CAs below it that waited for a certificate; they are given up, with their keys.
+        package let discarded: [AuthorityID]
         /// Certificates of it and of those below that are neither expired nor revoked for good.
         package let certificates: Int
         /// Certificates whose renewal became due.
@@ -28,18 +30,26 @@ extension HierarchyFlow {
     }
 
     /// Revokes every certificate of a CA, for good. Nothing is signed by it or below it from then on, and what was signed
-    /// becomes due for renewal by others.
+    /// becomes due for renewal by others. CAs below it that are pending would never be certified, and are given up.
     ///
+    /// Where whoever signed it has the key elsewhere, the revocation is on record all the same: after a compromise the key is
+    /// refused everywhere.
+    ///
+    /// - `invalidityDate`: Since when its key is believed to be in other hands (RFC 5280 §5.3.2).
     /// - `isRehearsed`: Tells what would happen, and changes nothing.
-    /// - Throws: 400 for a reason that is not final; 409 for a CA that is pending, over or revoked already, or when the last
+    /// - Throws: 400 for a reason that is not final, or a date in the future; 409 for a CA that is pending, over or revoked already, or when the last
     ///   list of whoever signed it stands; 422 for a root.
     package func revoke(
-        _ id: AuthorityID, _ reason: RevocationReason, note: String?, isRehearsed: Bool, by author: Authorship
+        _ id: AuthorityID, _ reason: RevocationReason, since invalidityDate: Timestamp? = nil, note: String?,
+        isRehearsed: Bool, by author: Authorship
     ) async throws -> Revocation {
         guard reason.endsAuthority else {
             throw Self.invalid("/reason", "not_final", "a CA is revoked for good, and for a reason of its own")
         }
-        let done = try await context.write(rehearsing: isRehearsed) { [context, store] tx in
+        let (done, keysLeft) = try await context.write(rehearsing: isRehearsed) { [context, store] tx in
+            if let invalidityDate, invalidityDate > tx.now {
+                throw Self.invalid("/invalidity_date", "invalid_value", "must not lie in the future")
+            }
             let seen = try RevocationPlan(of: id, by: author, self, in: tx)
             for issuer in seen.issuers { try store.beginChange(of: issuer, in: tx) }
             try store.lock(seen.authorities, in: tx)
@@ -53,18 +63,27 @@ extension HierarchyFlow {
             let revoked = try store.revoke(id, reason, in: tx)
             for entry in plan.entries {
                 if let further = entry.further { _ = try CACertificateStore().withdraw(further, reason, in: tx) }
-                guard let listing = entry.listing else { continue }
+                guard let signer = entry.signer else { continue }
                 try list(
-                    entry.serialNumber, until: entry.notAfter, spkiSHA256: revoked.spkiSHA256, on: listing, reason,
-                    by: author, in: tx)
+                    entry.serialNumber, until: entry.notAfter, spkiSHA256: revoked.spkiSHA256, on: signer, reason,
+                    since: invalidityDate, by: author, in: tx)
+            }
+            var keysLeft: [IntermediateCA] = []
+            for pending in plan.pending {
+                let isKeyGone = try giveUp(pending, by: author, in: tx)
+                if !isKeyGone { keysLeft.append(pending) }
             }
             let renewals = try plan.subtree.map { try store.hurryRenewals(of: $0.id, in: tx) }.reduce(0, +)
             let outcome = try plan.outcome(revoked, reason, renewals: renewals, in: tx)
-            try context.recorder.record(
-                .nodeRevoked, id.text, details: Self.details(outcome, plan, note), change: witness, by: author, in: tx)
-            return outcome
+            var details = Self.details(outcome, plan, note)
+            details["invalidity_date"] = invalidityDate.map { .string($0.rfc3339) }
+            try context.recorder.record(.nodeRevoked, id.text, details: details, change: witness, by: author, in: tx)
+            return (outcome, keysLeft)
         }
-        if !isRehearsed { context.observers.hierarchyChanged(done.node.issuerID, .revoked) }
+        guard !isRehearsed else { return done }
+        context.observers.hierarchyChanged(done.node.issuerID, .revoked)
+        for pending in keysLeft { try await destroyKey(of: pending) }
+        for _ in done.discarded { context.observers.hierarchyChanged(done.node.issuerID, .discarded) }
         return done
     }
 
@@ -75,7 +94,7 @@ extension HierarchyFlow {
             "serial_numbers": JSONValue(plan.entries.map(\.serialNumber)),
             "authorities": JSONValue(outcome.authorities), "certificates": JSONValue(outcome.certificates),
             "renewals": JSONValue(outcome.renewals), "listed_by": JSONValue(outcome.listedBy.map(\.text)),
-            "signed_elsewhere_by": JSONValue(outcome.elsewhere),
+            "signed_elsewhere_by": JSONValue(outcome.elsewhere), "discarded": JSONValue(outcome.discarded.map(\.text)),
         ]
         details["note"] = note.map { .string($0) }
         return details
@@ -92,13 +111,16 @@ private struct RevocationPlan {
         let further: CACertificateID?
         /// Whose list it goes on; `nil` when that is signed elsewhere.
         let listing: IntermediateCA?
-        /// Name of whoever signed it.
-        let signer: String
+        /// Whoever signed it, if that is a CA of a tree.
+        let signer: IntermediateCA?
+        let signerName: String
     }
 
     let node: IntermediateCA
-    /// The CA, then those below it.
+    /// The CA, then those below it that have certificates.
     let subtree: [IntermediateCA]
+    /// Those below it that wait for theirs.
+    let pending: [IntermediateCA]
     let entries: [Entry]
     /// Those whose trees change.
     let issuers: [IssuerID]
@@ -130,7 +152,7 @@ private struct RevocationPlan {
                 Entry(
                     serialNumber: serial, notAfter: end, further: further?.id,
                     listing: try signer.flatMap { try HierarchyFlow.listing($0) },
-                    signer: signer?.subject ?? further?.issuerSubject ?? ""))
+                    signer: signer, signerName: signer?.subject ?? further?.issuerSubject ?? ""))
         }
         try add(serial, end, nil, by: parent)
         for further in try CACertificateStore().all(of: id, in: tx) where further.withdrawnAt == nil {
@@ -143,9 +165,11 @@ private struct RevocationPlan {
         }
         self.node = node
         self.entries = entries
-        subtree = try flow.store.subtree(of: id, in: tx)
+        let below = try flow.store.subtree(of: id, in: tx)
+        subtree = below.filter { $0.state != .pending }
+        pending = below.filter { $0.state == .pending }
         issuers = Set([node.issuerID] + signers.map(\.issuerID)).sorted()
-        authorities = Set(subtree.map(\.id) + signers.map(\.id)).sorted()
+        authorities = Set(below.map(\.id) + signers.map(\.id)).sorted()
     }
 
     func outcome(
@@ -156,11 +180,11 @@ private struct RevocationPlan {
         let lost = Set(subtree.map(\.id))
         return HierarchyFlow.Revocation(
             node: node, reason: reason, authorities: subtree.dropFirst().count { !$0.state.isFinal },
-            certificates: drains.map(\.leaves).reduce(0, +), renewals: renewals,
+            discarded: pending.map(\.id), certificates: drains.map(\.leaves).reduce(0, +), renewals: renewals,
             orders: drains.map(\.orders).reduce(0, +),
             successors: try store.issuing(for: node.issuerID, in: tx).count { !lost.contains($0.id) },
             listedBy: Set(entries.compactMap(\.listing?.id)).sorted(),
-            elsewhere: Set(entries.filter { $0.listing == nil }.map(\.signer)).sorted())
+            elsewhere: Set(entries.filter { $0.listing == nil }.map(\.signerName)).sorted())
     }
 }
 

@@ -49,7 +49,8 @@ extension HierarchyFlow {
         let succession = CASuccession(
             of: id, notBefore: draft.holdHours > 0 ? context.time.now + .hours(Int64(draft.holdHours)) : nil,
             isAutomatic: draft.isAutomatic)
-        let plan = try Self.plan(draft, for: node, below: parent, in: tree, succession)
+        var plan = try Self.plan(draft, for: node, below: parent, in: tree, succession)
+        plan.holdHours = draft.holdHours
         if let parent, !parent.hasKey { return try await request(plan, by: author) }
         return try await create(plan, by: author)
     }

@@ -58,16 +58,19 @@ extension HierarchyFlow {
         return done.1
     }
 
-    /// Puts a certificate of a CA on the list of whoever signed it, and into its answers.
+    /// Puts a certificate of a CA on the list of whoever signed it, and into its answers; on record alone where the key of that
+    /// one is elsewhere.
     func list(
         _ serialNumber: String, until notAfter: Timestamp, spkiSHA256: String, on parent: IntermediateCA,
-        _ reason: RevocationReason, by author: Authorship, in tx: any Transaction
+        _ reason: RevocationReason, since invalidityDate: Timestamp? = nil, by author: Authorship,
+        in tx: any Transaction
     ) throws {
         var revocation = NewRevocation(
             id: context.newID(), issuerID: parent.issuerID, authorityID: parent.id, serialNumber: serialNumber,
             notAfter: notAfter, reason: reason, revokedBy: author.actor.id)
         revocation.isCA = true
         revocation.spkiSHA256 = spkiSHA256
+        revocation.invalidityDate = invalidityDate
         let (revoked, isNew) = try RevocationStore().revoke(revocation, in: tx)
         if isNew { for observer in revocationObservers { try observer.changed(revoked, tx) } }
     }

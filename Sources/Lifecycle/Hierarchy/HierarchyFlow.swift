@@ -15,13 +15,15 @@ package struct HierarchyFlow: Sendable {
     let context: LifecycleContext
     let registry: IssuerRegistry
     let keys: CAKeys
+    let ceremonies: CeremonyDesk
     let revocationObservers: [RevocationObserver]
     let store = IntermediateCAStore()
 
     package init(
         _ context: LifecycleContext, registry: IssuerRegistry, keeper: AuthorityKeeper, authorities: AuthorityAccess,
-        revocationObservers: [RevocationObserver] = []
+        ceremonies: CeremonyDesk, revocationObservers: [RevocationObserver] = []
     ) {
+        self.ceremonies = ceremonies
         self.revocationObservers = revocationObservers
         self.context = context
         self.registry = registry
@@ -29,19 +31,22 @@ package struct HierarchyFlow: Sendable {
     }
 
     /// Creates a root or a CA below another, or registers a root that exists.
+    ///
+    /// - Throws: ``CeremonyHeld`` when a second person has to agree first; then nothing was done.
     package func create(_ draft: CADraft, by author: Authorship) async throws -> IntermediateCA {
         try await create(CAPlan(draft), by: author)
     }
 
     func create(_ plan: CAPlan, by author: Authorship) async throws -> IntermediateCA {
         let parent = try await context.read { tx in try check(plan, by: author, in: tx) }
+        let ceremony = try await ceremonies.admit(plan.terms(), by: author)
         switch (plan.making, parent) {
         case (.made(let subject, let spec, let place), let parent?):
-            return try await createChild(plan, subject, spec, place, below: parent, by: author)
+            return try await createChild(plan, subject, spec, place, below: parent, ceremony, by: author)
         case (.made(let subject, let spec, let place), nil):
-            return try await createRoot(plan, subject, spec, place, by: author)
+            return try await createRoot(plan, subject, spec, place, ceremony, by: author)
         case (.registered(let certificate, let key), _):
-            return try await register(certificate, key, plan, by: author)
+            return try await register(certificate, key, plan, ceremony, by: author)
         }
     }
 
@@ -139,7 +144,7 @@ package struct HierarchyFlow: Sendable {
 
     private func createChild(
         _ plan: CAPlan, _ subject: DistinguishedName, _ spec: KeySpec, _ place: CAPlan.KeyPlace,
-        below parent: (node: IntermediateCA, revision: Int), by author: Authorship
+        below parent: (node: IntermediateCA, revision: Int), _ ceremony: AdmittedCeremony, by author: Authorship
     ) async throws -> IntermediateCA {
         let connector: LocalCAConnector
         do {
@@ -151,7 +156,7 @@ package struct HierarchyFlow: Sendable {
         // Found wrong before a key is made.
         let probe = try Self.order(plan, subject, parent.node, path, at: context.time.now)
         let made = try await keys.make(spec, in: place)
-        return try await keeping(made, plan, by: author) { serial in
+        return try await keeping(made, plan, ceremony, by: author) { serial in
             let order = AuthorityOrder(probe, for: made.signer.publicKey)
             do {
                 return (try await connector.certify(order, serial: serial), parent.node.id)
@@ -162,7 +167,8 @@ package struct HierarchyFlow: Sendable {
     }
 
     private func createRoot(
-        _ plan: CAPlan, _ subject: DistinguishedName, _ spec: KeySpec, _ place: CAPlan.KeyPlace, by author: Authorship
+        _ plan: CAPlan, _ subject: DistinguishedName, _ spec: KeySpec, _ place: CAPlan.KeyPlace,
+        _ ceremony: AdmittedCeremony, by author: Authorship
     ) async throws -> IntermediateCA {
         let now = context.time.now
         let terms = try Self.refusing { () throws(LocalCAError) in
@@ -172,7 +178,7 @@ package struct HierarchyFlow: Sendable {
                 extendedKeyUsages: plan.extendedKeyUsages.map(\.oid), policies: plan.policies)
         }
         let made = try await keys.make(spec, in: place)
-        return try await keeping(made, plan, by: author) { serial in
+        return try await keeping(made, plan, ceremony, by: author) { serial in
             let order = AuthorityOrder(terms, for: made.signer.publicKey)
             do {
                 return (
@@ -187,7 +193,7 @@ package struct HierarchyFlow: Sendable {
 
     /// Key and serial number on record, then the signature, then the CA; without the CA no key either.
     private func keeping(
-        _ made: CAKeys.Made, _ plan: CAPlan, by author: Authorship,
+        _ made: CAKeys.Made, _ plan: CAPlan, _ ceremony: AdmittedCeremony, by author: Authorship,
         sign: (RecordedSerial) async throws -> (X509Certificate, parent: AuthorityID?)
     ) async throws -> IntermediateCA {
         let id: AuthorityID = context.newID()
@@ -214,7 +220,7 @@ package struct HierarchyFlow: Sendable {
             new.keyDriver = reference.driver
             new.keyReference = reference.ref
             new.isKeyOwn = true
-            return try await add(new, by: author)
+            return try await add(new, ceremony, by: author)
         } catch {
             await keys.abandon(made, of: id)
             throw error
@@ -224,7 +230,8 @@ package struct HierarchyFlow: Sendable {
     // MARK: Registered
 
     private func register(
-        _ certificate: X509Certificate, _ key: KeyReference?, _ plan: CAPlan, by author: Authorship
+        _ certificate: X509Certificate, _ key: KeyReference?, _ plan: CAPlan, _ ceremony: AdmittedCeremony,
+        by author: Authorship
     ) async throws -> IntermediateCA {
         let now = context.time.now
         do throws(LocalCAError) {
@@ -237,7 +244,7 @@ package struct HierarchyFlow: Sendable {
         var new = Self.node(id, plan, certificate, below: nil)
         new.keyDriver = key?.driver
         new.keyReference = key?.ref
-        return try await add(new, by: author)
+        return try await add(new, ceremony, by: author)
     }
 
     /// The key answers, and is that of the certificate.
@@ -255,10 +262,12 @@ package struct HierarchyFlow: Sendable {
 
     // MARK: Storing
 
-    private func add(_ new: NewIntermediateCA, by author: Authorship) async throws -> IntermediateCA {
+    private func add(
+        _ new: NewIntermediateCA, _ ceremony: AdmittedCeremony, by author: Authorship
+    ) async throws -> IntermediateCA {
         let isRoot = new.parentID == nil
         let isStaged = new.succession != nil
-        let node = try await context.write { [context, store] tx in
+        let node = try await context.write { [context, store, ceremonies] tx in
             try store.beginChange(of: new.issuerID, in: tx)
             if let parent = new.parentID { try Self.requireSigning(try store.lock(parent, in: tx), in: tx) }
             if let before = new.succession?.predecessorID {
@@ -270,6 +279,7 @@ package struct HierarchyFlow: Sendable {
                 isStaged ? .nodeStaged : isRoot ? .rootCreated : .childCreated, node.id.text,
                 details: Self.details(node, new.certSHA256),
                 change: .creation(of: .intermediateCAs), by: author, in: tx)
+            try ceremonies.conclude(ceremony, on: node, by: author, in: tx)
             return node
         }
         context.observers.hierarchyChanged(node.issuerID, isStaged ? .staged : isRoot ? .createRoot : .createChild)

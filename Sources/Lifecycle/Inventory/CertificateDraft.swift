@@ -83,7 +83,8 @@ struct CheckedNames: Sendable {
                 let name = try SubjectAltName(classifying: commonName)
                 if name.kind == .uri {
                     problems.add(
-                        "/common_name", "invalid_hostname", "must be a host name, an address or an e-mail address")
+                        "/common_name", "invalid_hostname",
+                        "must be a host name, an address, an e-mail address or the upn: name of a user")
                     isSound = false
                 }
                 names.append(name)

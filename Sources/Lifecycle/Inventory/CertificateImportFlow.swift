@@ -30,6 +30,8 @@ package struct ImportedCertificate: Sendable {
     package let version: IssuedVersion
     /// Whether the version is the current one; else a newer one is there already.
     package let isCurrent: Bool
+    /// What its number was revoked for before it came, by an authority of ours.
+    package let revocation: Revocation?
 }
 
 /// Brings certificates that were issued elsewhere, or before, under management with their serial number, validity, chain
@@ -37,9 +39,9 @@ package struct ImportedCertificate: Sendable {
 package struct CertificateImportFlow: Sendable {
     private static let receptive: [CertificateStatus] = [.pending, .active, .expiring, .expired, .failed]
 
-    private let context: LifecycleContext
-    private let certificates = CertificateStore()
-    private let versions = VersionStore()
+    let context: LifecycleContext
+    let certificates = CertificateStore()
+    let versions = VersionStore()
 
     package init(_ context: LifecycleContext) {
         self.context = context
@@ -47,6 +49,7 @@ package struct CertificateImportFlow: Sendable {
 
     /// Stores certificate and version together, or the version alone; nothing in a rehearsal.
     ///
+    /// A chain that relying parties would refuse is stored all the same, with the reason: an inventory tells of what is bad.
     /// Throws 400 for what is not a certificate of a server or client with its chain, 409 when it is here already or the
     /// certificate takes no version, 422 when its names are not those of the managed certificate.
     package func importCertificate(
@@ -83,7 +86,7 @@ package struct CertificateImportFlow: Sendable {
     // MARK: What is imported
 
     /// The certificate, then what issued it, one above the other. What else was sent is left out.
-    private static func ordered(_ certificates: [X509Certificate]) throws -> [X509Certificate] {
+    static func ordered(_ certificates: [X509Certificate]) throws -> [X509Certificate] {
         guard let leaf = certificates.first else { throw invalid("there is no certificate in it") }
         guard !leaf.isCA else {
             throw invalid("\(leaf.subject) is a certification authority; import the certificates that it issued")
@@ -91,7 +94,7 @@ package struct CertificateImportFlow: Sendable {
         return KeyStoreContent.chain(of: leaf, among: certificates)
     }
 
-    private static func invalid(_ detail: String) -> ServiceError {
+    static func invalid(_ detail: String) -> ServiceError {
         ServiceError(
             .validationFailed, "/pem: \(detail)",
             problems: [FieldProblem(pointer: "/pem", code: "invalid_certificate", detail: detail)])
@@ -114,7 +117,7 @@ package struct CertificateImportFlow: Sendable {
         let commonName = leaf.subject.commonName.flatMap { try? SubjectAltName(classifying: $0) }
         let all = leaf.subjectAltNames.isEmpty ? [commonName].compactMap(\.self) : leaf.subjectAltNames
         let usable = all.filter { $0.kind != .uri }
-        let common = usable.first { $0 == commonName } ?? usable.first
+        let common = usable.first { $0 == commonName } ?? SubjectAltName.commonName(among: usable) ?? usable.first
         return (common?.text, SubjectAltName.canonicalOrder(all))
     }
 
@@ -127,7 +130,8 @@ package struct CertificateImportFlow: Sendable {
         }
         let names = Self.names(of: leaf)
         guard let common = names.common else {
-            throw Self.invalid("it has no host name, address or e-mail address by which it could be renewed")
+            throw Self.invalid(
+                "it has no host name, address, e-mail address or user principal name by which it could be renewed")
         }
         draft.commonName = common
         draft.subjectAltNames = names.all.map(\.text)
@@ -159,7 +163,7 @@ package struct CertificateImportFlow: Sendable {
             change: .creation(of: .certificates), by: author, in: tx)
     }
 
-    private func requireSameNames(
+    func requireSameNames(
         _ id: CertificateID, _ leaf: X509Certificate, by author: Authorship, in tx: any Transaction
     ) throws {
         let stored = try certificates.lock(id, within: author.clearance, in: tx)
@@ -172,40 +176,74 @@ package struct CertificateImportFlow: Sendable {
         }
     }
 
-    private func store(
-        _ chain: [X509Certificate], as id: CertificateID, by author: Authorship, in tx: any Transaction
+    func store(
+        _ chain: [X509Certificate], as id: CertificateID, heldBy holder: KeyHolder? = nil, by author: Authorship,
+        in tx: any Transaction
     ) throws -> ImportedCertificate {
         let subject = try IssuanceRecords.subject(id, in: tx)
-        let version = try version(chain, of: subject, in: tx)
-        let current = try versions.current(of: id, in: tx)
+        var version = try version(chain, of: subject, in: tx)
+        if let holder { version.hold(by: holder.agent, request: holder.request) }
+        let revocation = try revocation(of: version, in: tx)
+        let current = try versions.current(of: id, in: tx).filter { holder == nil || $0.agentID == holder?.agent }
         let isCurrent = !current.contains { $0.notBefore >= version.notBefore }
         if isCurrent {
-            guard current.allSatisfy({ $0.agentID == nil }) else {
+            guard holder != nil || current.allSatisfy({ $0.agentID == nil }) else {
                 throw ServiceError(
                     .invalidState, "the keys of \(id.text) are made by the agents of its targets, which renew it")
             }
-            let validity = RenewalOutcome.validity(
-                expiresAt: version.notAfter, isDeclaredActive: false, lifetime: version.notAfter - version.notBefore,
-                policy: subject.policy, now: tx.now)
-            _ = try VersionInstaller().install(
-                version, from: Self.receptive,
-                to: CertificateOutcome(status: validity.status, renewalFailures: 0, lastError: ""), in: tx)
-            try RenewalPlanner().replan(id, in: tx)
+            try install(version, of: subject, revocation, in: tx)
         } else {
             try versions.insert(version, isSuperseded: true, in: tx)
         }
+        if let revocation { try RevocationStore().assign(revocation.id, to: version, in: tx) }
         try context.recorder.record(
-            .certificateImported, id.text,
-            details: [
-                "version_id": .string(version.id.text), "serial_number": .string(version.serialNumber),
-                "fingerprint_sha256": .string(version.fingerprintSHA256),
-                "not_after": .string(version.notAfter.rfc3339), "is_current": .bool(isCurrent),
-                "issued_elsewhere": .bool(version.importation?.isIssuedElsewhere ?? false),
-            ],
-            by: author, in: tx)
+            .certificateImported, id.text, details: Self.details(version, isCurrent, revocation), by: author, in: tx)
         return ImportedCertificate(
             certificate: try certificates.get(id, in: tx),
-            version: IssuedVersion(version, createdAt: version.importation?.issuedAt ?? tx.now), isCurrent: isCurrent)
+            version: IssuedVersion(version, createdAt: version.importation?.issuedAt ?? tx.now), isCurrent: isCurrent,
+            revocation: revocation)
+    }
+
+    /// What its number was revoked for before it came: by an authority of ours, or by one that brought its past along.
+    private func revocation(of version: NewVersion, in tx: any Transaction) throws -> Revocation? {
+        guard version.importation?.isIssuedElsewhere == false else { return nil }
+        let authority = version.issuingCA ?? AuthorityID(soleOf: version.issuerID)
+        return try RevocationStore().inForce(
+            authority: authority, issuer: version.issuerID, serial: version.serialNumber, in: tx)
+    }
+
+    private func install(
+        _ version: NewVersion, of subject: IssuanceInputs, _ revocation: Revocation?, in tx: any Transaction
+    ) throws {
+        let id = subject.certificate.id
+        var outcome: CertificateOutcome
+        if let revocation {
+            // Nothing renews what was revoked, and nothing that waits for it goes on.
+            try JobStore().cancelOpen(.certificate(id), reason: "the certificate was revoked", in: tx)
+            try ApprovalDesk(context).expireAbandoned(of: id, in: tx)
+            outcome = CertificateOutcome(status: .revoked, nextRenewalAt: .never, renewalFailures: 0, lastError: "")
+            outcome.revocation = .revoked(revocation.reason, at: revocation.revokedAt)
+        } else {
+            let validity = RenewalOutcome.validity(
+                expiresAt: version.notAfter, isDeclaredActive: false, lifetime: version.notAfter - version.notBefore,
+                policy: subject.policy, now: tx.now)
+            outcome = CertificateOutcome(status: validity.status, renewalFailures: 0, lastError: "")
+        }
+        _ = try VersionInstaller().install(version, from: Self.receptive, to: outcome, in: tx)
+        if revocation == nil { try RenewalPlanner().replan(id, in: tx) }
+    }
+
+    private static func details(_ version: NewVersion, _ isCurrent: Bool, _ revocation: Revocation?) -> JSONObject {
+        var details: JSONObject = [
+            "version_id": .string(version.id.text), "serial_number": .string(version.serialNumber),
+            "fingerprint_sha256": .string(version.fingerprintSHA256),
+            "not_after": .string(version.notAfter.rfc3339), "is_current": .bool(isCurrent),
+            "issued_elsewhere": .bool(version.importation?.isIssuedElsewhere ?? false),
+            "path": .string(version.importation?.path.outcome.rawValue ?? ""),
+        ]
+        details["revoked_at"] = revocation.map { .string($0.revokedAt.rfc3339) }
+        details["revocation_reason"] = revocation.map { .string($0.reason.rawValue) }
+        return details
     }
 
     private func version(
@@ -228,11 +266,14 @@ package struct CertificateImportFlow: Sendable {
             fingerprintSHA256: leaf.fingerprintSHA256, spkiSHA256: leaf.subjectPublicKey.spkiSHA256,
             pemChain: chain.map(\.pem).joined(), csrPEM: nil, keyAlgorithm: leaf.subjectPublicKey.algorithm,
             keySize: leaf.subjectPublicKey.size, keyOrigin: .external, jobID: nil)
+        version.signatureAlgorithm = leaf.signatureName
         version.issuingCA = node?.id
         let issuer = chain.dropFirst().first(where: signed) ?? authority.flatMap { signed($0) ? $0 : nil }
         version.lintFindings = context.linter.findings(in: leaf, issuer: issuer, isOurs: isOurs)
         version.importation = NewVersion.Importation(
-            isIssuedElsewhere: !isOurs, issuedAt: min(leaf.notBefore, tx.now))
+            isIssuedElsewhere: !isOurs, issuedAt: min(leaf.notBefore, tx.now),
+            path: try KnownPaths.judge(of: chain, in: tx).verdict(
+                on: chain, parameters: KnownPaths.parameters(at: tx.now, under: subject.profile)))
         return version
     }
 }

@@ -68,6 +68,9 @@ package struct IssuerFlow: Sendable {
         let descriptor = try IssuerCatalog.descriptor(of: type)
         try Self.check(draft.config, descriptor)
         try Self.check(draft.hierarchyMode, type, draft.config)
+        guard Issuer.usualCAID(draft.hierarchyMode, .object(draft.config)) == nil else {
+            throw Self.refusal("/config/issuing_ca_id", "a new tree has no CA yet; create them, then name one of them")
+        }
         // A tree has no key of its own.
         if draft.hierarchyMode != .tree { try await registry.examine(type, draft.config) }
         var fields = sealed(draft.config, descriptor.schema, id, name: name, enabled: draft.enabled)
@@ -119,6 +122,11 @@ package struct IssuerFlow: Sendable {
             }
             let mode = change.hierarchyMode.applied(to: stored.hierarchyMode)
             try Self.check(mode, stored.type, config)
+            if let usual = Issuer.usualCAID(mode, .object(config)) {
+                try ChosenAuthority.check(
+                    usual, of: id, isNew: usual != Issuer.usualCAID(stored.hierarchyMode, .object(kept)),
+                    at: "/config/issuing_ca_id", in: tx)
+            }
             if mode != stored.hierarchyMode, try issuers.hasHistory(id, in: tx) {
                 throw ServiceError(
                     .invalidState,
@@ -234,6 +242,12 @@ package struct IssuerFlow: Sendable {
         )
     }
 
+    private static func refusal(_ pointer: String, _ detail: String) -> ServiceError {
+        ServiceError(
+            .unprocessable, "\(pointer): \(detail)",
+            problems: [FieldProblem(pointer: pointer, code: "unexpected", detail: detail)])
+    }
+
     /// Names of what changed, never values.
     private static func changed(
         from old: JSONObject,
@@ -254,7 +268,15 @@ package struct IssuerFlow: Sendable {
     private static func check(
         _ mode: HierarchyMode, _ type: IssuerType, _ config: JSONObject
     ) throws(ServiceError) {
-        guard mode == .tree else { return }
+        guard mode == .tree else {
+            guard config["issuing_ca_id"]?.stringValue?.isEmpty ?? true else {
+                throw refusal("/config/issuing_ca_id", "only a tree has CAs to choose from")
+            }
+            guard config["preferred_roots"]?.arrayValue?.isEmpty ?? true else {
+                throw refusal("/config/preferred_roots", "only a tree has several chains")
+            }
+            return
+        }
         let problems =
             type == .genericCA
             ? GenericCAConfig.problemsOfTree(config)

@@ -27,6 +27,8 @@ enum ProfileCheck {
                 "allows only what this server certifies for nobody: \(algorithms.names.joined(separator: ", "))")
         }
         checked.allowedEKUs = purposes(fields.allowedEKUs, into: &problems)
+        checked.keyUsages = keyUsages(fields.keyUsages, of: checked.allowedKeys, into: &problems)
+        checkConstraints(fields.nameConstraints, into: &problems)
         checkLifetime(fields, into: &problems)
         checkPatterns(fields, into: &problems)
         checkNames(fields, into: &problems)
@@ -116,6 +118,11 @@ enum ProfileCheck {
         if fields.allowShortLived, !(1..<3600).contains(limit) {
             problems.add("/allow_short_lived", "needs_short_ttl", "needs max_ttl_seconds between 1 and 3599")
         }
+        if fields.allowShortLived, fields.mustStapleMode != .never {
+            problems.add(
+                "/must_staple", "conflicting_rules",
+                "short-lived certificates say that nothing tells of their revocation (RFC 9608): there is no staple")
+        }
     }
 
     // MARK: Names
@@ -200,8 +207,16 @@ enum ProfileCheck {
     /// Settings that are lawful and still rarely meant.
     ///
     /// - `algorithms`: What the server certifies for nobody.
-    static func warnings(_ fields: ProfileFields, under algorithms: AlgorithmPolicy) -> [String] {
+    /// - `isReachable`: Whether certificates name an OCSP responder of this server.
+    static func warnings(
+        _ fields: ProfileFields, under algorithms: AlgorithmPolicy, isReachable: Bool
+    ) -> [String] {
         var warnings: [String] = []
+        if fields.mustStapleMode != .never, !isReachable {
+            warnings.append(
+                "must-staple is refused by issuers whose certificates name no OCSP responder, and this server has no "
+                    + "CERTCTL_PKI_PUBLIC_URL: set it, or ocsp_urls of the issuer")
+        }
         if algorithms.remainder(of: fields.allowedKeys) != .everything {
             let denied = algorithms.names.joined(separator: ", ")
             warnings.append(
@@ -215,6 +230,7 @@ enum ProfileCheck {
         if usages.contains(.serverAuth), usages.contains(.emailProtection) {
             warnings.append("serverAuth and emailProtection in one certificate: public trust programmes forbid it")
         }
+        warnings += keyUsageWarnings(fields, usages)
         warnings += acmeWarnings(fields, patterns)
         for pattern in patterns where pattern.acceptsEverything {
             warnings.append("the pattern \(pattern) accepts every name of its type")
@@ -223,10 +239,6 @@ enum ProfileCheck {
         where !patterns.isEmpty && !patterns.contains(where: { $0.kind == type.kind }) {
             if type == .uri, !fields.spiffeURIPattern.isEmpty { continue }
             warnings.append("no pattern is about \(type.rawValue) names, so none of that type is accepted")
-        }
-        if fields.mustStaple, fields.allowShortLived {
-            warnings.append(
-                "must-staple on certificates that live less than an hour: their revocation is rarely asked for")
         }
         if fields.allowedKeys.contains(where: { $0.algorithm == .rsa && ($0.maxSize ?? 4096) > 4096 }) {
             warnings.append("RSA keys above 4096 bits slow every handshake down")
@@ -267,6 +279,7 @@ extension SANType {
         case .ip: .ip
         case .email: .email
         case .uri: .uri
+        case .upn: .upn
         }
     }
 }
@@ -280,6 +293,7 @@ extension SANPattern {
             case .ip: ["192.0.2.77", "2001:db8::4:1"]
             case .email: ["q7@x3-j.invalid", "zz.k@h2.test"]
             case .uri: ["q7x://x3-j.invalid/a", "zzk://h2/b/c"]
+            case .upn: ["upn:q7@x3-j.invalid", "upn:zz.k@h2"]
             }
         return probes.allSatisfy { text in
             guard let name = try? SubjectAltName(classifying: text) else { return false }

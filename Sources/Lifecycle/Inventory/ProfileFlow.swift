@@ -29,14 +29,17 @@ package struct ProfileFlow: Sendable {
 
     /// What the server certifies for nobody.
     package var algorithms: AlgorithmPolicy { context.algorithms }
+    /// Whether certificates name an OCSP responder of this server.
+    package var isReachable: Bool { context.isReachable }
 
     /// What about the members works and is rarely meant.
     ///
     /// - `algorithms`: What the server certifies for nobody.
+    /// - `isReachable`: Whether certificates name an OCSP responder of this server.
     package static func warnings(
-        _ fields: ProfileFields, under algorithms: AlgorithmPolicy = AlgorithmPolicy()
+        _ fields: ProfileFields, under algorithms: AlgorithmPolicy = AlgorithmPolicy(), isReachable: Bool = true
     ) -> [String] {
-        ProfileCheck.warnings(fields, under: algorithms)
+        ProfileCheck.warnings(fields, under: algorithms, isReachable: isReachable)
     }
 
     package func create(id: String?, _ fields: ProfileFields, by author: Authorship) async throws -> ProfileOutcome {
@@ -182,6 +185,7 @@ package struct ProfileFlow: Sendable {
         _ id: ProfileID, _ fields: ProfileFields, under permit: consuming ProfileEditPermit, by author: Authorship,
         in tx: any Transaction
     ) throws -> Profile {
+        try ChosenAuthority.check(fields, replacing: nil, in: tx)
         let profile = try profiles.insert(id, fields, in: tx)
         try context.recorder.record(
             .created(.profile), profile.id.text, details: Self.details(permit), change: .creation(of: .profiles),
@@ -193,6 +197,7 @@ package struct ProfileFlow: Sendable {
         _ id: ProfileID, _ fields: ProfileFields, from version: Int, under permit: consuming ProfileEditPermit,
         by author: Authorship, in tx: any Transaction
     ) throws -> Profile {
+        try ChosenAuthority.check(fields, replacing: try profiles.find(id, in: tx)?.fields, in: tx)
         let witness = try StateChange(of: .profiles, id.text, in: tx)
         let profile = try profiles.update(id, fields, expecting: version, in: tx)
         try context.recorder.record(

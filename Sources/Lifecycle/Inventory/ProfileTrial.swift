@@ -71,6 +71,7 @@ package struct ProfileTrial: Sendable {
             let checked = ProfileCheck.checked(fields, allowing: context.algorithms, into: &problems)
             try problems.throwIfAny()
             try profiles.verifyReferences(of: checked, in: tx)
+            try ChosenAuthority.check(checked, replacing: stored.fields, in: tx)
             return checked
         } catch let error as ServiceError {
             throw Self.placed(error)

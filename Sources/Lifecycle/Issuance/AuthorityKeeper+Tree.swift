@@ -72,7 +72,9 @@ extension AuthorityKeeper {
                 help: "correct it with certctl issuers update")
         }
         let (chain, nodes) = try await database.read { tx in
-            let next = try IntermediateCAStore().issuing(for: issuer.id, in: tx).first
+            let candidates = try IntermediateCAStore().issuing(for: issuer.id, in: tx)
+            let usual = Issuer.usualCAID(issuer.hierarchyMode, .object(config))
+            let next = candidates.first { $0.id == usual } ?? candidates.first
             return (
                 try next.map { try Self.chain(of: $0.id, in: tx) } ?? [],
                 try IntermediateCAStore().all(of: issuer.id, in: tx).filter { $0.hasKey && $0.state.keepsRevocations }

@@ -62,6 +62,9 @@ package enum IssuanceCheck {
         if let subject = limits.subject, !leaf.subject.matches(subject) {
             faults.append("the subject is \"\(leaf.subject)\" and not \"\(subject)\", as the profile has it")
         }
+        if let usage = limits.keyUsage, leaf.keyUsage != usage {
+            faults.append("its key usages are \(leaf.keyUsage ?? []) and not \(usage), as the profile has them")
+        }
         let missing = limits.policies.filter { !leaf.extensions.policies.contains($0) }
         if !missing.isEmpty { faults.append("it lacks the certificate policies \(missing)") }
         return faults

@@ -59,6 +59,8 @@ struct IssuanceCompletion: Sendable {
                 }
             } catch let revoked as RevokedAuthority {
                 throw try await reject(issued, [revoked.fault], intent, as: revoked.issuerError)
+            } catch let repeated as RepeatedSerial {
+                throw try await reject(issued, [repeated.fault], intent)
             }
             observe(intent, failure: nil)
             return .issued(version, job: intent.job.id)
@@ -79,19 +81,15 @@ struct IssuanceCompletion: Sendable {
             ?? IssuerError(
                 .validation,
                 "the issuer's answer was refused: " + faults.joined(separator: "; "),
-                help: "correct the issuer or the profile; the certificate that came is in the audit trail"
+                help: "correct the issuer or the profile; the certificate that came is kept with the order",
+                cause: .authority
             )
+        let rejected = RejectedCertificate(issued: issued, intent: intent, faults: faults)
         return try await fail(intent, error) { tx in
-            try context.recorder.record(
-                .issuanceResultRejected,
-                intent.subject.certificate.id.text,
-                details: [
-                    "order_id": .string(intent.order.text), "faults": JSONValue(faults),
-                    "certificate_pem": .string(issued.leaf.pem),
-                ],
-                by: intent.author,
-                in: tx
-            )
+            try rejected.keep(context, in: tx)
+        } afterwards: { tx in
+            // Below a CA that is revoked nothing is good anyway, and the order was carried out as it was.
+            if known == nil { try rejected.revoke(context, in: tx) }
         }
     }
 
@@ -152,10 +150,13 @@ struct IssuanceCompletion: Sendable {
     // MARK: Failures
 
     /// Records a failed order and what follows for job and certificate; the error for whoever asked.
+    ///
+    /// - `afterwards`: In the same transaction, when everything of the certificate is locked.
     func fail(
         _ intent: IssuanceIntent,
         _ error: IssuerError,
-        evidence: @escaping @Sendable (any Transaction) throws -> Void = { _ in }
+        evidence: @escaping @Sendable (any Transaction) throws -> Void = { _ in },
+        afterwards: @escaping @Sendable (any Transaction) throws -> Void = { _ in }
     ) async throws -> ServiceError {
         try await context.write { tx in
             try evidence(tx)
@@ -163,10 +164,15 @@ struct IssuanceCompletion: Sendable {
                 intent.order,
                 error: error.message,
                 errorClass: error.errorClass.rawValue,
+                cause: error.cause?.rawValue,
                 in: tx
             )
-            guard intent.job.agentID != nil else { return try recordClientFailure(intent, error, in: tx) }
-            try failJob(intent, error, in: tx)
+            if intent.job.agentID == nil {
+                try recordClientFailure(intent, error, in: tx)
+            } else {
+                try failJob(intent, error, in: tx)
+            }
+            try afterwards(tx)
         }
         observe(intent, failure: error.errorClass)
         return error.serviceError

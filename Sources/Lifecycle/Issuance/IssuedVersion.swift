@@ -24,6 +24,8 @@ package struct IssuedVersion: Hashable, Sendable {
     package let issuingCA: AuthorityID?
     /// What the linter found when it came.
     package let lintFindings: [LintFinding]
+    /// What validating its chain came to when it was imported; `nil` for one that was issued.
+    package let path: PathVerdict?
     package let createdAt: Timestamp
 
     package init(_ detail: CertificateVersionDetail) {
@@ -45,6 +47,7 @@ package struct IssuedVersion: Hashable, Sendable {
         isIssuedElsewhere = version.isIssuedElsewhere
         issuingCA = version.issuingCA
         lintFindings = version.lintFindings
+        path = version.path
         createdAt = version.createdAt
     }
 
@@ -65,6 +68,7 @@ package struct IssuedVersion: Hashable, Sendable {
         agentID = new.agentID
         issuingCA = new.issuingCA
         lintFindings = new.lintFindings
+        path = new.importation?.path
         isIssuedElsewhere = new.importation?.isIssuedElsewhere ?? false
         self.createdAt = createdAt
     }

@@ -99,8 +99,13 @@ package final class IssuerRegistry: Sendable {
     package func signer(
         for issuer: IssuerID, _ authority: AuthorityID?, revision: Int
     ) async throws -> any IssuerConnector {
-        guard let authority else { return try await connector(for: issuer, revision: revision) }
-        return try await node(authority, revision: revision)
+        do {
+            guard let authority else { return try await connector(for: issuer, revision: revision) }
+            return try await node(authority, revision: revision)
+        } catch let error as IssuerError {
+            // Nobody has looked at an order yet.
+            throw error.blaming(.authority)
+        }
     }
 
     /// Forgets the connector of an issuer that was deleted.

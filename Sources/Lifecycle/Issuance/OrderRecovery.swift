@@ -34,13 +34,17 @@ package struct OrderRecovery: Sendable {
     /// process is making are never given up, whatever the clock says.
     /// - `silence`: After how long without a sign of life another replica is taken to have ended, and its calls with it;
     ///   `nil` when that can't be told.
-    package func abandonLost(olderThan age: Duration, orSilentFor silence: Duration? = nil) async throws -> Int {
+    /// - `instance`: This replica, whose database others share; what those that live are at is left to them.
+    package func abandonLost(
+        olderThan age: Duration, orSilentFor silence: Duration? = nil, by instance: String? = nil
+    ) async throws -> Int {
         var total = 0
         while true {
             let count = try await context.write { tx in
                 let lost = try orders.abandon(
                     submittedBefore: tx.now - age,
                     orSilentFor: silence,
+                    by: instance,
                     except: context.ordersInFlight.orders,
                     limit: Self.batch,
                     in: tx

@@ -1,5 +1,6 @@
 package import ConnectorKit
 package import Domain
+import Encoding
 package import PKI
 package import Store
 
@@ -53,13 +54,19 @@ package enum Preflight {
         rules.defaultTTL = profile.defaultTTLSeconds > 0 ? .seconds(profile.defaultTTLSeconds) : nil
         rules.backdate = profile.backdateSeconds.map { .seconds($0) }
         rules.policies = profile.policyOIDs.compactMap { OID(dotted: $0) }
+        if !profile.keyUsages.isEmpty {
+            rules.keyUsage = KeyUsage(profile.keyUsages.compactMap { KeyUsage(name: $0) })
+        }
         if profile.maxSANs > 0 { rules.maximumNames = min(profile.maxSANs, rules.maximumNames) }
         rules.spiffePattern = profile.spiffeURIPattern.isEmpty ? nil : profile.spiffeURIPattern
         rules.maxTTL = profile.maxTTLSeconds > 0 ? .seconds(profile.maxTTLSeconds) : nil
         rules.mustStaple = profile.mustStaple
+        rules.allowsMustStaple = profile.mustStapleOnRequest
+        rules.isShortLived = profile.isShortLived
         rules.requiredCSRAttributes = profile.requiredCSRAttributes.compactMap(CSRAttribute.init(rawValue:))
         do {
             rules.sanPatterns = try profile.requiredSANPatterns.map { try SANPattern($0) }
+            rules.nameConstraints = try profile.nameConstraints.flatMap { try NameConstraints(json: .object($0)) }
         } catch {
             throw ServiceError(
                 .unprocessable,
@@ -115,13 +122,15 @@ package enum Preflight {
         }
         let wantsMore =
             rules.subjectPolicy != nil || rules.isUsageCritical || rules.backdate != nil || !rules.policies.isEmpty
+            || rules.keyUsage != nil
         if wantsMore, !capabilities.honoursTemplates {
             add(
                 "issuer_template",
-                "the profile sets subject, policies, backdating or critical key purposes, which the issuer cannot do")
+                "the profile sets subject, policies, key usages, backdating or critical key purposes, which the issuer cannot do"
+            )
         }
-        if rules.mustStaple, !capabilities.honoursMustStaple {
-            add("issuer_must_staple", "the profile demands must-staple, which the issuer cannot add")
+        if !capabilities.honoursMustStaple, ProfileEvaluator.template(for: request, rules: rules).mustStaple {
+            add("issuer_must_staple", "the profile or the request demands must-staple, which the issuer cannot add")
         }
         return problems
     }

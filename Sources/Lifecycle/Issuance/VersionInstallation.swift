@@ -24,7 +24,8 @@ struct VersionInstallation: Sendable {
 
     /// Closes the order first: when recovery gave it up meanwhile, nothing of it is stored.
     ///
-    /// - Throws: ``RevokedAuthority`` when whoever signed it was revoked meanwhile.
+    /// - Throws: ``RevokedAuthority`` when whoever signed it was revoked meanwhile, ``RepeatedSerial`` when its number is
+    ///   that of another.
     func install(
         _ issued: IssuedCertificate,
         _ findings: [LintFinding],
@@ -33,6 +34,8 @@ struct VersionInstallation: Sendable {
     ) throws -> IssuedVersion {
         if let authority = intent.authority { try RevokedAuthority.check(authority, in: tx) }
         try OrderStore().complete(intent.order, in: tx)
+        // Numbers of our own were recorded with their orders, once each.
+        if intent.serialNumber == nil { try RepeatedSerial.check(issued.leaf, of: intent.subject.issuerID, in: tx) }
         var new = try version(of: issued, for: intent, in: tx)
         new.lintFindings = findings
         if let agent = intent.slot {
@@ -69,12 +72,15 @@ struct VersionInstallation: Sendable {
             agentID: intent.slot,
             jobID: intent.job.id
         )
+        version.signatureAlgorithm = leaf.signatureName
         version.issuingCA = intent.authority
         version.upstream = try upstream(of: issued, for: intent, in: tx)
         if let authority = intent.authority {
-            version.alternateChains = try CAChains.alternates(
-                for: leaf, sentWith: issued.chain, issuedBy: authority, in: tx
-            ).map { $0.map(\.pem).joined() }
+            let delivery = try CAChains.delivery(
+                of: leaf, sentWith: issued.chain, issuedBy: authority, preferring: intent.subject.preferredRoots, in: tx
+            )
+            version.pemChain = ([leaf] + delivery.first).map(\.pem).joined()
+            version.alternateChains = delivery.alternates.map { $0.map(\.pem).joined() }
         }
         return version
     }

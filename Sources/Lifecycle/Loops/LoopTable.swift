@@ -150,7 +150,7 @@ package enum LoopTable {
                 placement: .everyReplica,
                 tick: { _ in
                     let lost = try await recovery.abandonLost(
-                        olderThan: submissionTimeout, orSilentFor: census?.silence)
+                        olderThan: submissionTimeout, orSilentFor: census?.silence, by: census?.instance)
                     return LoopOutcome(rows: lost + (try await recovery.pollDue()))
                 }
             ),

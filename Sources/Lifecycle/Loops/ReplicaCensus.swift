@@ -8,7 +8,7 @@ import Synchronization
 /// While the database is away the last count stays.
 package final class ReplicaCensus: Sendable {
     private let database: any Database
-    private let instance: String
+    let instance: String
     private let latest = Atomic(1)
     /// Beats of this replica: the last one, and the first since which none was late.
     private let beats = Mutex<(last: ContinuousClock.Instant, first: ContinuousClock.Instant)?>(nil)

@@ -122,6 +122,23 @@ package final class OCSPAuthorities: Sendable {
         }.sorted { $0.id < $1.id }
     }
 
+    /// Every CA that this server has to answer for, also those that do not load.
+    package func everyone() async throws -> [(id: AuthorityID, authority: Result<OCSPAuthority, any Error>)] {
+        let now = context.time.now
+        var found: [(id: AuthorityID, authority: Result<OCSPAuthority, any Error>)] = []
+        for subject in try await context.database.read({ try Subject.all(in: $0) }) {
+            do {
+                guard case .authority(let authority) = try await load(subject, at: now) else { continue }
+                found.append((subject.id, .success(authority)))
+            } catch let error as CancellationError {
+                throw error
+            } catch {
+                found.append((subject.id, .failure(error)))
+            }
+        }
+        return found
+    }
+
     private static func isRecent(_ time: Timestamp, _ now: Timestamp) -> Bool {
         let age = now - time
         return age >= .zero && age < memory

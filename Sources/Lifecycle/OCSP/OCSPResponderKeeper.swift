@@ -245,6 +245,11 @@ package final class OCSPResponderKeeper: Sendable {
         keys.isAllowed(KeyKind(try X509Certificate(pem: row.certificatePEM).subjectPublicKey))
     }
 
+    private func isFit(_ row: OCSPResponderRow, _ authority: OCSPAuthority) throws -> Bool {
+        keys.isFit(
+            try X509Certificate(pem: row.certificatePEM).subjectPublicKey, at: row.appointment.key, for: authority)
+    }
+
     private func isDue(_ authority: OCSPAuthority) async throws -> Bool {
         let now = context.time.now
         guard let row = try await context.database.read({ [store] in try store.current(of: authority.id, in: $0) }),
@@ -252,7 +257,7 @@ package final class OCSPResponderKeeper: Sendable {
         else { return true }
         if row.notAfter - now <= plan().rotationGrace, row.notAfter < authority.certificate.notAfter { return true }
         if row.notAfter > now, try !keys.isInPlace(row.appointment.key, of: authority, plan()) { return true }
-        if row.notAfter > now, try !isAllowed(row) { return true }
+        if row.notAfter > now, try !isAllowed(row) || !isFit(row, authority) { return true }
         // A key that does not open with the sealer is an error for the log, not a reason for another key.
         return row.notAfter > now ? try await open(row, authority) == nil : true
     }

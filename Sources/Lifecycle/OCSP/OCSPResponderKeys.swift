@@ -36,11 +36,23 @@ struct OCSPResponderKeys: Sendable {
         self.algorithms = algorithms
     }
 
-    /// The kind of the next key: the first of ``KeySpec`` that may sign. Tokens hold ECDSA and RSA alone.
+    /// The kind of the next key: the first of ``KeySpec`` that may sign, or that of an authority which no quantum computer
+    /// can speak for: neither should one speak for its responder. Tokens hold ECDSA and RSA alone.
     ///
     /// - `driver`: `nil` for a key of this process.
-    private func kind(for driver: String?) -> KeySpec? {
-        algorithms.signingKinds.first { driver != "pkcs11" || [.ecdsa, .rsa].contains($0.algorithm) }
+    private func kind(for driver: String?, of authority: OCSPAuthority) -> KeySpec? {
+        let kinds = algorithms.signingKinds.filter { driver != "pkcs11" || [.ecdsa, .rsa].contains($0.algorithm) }
+        let own = authority.certificate.subjectPublicKey.algorithm
+        guard own.isPostQuantum, let same = kinds.first(where: { $0.algorithm == own }) else { return kinds.first }
+        return same
+    }
+
+    /// Whether a responder's key is no weaker than it could be: one beside a post-quantum authority of that kind itself.
+    func isFit(_ key: SubjectPublicKey, at place: OCSPResponderKeyPlace, for authority: OCSPAuthority) -> Bool {
+        var driver: String?
+        if case .held(let name, _) = place { driver = name }
+        guard let wanted = kind(for: driver, of: authority), wanted.algorithm.isPostQuantum else { return true }
+        return key.algorithm == wanted.algorithm
     }
 
     /// Whether a key is of a kind that answers may be signed with.
@@ -55,7 +67,7 @@ struct OCSPResponderKeys: Sendable {
         of authority: OCSPAuthority, replacing seen: OCSPResponderID?, _ plan: OCSPPlan
     ) throws(SignerError) -> (reference: KeyReference, kind: KeySpec)? {
         guard plan.keepsKeysWithAuthority, let key = authority.connector.authorityKey,
-            let kind = kind(for: key.driver)
+            let kind = kind(for: key.driver, of: authority)
         else { return nil }
         let words = authority.id.text.lowercased().filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
         let isUsual = kind == .ecdsaP256
@@ -87,10 +99,10 @@ struct OCSPResponderKeys: Sendable {
                 signer: key.signer, driver: wanted.driver, place: .held(driver: wanted.driver, ref: key.ref), pem: nil,
                 isNew: key.isNew, isUnique: key.ref != wanted.ref)
         }
-        guard let kind = kind(for: nil) else {
+        guard let kind = kind(for: nil, of: authority) else {
             throw SignerError.unsupported("\(AlgorithmPolicy.setting) leaves no kind of key that signs answers")
         }
-        let key = try PrivateKey.generate(kind)
+        let key = try await SigningExecutor.computing.generate(kind)
         let signer = InProcessSigner(key: key, purposes: .responder)
         if let files {
             return Made(

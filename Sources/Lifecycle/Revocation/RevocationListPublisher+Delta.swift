@@ -1,7 +1,5 @@
 import ConnectorKit
-import Crypto
 import Domain
-import Encoding
 import PKI
 import Query
 import Store
@@ -26,14 +24,14 @@ extension RevocationListPublisher {
         let blocks = try await changes(since: found.since, through: found.full.throughChange, work)
         var template = try template(.delta, number: found.full.number, work)
         template.baseNumber = CRLNumber(UInt64(found.base))
-        let (octets, der) = try await signed(template, blocks, work)
+        let (octets, parts) = try await signed(template, blocks, work)
+        let (sha256, length) = try await ShelvedList.measure(parts)
         let row = RevocationListRow(
             scope: .delta, number: found.full.number, throughChange: found.full.throughChange,
             thisUpdate: template.thisUpdate, nextUpdate: template.nextUpdate,
-            prunedThrough: template.thisUpdate, revokedCount: blocks.entryCount, length: der.count,
-            sha256: Hex.encode(SHA256.hash(data: der)))
+            prunedThrough: template.thisUpdate, revokedCount: blocks.entryCount, length: length, sha256: sha256)
         guard try await store(row, octets, blocks, found.previous, since: began, work) else { return false }
-        shelve(ShelvedList(row: row, der: der), of: work.authority)
+        shelve(ShelvedList(row: row, parts: parts), of: work.authority)
         return true
     }
 

@@ -1,7 +1,5 @@
 import ConnectorKit
-import Crypto
 import Domain
-import Encoding
 import PKI
 import Query
 import Store
@@ -107,34 +105,27 @@ extension RevocationListPublisher {
             return try lists.takeNumber(of: work.authority, issuer: work.issuer, in: tx)
         }
         let template = try template(scope, number: number, work)
-        let (octets, der) = try await signed(template, blocks, work)
+        let (octets, parts) = try await signed(template, blocks, work)
+        let (sha256, length) = try await ShelvedList.measure(parts)
         let row = RevocationListRow(
             scope: scope, number: number, throughChange: change, thisUpdate: template.thisUpdate,
             nextUpdate: template.nextUpdate, prunedThrough: draft.previous?.thisUpdate ?? template.thisUpdate,
-            revokedCount: blocks.entryCount, length: der.count, sha256: Hex.encode(SHA256.hash(data: der)))
+            revokedCount: blocks.entryCount, length: length, sha256: sha256)
         guard try await store(row, octets, blocks, draft.previous?.number, since: began, work) else { return false }
         blocks.markStored()
         held.withLock { [blocks] in $0[work.authority, default: [:]][scope] = (number, blocks) }
-        shelve(ShelvedList(row: row, der: der), of: work.authority)
+        shelve(ShelvedList(row: row, parts: parts), of: work.authority)
         return true
     }
 
-    /// The octets around the entries, and the whole list.
+    /// The octets around the entries, and the whole list in parts.
     func signed(
         _ template: RevocationListTemplate, _ blocks: RevocationListBlocks, _ work: Work
-    ) async throws -> (RevocationListOctets, [UInt8]) {
+    ) async throws -> (RevocationListOctets, [[UInt8]]) {
         let frame = try template.frame(entryOctets: blocks.octetCount)
         let closed = frame.closed(signature: try await work.signing.signList(frame.permit(blocks)))
         let octets = RevocationListOctets(head: closed.head, tail: closed.tail)
-        return (octets, Self.joined(octets, blocks))
-    }
-
-    private static func joined(_ octets: RevocationListOctets, _ blocks: RevocationListBlocks) -> [UInt8] {
-        var der: [UInt8] = []
-        der.reserveCapacity(octets.head.count + blocks.octetCount + octets.tail.count)
-        der += octets.head
-        for block in blocks.blocks { der += block.entries }
-        return der + octets.tail
+        return (octets, [octets.head] + blocks.blocks.map(\.entries) + [octets.tail])
     }
 
     func template(_ scope: RevocationListScope, number: Int, _ work: Work) throws -> RevocationListTemplate {

@@ -47,6 +47,8 @@ package struct RevocationListPlan: Sendable {
 /// the list; never a look at all revoked certificates.
 package final class RevocationListPublisher: Sendable {
     package static let lookInterval = Duration.seconds(3)
+    /// The time limit of one pass.
+    static let budget = Duration.minutes(5)
     /// How long an issuer that failed is left alone.
     private static let failurePause = Duration.minutes(1)
 
@@ -95,33 +97,31 @@ package final class RevocationListPublisher: Sendable {
 
     package var loop: Loop {
         Loop(
-            name: .revocationLists, interval: Self.lookInterval, budget: .minutes(5), placement: .leader,
+            name: .revocationLists, interval: Self.lookInterval, budget: Self.budget, placement: .leader,
             tick: tick)
     }
 
-    /// One look at every issuer. An issuer that cannot sign now keeps none of the others from it.
-    package func tick(_ now: Timestamp) async throws -> LoopOutcome {
-        let sources = try await context.database.read { tx in try ListSource.all(in: tx) }
-        var made = 0
-        for source in sources {
-            try Task.checkCancellation()
-            let (authority, issuer) = (source.authority, source.issuer)
-            if let until = pausedUntil.withLock({ $0[authority] }), now < until, until - now <= Self.failurePause {
-                continue
-            }
-            do {
-                made += try await publish(source, now)
-                pausedUntil.withLock { $0[authority] = nil }
-            } catch let error as LostLeadership {
-                throw error
-            } catch {
-                try Task.checkCancellation()
-                pausedUntil.withLock { $0[authority] = now + Self.failurePause }
-                failed(issuer.id, error)
-                try await note(failure: error, of: authority, issuer.id, at: now)
-            }
+    /// Makes the lists of one authority that are due, unless it was left alone, and notes why it could not.
+    ///
+    /// - Throws: What ends the pass over all authorities: leadership that was lost, and cancellation.
+    func attempt(_ source: ListSource) async throws -> Int {
+        let (authority, issuer, now) = (source.authority, source.issuer, context.time.now)
+        if let until = pausedUntil.withLock({ $0[authority] }), now < until, until - now <= Self.failurePause {
+            return 0
         }
-        return LoopOutcome(rows: made)
+        do {
+            let made = try await publish(source, now)
+            pausedUntil.withLock { $0[authority] = nil }
+            return made
+        } catch let error as LostLeadership {
+            throw error
+        } catch {
+            try Task.checkCancellation()
+            pausedUntil.withLock { $0[authority] = context.time.now + Self.failurePause }
+            failed(issuer.id, error)
+            try await note(failure: error, of: authority, issuer.id, at: now)
+            return 0
+        }
     }
 
     private func publish(_ source: ListSource, _ now: Timestamp) async throws -> Int {
@@ -212,19 +212,27 @@ package final class RevocationListPublisher: Sendable {
 }
 
 /// Whose lists are made here.
-private struct ListSource: Sendable {
+struct ListSource: Sendable {
     let authority: AuthorityID
     let issuer: Issuer
     /// The CA of a tree.
     let node: IntermediateCA?
     /// Whether its lists are the last ones: it is retired, or revoked with nothing left that hangs on it.
     let isLast: Bool
+    /// The driver of its key: those of one driver wait for the same devices.
+    let driver: String
 
     /// Every issuer that is one authority, and every CA of a tree whose key is here and that has not ended.
     static func all(in tx: any Transaction) throws -> [ListSource] {
         try IssuerStore().localAuthorities(in: tx).flatMap { issuer -> [ListSource] in
             guard issuer.hierarchyMode == .tree else {
-                return [ListSource(authority: AuthorityID(soleOf: issuer.id), issuer: issuer, node: nil, isLast: false)]
+                let stored = try AuthorityStore().find(issuer.id, in: tx)
+                let driver = stored?.keyDriver ?? issuer.config.objectValue?["key_driver"]?.stringValue ?? "file"
+                return [
+                    ListSource(
+                        authority: AuthorityID(soleOf: issuer.id), issuer: issuer, node: nil, isLast: false,
+                        driver: driver)
+                ]
             }
             let nodes = try IntermediateCAStore().all(of: issuer.id, in: tx)
             return try nodes.filter { node in
@@ -232,7 +240,9 @@ private struct ListSource: Sendable {
             }.map { node in
                 var isLast = node.state == .retired
                 if node.state == .revoked { isLast = try IntermediateCAStore().isDrained(node.id, in: tx) }
-                return ListSource(authority: node.id, issuer: issuer, node: node, isLast: isLast)
+                return ListSource(
+                    authority: node.id, issuer: issuer, node: node, isLast: isLast,
+                    driver: node.keyDriver ?? "")
             }
         }
     }

@@ -275,7 +275,7 @@ struct RevocationSelector: Sendable {
         guard let id = certificate.fields.profileID else { return false }
         do {
             guard let fields = try ProfileStore().find(id, in: tx)?.fields else { return false }
-            return fields.allowShortLived && (1..<3600).contains(fields.maxTTLSeconds)
+            return fields.isShortLived
         } catch let error as DatabaseError where error.kind == .corrupt {
             // In doubt a certificate is listed.
             return false

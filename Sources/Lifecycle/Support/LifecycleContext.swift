@@ -14,6 +14,8 @@ package struct LifecycleContext: Sendable {
     package let observers: LifecycleObservers
     /// Looks at what was issued.
     package let linter: Linter
+    /// Whether this server has an address for relying parties, which certificates name with its lists and responders.
+    package let isReachable: Bool
     /// What nothing new is made with.
     package var algorithms: AlgorithmPolicy { linter.algorithms }
     private let readTiming: @Sendable () -> LifecycleTiming
@@ -27,7 +29,8 @@ package struct LifecycleContext: Sendable {
         random: RandomSource,
         timing: @autoclosure @escaping @Sendable () -> LifecycleTiming = LifecycleTiming(),
         observers: LifecycleObservers = LifecycleObservers(),
-        linter: Linter = Linter()
+        linter: Linter = Linter(),
+        isReachable: Bool = true
     ) {
         self.database = database
         self.time = time
@@ -35,6 +38,7 @@ package struct LifecycleContext: Sendable {
         readTiming = timing
         self.observers = observers
         self.linter = linter
+        self.isReachable = isReachable
         recorder = Recorder(random: random)
     }
 

@@ -112,6 +112,7 @@ struct RecordedAction: Sendable {
     static let certificateRevoked = certificate("certificate_revoked", "certificate.revoked")
     static let certificateExported = certificate("certificate_exported", nil)
     static let certificateImported = certificate("certificate_imported", "certificate.created")
+    static let certificateKeyAdopted = certificate("certificate_key_adopted", "certificate.updated")
     static let holdReleased = certificate("certificate_hold_released", "certificate.status_changed")
     /// Of a serial number that belongs to no certificate of the inventory.
     static let serialRevoked = RecordedAction(
@@ -255,6 +256,9 @@ struct RecordedAction: Sendable {
     static let nodeRetiring = node("intermediate_ca_retiring")
     static let nodeRetirementCancelled = node("intermediate_ca_retirement_cancelled")
     static let nodeRetired = node("intermediate_ca_retired")
+    /// Who did what to a CA, and who agreed: the digest of a signed record.
+    static let ceremony = RecordedAction(
+        name: "intermediate_ca_ceremony", resourceType: "ca_ceremony", category: .config)
     static let nodeRevoked = node("intermediate_ca_revoked")
     static let nodeKeyMade = node("ca_key_generated")
     static let nodeKeyAdopted = node("ca_key_adopted")

@@ -35,7 +35,8 @@ private enum ACMEColumns {
     static let keys = [
         Column("ID", "id"), Column("LABEL", "label"), Column("PROFILE", "profile_id"), Column("USED", "used_count"),
         Column("MOST", "max_accounts"), Column("EXPIRES", "expires_at", .time), Column("REVOKED", "revoked_at", .time),
-        Column("OWNER", "owner_id", wide: true), Column("CREATED", "created_at", .time, wide: true),
+        Column("ACCOUNT", "bound_account_id", wide: true), Column("OWNER", "owner_id", wide: true),
+        Column("CREATED", "created_at", .time, wide: true),
     ]
     static let newKey = [Column("ID", "id"), Column("HMAC KEY", "hmac_key")] + keys.dropFirst()
 }

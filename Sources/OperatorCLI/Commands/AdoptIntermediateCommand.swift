@@ -75,7 +75,9 @@ struct AdoptIntermediateCommand: OperatorCommand {
         }
         let path = APIPath(
             ["issuers", issuer, "intermediates", "import"], query: dryRun ? [(name: "dry_run", value: "true")] : [])
-        let answer = try await session.client.call("POST", path, body: .object(list.object)).json()
+        let reply = try await session.client.call("POST", path, body: .object(list.object))
+        let answer = try reply.json()
+        if let waits = try PendingApproval.text(reply) { return try session.confirm(waits, answer) }
         session.console.output(try session.renderer.item(answer, details: Self.details))
         if dryRun { session.progress("nothing was stored") }
     }

@@ -116,7 +116,8 @@ struct VersionsCommand: OperatorCommand {
         Column("ID", "id"), Column("SERIAL", "serial_number"), Column("NOT BEFORE", "not_before", .time),
         Column("NOT AFTER", "not_after", .time), Column("KEY", "key_algorithm"),
         Column("FINGERPRINT", "fingerprint_sha256", wide: true), Column("ISSUER", "issuer_id", wide: true),
-        Column("LINTS", "lint_findings", .findings, wide: true),
+        Column("LINTS", "lint_findings", .findings, wide: true), Column("PATH", "path", wide: true),
+        Column("WHY", "path_detail", wide: true),
     ]
 
     @Argument(help: "Identifier of the certificate.") var id: String

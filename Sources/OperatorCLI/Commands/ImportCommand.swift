@@ -81,7 +81,8 @@ struct ImportCommand: OperatorCommand {
 
     private static let columns = [
         Column("SUBJECT", "subject"), Column("OUTCOME", "outcome"), Column("CERTIFICATE", "certificate_id"),
-        Column("SERIAL", "serial_number"), Column("NOT AFTER", "not_after", .instant), Column("ERROR", "error"),
+        Column("SERIAL", "serial_number"), Column("NOT AFTER", "not_after", .instant), Column("PATH", "path"),
+        Column("WHY", "path_detail", wide: true), Column("ERROR", "error"),
     ]
 
     /// What became of one; failures of the connection end the command.

@@ -15,6 +15,7 @@ package struct IntermediatesCommand: ParsableCommand {
             CrossRequestIntermediateCommand.self, WithdrawCACertificateCommand.self, RenewIntermediateCommand.self,
             SucceedIntermediateCommand.self, IntermediateConsumersCommand.self, ActivateIntermediateCommand.self,
             RetireIntermediateCommand.self, ReactivateIntermediateCommand.self, RevokeIntermediateCommand.self,
+            IntermediateCeremoniesCommand.self,
         ]
     )
 
@@ -103,6 +104,7 @@ struct CreateIntermediateCommand: OperatorCommand {
         guard body["name"] != nil else { throw CLIFailure.usage("a CA needs --name") }
         let path = APIPath(["issuers", try APIPath.checked(issuer), "intermediates"])
         let answer = try await session.client.call("POST", path, body: .object(body))
+        if let waits = try PendingApproval.text(answer) { return try session.confirm(waits, try answer.json()) }
         session.console.output(try session.renderer.item(try answer.json(), details: Intermediates.details))
     }
 
@@ -164,9 +166,10 @@ struct RetireIntermediateCommand: OperatorCommand {
         var list = MemberList()
         list.add("note", note)
         if confirm { list.add("confirm", true) }
-        let answer = try await session.client.call(
-            "POST", APIPath(["intermediates", id, "retire"]), body: .object(list.object)
-        ).json()
+        let reply = try await session.client.call(
+            "POST", APIPath(["intermediates", id, "retire"]), body: .object(list.object))
+        let answer = try reply.json()
+        if let waits = try PendingApproval.text(reply) { return try session.confirm(waits, answer) }
         let drain = answer["drain"]
         let counts =
             "\(drain?["children"]?.integerValue ?? 0) CAs below it, "

@@ -75,7 +75,9 @@ struct RequestIntermediateCommand: OperatorCommand {
         list.add("parent_ca_id", parent)
         try wanted.add(to: &list)
         let path = APIPath(["issuers", try APIPath.checked(issuer), "intermediates", "csr"])
-        let answer = try await session.client.call("POST", path, body: .object(list.object)).json()
+        let reply = try await session.client.call("POST", path, body: .object(list.object))
+        let answer = try reply.json()
+        if let waits = try PendingApproval.text(reply) { return try session.confirm(waits, answer) }
         let request = answer["csr_pem"]?.stringValue ?? ""
         session.console.output(try session.renderer.item(answer, details: Intermediates.details))
         if let out {
@@ -108,6 +110,7 @@ struct ImportIntermediateCommand: OperatorCommand {
         list.add("certificate_pem", String(decoding: octets, as: UTF8.self))
         let path = APIPath(["intermediates", try APIPath.checked(id), "certificate"])
         let answer = try await session.client.call("POST", path, body: .object(list.object))
+        if let waits = try PendingApproval.text(answer) { return try session.confirm(waits, try answer.json()) }
         session.console.output(try session.renderer.item(try answer.json(), details: Intermediates.details))
     }
 }

@@ -123,6 +123,8 @@ struct ProfileEvaluateCommand: OperatorCommand {
         Column("KEY", "key.algorithm"), Column("KEY SIZE", "key.size"), Column("SUBJECT", "template.subject"),
         Column("NAMES", "template.names", .list), Column("EKUS", "template.extended_key_usages", .list),
         Column("TTL SECONDS", "template.ttl_seconds"), Column("MUST STAPLE", "template.must_staple", .yesOrNo),
-        Column("POLICIES", "template.policy_oids", .list), Column("SPKI SHA256", "spki_sha256"),
+        Column("POLICIES", "template.policy_oids", .list),
+        Column("KEY USAGES", "template.key_usages", .list), Column("NO REVOCATION", "template.no_rev_avail", .yesOrNo),
+        Column("SPKI SHA256", "spki_sha256"),
     ]
 }

@@ -16,6 +16,7 @@ struct RevokeIntermediateCommand: OperatorCommand {
 
     @Argument(help: "Identifier of the CA.") var id: String
     @Option(help: "Why; see above.") var reason: String
+    @Option(help: ArgumentHelp("Since when its key is in other hands.", valueName: "time")) var invalidityDate: String?
     @Option(help: "For the audit trail.") var note: String?
     @Flag(help: "Show what would happen, and change nothing.") var dryRun = false
     @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
@@ -26,6 +27,7 @@ struct RevokeIntermediateCommand: OperatorCommand {
         let path = APIPath(["intermediates", id, "revoke"])
         var list = MemberList()
         list.add("reason", reason)
+        list.add("invalidity_date", invalidityDate)
         list.add("note", note)
         var body = list.object
         body["dry_run"] = true
@@ -49,6 +51,8 @@ struct RevokeIntermediateCommand: OperatorCommand {
             "\(count("authorities")) CAs below it, \(count("certificates")) certificates, \(count("orders")) open orders; "
                 + "\(count("renewals")) renewals hurried, \(count("successors")) CAs go on issuing"
         ]
+        let discarded = (answer["discarded"]?.arrayValue ?? []).count
+        if discarded > 0 { parts.append("\(discarded) pending CAs given up") }
         let (listed, elsewhere) = (names("listed_by"), names("signed_elsewhere_by"))
         if !listed.isEmpty { parts.append("on the revocation list of \(listed)") }
         if !elsewhere.isEmpty { parts.append("to be revoked elsewhere by \(elsewhere)") }

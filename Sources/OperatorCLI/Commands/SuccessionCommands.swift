@@ -40,7 +40,9 @@ struct SucceedIntermediateCommand: OperatorCommand {
         list.add("hold_hours", holdHours)
         if automatic { list.add("automatic", true) }
         let path = APIPath(["intermediates", try APIPath.checked(id), "successor"])
-        let answer = try await session.client.call("POST", path, body: .object(list.object)).json()
+        let reply = try await session.client.call("POST", path, body: .object(list.object))
+        let answer = try reply.json()
+        if let waits = try PendingApproval.text(reply) { return try session.confirm(waits, answer) }
         if let out, answer["state"]?.stringValue == "pending", let request = answer["csr_pem"]?.stringValue {
             try IssuedFiles.replace(out, with: Array(request.utf8), mode: 0o644, session.environment)
             session.progress("wrote \(out)")

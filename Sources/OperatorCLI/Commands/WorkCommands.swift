@@ -92,7 +92,8 @@ struct VerificationCommand: OperatorCommand {
     static let details = [
         Column("JOB ID", "job_id"), Column("TARGET ID", "target_id"), Column("VERIFIED", "verified", .yesOrNo),
         Column("EXPECTED", "expected_fingerprint"), Column("ACTUAL", "actual_fingerprint"),
-        Column("VERIFIED AT", "verified_at", .time), Column("ERROR", "error"),
+        Column("VERIFIED AT", "verified_at", .time), Column("ERROR", "error"), Column("PATH", "path"),
+        Column("WHY", "path_detail"),
     ]
 
     @Argument(help: "Identifier.") var id: String

@@ -23,7 +23,7 @@ package enum Approvals: Resource {
 
     package struct Filters: ParsableArguments, QueryParameters {
         @Option(help: "pending, approved, rejected or expired.") var state: String?
-        @Option(help: "cert_issuance, profile_edit, role_grant or bulk_revoke.") var kind: String?
+        @Option(help: "cert_issuance, profile_edit, role_grant, bulk_revoke or ca_ceremony.") var kind: String?
         @Option(help: "Approvals about this certificate.") var certificateID: String?
         @Option(help: "Who asked.") var requestedBy: String?
 

@@ -12,7 +12,7 @@ package enum Profiles: Resource {
         Column("DESCRIPTION", "description", wide: true),
         Column("SAN PATTERNS", "required_san_patterns", .list, wide: true),
         Column("SHORT LIVED", "allow_short_lived", .yesOrNo, wide: true),
-        Column("MUST STAPLE", "must_staple", .yesOrNo, wide: true),
+        Column("MUST STAPLE", "must_staple_mode", wide: true),
         Column("KEY REUSE", "key_reuse", wide: true), Column("ISSUER", "issuer_id", wide: true),
         Column("WARNINGS", "warnings", .list, wide: true),
     ]
@@ -41,12 +41,18 @@ package enum Profiles: Resource {
         @Option(help: ArgumentHelp("The common name: copy, first_san or none.", valueName: "copy"))
         var subjectCN: String?
         @Option(name: .customLong("policy-oids"), help: "Certificate policies to write.") var policyOIDs: [String] = []
+        @Option(name: .customLong("key-usages"), help: "Key usages (RFC 5280): digitalSignature, keyEncipherment, …")
+        var keyUsages: [String] = []
+        @Option(help: ArgumentHelp("What names must lie within, as JSON or @FILE.", valueName: "json"))
+        var nameConstraints: String?
         @Option(help: ArgumentHelp("Whether keys may be certified again: allow or forbid.", valueName: "allow"))
         var keyReuse: String?
         @Option(name: .customLong("required-csr-attributes"), help: "Attributes that a request must have.")
         var requiredCSRAttributes: [String] = []
         @Option(help: "For validity below one hour.") var allowShortLived: Bool?
         @Option(help: "Ask clients to insist on OCSP stapling (RFC 7633).") var mustStaple: Bool?
+        @Option(help: ArgumentHelp("Must-staple: never, allowed for who asks, or required.", valueName: "allowed"))
+        var mustStapleMode: String?
         @Option(name: .customLong("acme-auth-mode"), help: "trust_authenticated or challenge.") var acmeAuthMode:
             String?
         @Option(name: .customLong("acme-require-eab"), help: "Whether ACME accounts need a key of the operator.")
@@ -70,6 +76,8 @@ package enum Profiles: Resource {
         @Option(name: .customLong("acme-orders-per-hour"), help: "Orders of all accounts in an hour; 0: no limit.")
         var acmeOrdersPerHour: Int?
         @Option(help: "The only issuer under the profile.") var issuerID: String?
+        @Option(name: .customLong("issuing-ca-id"), help: "The CA of that issuer which signs, where it is a tree.")
+        var issuingCAID: String?
         @Option(help: "Owner of what protocols enrol.") var ownerID: String?
         @Option(help: "Team of what protocols enrol.") var teamID: String?
         @Option(help: "Renewal policy of what protocols enrol.") var renewalPolicyID: String?
@@ -92,6 +100,7 @@ package enum Profiles: Resource {
             if !requiredSANPattern.isEmpty { list.add("required_san_patterns", JSONValue(requiredSANPattern)) }
             list.add("allow_short_lived", allowShortLived)
             list.add("must_staple", mustStaple)
+            list.add("must_staple_mode", mustStapleMode)
             list.add("enabled", enabled)
             try addTemplate(to: &list)
             addEnrolment(to: &list)
@@ -106,6 +115,10 @@ package enum Profiles: Resource {
             list.add("max_sans", maximumSANs)
             list.add("spiffe_uri_pattern", spiffeURIPattern)
             list.add("policy_oids", list: policyOIDs)
+            list.add("key_usages", list: keyUsages)
+            if let nameConstraints {
+                list.add("name_constraints", try RequestBody.object(nameConstraints, option: "name-constraints"))
+            }
             list.add("key_reuse", keyReuse)
             list.add("required_csr_attributes", list: requiredCSRAttributes)
             guard !subjectFixed.isEmpty || !subjectAllowed.isEmpty || subjectCN != nil else { return }
@@ -136,6 +149,7 @@ package enum Profiles: Resource {
             list.add("acme_perspective_quorum", acmePerspectiveQuorum)
             list.add("acme_orders_per_hour", acmeOrdersPerHour)
             list.add("issuer_id", issuerID)
+            list.add("issuing_ca_id", issuingCAID)
             list.add("owner_id", ownerID)
             list.add("team_id", teamID)
             list.add("renewal_policy_id", renewalPolicyID)

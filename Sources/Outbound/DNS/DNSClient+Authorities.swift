@@ -14,9 +14,11 @@ extension DNSClient {
     package func recordsAtAuthorities(
         of name: String, _ type: DNSRecordType
     ) async throws(DNSFailure) -> [DNSRecord.Content] {
-        try await follow(name, type) { target async throws(DNSFailure) in
-            try await answer(of: try await authorities(of: target), about: target, type)
-        }.records
+        try await inTime(name) { () async throws(DNSFailure) in
+            try await follow(name, type) { target async throws(DNSFailure) in
+                try await answer(of: try await authorities(of: target), about: target, type)
+            }.records
+        }
     }
 
     private func answer(

@@ -53,22 +53,36 @@ package struct DNSClient: Sendable {
     static let patience = Duration.seconds(2)
     /// How often the list of resolvers is gone through.
     static let rounds = 2
+    /// How long a look-up may take with all its aliases and servers, unless it is told otherwise.
+    package static let longest = Duration.seconds(10)
 
     private let servers: @Sendable () -> [DNSServer]
     let egress: EgressGuard
     let authorityPort: Int
     private let random: RandomSource
+    private let limit: Duration
 
     /// - `servers`: In the order of preference; asked for each time.
     /// - `authorityPort`: Where the name servers of zones listen.
+    /// - `limit`: Of each look-up, whatever it takes.
     package init(
         servers: @escaping @Sendable () -> [DNSServer], egress: EgressGuard, random: RandomSource,
-        authorityPort: Int = DNSServer.defaultPort
+        authorityPort: Int = DNSServer.defaultPort, limit: Duration = Self.longest
     ) {
         self.servers = servers
         self.egress = egress
         self.random = random
         self.authorityPort = authorityPort
+        self.limit = limit
+    }
+
+    /// Cancels a look-up that takes too long: whoever holds a zone can have any question stall, and many follow one another.
+    func inTime<Value: Sendable>(
+        _ name: String, _ body: @escaping @Sendable () async throws(DNSFailure) -> Value
+    ) async throws(DNSFailure) -> Value {
+        try await TimeLimit.run(
+            limit, orThrow: DNSFailure(kind: .timeout, description: "no answer from the DNS about \(name) in time"),
+            body)
     }
 
     /// The records of a name, after its aliases; empty when the name or the type does not exist.
@@ -78,7 +92,9 @@ package struct DNSClient: Sendable {
 
     /// The records of a name as resolvers tell them, after its aliases.
     package func lookUp(_ name: String, _ type: DNSRecordType) async throws(DNSFailure) -> DNSLookup {
-        try await follow(name, type) { target async throws(DNSFailure) in try await ask(target, type) }
+        try await inTime(name) { () async throws(DNSFailure) in
+            try await follow(name, type) { target async throws(DNSFailure) in try await ask(target, type) }
+        }
     }
 
     /// Goes from alias to alias until there are records, or none.

@@ -19,7 +19,7 @@ enum DNSExchange {
                         try channel.pipeline.syncOperations.addHandler(DatagramListener(query, promise))
                     }
                 }
-                .connect(to: permit.socketAddress).get()
+                .connect(to: permit.socketAddress).unlessCancelled()
         }
         let envelope = AddressedEnvelope(
             remoteAddress: permit.socketAddress, data: ByteBuffer(bytes: query.encoded))
@@ -42,7 +42,7 @@ enum DNSExchange {
                         try channel.pipeline.syncOperations.addHandler(StreamListener(query, promise))
                     }
                 }
-                .connect(to: permit.socketAddress).get()
+                .connect(to: permit.socketAddress).unlessCancelled()
         }
         let octets = query.encoded
         let framed = ByteBuffer(bytes: [UInt8(octets.count >> 8), UInt8(octets.count & 0xFF)] + octets)

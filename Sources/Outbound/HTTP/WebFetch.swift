@@ -41,7 +41,8 @@ package struct WebFetch: Sendable {
     ) async throws(OutboundError) -> WebAnswer {
         let endpoint = "\(location.shownHost):\(location.port)"
         let deadline = NIODeadline.now() + .microseconds(timeout.wholeMicroseconds)
-        let permits = try await egress.permits(host: location.host, port: location.port, for: purpose)
+        let permits = try await egress.permits(
+            host: location.host, port: location.port, for: purpose, within: timeout)
         var last = OutboundError(.unreachable, endpoint: endpoint, message: "no address answers")
         for permit in Self.preferring6(permits).prefix(EgressGuard.attempts) where NIODeadline.now() < deadline {
             do {
@@ -53,6 +54,12 @@ package struct WebFetch: Sendable {
             }
         }
         throw last
+    }
+
+    /// What is left until the deadline, and no more than ``connectTimeout``.
+    static func connectTimeout(until deadline: NIODeadline) -> TimeAmount {
+        let most = TimeAmount.microseconds(connectTimeout.wholeMicroseconds)
+        return max(min(deadline - .now(), most), .milliseconds(1))
     }
 
     /// IPv6 first (protocol-servers §2.8).
@@ -68,7 +75,7 @@ package struct WebFetch: Sendable {
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
             timeout: .init(
-                connect: .microseconds(Self.connectTimeout.wholeMicroseconds),
+                connect: Self.connectTimeout(until: deadline),
                 read: .microseconds(Self.silence.wholeMicroseconds)),
             decompression: .disabled)
         configuration.httpVersion = .http1Only

@@ -41,8 +41,12 @@ package struct EgressGuard: Sendable {
 
     /// `getaddrinfo(3)` on a thread that may block.
     package static let system: Resolver = { host in
-        try await NIOThreadPool.singleton.runIfActive { AddressLookup.addresses(of: host) }
+        try await AddressLookup.look(up: host, on: .singleton, by: { AddressLookup.addresses(of: $0) })
     }
+
+    /// The same for names that strangers choose, on threads of their own: a zone whose name servers stall keeps nobody but other
+    /// strangers waiting.
+    package static let systemForStrangers: Resolver = AddressLookup.forStrangers
 
     /// The addresses that a connection may go to.
     ///
@@ -72,6 +76,20 @@ package struct EgressGuard: Sendable {
             }
         }
         return addresses.prefix(Self.addressLimit).map { EgressPermit($0) }
+    }
+
+    /// The same, in time.
+    ///
+    /// - Throws: ``OutboundError``: ``OutboundError/Kind/timeout`` when the name was not resolved within `limit`.
+    func permits(
+        host: String, port: Int, for purpose: EgressPurpose, within limit: Duration
+    ) async throws(OutboundError) -> [EgressPermit] {
+        try await TimeLimit.run(
+            limit,
+            orThrow: OutboundError(
+                .timeout, endpoint: "\(TLSEndpoint(host: host, port: port))",
+                message: "the name \(host) was not resolved in time")
+        ) { () async throws(OutboundError) in try await permits(host: host, port: port, for: purpose) }
     }
 
     /// For connections through a proxy, which resolves the name itself: judges the name, and the address when it is one.

@@ -35,7 +35,7 @@ package struct ProtocolHandshake: Sendable {
     ) async throws(OutboundError) -> NegotiatedChain {
         let endpoint = "\(TLSEndpoint(host: host, port: port))"
         let deadline = NIODeadline.now() + .microseconds(timeout.wholeMicroseconds)
-        let permits = try await egress.permits(host: host, port: port, for: purpose)
+        let permits = try await egress.permits(host: host, port: port, for: purpose, within: timeout)
         var last = OutboundError(.unreachable, endpoint: endpoint, message: "no address answers")
         for permit in WebFetch.preferring6(permits).prefix(EgressGuard.attempts) where NIODeadline.now() < deadline {
             do {
@@ -84,7 +84,7 @@ package struct ProtocolHandshake: Sendable {
         let channel: any Channel
         do {
             channel = try await ClientBootstrap(group: loop)
-                .connectTimeout(.microseconds(WebFetch.connectTimeout.wholeMicroseconds))
+                .connectTimeout(WebFetch.connectTimeout(until: deadline))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let handler = try NIOSSLClientHandler(
@@ -97,7 +97,7 @@ package struct ProtocolHandshake: Sendable {
                             ServerHelloTap(seen), handler, HandshakeListener(promise))
                     }
                 }
-                .connect(to: permit.socketAddress).get()
+                .connect(to: permit.socketAddress).unlessCancelled()
         } catch {
             promise.fail(error)
             throw error

@@ -23,8 +23,27 @@ package struct KeyUsage: OptionSet, Hashable, Sendable, CustomStringConvertible 
         (.encipherOnly, "encipherOnly"), (.decipherOnly, "decipherOnly"),
     ]
 
-    package var description: String {
-        Self.names.filter { contains($0.0) }.map(\.1).joined(separator: ", ")
+    package var description: String { names.joined(separator: ", ") }
+
+    /// The names of RFC 5280, in the order of the bits.
+    package var names: [String] { Self.names.filter { contains($0.0) }.map(\.1) }
+
+    /// The bit with that name of RFC 5280; `nil` for another.
+    package init?(name: String) {
+        guard let known = Self.names.first(where: { $0.1 == name }) else { return nil }
+        self = known.0
+    }
+
+    /// What only authorities do.
+    package static let ofAuthorities: KeyUsage = [.keyCertSign, .cRLSign]
+
+    /// What the key of a leaf can do by its family (RFC 3279 §2.3.1, RFC 5480 §3, RFC 8410 §5, RFC 9881 §5).
+    package static func possible(for algorithm: KeyAlgorithm) -> KeyUsage {
+        switch algorithm {
+        case .rsa: [.digitalSignature, .contentCommitment, .keyEncipherment, .dataEncipherment]
+        case .ecdsa: [.digitalSignature, .contentCommitment, .keyAgreement, .encipherOnly, .decipherOnly]
+        case .ed25519, .mlDSA65, .mlDSA87: [.digitalSignature, .contentCommitment]
+        }
     }
 
     init(_ node: DERNode) throws(DERError) {

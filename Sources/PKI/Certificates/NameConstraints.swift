@@ -127,6 +127,7 @@ package struct NameConstraints: Hashable, Sendable {
         case (.dns, .dns), (.email, .email), (.uri, .uri): true
         // RFC 5280 says nothing about families; as OpenSSL and Go do, an IPv4 tree bars IPv6 addresses too.
         case (.ip, .ip): true
+        case (.unsupported(.otherName), .upn): true
         default: false
         }
     }
@@ -159,6 +160,8 @@ package struct NameConstraints: Hashable, Sendable {
             return covers(base, host: dns.text) || bare.hasSuffix("." + parent)
         // What cannot be judged is refused: a URI without a host, or with an address (RFC 5280 §4.2.1.10).
         case (.uri, .uri(let uri)) where uri.host.map { (try? IPAddress($0)) != nil } ?? true: return true
+        // Nor can names of users: a CA whose constraints speak of otherNames certifies none (RFC 5280 §4.2.1.10).
+        case (.unsupported(.otherName), .upn): return true
         case (.email(let base), .email(let address)) where base.contains("@"):
             // A forbidden mailbox is forbidden however its local part is written.
             return address.description.lowercased() == base.lowercased()

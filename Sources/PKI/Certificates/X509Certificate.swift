@@ -25,6 +25,8 @@ package struct X509Certificate: Sendable {
     package let signatureAlgorithm: SignatureAlgorithm?
     /// Why ``signatureAlgorithm`` is `nil`.
     package let refusedAlgorithm: String?
+    /// How it is signed, for people: `ECDSA with SHA-256`, or why that is not accepted.
+    package var signatureName: String { signatureAlgorithm?.description ?? refusedAlgorithm ?? "" }
     /// 1, 2 or 3.
     package let version: Int
     let tbs: ArraySlice<UInt8>

@@ -32,6 +32,8 @@ extension OID {
     package static let policyConstraints = OID(2, 5, 29, 36)
     package static let inhibitAnyPolicy = OID(2, 5, 29, 54)
     package static let freshestCRL = OID(2, 5, 29, 46)
+    /// RFC 9608.
+    package static let noRevAvail = OID(2, 5, 29, 56)
     package static let anyPolicy = OID(2, 5, 29, 32, 0)
     package static let crlDistributionPoints = OID(2, 5, 29, 31)
     package static let certificatePolicies = OID(2, 5, 29, 32)

@@ -23,6 +23,18 @@ package enum KeyStoreFile {
         }
     }
 
+    /// The certificates of a file that can hold nothing else: DER and PKCS#7, in their order there; `nil` for a key store.
+    package static func readCertificates(_ octets: [UInt8]) throws(KeyStoreError) -> [X509Certificate]? {
+        guard octets.count <= maximumSize else { throw .malformed("it is larger than 8 MiB") }
+        if octets.starts(with: JavaKeyStore.magic) || octets.starts(with: JavaKeyStore.magicOfJCEKS) { return nil }
+        guard octets.first == 0x30 else { throw .malformed("it is neither DER nor PKCS#7") }
+        switch try kind(of: octets) {
+        case .pfx: return nil
+        case .message: return try CertificatesOnly.decode(octets)
+        case .certificate: return try readingKeyStore { [try X509Certificate(der: octets)] }
+        }
+    }
+
     private enum Kind { case pfx, message, certificate }
 
     /// By the first element of the outermost SEQUENCE.

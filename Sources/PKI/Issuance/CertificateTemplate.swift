@@ -32,6 +32,8 @@ package struct CertificateTemplate: Sendable {
     /// What the authority may certify; of authorities alone.
     package var nameConstraints: NameConstraints?
     package var mustStaple = false
+    /// Nothing tells whether it is revoked (RFC 9608); then there are no addresses of lists and responders either.
+    package var hasNoRevocation = false
     /// Nobody asks about the certificate of an OCSP responder (RFC 6960 §4.2.2.2.1).
     package var isNotChecked = false
 
@@ -91,6 +93,7 @@ package struct CertificateTemplate: Sendable {
         if !policies.isEmpty { list.append(ExtensionEncoding.certificatePolicies(policies)) }
         if let nameConstraints { list.append(ExtensionEncoding.nameConstraints(nameConstraints)) }
         if mustStaple { list.append(ExtensionEncoding.mustStaple) }
+        if hasNoRevocation { list.append(ExtensionEncoding.noRevAvail) }
         if isNotChecked { list.append(ExtensionEncoding.ocspNoCheck) }
         return list
     }

@@ -56,6 +56,9 @@ enum ExtensionEncoding {
     /// RFC 7633: feature 5, `status_request`.
     static let mustStaple = make(.tlsFeature, critical: false, DERWriter.sequence(DERWriter.integer(5)))
 
+    /// RFC 9608 §2: never critical.
+    static let noRevAvail = make(.noRevAvail, critical: false, DERWriter.null)
+
     /// RFC 6960 §4.2.2.2.1.
     static let ocspNoCheck = make(.ocspNoCheck, critical: false, DERWriter.null)
 

@@ -85,6 +85,7 @@ extension LintInspection {
     /// Nobody revokes what ends within a week anyway; responders say themselves that nobody asks about them.
     var revocationInformation: String? {
         guard !certificate.isCA, lifetime > .days(7), extensions[.ocspNoCheck] == nil,
+            extensions[.noRevAvail] == nil,
             extensions.crlDistributionPoints.isEmpty, extensions.ocspURLs.isEmpty
         else { return nil }
         return "neither a revocation list nor an OCSP responder"

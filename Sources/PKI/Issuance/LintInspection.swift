@@ -12,7 +12,7 @@ struct LintInspection {
     private static let allowedExtensions: Set<OID> = [
         .basicConstraints, .keyUsage, .extendedKeyUsage, .subjectKeyIdentifier, .authorityKeyIdentifier,
         .subjectAltName, .crlDistributionPoints, .freshestCRL, .authorityInfoAccess, .certificatePolicies, .tlsFeature,
-        .ocspNoCheck, .nameConstraints,
+        .ocspNoCheck, .nameConstraints, .noRevAvail,
     ]
 
     var extensions: CertificateExtensions { certificate.extensions }
@@ -56,6 +56,7 @@ struct LintInspection {
         case .ocspResponder: ocspResponder
         case .mustStapleWithoutResponder:
             extensions.mustStaple && extensions.ocspURLs.isEmpty ? "must-staple without an OCSP address" : nil
+        case .noRevocationAvailable: noRevocationAvailable
         }
     }
 
@@ -113,6 +114,10 @@ struct LintInspection {
     /// RFC 5480 §3, RFC 8410 §5, RFC 3279 §2.3.1, RFC 9881 §5.
     private var keyUsageForKeyType: String? {
         let usage = extensions.keyUsage ?? []
+        // RFC 5280 §4.2.1.3: their meaning is not defined without it.
+        if !usage.isDisjoint(with: [.encipherOnly, .decipherOnly]), !usage.contains(.keyAgreement) {
+            return "encipherOnly or decipherOnly without keyAgreement"
+        }
         switch certificate.subjectPublicKey.algorithm {
         case .rsa: return usage.contains(.keyAgreement) ? "keyAgreement for an RSA key" : nil
         case .ecdsa:
@@ -192,6 +197,18 @@ struct LintInspection {
     private var keyReuse: String? {
         !isSelfSigned && certificate.subjectPublicKey == issuer?.subjectPublicKey
             ? "subject key is the key of the issuing certificate" : nil
+    }
+
+    private var noRevocationAvailable: String? {
+        guard let item = extensions[.noRevAvail] else { return nil }
+        if item.isCritical || item.value != DERWriter.null { return "noRevAvail must be NULL and not critical" }
+        if certificate.isCA { return "noRevAvail in the certificate of a CA" }
+        let pointers: [OID] = [.crlDistributionPoints, .freshestCRL]
+        if let oid = extensions.all.first(where: { pointers.contains($0.oid) })?.oid {
+            return "noRevAvail beside \(oid)"
+        }
+        if !extensions.ocspURLs.isEmpty { return "noRevAvail beside the address of an OCSP responder" }
+        return extensions.mustStaple ? "noRevAvail beside must-staple" : nil
     }
 
     private var ocspResponder: String? {

@@ -49,7 +49,10 @@ extension KeySpec {
 
 extension SigningOrder {
     /// SHA-256 of what is signed, lower-case hexadecimal: for the log.
-    package var messageSHA256: String { Hex.encode(SHA256.hash(data: message)) }
+    package var messageSHA256: String { Self.sha256(message) }
+
+    /// Of octets to be signed, lower-case hexadecimal, as the logs of servers and signers have it.
+    package static func sha256(_ message: [UInt8]) -> String { Hex.encode(SHA256.hash(data: message)) }
 
     /// The hash of the message by the algorithm of the signature.
     package func digest(_ hash: SignatureAlgorithm.Hash) -> [UInt8] {

@@ -1,3 +1,5 @@
+import Domain
+
 /// A host name, or a wildcard for one label, in lower case and ASCII.
 package struct DNSName: Hashable, Sendable, CustomStringConvertible {
     package let text: String
@@ -16,6 +18,16 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
 
     package var isWildcard: Bool { text.utf8.first == 0x2A }
     package var description: String { text }
+
+    /// What is wrong with a label that looks like an internationalised one (RFC 5890 §2.3); `nil` for nothing. Certificates of
+    /// others may have such names, so they are read all the same; none is issued for them.
+    package var objection: String? {
+        for label in text.utf8.split(separator: 0x2E) {
+            guard let objection = InternationalLabel.objection(to: label) else { continue }
+            return "label \(Substring(label)): \(objection)"
+        }
+        return nil
+    }
 
     private static func checkLabels(_ octets: [UInt8]) throws(NameError) {
         let labels = octets.split(separator: 0x2E, omittingEmptySubsequences: false)

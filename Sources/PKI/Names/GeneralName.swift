@@ -38,7 +38,10 @@ struct GeneralName: Hashable, Sendable {
         case .directoryName:
             octets = []
             value = .directory(try DistinguishedName(node.explicit("directoryName")))
-        case .otherName, .x400Address, .ediPartyName, .registeredID:
+        case .otherName:
+            octets = UserPrincipalName.text(in: node) ?? []
+            value = octets.isEmpty ? .unsupported("\(form)") : Self.text(octets, form)
+        case .x400Address, .ediPartyName, .registeredID:
             octets = []
             value = .unsupported("\(form)")
         }
@@ -81,6 +84,7 @@ struct GeneralName: Hashable, Sendable {
             switch form {
             case .rfc822Name: "e-mail"
             case .dNSName: "DNS"
+            case .otherName: "user principal"
             default: "URI"
             }
         guard let text = String(validating: octets, as: UTF8.self) else {
@@ -90,6 +94,7 @@ struct GeneralName: Hashable, Sendable {
             switch form {
             case .rfc822Name: return .name(.email(try EmailAddress(text)))
             case .dNSName: return .name(.dns(try DNSName(text)))
+            case .otherName: return .name(.upn(try UserPrincipalName(text)))
             default: return .name(.uri(try URIName(text)))
             }
         } catch {

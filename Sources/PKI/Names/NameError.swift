@@ -14,6 +14,7 @@ package enum NameError: Error, Hashable, Sendable, CustomStringConvertible {
     case malformedAddress
     case malformedEmail(String)
     case malformedURI(String)
+    case malformedPrincipal(String)
     case malformedAttribute(String)
 
     package var description: String {
@@ -33,6 +34,7 @@ package enum NameError: Error, Hashable, Sendable, CustomStringConvertible {
         case .malformedAddress: "not an IPv4 or IPv6 address"
         case .malformedEmail(let reason): "not an e-mail address: \(reason)"
         case .malformedURI(let reason): "not an absolute URI: \(reason)"
+        case .malformedPrincipal(let reason): "not a user principal name: \(reason)"
         case .malformedAttribute(let reason): reason
         }
     }
@@ -49,6 +51,7 @@ package enum NameError: Error, Hashable, Sendable, CustomStringConvertible {
         case .malformedAddress: "invalid_ip"
         case .malformedEmail: "invalid_email"
         case .malformedURI: "invalid_uri"
+        case .malformedPrincipal: "invalid_upn"
         case .malformedAttribute: "invalid_attribute"
         }
     }

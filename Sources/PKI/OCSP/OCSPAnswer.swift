@@ -153,7 +153,7 @@ package struct OCSPAnswer: Sendable {
         return list
     }
 
-    private static func responder(_ node: DERNode) throws(DERError) -> Responder {
+    static func responder(_ node: DERNode) throws(DERError) -> Responder {
         switch node.contextTag {
         case 1: return .name(try DistinguishedName(node.explicit("byName")))
         case 2: return .key(Array(try node.explicit("byKey").octetString("byKey")))

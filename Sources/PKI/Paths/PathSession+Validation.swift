@@ -64,6 +64,8 @@ extension PathSession {
             case .revoked(let reason, let date):
                 throw ChainError(.revoked, path[index], "\(reason.rawValue), since \(date.rfc3339)")
             case .undetermined(let why):
+                // RFC 9608 §4: its authority says that nothing tells of it.
+                if !path[index].isCA, path[index].extensions.contains(.noRevAvail) { continue }
                 if parameters.revocation == .hard { throw ChainError(.revocationUnknown, path[index], why) }
             }
         }

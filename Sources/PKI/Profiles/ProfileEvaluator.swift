@@ -69,7 +69,14 @@ package struct ProfileRequest: Sendable {
         self.path = path
     }
 
-    var binding: PatternBinding { PatternBinding(commonName: commonName, principal: principal) }
+    var binding: PatternBinding {
+        let name = (try? SubjectAltName(classifying: commonName))?.patternText
+        return PatternBinding(commonName: name ?? commonName, principal: principal)
+    }
+
+    /// The common name of the record as a subject may have it: never the name of a user in a directory, which clients
+    /// would read as a mailbox.
+    var subjectCommonName: String? { commonName.hasPrefix(UserPrincipalName.prefix) ? nil : commonName }
 }
 
 /// Judges requests against profiles: pure, complete, the same for every way in (protocol-servers §8.2).
@@ -89,10 +96,15 @@ package enum ProfileEvaluator {
                 violations.append(.init(rule: .deniedAlgorithm, message: message))
             }
             violations += keyViolations(key, rules.keyRules)
+            if let usage = rules.keyUsage, usage.isDisjoint(with: .possible(for: key.algorithm)) {
+                let message = "a key \(key) can do nothing of what the profile grants: \(usage)"
+                violations.append(.init(rule: .keyUsage, message: message))
+            }
         }
         if let csr, !request.isEarlier { violations += requestedNameViolations(csr, request.approvedNames) }
         violations += nameViolations(request.approvedNames, rules, request.binding)
         violations += SubjectRules.violations(request, rules)
+        violations += mailboxViolations(request, rules)
         if request.path == .direct, let csr {
             violations += usageViolations(csr.extendedKeyUsages, rules.allowedExtendedKeyUsages)
             for attribute in rules.requiredCSRAttributes where !attribute.isPresent(in: csr) {
@@ -108,10 +120,17 @@ package enum ProfileEvaluator {
         let requested = Set((request.csr?.extendedKeyUsages ?? []).compactMap { ExtendedKeyUsage(oid: $0) })
         let takesAll = request.path == .acme || requested.isEmpty
         let usages = takesAll ? rules.allowedExtendedKeyUsages : requested.intersection(rules.allowedExtendedKeyUsages)
-        return ProfileTemplate(
+        let isStapled = rules.mustStaple || (rules.allowsMustStaple && request.csr?.mustStaple ?? false)
+        var template = ProfileTemplate(
             subject: rules.subjectPolicy.flatMap { SubjectRules.subject(request, $0) },
             extendedKeyUsages: ExtendedKeyUsage.ordered(usages), isUsageCritical: rules.isUsageCritical,
-            ttl: rules.ttl, backdate: rules.backdate, mustStaple: rules.mustStaple, policies: rules.policies)
+            ttl: rules.ttl, backdate: rules.backdate, mustStaple: isStapled && !rules.isShortLived,
+            policies: rules.policies)
+        template.hasNoRevocation = rules.isShortLived
+        template.keyUsage = rules.keyUsage.map { usage in
+            request.key.map { usage.intersection(.possible(for: $0.algorithm)) } ?? usage
+        }
+        return template
     }
 
     package static func keyViolations(_ key: KeyKind, _ rules: [KeyRule]) -> [ProfileViolation] {
@@ -147,10 +166,20 @@ package enum ProfileEvaluator {
             violations.append(
                 .init(rule: .nameKind, message: "name \(name) is of a type that the profile does not allow"))
         }
+        for case .dns(let name) in names {
+            guard let objection = name.objection else { continue }
+            violations.append(.init(rule: .nameForm, message: "name \(name): \(objection)"))
+        }
         if !rules.sanPatterns.isEmpty {
             for name in names where kinds.contains(name.kind) && !isCovered(name, rules, binding) {
                 violations.append(
                     .init(rule: .pattern, message: "name \(name) matches no name pattern of the profile"))
+            }
+        }
+        if let constraints = rules.nameConstraints {
+            for name in names where kinds.contains(name.kind) && constraints.violation(in: [name]) != nil {
+                let message = "name \(name) is outside the name constraints of the profile"
+                violations.append(.init(rule: .nameConstraint, message: message))
             }
         }
         if let pattern = rules.spiffePattern, let problem = spiffeProblem(names, pattern) {
@@ -165,6 +194,20 @@ package enum ProfileEvaluator {
     ) -> Bool {
         if rules.spiffePattern != nil, name.kind == .uri { return true }
         return rules.sanPatterns.contains { $0.matches(name, binding) }
+    }
+
+    /// A mailbox in the subject is a name as well (RFC 5280 §4.2.1.10).
+    private static func mailboxViolations(_ request: ProfileRequest, _ rules: ProfileRules) -> [ProfileViolation] {
+        guard let constraints = rules.nameConstraints, let policy = rules.subjectPolicy,
+            let subject = SubjectRules.subject(request, policy)
+        else { return [] }
+        return subject.values(of: .emailAddress).compactMap { text in
+            guard let address = try? EmailAddress(text), constraints.violation(in: [.email(address)]) != nil else {
+                return nil
+            }
+            let message = "e-mail address \(text) of the subject is outside the name constraints of the profile"
+            return .init(rule: .nameConstraint, message: message)
+        }
     }
 
     private static func requestedNameViolations(

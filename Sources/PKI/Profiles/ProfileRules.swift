@@ -22,8 +22,16 @@ package struct ProfileRules: Sendable {
     /// How long before the issuance the period begins; `nil` for the issuer's own.
     package var backdate: Duration?
     package var mustStaple = false
+    /// Whether a request may ask for must-staple.
+    package var allowsMustStaple = false
+    /// Whether certificates end before anybody could act on their revocation, and say so (RFC 9608).
+    package var isShortLived = false
     package var requiredCSRAttributes: [CSRAttribute] = []
     package var policies: [OID] = []
+    /// What keys may be used for, as far as they can; `nil` for what follows from purposes and key.
+    package var keyUsage: KeyUsage?
+    /// What names have to lie within (RFC 5280 §4.2.1.10); `nil` for no limit.
+    package var nameConstraints: NameConstraints?
     package var maximumNames = CertificationRequest.maximumNames
     /// What the server certifies for nobody, whatever a profile allows.
     package var algorithms = AlgorithmPolicy()
@@ -34,7 +42,8 @@ package struct ProfileRules: Sendable {
     package static let withoutProfile: ProfileRules = {
         var rules = ProfileRules()
         rules.allowedExtendedKeyUsages = [.serverAuth, .clientAuth]
-        rules.allowedNameKinds = Set(SubjectAltName.Kind.allCases)
+        // Domains let those in whose name stands in a certificate: such names need a profile that lists them.
+        rules.allowedNameKinds = Set(SubjectAltName.Kind.allCases).subtracting([.upn])
         return rules
     }()
 
@@ -105,6 +114,9 @@ package struct ProfileViolation: Hashable, Sendable, CustomStringConvertible {
         case extendedKeyUsage = "extended_key_usage"
         case csrAttribute = "missing_csr_attribute"
         case nameKind = "name_type"
+        case nameForm = "name_form"
+        case nameConstraint = "name_constraint"
+        case keyUsage = "key_usage"
         case subject = "subject"
     }
 

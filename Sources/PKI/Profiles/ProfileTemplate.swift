@@ -12,7 +12,11 @@ package struct ProfileTemplate: Hashable, Sendable {
     /// `nil` for the issuer's own.
     package let backdate: Duration?
     package let mustStaple: Bool
+    /// RFC 9608.
+    package var hasNoRevocation = false
     package let policies: [OID]
+    /// `nil` for what follows from purposes and key.
+    package var keyUsage: KeyUsage?
     /// When the period begins and ends exactly, where whoever asked said so; within what the profile allows.
     package var notBefore: Timestamp?
     package var notAfter: Timestamp?
@@ -81,11 +85,10 @@ enum SubjectRules {
 
     private static func commonName(_ request: ProfileRequest, _ policy: SubjectPolicy) -> String? {
         switch policy.commonName {
-        case .copy: return request.commonName
+        case .copy: return request.subjectCommonName
         case .none: return nil
         case .firstSAN:
-            let names = SubjectAltName.canonicalOrder(request.approvedNames)
-            return names.first { $0.kind == .dns }?.text ?? names.first?.text
+            return SubjectAltName.commonName(among: SubjectAltName.canonicalOrder(request.approvedNames))?.text
         }
     }
 }

@@ -2,8 +2,8 @@
 ///
 /// Understood are literals, `.`, classes (`[a-z0-9-]`, `[^.]`, `\d`, `\w`), groups, alternation and the
 /// repetitions `?` `*` `+` `{n}` `{n,}` `{n,m}`. The pattern is anchored at both ends by itself; back-references
-/// and look-around do not exist. A prefix `dns:`, `ip:`, `email:` or `uri:` names the kind, `dns:` being the
-/// default; `ip:` also takes an address block such as `ip:10.0.0.0/8`, and `glob:*.corp.example` is a host name in
+/// and look-around do not exist. A prefix `dns:`, `ip:`, `email:`, `uri:` or `upn:` names the kind, `dns:`
+/// being the default; what follows `upn:` is compared in lower case, as directories do; `ip:` also takes an address block such as `ip:10.0.0.0/8`, and `glob:*.corp.example` is a host name in
 /// which `*` stands for one label, and `**` for any number of them. Neither stands for the `*` of a wildcard name,
 /// which a glob writes as `\*`.
 ///
@@ -50,10 +50,10 @@ package struct SANPattern: Hashable, Sendable, CustomStringConvertible {
     package func matches(_ name: SubjectAltName, _ binding: PatternBinding = PatternBinding()) -> Bool {
         guard name.kind == kind else { return false }
         switch matcher {
-        case .automaton(let automaton): return automaton.accepts(name.text.utf8)
+        case .automaton(let automaton): return automaton.accepts(name.patternText.utf8)
         case .template(let template):
             guard let automaton = try? template.automaton(binding) else { return false }
-            return automaton.accepts(name.text.utf8)
+            return automaton.accepts(name.patternText.utf8)
         case .block(let base, let prefixLength):
             guard case .ip(let address) = name, address.octets.count == base.count else { return false }
             return (0..<prefixLength).allSatisfy { bit in

@@ -6,7 +6,8 @@ package enum CertificationRequestBuilder {
     ///
     /// The common name goes into the subject only up to 64 characters (RFC 5280 upper bound); a longer one
     /// stays among the alternative names. A common name that is a host name, address or mailbox is always
-    /// repeated as alternative name (RFC 9525 ignores common names).
+    /// repeated as alternative name (RFC 9525 ignores common names). One that is the name of a user in a directory is
+    /// nothing but an alternative name.
     package static func makeCSR(
         commonName: String,
         subjectAltNames: [SubjectAltName],
@@ -18,7 +19,8 @@ package enum CertificationRequestBuilder {
         let subject: DistinguishedName
         do throws(NameError) {
             names = try allNames(commonName, subjectAltNames)
-            let fits = !commonName.isEmpty && commonName.unicodeScalars.count <= 64
+            let isUser = commonName.hasPrefix(UserPrincipalName.prefix)
+            let fits = !commonName.isEmpty && !isUser && commonName.unicodeScalars.count <= 64
             subject = fits ? try DistinguishedName(commonName: commonName) : .empty
         } catch {
             throw .name(error)

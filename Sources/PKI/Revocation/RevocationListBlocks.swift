@@ -17,37 +17,64 @@ package struct RevocationListBlocks: Sendable {
     package private(set) var blocks: [RevocationListBlock]
     /// The positions of blocks that changed since ``markStored()``.
     package private(set) var changed: Set<Int> = []
+    /// Which serial numbers a block may hold, for each block; `nil` until that is asked.
+    private var contents: [BlockContents?]
+    /// Blocks whose entries removals have read so far: what a removal costs.
+    private(set) var blocksRead = 0
 
-    package init(_ blocks: [RevocationListBlock] = []) { self.blocks = blocks }
+    package init(_ blocks: [RevocationListBlock] = []) {
+        self.blocks = blocks
+        contents = Array(repeating: nil, count: blocks.count)
+    }
 
     package var entryCount: Int { blocks.reduce(0) { $0 + $1.count } }
     package var octetCount: Int { blocks.reduce(0) { $0 + $1.entries.count } }
 
     /// Adds an entry at the end. The serial number must not be listed.
     package mutating func append(_ entry: RevocationListEntry) {
-        if (blocks.last?.count ?? Self.capacity) >= Self.capacity { blocks.append(RevocationListBlock()) }
+        if (blocks.last?.count ?? Self.capacity) >= Self.capacity {
+            blocks.append(RevocationListBlock())
+            contents.append(nil)
+        }
         blocks[blocks.count - 1].entries += entry.der
         blocks[blocks.count - 1].count += 1
+        contents[blocks.count - 1] = nil
         changed.insert(blocks.count - 1)
     }
 
     /// Takes out the entries of serial numbers; those that are not listed are no matter.
+    ///
+    /// Of blocks that were looked at before and have not changed since, only those are read that hold one of them.
     ///
     /// - Returns: How many were listed.
     @discardableResult
     package mutating func remove(_ serials: Set<SerialNumber>) throws(CRLError) -> Int {
         if serials.isEmpty { return 0 }
         let wanted = Set(serials.map { ArraySlice($0.magnitude) })
-        let ends = Set(serials.map { Self.end(of: $0.magnitude[...]) })
+        let marks = Set(serials.map { BlockContents.mark($0.magnitude[...]) })
         var removed = 0
         for position in blocks.indices {
-            let taken = try blocks[position].remove { ends.contains(Self.end(of: $0)) && wanted.contains($0) }
+            let known = try contents(at: position)
+            guard known.mayHold(marks) else { continue }
+            blocksRead += 1
+            let taken = try blocks[position].remove {
+                marks.contains(BlockContents.mark($0)) && wanted.contains($0)
+            }
             guard taken > 0 else { continue }
             removed += taken
+            contents[position] = nil
             changed.insert(position)
         }
         if removed > 0, entryCount * 2 < blocks.count * Self.capacity, blocks.count > 1 { try pack() }
         return removed
+    }
+
+    private mutating func contents(at position: Int) throws(CRLError) -> BlockContents {
+        if let known = contents[position] { return known }
+        let found = try BlockContents(of: blocks[position])
+        contents[position] = found
+        blocksRead += 1
+        return found
     }
 
     package mutating func markStored() { changed = [] }
@@ -63,12 +90,40 @@ package struct RevocationListBlocks: Sendable {
             }
         }
         blocks = packed
+        contents = Array(repeating: nil, count: packed.count)
         changed = Set(packed.indices)
     }
+}
 
-    /// The last eight octets as a number: tells nearly all serial numbers apart without a hash of all of them.
-    private static func end(of magnitude: ArraySlice<UInt8>) -> UInt64 {
-        magnitude.suffix(8).reduce(0) { $0 << 8 | UInt64($1) }
+/// Which serial numbers a block may hold: four octets for each, so that a million entries take four megabytes.
+private struct BlockContents: Sendable {
+    /// Ascending.
+    private let marks: [UInt32]
+
+    init(of block: RevocationListBlock) throws(CRLError) {
+        var marks: [UInt32] = []
+        marks.reserveCapacity(block.count)
+        try block.forEachEntry { serial, _ in marks.append(Self.mark(serial)) }
+        self.marks = marks.sorted()
+    }
+
+    /// The last four octets as a number: one in a million blocks is read for nothing.
+    static func mark(_ magnitude: ArraySlice<UInt8>) -> UInt32 {
+        magnitude.suffix(4).reduce(0) { $0 << 8 | UInt32($1) }
+    }
+
+    func mayHold(_ wanted: Set<UInt32>) -> Bool {
+        // Whichever is less to do: some sixteen steps for each that is wanted, or one for each that is here.
+        wanted.count < marks.count / 16 ? wanted.contains(where: holds) : marks.contains(where: wanted.contains)
+    }
+
+    private func holds(_ mark: UInt32) -> Bool {
+        var (low, high) = (0, marks.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if marks[middle] < mark { low = middle + 1 } else { high = middle }
+        }
+        return low < marks.count && marks[low] == mark
     }
 }
 

@@ -32,7 +32,7 @@ package struct RevokedCertificate: Sendable {
                 case .reasonCode: reason = try RevocationReason(DERNode(parsing: value))
                 case .invalidityDate: invalidityDate = try Self.invalidityDate(DERNode(parsing: value))
                 case .certificateIssuer: try context.turn(to: item.value)
-                default: if item.isCritical { context.note(unknownCritical: item.oid) }
+                default: context.note(unknown: item.oid, isCritical: item.isCritical)
                 }
             }
         }
@@ -60,6 +60,8 @@ struct RevocationEntryContext {
     private(set) var current: Int?
     /// A few are enough to refuse the list and to say why.
     private(set) var unknownCritical: [OID] = []
+    /// The first extension that certctl does not understand, critical or not.
+    private(set) var firstUnknown: OID?
     private var positions: [[UInt8]: Int] = [:]
 
     mutating func turn(to value: [UInt8]) throws(DERError) {
@@ -77,7 +79,8 @@ struct RevocationEntryContext {
         current = issuers.count - 1
     }
 
-    mutating func note(unknownCritical oid: OID) {
-        if unknownCritical.count < 16, !unknownCritical.contains(oid) { unknownCritical.append(oid) }
+    mutating func note(unknown oid: OID, isCritical: Bool) {
+        firstUnknown = firstUnknown ?? oid
+        if isCritical, unknownCritical.count < 16, !unknownCritical.contains(oid) { unknownCritical.append(oid) }
     }
 }

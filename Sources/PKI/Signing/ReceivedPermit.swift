@@ -3,92 +3,56 @@
 /// Whoever asks a signing process is whom the key is kept from. So the purpose of a signature is read from the octets, and a
 /// claim that does not fit them is refused: the key that may sign leaves makes no authority, whoever took the server over.
 package struct ReceivedPermit: ~Copyable, Sendable {
+    /// What was read, for the rules of the key.
+    package let structure: ReceivedStructure
     private let purpose: SigningPurpose
     private let message: [UInt8]
     private let algorithm: SignatureAlgorithm
 
     /// - `message`: The encoded structure without its signature.
-    /// - Throws: When it is no structure of that kind, or names another algorithm.
+    /// - Throws: When it is no structure of that kind, has anything in it that is not understood, or names another
+    ///   algorithm.
     package init(
         _ message: [UInt8], for purpose: SigningPurpose, algorithm: SignatureAlgorithm
     ) throws(ReceivedStructureError) {
-        let found: SigningPurpose
         switch purpose {
-        case .leaf, .ca: found = try Self.kindOfCertificate(message, algorithm)
+        case .leaf, .ca:
+            let certificate = try ReceivedStructure.certificate(message, algorithm)
+            let found = Self.kind(of: certificate)
+            guard found == purpose else {
+                throw ReceivedStructureError(
+                    found == .ca ? "are the certificate of an authority" : "are no certificate of an authority")
+            }
+            structure = .certificate(certificate)
         case .crl:
-            do throws(DERError) { try Self.checkList(message, algorithm) } catch {
+            do throws(DERError) { structure = .list(try ReceivedStructure.list(message, algorithm)) } catch {
                 throw ReceivedStructureError("are no revocation list: \(error.reason)")
             }
-            found = .crl
         case .ocsp:
-            do throws(DERError) { try Self.checkAnswer(message) } catch {
+            do throws(DERError) { structure = .answer(try ReceivedStructure.answer(message)) } catch {
                 throw ReceivedStructureError("are no OCSP answer: \(error.reason)")
             }
-            found = .ocsp
         case .request:
             do throws(CSRError) {
                 _ = try CertificationRequest(
                     der: DERWriter.sequence(message, algorithm.der, DERWriter.bitString([0])))
             } catch { throw ReceivedStructureError("are no certification request: \(error)") }
-            found = .request
+            structure = .request
         case .test:
             guard message.count == SigningOrder.testPrefix.count + SigningOrder.testNonceLength,
                 message.starts(with: SigningOrder.testPrefix)
             else { throw ReceivedStructureError("are no test of a key") }
-            found = .test
-        }
-        guard found == purpose else {
-            throw ReceivedStructureError(
-                found == .ca ? "are the certificate of an authority" : "are no certificate of an authority")
+            structure = .test
         }
         self.purpose = purpose
         self.message = message
         self.algorithm = algorithm
     }
 
-    /// Read with all that certificates of this product are read with, and a signature that nobody looks at.
-    private static func kindOfCertificate(
-        _ message: [UInt8], _ algorithm: SignatureAlgorithm
-    ) throws(ReceivedStructureError) -> SigningPurpose {
-        let certificate: X509Certificate
-        do throws(CertificateError) {
-            certificate = try X509Certificate(
-                der: DERWriter.sequence(message, algorithm.der, DERWriter.bitString([0])))
-        } catch {
-            throw ReceivedStructureError("are no certificate: \(error)")
-        }
-        guard certificate.version == 3 else {
-            // Some rely on certificates of version 1 as on authorities, whatever they are.
-            throw ReceivedStructureError(
-                "are a certificate of version \(certificate.version), which cannot say what it is")
-        }
+    private static func kind(of certificate: X509Certificate) -> SigningPurpose {
         let usage = certificate.extensions.keyUsage
         let signs = usage.map { $0.contains(.keyCertSign) || $0.contains(.cRLSign) } ?? false
         return certificate.extensions.basicConstraints?.isCA == true || signs ? .ca : .leaf
-    }
-
-    /// The head of a `TBSCertList` (RFC 5280 §5.1.2), over a sound structure.
-    private static func checkList(_ message: [UInt8], _ algorithm: SignatureAlgorithm) throws(DERError) {
-        let limits = DERLimits(
-            depth: DERLimits.standard.depth, elements: CertificateRevocationList.maximumSize / 2)
-        var fields = try DERNode(parsing: message[...], limits: limits).sequence("tbsCertList", limit: 7)
-        guard try fields.next().smallInteger("version") == 1 else { throw DERError("version is not 2") }
-        guard try fields.next().encoded.elementsEqual(algorithm.der) else {
-            throw DERError("another signature algorithm is named in it")
-        }
-        _ = try DistinguishedName(fields.next())
-        _ = try DERTime.parse(fields.next())
-    }
-
-    /// The head of `ResponseData` (RFC 6960 §4.2.1) of version 1, which DER leaves out.
-    private static func checkAnswer(_ message: [UInt8]) throws(DERError) {
-        var fields = try DERNode(parsing: message[...]).sequence("response data", limit: 4)
-        let responder = try fields.next()
-        guard responder.hasContextTag(1) || responder.hasContextTag(2) else {
-            throw DERError("the responder is not named first")
-        }
-        guard try fields.next().has(.generalizedTime) else { throw DERError("producedAt must be a GeneralizedTime") }
-        guard try fields.next().has(.sequence) else { throw DERError("responses must be a SEQUENCE") }
     }
 }
 

@@ -79,6 +79,8 @@ package enum SignerError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Worth a retry later.
     case transient(String)
     case unsupported(String)
+    /// A rule that whoever holds the key set for it does not allow what was to be signed.
+    case rule(SigningRule, String)
     /// The signer answered with something that is not a signature by its key. It was thrown away.
     case wrongSignature(String)
 
@@ -87,6 +89,7 @@ package enum SignerError: Error, Hashable, Sendable, CustomStringConvertible {
         case .keyNotFound(let reason): "signing key not found: \(reason)"
         case .permission(let reason): "signing key may not be used: \(reason)"
         case .transient(let reason): "signing failed for now: \(reason)"
+        case .rule(let rule, let reason): "the signer refused by its rule \(rule.rawValue): \(reason)"
         case .unsupported(let reason): "signing is not possible: \(reason)"
         case .wrongSignature(let reason): "wrong signature: \(reason)"
         }

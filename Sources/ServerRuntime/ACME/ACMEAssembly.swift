@@ -17,10 +17,12 @@ struct ACMEAssembly: Sendable {
     let switchedOff: Set<RouteFeature>
     private let isEnabled: Bool
     private let context: LifecycleContext
-    private let settlement: ACMESettlement
+    /// Asks CAs for the orders of clients.
+    let desk: ACMEIssuanceDesk
     private let plan: @Sendable () -> ACMEPlan
     private let gcInterval: @Sendable () -> Duration
     private let metrics: ACMEMetrics
+    private let accounts: ACMEAccountFlow
     let perspectives: ACMEPerspectiveFlow
     /// `nil` while the ACME server is off.
     let validation: ACMEValidationPool?
@@ -44,11 +46,15 @@ struct ACMEAssembly: Sendable {
         }
         self.plan = plan
         gcInterval = { live.read { $0.acme.gcInterval } }
-        settlement = ACMESettlement(context, issue: issue)
+        desk = ACMEIssuanceDesk(ACMESettlement(context, issue: issue), time: context.time, log: log)
         let checkCAA = ACMEValidation.caaCheck(
             live: live, random: context.random, resolverFile: resolverFile, log: log)
         let metrics = ACMEMetrics(registryOfMetrics)
         self.metrics = metrics
+        let perspectives = ACMEPerspectiveFlow(context, plan: plan)
+        self.perspectives = perspectives
+        let accounts = ACMEAccountFlow(context, sealer: sealer, plan: plan)
+        self.accounts = accounts
         handlers = ACMEHandlers(
             ACMEServices(
                 plan: plan,
@@ -56,10 +62,11 @@ struct ACMEAssembly: Sendable {
                 isTrustedProxy: { address in
                     live.read { Self.proxies($0.listener) }.isTrusted(address)
                 },
-                accounts: ACMEAccountFlow(context, sealer: sealer, plan: plan),
+                accounts: accounts,
                 orders: ACMEOrderFlow(context, plan: plan), challenges: ACMEChallengeFlow(context),
                 finalize: ACMEFinalizeFlow(
-                    context, registry: registry, settlement: settlement, plan: plan, checkCAA: checkCAA),
+                    context, registry: registry, desk: desk, plan: plan, checkCAA: checkCAA,
+                    perspectives: perspectives, observeVotes: { metrics.voted($0) }),
                 revocation: ACMERevocation(context, revoke: revoke), renewal: ACMERenewalFlow(context),
                 nonces: ACMENonces(
                     database: context.database, sealer: sealer, time: context.time, random: context.random,
@@ -67,8 +74,6 @@ struct ACMEAssembly: Sendable {
                 limiter: limiter, time: context.time, count: { metrics.count($0) },
                 observe: { metrics.answered($0, $1) }),
             sealer: sealer)
-        let perspectives = ACMEPerspectiveFlow(context, plan: plan)
-        self.perspectives = perspectives
         validation =
             isEnabled
             ? ACMEValidationPool(
@@ -80,10 +85,20 @@ struct ACMEAssembly: Sendable {
             : nil
     }
 
+    /// The directories that clients find; none while the ACME server is off.
+    func directories() async throws -> [ACMEDirectoryPath] {
+        guard isEnabled else { return [] }
+        let served = try await accounts.served().map { id in
+            ACMEDirectoryPath(profile: id.text, path: "/acme/profile/\(id.text)/directory")
+        }
+        guard let fallback = plan().defaultProfile else { return served }
+        return served + [ACMEDirectoryPath(profile: fallback.text, path: "/acme/directory")]
+    }
+
     func loops(_ leadership: Leadership) -> [Loop] {
         guard isEnabled else { return [] }
         return ACMELoops(
-            context, leadership: leadership, settlement: settlement, plan: plan, gcInterval: gcInterval,
+            context, leadership: leadership, desk: desk, plan: plan, gcInterval: gcInterval,
             swept: { metrics.swept($0) }
         ).loops
     }
@@ -96,8 +111,10 @@ struct ACMEAssembly: Sendable {
         var plan = ACMEPlan()
         plan.isEnabled = configuration.isEnabled
         plan.defaultProfile = configuration.defaultProfile.flatMap { try? ProfileID($0) }
+        plan.defaultMode = configuration.defaultMode
         plan.nonceTTL = configuration.nonceTTL
         plan.orderTTL = configuration.orderTTL
+        plan.retention = configuration.retention
         plan.authorizationTTL = configuration.authorizationTTL
         plan.accountsPerHour = configuration.accountsPerHour
         plan.ordersPerHour = configuration.ordersPerHour
@@ -111,6 +128,7 @@ struct ACMEAssembly: Sendable {
         plan.caaMode = configuration.validation.caaMode
         plan.authorizationReuse = configuration.validation.authorizationReuse
         plan.failuresPerHour = configuration.validation.failuresPerHour
+        plan.nameFailuresPerHour = configuration.validation.nameFailuresPerHour
         plan.requiresBinding = configuration.requiresBinding
         plan.allowsOpenTrust = configuration.allowsOpenTrust
         plan.answersPerHour = configuration.validation.answersPerHour

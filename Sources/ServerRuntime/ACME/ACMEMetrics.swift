@@ -9,6 +9,8 @@ struct ACMEMetrics: Sendable {
     private let nonces: Counter
     private let authorizations: Counter
     private let orders: Counter
+    private let forgotten: Counter
+    private let accounts: Counter
     private let runs: Counter
     private let failures: Counter
     private let votes: MetricFamily<Counter>
@@ -26,14 +28,21 @@ struct ACMEMetrics: Sendable {
             "certctl_acme_gc_authzs_expired_total", "Authorizations that ran out of time."
         ).with()
         orders = registry.counter("certctl_acme_gc_orders_invalidated_total", "Orders that ran out of time.").with()
+        forgotten = registry.counter(
+            "certctl_acme_gc_forgotten_total", "Orders, authorizations and questions to agents that were deleted."
+        ).with()
+        accounts = registry.counter(
+            "certctl_acme_gc_accounts_deleted_total", "Accounts that had ended and were deleted."
+        ).with()
         runs = registry.counter("certctl_acme_gc_runs_total", "Runs of the sweeper.").with()
         failures = registry.counter("certctl_acme_gc_run_failures_total", "Sweeps that failed.").with()
         votes = registry.counter(
-            "certctl_acme_perspective_votes_total", "What perspectives said of proofs that this server saw.",
+            "certctl_acme_perspective_votes_total",
+            "What perspectives said of proofs and CAA records that this server saw.",
             labels: ["perspective", "verdict"])
         quorums = registry.counter(
             "certctl_acme_perspective_quorum_total",
-            "Attempts in which enough perspectives confirmed a proof, or did not.",
+            "How often enough perspectives confirmed a proof, or CAA records, or did not.",
             labels: ["result"])
         validations = registry.histogram(
             "certctl_acme_validation_seconds", "Time that one attempt to validate a challenge took.",
@@ -70,6 +79,8 @@ struct ACMEMetrics: Sendable {
         nonces.add(sweep.nonces)
         authorizations.add(sweep.authorizations)
         orders.add(sweep.orders)
+        forgotten.add(sweep.forgotten)
+        accounts.add(sweep.accounts)
         runs.add()
         failures.add(sweep.failures)
     }

@@ -88,7 +88,7 @@ enum ACMEValidation {
         // What the operator named answers for addresses too, or a name of an inner zone would have none.
         let egress =
             configuration.resolvers.isEmpty
-            ? EgressGuard(policy: policy, except: own)
+            ? EgressGuard(policy: policy, except: own, resolve: EgressGuard.systemForStrangers)
             : EgressGuard(
                 policy: policy, except: own,
                 resolve: { host in

@@ -50,7 +50,8 @@ struct ServerAssembly: Sendable {
             timing: live.read(Self.timing),
             observers: BackfillMetrics(metrics, log: logs.logger("backfill")).observing(
                 LifecycleMetrics(metrics).observers),
-            linter: Linter(configuration.pki.lints, algorithms: configuration.pki.algorithms)
+            linter: Linter(configuration.pki.lints, algorithms: configuration.pki.algorithms),
+            isReachable: configuration.pki.publicURL != nil
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let signers = SignerAssembly(
@@ -71,8 +72,11 @@ struct ServerAssembly: Sendable {
                     authority: revocation.authorityID, serial: revocation.serialNumber, in: tx)
             }
         ]
+        let ceremonyRule = ApprovalWiring.rule(configuration.access.ceremonyApproval)
+        let ceremonies = CeremonyDesk(
+            context, keeper: CheckpointKeeper(sealer: sealer, random: random), rule: { ceremonyRule })
         let hierarchy = HierarchyFlow(
-            context, registry: registry, keeper: authorities, authorities: authorityAccess,
+            context, registry: registry, keeper: authorities, authorities: authorityAccess, ceremonies: ceremonies,
             revocationObservers: revocationObservers)
         let issue = IssueFlow(context, registry: registry, instance: instance)
         let authenticator = Authenticator(
@@ -147,6 +151,8 @@ struct ServerAssembly: Sendable {
             onBootstrap: { try? setup.remove() }
         )
         services.revocationObservers = revocationObservers
+        let health = ProtocolHealth(metrics, log: logs.logger("protocols"))
+        services.protocolFindings = { health.complaints }
         let bulkRule = ApprovalWiring.rule(configuration.access.bulkRevocationApproval)
         services.bulkRevocationRule = { bulkRule }
         let bulk = BulkRevokeLoop(
@@ -174,10 +180,12 @@ struct ServerAssembly: Sendable {
             environment.refusesChange = Self.refusal(while: AuditCustody(context))
         }
         Self.apply(configuration.listener, to: environment.rules)
+        let settings = SettingsGeneration()
         live.follow { [rules = environment.rules] new in
             rateLimits.update(Self.rateLimits(new.rateLimit))
             risks.show(new.risks)
             Self.apply(new.listener, to: rules)
+            settings.advance()
         }
         limits = environment.rules.limits
         dispatcher = try Dispatcher(
@@ -232,8 +240,12 @@ struct ServerAssembly: Sendable {
                 log: logs.logger("sealing")
             ),
             scheduler: SchedulerService(
-                leadership: leadership, runner: runner, validation: acme.validation, refusals: audit.refusals,
-                exporter: audit.exporter, log: logs.logger("scheduler")
+                leadership: leadership, runner: runner, validation: acme.validation, desk: acme.desk,
+                selfTest: ProtocolSelfTest(
+                    database: database, time: time, health: health, directories: acme.directories,
+                    authorities: ocsp.authorities, settings: settings, ask: dispatcher.ask,
+                    log: logs.logger("protocols")),
+                refusals: audit.refusals, exporter: audit.exporter, log: logs.logger("scheduler")
             ),
             log: logs.logger("server"), tell: tell
         )

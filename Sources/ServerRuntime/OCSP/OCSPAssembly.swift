@@ -32,6 +32,9 @@ struct OCSPAssembly {
             requestsPerMinute: { live.read { $0.pki.ocspRateLimit } })
     }
 
+    /// The CAs that are answered for.
+    var authorities: OCSPAuthorities { service.authorities }
+
     func loops(_ leadership: Leadership) -> [Loop] { OCSPLoops(service, leadership: leadership).loops }
 
     private static func plan(_ configuration: PKIConfiguration) -> OCSPPlan {

@@ -3,23 +3,27 @@ import Logging
 import ServiceLifecycle
 import Telemetry
 
-/// Runs leadership, the background loops and the validation of names until the process stops.
+/// Runs leadership, the background loops, the validation of names, the calls to CAs that no request waits for and the
+/// self-test of protocols, until the process stops.
 struct SchedulerService: Service {
+    /// What calls to CAs are given to end when the process stops.
+    private static let lastCalls = Duration.seconds(3)
+
     let leadership: Leadership
     let runner: LoopRunner
     let validation: ACMEValidationPool?
+    let desk: ACMEIssuanceDesk
+    let selfTest: ProtocolSelfTest
     let refusals: RefusalAudit
     let exporter: AuditExporter
     let log: Logger
 
     func run() async throws {
-        await cancelWhenGracefulShutdown {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await leadership.run() }
-                group.addTask { await runner.run() }
-                if let validation { group.addTask { await validation.run() } }
-                await group.waitForAll()
-            }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await desk.run() }
+            await cancelWhenGracefulShutdown { await work() }
+            await desk.drain(atMost: Self.lastCalls)
+            group.cancelAll()
         }
         await exporter.close()
         do {
@@ -36,6 +40,16 @@ struct SchedulerService: Service {
             try await leadership.release()
         } catch {
             log.warn("the leader lease was not given back; it ends by itself", .error(error))
+        }
+    }
+
+    private func work() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await leadership.run() }
+            group.addTask { await runner.run() }
+            group.addTask { await selfTest.run() }
+            if let validation { group.addTask { await validation.run() } }
+            await group.waitForAll()
         }
     }
 }

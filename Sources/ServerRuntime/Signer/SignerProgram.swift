@@ -138,7 +138,11 @@ package struct SignerProgram: Sendable {
                 .notice, "made a key", who + [LogField("algorithm", algorithm), LogField("spki_sha256", digest)])
         case .removed(let digest):
             log.log(.notice, "removed the key of an OCSP responder", who + [LogField("spki_sha256", digest)])
-        case .refused(let reason): log.log(.warning, "refused a request", who + [LogField("reason", reason)])
+        case .refused(let error, let digest):
+            var fields = who + [LogField("reason", error.description)]
+            if case .rule(let rule, _) = error { fields.append(LogField("rule", rule.rawValue)) }
+            if let digest { fields.append(LogField("sha256", digest)) }
+            log.log(.warning, "refused a request", fields)
         }
     }
 }

@@ -28,6 +28,7 @@ package struct AccessConfiguration: Sendable {
     package let allowsAuditorOverlap: Bool
     package let adminGrantApproval: SecondPersonSetting
     package let bulkRevocationApproval: SecondPersonSetting
+    package let ceremonyApproval: SecondPersonSetting
     package let bypassesApprovals: Bool
 
     /// - `isDemonstration`: The end of four-eyes control is acknowledged.
@@ -56,6 +57,7 @@ package struct AccessConfiguration: Sendable {
         allowsAuditorOverlap = reader.read(ServerSettings.auditorOverlap)
         adminGrantApproval = reader.read(ServerSettings.adminGrantApproval)
         bulkRevocationApproval = reader.read(ServerSettings.bulkRevocationApproval)
+        ceremonyApproval = reader.read(ServerSettings.ceremonyApproval)
         bypassesApprovals = reader.read(ServerSettings.approvalBypass)
         if bypassesApprovals, !isDemonstration {
             reader.reject(

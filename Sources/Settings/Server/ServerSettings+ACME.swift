@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// The ACME server (protocol-servers §2.2).
 extension ServerSettings {
@@ -14,6 +14,15 @@ extension ServerSettings {
         derived: "none: clients name their profile in the path",
         reload: .hot,
         help: "Certificate profile behind the paths without one, such as /acme/directory."
+    )
+    package static let acmeDefaultMode = Setting<ACMEAuthMode>(
+        "acme.server.default_auth_mode",
+        .choice,
+        fallback: .trustAuthenticated,
+        reload: .hot,
+        help:
+            "How names are proved under a profile that is made without acme_auth_mode: trust_authenticated (accounts are "
+            + "trusted) or challenge. Profiles that exist keep theirs."
     )
     package static let acmeNonceTTL = Setting<Duration>(
         "acme.server.nonce_ttl",
@@ -71,6 +80,15 @@ extension ServerSettings {
         reload: .hot,
         help: "How often used nonces, expired authorizations and orders are swept up; 0: never."
     )
+    package static let acmeRetention = Setting<Duration>(
+        "retention.acme",
+        .duration.within(.hours(1) ... .days(3650)),
+        fallback: .hours(720),
+        reload: .hot,
+        help:
+            "How long ACME orders are kept after they ended and what was issued for them expired, and accounts after they were "
+            + "deactivated or revoked."
+    )
     package static let acmeTermsURL = Setting<String?>(
         "acme.server.tos_url",
         .webAddress,
@@ -111,10 +129,12 @@ extension ServerSettings {
 
     static let acmeSettings: [SettingDeclaration] =
         [
-            acmeEnabled.declaration, acmeDefaultProfile.declaration, acmeNonceTTL.declaration, acmeOrderTTL.declaration,
+            acmeEnabled.declaration, acmeDefaultProfile.declaration, acmeDefaultMode.declaration,
+            acmeNonceTTL.declaration, acmeOrderTTL.declaration,
             acmeAuthorizationTTL.declaration, acmeAccountsPerHour.declaration, acmeOrdersPerHour.declaration,
             acmeConcurrentOrders.declaration,
-            acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeTermsURL.declaration,
+            acmeKeyChangesPerHour.declaration, acmeGCInterval.declaration, acmeRetention.declaration,
+            acmeTermsURL.declaration,
             acmeWebsite.declaration, acmeCAAIdentities.declaration, acmeBindingRequired.declaration,
             acmeOpenTrust.declaration,
         ] + validationSettings + renewalInfoSettings + perspectiveSettings
@@ -125,6 +145,8 @@ package struct ACMEConfiguration: Sendable {
     package let isEnabled: Bool
     /// `nil`: clients name their profile.
     package let defaultProfile: String?
+    /// Of a profile that is made without one.
+    package let defaultMode: ACMEAuthMode
     package let nonceTTL: Duration
     package let orderTTL: Duration
     package let authorizationTTL: Duration
@@ -136,6 +158,8 @@ package struct ACMEConfiguration: Sendable {
     package let keyChangesPerHour: Int
     /// Zero: never.
     package let gcInterval: Duration
+    /// Of orders and accounts that have ended.
+    package let retention: Duration
     package let termsURL: String?
     package let website: String?
     package let caaIdentities: [String]
@@ -148,6 +172,7 @@ package struct ACMEConfiguration: Sendable {
     init(reading reader: inout SettingReader) {
         isEnabled = reader.read(ServerSettings.acmeEnabled)
         defaultProfile = reader.read(ServerSettings.acmeDefaultProfile)
+        defaultMode = reader.read(ServerSettings.acmeDefaultMode)
         nonceTTL = reader.read(ServerSettings.acmeNonceTTL)
         orderTTL = reader.read(ServerSettings.acmeOrderTTL)
         authorizationTTL = reader.read(ServerSettings.acmeAuthorizationTTL)
@@ -156,6 +181,7 @@ package struct ACMEConfiguration: Sendable {
         concurrentOrders = reader.read(ServerSettings.acmeConcurrentOrders)
         keyChangesPerHour = reader.read(ServerSettings.acmeKeyChangesPerHour)
         gcInterval = reader.read(ServerSettings.acmeGCInterval)
+        retention = reader.read(ServerSettings.acmeRetention)
         termsURL = reader.read(ServerSettings.acmeTermsURL)
         website = reader.read(ServerSettings.acmeWebsite)
         caaIdentities = reader.read(ServerSettings.acmeCAAIdentities)

@@ -77,6 +77,14 @@ extension ServerSettings {
         help: "Bulk revocations wait for a second person: true, false, or auto as soon as two administrators exist "
             + "whose keys may approve."
     )
+    package static let ceremonyApproval = Setting<SecondPersonSetting>(
+        "approval.ca_ceremony",
+        .choice,
+        fallback: .auto,
+        help:
+            "Making, taking in and ending CAs of a tree waits for a second person: true, false, or auto as soon as two "
+            + "administrators exist whose keys may approve."
+    )
     package static let approvalBypass = Setting<Bool>(
         "approval.bypass",
         .bool,
@@ -88,6 +96,6 @@ extension ServerSettings {
         namedKeys.declaration, legacyKeys.declaration, longestKeyLifetime.declaration, unusedKeys.declaration,
         unusedKeysEnforced.declaration, sharedAgentKeys.declaration,
         auditorOverlap.declaration, adminGrantApproval.declaration,
-        bulkRevocationApproval.declaration, approvalBypass.declaration,
+        bulkRevocationApproval.declaration, ceremonyApproval.declaration, approvalBypass.declaration,
     ]
 }

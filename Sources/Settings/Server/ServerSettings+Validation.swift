@@ -68,6 +68,15 @@ extension ServerSettings {
         reload: .hot,
         help: "Failed validations of a name for one account in an hour, after which it may not order it; 0: no limit."
     )
+    package static let acmeNameFailuresPerHour = Setting<Int>(
+        "acme.server.rate_limit_failed_validations_per_name_per_hour",
+        .int.within(0...1_000_000),
+        fallback: 50,
+        reload: .hot,
+        help:
+            "Failed validations of a name under a profile in an hour, by whichever accounts, after which those that never "
+            + "proved it may not order it; 0: no limit."
+    )
     package static let acmeAuthorizationReuse = Setting<Duration>(
         "acme.server.authz_reuse",
         .duration.within(.zero ... .days(90)),
@@ -91,7 +100,8 @@ extension ServerSettings {
         http01Concurrency.declaration, dns01Resolver.declaration, dns01Concurrency.declaration,
         tlsALPN01Concurrency.declaration, validationTimeout.declaration, http01Port.declaration,
         tlsALPN01Port.declaration, acmeAnswersPerHour.declaration,
-        acmeFailuresPerHour.declaration, acmeAuthorizationReuse.declaration, acmeCAACheck.declaration,
+        acmeFailuresPerHour.declaration, acmeNameFailuresPerHour.declaration, acmeAuthorizationReuse.declaration,
+        acmeCAACheck.declaration,
     ]
 }
 
@@ -109,6 +119,8 @@ package struct ACMEValidationConfiguration: Sendable {
     package let answersPerHour: Int
     /// Of an account and a name; 0 for no limit.
     package let failuresPerHour: Int
+    /// Of a name under a profile; 0 for no limit.
+    package let nameFailuresPerHour: Int
     /// Zero: never.
     package let authorizationReuse: Duration
     package let caaMode: ACMECAAMode
@@ -131,6 +143,7 @@ package struct ACMEValidationConfiguration: Sendable {
         tlsALPN01Port = reader.read(ServerSettings.tlsALPN01Port)
         answersPerHour = reader.read(ServerSettings.acmeAnswersPerHour)
         failuresPerHour = reader.read(ServerSettings.acmeFailuresPerHour)
+        nameFailuresPerHour = reader.read(ServerSettings.acmeNameFailuresPerHour)
         authorizationReuse = reader.read(ServerSettings.acmeAuthorizationReuse)
         caaMode = reader.read(ServerSettings.acmeCAACheck)
     }

@@ -72,6 +72,22 @@ package struct NewACMEAccount: Sendable {
     }
 }
 
+/// What is left of an account that ended and is deleted: its key opens no other (RFC 8555 §7.3.6).
+package struct GoneACMEAccount: Hashable, Sendable {
+    package let id: ACMEAccountID
+    package let profileID: ProfileID
+    /// How it ended.
+    package let status: ACMEAccountStatus
+
+    init(_ row: Row) throws(DatabaseError) {
+        id = try row.id("account_id")
+        profileID = try row.id("profile_id")
+        status = try row.value("status")
+    }
+
+    static let columns: SQL = "account_id, profile_id, status"
+}
+
 /// The form in which the key of an account is kept (protocol-servers §2.16).
 enum ACMEAccountKeyText {
     private static let begin = "-----BEGIN ACME ACCOUNT JWK-----\n"

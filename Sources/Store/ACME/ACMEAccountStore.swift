@@ -87,6 +87,52 @@ package struct ACMEAccountStore: Sendable {
         ).map { try ACMEAccount($0) }
     }
 
+    /// The keys of valid accounts, as JSON.
+    package func keys(in tx: any Transaction) throws -> [JSONValue] {
+        try tx.rows("SELECT jwk_pem FROM acme_accounts WHERE status = 'valid'")
+            .compactMap { ACMEAccountKeyText.decode(try $0.text("jwk_pem")) }
+    }
+
+    // MARK: Accounts that are gone
+
+    /// Deletes accounts that ended before then and of which nothing else is left; their keys stay known.
+    package func purge(endedBefore time: Timestamp, limit: Int, in tx: any Transaction) throws -> Int {
+        let gone = try tx.rows(
+            """
+            INSERT INTO acme_ended_accounts (account_id, profile_id, jwk_thumbprint, status, ended_at)
+            SELECT k.account_id, k.profile_id, k.jwk_thumbprint, k.status, k.updated_at FROM acme_accounts k
+            WHERE k.status <> 'valid' AND k.updated_at <= \(time)
+                AND NOT EXISTS (SELECT 1 FROM acme_orders o WHERE o.account_id = k.account_id)
+                AND NOT EXISTS (SELECT 1 FROM acme_authorizations a WHERE a.account_id = k.account_id)
+            ORDER BY k.updated_at LIMIT \(limit)\(lock: .forUpdateSkipLocked)
+            ON CONFLICT DO NOTHING RETURNING account_id
+            """
+        ).map { row -> ACMEAccountID in try row.id("account_id") }
+        guard !gone.isEmpty else { return 0 }
+        return try tx.execute("DELETE FROM acme_accounts WHERE account_id IN \(list: gone)")
+    }
+
+    /// An account that ended and is deleted.
+    package func gone(_ id: ACMEAccountID, in tx: any Transaction) throws -> GoneACMEAccount? {
+        try tx.row(
+            """
+            SELECT \(fragment: GoneACMEAccount.columns) FROM acme_ended_accounts WHERE account_id = \(id)
+            """
+        ).map { try GoneACMEAccount($0) }
+    }
+
+    /// The same by its key.
+    package func gone(
+        thumbprint: String, profile: ProfileID, in tx: any Transaction
+    ) throws -> GoneACMEAccount? {
+        try tx.row(
+            """
+            SELECT \(fragment: GoneACMEAccount.columns) FROM acme_ended_accounts
+            WHERE profile_id = \(profile) AND jwk_thumbprint = \(thumbprint)
+            """
+        ).map { try GoneACMEAccount($0) }
+    }
+
     package func list(
         _ request: ListRequest<ACMEAccountFilter, ACMEAccountSort>, in tx: any Transaction
     ) throws -> Page<ACMEAccount> {

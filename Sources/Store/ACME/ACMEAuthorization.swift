@@ -65,6 +65,8 @@ package struct NewACMEAuthorization: Sendable {
 
 /// A name that an account has proved, and how.
 package struct ACMEProof: Hashable, Sendable {
+    /// The challenge that was met, or the copy of one.
+    package let challengeID: ACMEChallengeID
     /// Without `*.`.
     package let name: ACMEName
     package let isWildcard: Bool
@@ -79,6 +81,7 @@ package struct ACMEProof: Hashable, Sendable {
     package let profileID: ProfileID
 
     init(_ row: Row) throws(DatabaseError) {
+        challengeID = try row.id("challenge_id")
         name = try ACMEName(row.json("identifier"))
         isWildcard = try row.bool("wildcard")
         method = try row.value("type")
@@ -90,7 +93,7 @@ package struct ACMEProof: Hashable, Sendable {
     }
 
     static let columns: SQL = """
-        a.identifier, a.wildcard, a.expires_at, a.order_id, c.type, c.validated_at, c.token,
+        c.challenge_id, a.identifier, a.wildcard, a.expires_at, a.order_id, c.type, c.validated_at, c.token,
         COALESCE(o.profile_id, k.profile_id) AS profile_id
         """
 
@@ -117,6 +120,8 @@ package struct ACMEChallenge: Hashable, Sendable {
     package let error: JSONValue?
     /// How often it was taken up.
     package let attempts: Int
+    /// Of one that is answered: when it is tried again; `nil` while a server tries it, or may at any moment.
+    package let nextAttemptAt: Timestamp?
 
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("challenge_id")
@@ -128,9 +133,12 @@ package struct ACMEChallenge: Hashable, Sendable {
         validatedAt = try row.optionalTime("validated_at")
         error = try row.optionalJSON("error")
         attempts = try row.int("attempts")
+        let waits = try row.optionalText("lease_owner") == ACMEChallengeStore.nobody
+        nextAttemptAt = waits ? try row.optionalTime("lease_expires_at") : nil
     }
 
     static let columns: SQL = """
-        challenge_id, authz_id, type, status, token, account_url, validated_at, error, attempts
+        challenge_id, authz_id, type, status, token, account_url, validated_at, error, attempts, lease_owner,
+        lease_expires_at
         """
 }

@@ -49,6 +49,17 @@ package struct ACMEAuthorizationStore: Sendable {
         ).map { try ACMEAuthorization($0) }
     }
 
+    /// The authorization, locked until the transaction ends: of two challenges that come to an end at the same moment the
+    /// second sees what the first made of it.
+    package func lock(_ id: ACMEAuthorizationID, in tx: any Transaction) throws -> ACMEAuthorization? {
+        try tx.row(
+            """
+            SELECT \(fragment: ACMEAuthorization.columns) FROM acme_authorizations a
+            WHERE a.authz_id = \(id)\(lock: .forUpdate)
+            """
+        ).map { try ACMEAuthorization($0) }
+    }
+
     package func all(of order: ACMEOrderID, in tx: any Transaction) throws -> [ACMEAuthorization] {
         try tx.rows(
             """
@@ -94,6 +105,16 @@ package struct ACMEAuthorizationStore: Sendable {
             WHERE account_id = \(account) AND order_id IS NULL AND status = 'pending' AND expires_at > \(tx.now)
             """
         )?.int("n") ?? 0
+    }
+
+    /// When the first of them expires; `nil` when there are none.
+    package func firstEndAhead(of account: ACMEAccountID, in tx: any Transaction) throws -> Timestamp? {
+        try tx.row(
+            """
+            SELECT MIN(expires_at) AS first_end FROM acme_authorizations
+            WHERE account_id = \(account) AND order_id IS NULL AND status = 'pending' AND expires_at > \(tx.now)
+            """
+        )?.optionalTime("first_end")
     }
 
     /// What an account asked for ahead of any order, for a name, and that has not ended; the one that ends last.

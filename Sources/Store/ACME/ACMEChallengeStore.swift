@@ -39,6 +39,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
 
     static let columns: SQL = """
         c.challenge_id, c.authz_id, c.type, c.status, c.token, c.account_url, c.validated_at, c.error, c.attempts,
+        c.lease_owner, c.lease_expires_at,
         c.updated_at AS answered_at, a.identifier, a.wildcard, a.status AS authz_status,
         a.expires_at AS authz_expires_at, a.order_id, a.account_id, k.jwk_thumbprint,
         COALESCE(o.profile_id, k.profile_id) AS profile_id, k.profile_id AS account_profile_id
@@ -51,7 +52,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
 /// lease is nobody's, and its end is the time of the next.
 package struct ACMEChallengeStore: Sendable {
     /// In the place of a server, while a challenge waits for its next attempt.
-    private static let nobody = "-"
+    static let nobody = "-"
 
     package init() {}
 

@@ -25,6 +25,8 @@ package struct ACMEOrder: Hashable, Sendable {
     package let jobID: JobID?
     /// How often a CA was asked.
     package let attempts: Int
+    /// Before when no CA is asked again; `nil` when nothing stands in the way.
+    package let retryAt: Timestamp?
     /// The certificate that this one takes the place of, as ACME clients name it (RFC 9773 §4.1).
     package let replaces: String?
     /// When an operator asked for what was issued to be replaced.
@@ -48,6 +50,7 @@ package struct ACMEOrder: Hashable, Sendable {
         versionID = try row.optionalID("version_id")
         jobID = try row.optionalID("job_id")
         attempts = try row.int("attempts")
+        retryAt = try row.optionalTime("retry_at")
         replaces = try row.optionalText("replaces")
         replacementAskedAt = try row.optionalTime("replacement_asked_at")
         createdAt = try row.time("created_at")
@@ -56,7 +59,7 @@ package struct ACMEOrder: Hashable, Sendable {
 
     static let columns: SQL = """
         order_id, account_id, profile_id, identifiers, status, expires_at, not_before, not_after, error, csr_pem,
-        csr_sha256, certificate_id, version_id, job_id, attempts, replaces, replacement_asked_at, created_at, updated_at
+        csr_sha256, certificate_id, version_id, job_id, attempts, retry_at, replaces, replacement_asked_at, created_at, updated_at
         """
 }
 
@@ -74,6 +77,8 @@ package struct NewACMEOrder: Sendable {
     package var notBefore: Timestamp?
     package var notAfter: Timestamp?
     package var replaces: String?
+    /// When the certificate ends that this one takes the place of.
+    package var replacedEnd: Timestamp?
 
     package init(
         id: ACMEOrderID, accountID: ACMEAccountID, profileID: ProfileID, identifiers: [ACMEName], namesSHA256: String,
@@ -125,6 +130,8 @@ package struct ACMEOrderFilter: Hashable, Sendable {
     package var accountIDs: [ACMEAccountID] = []
     package var profileIDs: [ProfileID] = []
     package var statuses: [ACMEOrderStatus] = []
+    /// Leaves out orders that had come to nothing by then, whether or not they were swept.
+    package var notInvalidAt: Timestamp?
 
     package init() {}
 }

@@ -16,11 +16,11 @@ package struct ACMEOrderStore: Sendable {
                 """
                 INSERT INTO acme_orders (
                     order_id, account_id, profile_id, identifiers, names_sha256, status, expires_at, not_before,
-                    not_after, replaces, created_at, updated_at
+                    not_after, replaces, needed_until, created_at, updated_at
                 ) VALUES (
                     \(new.id), \(new.accountID), \(new.profileID), \(JSONColumn.value(.array(new.identifiers.map(\.json)))),
                     \(new.namesSHA256), \(new.status), \(new.expiresAt), \(new.notBefore), \(new.notAfter),
-                    \(new.replaces), \(tx.now), \(tx.now)
+                    \(new.replaces), \(new.replacedEnd), \(tx.now), \(tx.now)
                 ) RETURNING \(fragment: ACMEOrder.columns)
                 """
             )
@@ -48,6 +48,16 @@ package struct ACMEOrderStore: Sendable {
                 AND status IN ('pending', 'ready', 'processing') AND expires_at > \(tx.now)
             """
         )?.int("n") ?? 0
+    }
+
+    /// When the first of them expires; `nil` when there are none.
+    package func firstEnd(of account: ACMEAccountID, in tx: any Transaction) throws -> Timestamp? {
+        try tx.row(
+            """
+            SELECT MIN(expires_at) AS first_end FROM acme_orders WHERE account_id = \(account)
+                AND status IN ('pending', 'ready', 'processing') AND expires_at > \(tx.now)
+            """
+        )?.optionalTime("first_end")
     }
 
     /// The certificate that an account was last issued for the same names.
@@ -117,17 +127,33 @@ package struct ACMEOrderStore: Sendable {
     ) throws -> Bool {
         try tx.execute(
             """
-            UPDATE acme_orders SET job_id = \(job), attempts = attempts + 1, updated_at = \(tx.now)
+            UPDATE acme_orders SET job_id = \(job), attempts = attempts + 1, retry_at = NULL, updated_at = \(tx.now)
             WHERE order_id = \(id) AND status = 'processing' AND COALESCE(job_id, '') = \(previous?.text ?? "")
             """
         ) == 1
+    }
+
+    /// Lets nobody ask a CA again before `time`.
+    ///
+    /// - `counting`: Whether what has failed is an attempt that ``claim(_:job:previous:in:)`` did not count.
+    package func postpone(_ id: ACMEOrderID, until time: Timestamp, counting: Bool, in tx: any Transaction) throws {
+        try tx.execute(
+            """
+            UPDATE acme_orders SET retry_at = \(time), attempts = attempts + \(counting ? 1 : 0), updated_at = \(tx.now)
+            WHERE order_id = \(id) AND status = 'processing'
+            """
+        )
     }
 
     /// What was issued under `job` belongs to an order (`processing` → `valid`); `nil` when it belongs to none.
     package func fulfil(job: JobID, version: VersionID, in tx: any Transaction) throws -> ACMEOrder? {
         try tx.row(
             """
-            UPDATE acme_orders SET status = 'valid', version_id = \(version), error = NULL, updated_at = \(tx.now)
+            UPDATE acme_orders SET status = 'valid', version_id = \(version), error = NULL, updated_at = \(tx.now),
+                needed_until = COALESCE((
+                    SELECT CASE WHEN acme_orders.needed_until > v.not_after THEN acme_orders.needed_until ELSE v.not_after END
+                    FROM certificate_versions v WHERE v.id = \(version)
+                ), \(tx.now))
             WHERE job_id = \(job) AND status = 'processing' RETURNING \(fragment: ACMEOrder.columns)
             """
         ).map { try ACMEOrder($0) }
@@ -157,12 +183,18 @@ package struct ACMEOrderStore: Sendable {
 
     // MARK: Upkeep
 
-    /// Orders that a CA was to be asked for and that nobody touched since `time`, oldest first.
+    /// Orders that a CA was to be asked for and that nobody touched since `time`, oldest first; none whose next attempt is
+    /// still to come. Those whose job is open (it waits for an approval, say) or whose request is with the CA are somebody's
+    /// work, and come as soon as that ends.
     package func unsettled(since time: Timestamp, limit: Int, in tx: any Transaction) throws -> [ACMEOrder] {
         try tx.rows(
             """
             SELECT \(fragment: ACMEOrder.columns) FROM acme_orders
-            WHERE status = 'processing' AND updated_at <= \(time) ORDER BY updated_at LIMIT \(limit)
+            WHERE status = 'processing' AND updated_at <= \(time) AND (retry_at IS NULL OR retry_at <= \(tx.now))
+                AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.id = acme_orders.job_id AND \(fragment: JobStore.isOpen))
+                AND NOT EXISTS (SELECT 1 FROM issuer_orders i WHERE i.job_id = acme_orders.job_id
+                    AND i.state IN ('submitting', 'pending'))
+            ORDER BY updated_at LIMIT \(limit)
             """
         ).map { try ACMEOrder($0) }
     }
@@ -186,15 +218,29 @@ package struct ACMEOrderStore: Sendable {
         ).map { try $0.id("order_id") }
     }
 
-    /// Forgets orders that ended without a certificate, with all below them.
+    /// Forgets orders that ended before then, with all below them: those without a certificate, and those for which nothing can
+    /// be renewed, replaced or revoked any more. What still proves a name stays.
     package func purge(endedBefore time: Timestamp, limit: Int, in tx: any Transaction) throws -> Int {
+        let failed = try purge(
+            "o.status = 'invalid' AND o.expires_at <= \(time)", by: "o.expires_at", time, limit, in: tx)
+        guard failed < limit else { return failed }
+        return failed
+            + (try purge(
+                "o.status = 'valid' AND o.needed_until <= \(time)", by: "o.needed_until", time, limit - failed, in: tx))
+    }
+
+    private func purge(
+        _ ended: SQL, by column: SQL, _ time: Timestamp, _ limit: Int, in tx: any Transaction
+    ) throws -> Int {
         try tx.execute(
             """
             DELETE FROM acme_orders WHERE order_id IN (
-                SELECT order_id FROM acme_orders
-                WHERE (status = 'invalid' OR (status = 'valid' AND version_id IS NULL)) AND expires_at <= \(time)
-                    AND updated_at <= \(time)
-                ORDER BY expires_at LIMIT \(limit)
+                SELECT o.order_id FROM acme_orders o
+                WHERE \(fragment: ended) AND o.updated_at <= \(time) AND NOT EXISTS (
+                    SELECT 1 FROM acme_authorizations a
+                    WHERE a.order_id = o.order_id AND a.status = 'valid' AND a.expires_at > \(tx.now)
+                )
+                ORDER BY \(fragment: column) LIMIT \(limit)\(lock: .forUpdateSkipLocked)
             )
             """
         )
@@ -212,6 +258,10 @@ package struct ACMEOrderStore: Sendable {
         if !request.filter.accountIDs.isEmpty { conditions.append("account_id IN \(list: request.filter.accountIDs)") }
         if !request.filter.profileIDs.isEmpty { conditions.append("profile_id IN \(list: request.filter.profileIDs)") }
         if !request.filter.statuses.isEmpty { conditions.append("status IN \(list: request.filter.statuses)") }
+        if let time = request.filter.notInvalidAt {
+            conditions.append(
+                "status <> 'invalid' AND (status NOT IN ('pending', 'ready') OR expires_at > \(time))")
+        }
         return Listing(
             request, columns: columns, source: "acme_orders", conditions: conditions, key: "created_at", id: "order_id")
     }

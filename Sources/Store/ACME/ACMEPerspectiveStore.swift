@@ -5,6 +5,7 @@ package import Query
 /// A question to the agents of one perspective, as the agent that took it up gets it.
 package struct ACMEPerspectiveCheck: Hashable, Sendable {
     package let id: ACMECheckID
+    package let purpose: ACMEPerspectivePurpose
     package let type: ACMEChallengeType
     /// Without `*.`.
     package let name: ACMEName
@@ -21,6 +22,7 @@ package struct ACMEPerspectiveCheck: Hashable, Sendable {
 
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("id")
+        purpose = try row.value("purpose")
         type = try row.value("type")
         name = try ACMEName(row.json("identifier"))
         isWildcard = try row.bool("wildcard")
@@ -37,6 +39,8 @@ package struct ACMEPerspectiveCheck: Hashable, Sendable {
 package struct ACMEPerspectiveVote: Hashable, Sendable {
     package let id: ACMECheckID
     package let challengeID: ACMEChallengeID
+    package let purpose: ACMEPerspectivePurpose
+    /// At the proof, or the round of looks at CAA records.
     package let attempt: Int
     package let perspective: String
     package let token: String
@@ -50,6 +54,7 @@ package struct ACMEPerspectiveVote: Hashable, Sendable {
     init(_ row: Row) throws(DatabaseError) {
         id = try row.id("id")
         challengeID = try row.id("challenge_id")
+        purpose = try row.value("purpose")
         attempt = try row.int("attempt")
         perspective = try row.text("perspective")
         token = try row.text("token")
@@ -61,13 +66,14 @@ package struct ACMEPerspectiveVote: Hashable, Sendable {
     }
 
     static let columns: SQL = """
-        p.id, p.challenge_id, p.attempt, p.perspective, p.thumbprint, p.agent_id, p.verdict, p.problem, p.expires_at, c.token
+        p.id, p.challenge_id, p.purpose, p.attempt, p.perspective, p.thumbprint, p.agent_id, p.verdict, p.problem,
+        p.expires_at, c.token
         """
 }
 
 /// Questions to agents about proofs, and their answers (ADR-0031).
 ///
-/// A row is one question to one perspective, in one attempt of one challenge. An agent takes it up once, and answers once.
+/// A row is one question to one perspective, in one attempt of one challenge or in one round of looks at its CAA records. An agent takes it up once, and answers once.
 package struct ACMEPerspectiveStore: Sendable {
     package init() {}
 
@@ -102,6 +108,45 @@ package struct ACMEPerspectiveStore: Sendable {
         return true
     }
 
+    /// Asks perspectives about the CAA records of names that were proved by challenges.
+    ///
+    /// - Returns: The round of each challenge; none for those that are gone.
+    package func askAboutCAA(
+        _ questions: [(id: ACMECheckID, challenge: ACMEChallengeID, perspective: String)], thumbprint: String,
+        until end: Timestamp, in tx: any Transaction
+    ) throws -> [ACMEChallengeID: Int] {
+        var rounds: [ACMEChallengeID: Int] = [:]
+        // In one order everywhere, so that no two wait for each other.
+        for challenge in Set(questions.map(\.challenge)).sorted(by: { $0.text < $1.text }) {
+            let isThere =
+                try tx.row(
+                    "SELECT challenge_id FROM acme_challenges WHERE challenge_id = \(challenge)\(lock: .forUpdate)")
+                != nil
+            guard isThere else { continue }
+            rounds[challenge] = try tx.row(
+                """
+                SELECT COALESCE(MAX(attempt), 0) + 1 AS n FROM acme_perspective_checks
+                WHERE challenge_id = \(challenge) AND purpose = 'caa'
+                """
+            )?.int("n")
+        }
+        for question in questions {
+            guard let round = rounds[question.challenge] else { continue }
+            try tx.execute(
+                """
+                INSERT INTO acme_perspective_checks (
+                    id, challenge_id, purpose, attempt, perspective, thumbprint, created_at, expires_at
+                ) VALUES (
+                    \(question.id), \(question.challenge), 'caa', \(round), \(question.perspective), \(thumbprint),
+                    \(tx.now), \(end)
+                )
+                """
+            )
+        }
+        try tx.notify(.perspectives, payload: questions.first?.challenge.text ?? "")
+        return rounds
+    }
+
     /// Whether a perspective has questions that nobody took up.
     package func hasQuestions(at perspective: String, in tx: any Transaction) throws -> Bool {
         try tx.row(
@@ -124,7 +169,8 @@ package struct ACMEPerspectiveStore: Sendable {
                 WHERE p.perspective = \(perspective) AND p.agent_id IS NULL AND p.expires_at > \(tx.now)
                     AND NOT EXISTS (
                         SELECT 1 FROM acme_perspective_checks o
-                        WHERE o.challenge_id = p.challenge_id AND o.attempt = p.attempt AND o.agent_id = \(agent)
+                        WHERE o.challenge_id = p.challenge_id AND o.purpose = p.purpose AND o.attempt = p.attempt
+                            AND o.agent_id = \(agent)
                     )
                 ORDER BY p.created_at, p.id LIMIT \(limit)
             )
@@ -134,7 +180,7 @@ package struct ACMEPerspectiveStore: Sendable {
         guard !taken.isEmpty else { return [] }
         return try tx.rows(
             """
-            SELECT p.id, p.thumbprint, p.expires_at, c.type, c.token, c.account_url, a.identifier, a.wildcard,
+            SELECT p.id, p.purpose, p.thumbprint, p.expires_at, c.type, c.token, c.account_url, a.identifier, a.wildcard,
                 a.account_id, k.profile_id
             FROM acme_perspective_checks p
             JOIN acme_challenges c ON c.challenge_id = p.challenge_id
@@ -171,15 +217,16 @@ package struct ACMEPerspectiveStore: Sendable {
         return isTaken
     }
 
-    /// What the perspectives said in one attempt.
+    /// What the perspectives said in one attempt, or one round.
     package func votes(
-        on challenge: ACMEChallengeID, attempt: Int, in tx: any Transaction
+        on challenge: ACMEChallengeID, _ purpose: ACMEPerspectivePurpose = .proof, attempt: Int, in tx: any Transaction
     ) throws -> [ACMEPerspectiveVote] {
         try tx.rows(
             """
             SELECT \(fragment: ACMEPerspectiveVote.columns) FROM acme_perspective_checks p
             JOIN acme_challenges c ON c.challenge_id = p.challenge_id
-            WHERE p.challenge_id = \(challenge) AND p.attempt = \(attempt) ORDER BY p.perspective
+            WHERE p.challenge_id = \(challenge) AND p.purpose = \(purpose) AND p.attempt = \(attempt)
+            ORDER BY p.perspective
             """
         ).map { try ACMEPerspectiveVote($0) }
     }
@@ -196,5 +243,6 @@ package struct ACMEPerspectiveStore: Sendable {
     }
 }
 
+extension ACMEPerspectivePurpose: Bindable {}
 extension ACMEVerdict: Bindable {}
 extension ACMEPerspectiveFault: Bindable {}

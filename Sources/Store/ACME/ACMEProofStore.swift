@@ -67,6 +67,33 @@ package struct ACMEProofStore: Sendable {
         ).map { (try $0.id("authz_id"), try $0.optionalID("order_id")) }
     }
 
+    /// When a name was not proved under a profile since a time, by whichever account; oldest first.
+    package func failures(
+        to name: ACMEName, under profile: ProfileID, since time: Timestamp, in tx: any Transaction
+    ) throws -> [Timestamp] {
+        try tx.rows(
+            """
+            SELECT a.updated_at FROM acme_authorizations a
+            JOIN acme_accounts k ON k.account_id = a.account_id
+            LEFT JOIN acme_orders o ON o.order_id = a.order_id
+            WHERE a.identifier = \(JSONColumn.value(name.json)) AND a.status = 'invalid' AND a.updated_at > \(time)
+                AND COALESCE(o.profile_id, k.profile_id) = \(profile)
+            ORDER BY a.updated_at
+            """
+        ).map { try $0.time("updated_at") }
+    }
+
+    /// Whether an account has ever proved a name, as far as that is remembered.
+    package func hasProved(_ name: ACMEName, _ account: ACMEAccountID, in tx: any Transaction) throws -> Bool {
+        try tx.row(
+            """
+            SELECT 1 AS one FROM acme_authorizations a JOIN acme_challenges c ON c.authz_id = a.authz_id
+            WHERE a.account_id = \(account) AND a.status = 'valid' AND a.identifier = \(JSONColumn.value(name.json))
+                AND \(fragment: Self.isProof) LIMIT 1
+            """
+        ) != nil
+    }
+
     /// When an account failed to prove which names, since a time, by authorizations that are no older than `oldest`.
     package func failures(
         of account: ACMEAccountID, since time: Timestamp, askedSince oldest: Timestamp, in tx: any Transaction

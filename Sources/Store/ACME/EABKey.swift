@@ -14,6 +14,8 @@ package struct EABKey: Hashable, Sendable {
     /// `nil` for any number.
     package let maxAccounts: Int?
     package let usedCount: Int
+    /// The account that it opened last, also when that is gone.
+    package let boundAccountID: ACMEAccountID?
     package let expiresAt: Timestamp?
     package let revokedAt: Timestamp?
     package let createdBy: String
@@ -28,6 +30,7 @@ package struct EABKey: Hashable, Sendable {
         allowedIdentifiers = try row.texts("allowed_identifiers")
         maxAccounts = try row.optionalInt("max_accounts")
         usedCount = try row.int("used_count")
+        boundAccountID = try row.optionalID("bound_account_id")
         expiresAt = try row.optionalTime("expires_at")
         revokedAt = try row.optionalTime("revoked_at")
         createdBy = try row.text("created_by")
@@ -36,7 +39,7 @@ package struct EABKey: Hashable, Sendable {
 
     static let columns: SQL = """
         id, profile_id, label, owner_id, team_id, allowed_identifiers, max_accounts, used_count, expires_at, revoked_at,
-        created_by, created_at
+        created_by, bound_account_id, created_at
         """
 }
 

@@ -37,11 +37,13 @@ package struct EABKeyStore: Sendable {
         try tx.row("SELECT hmac_key_encrypted FROM acme_eab_keys WHERE id = \(id)")?.bytes("hmac_key_encrypted")
     }
 
-    /// Counts one account on a key; `nil` when it opens none any more.
-    package func use(_ id: EABKeyID, for profile: ProfileID, in tx: any Transaction) throws -> EABKey? {
+    /// Counts one account on a key; `nil` when it opens none any more. The count never goes down, whatever becomes of accounts.
+    package func use(
+        _ id: EABKeyID, for profile: ProfileID, opening account: ACMEAccountID, in tx: any Transaction
+    ) throws -> EABKey? {
         try tx.row(
             """
-            UPDATE acme_eab_keys SET used_count = used_count + 1
+            UPDATE acme_eab_keys SET used_count = used_count + 1, bound_account_id = \(account)
             WHERE id = \(id) AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > \(tx.now))
                 AND (max_accounts IS NULL OR used_count < max_accounts)
                 AND (profile_id IS NULL OR profile_id = \(profile))

@@ -141,6 +141,16 @@ package struct NewApproval: Sendable {
         return NewApproval(
             id, .bulkRevocation(terms), job: nil, requester: requester, metadata: metadata, expiresAt: expiresAt)
     }
+
+    package static func ceremony(
+        _ id: ApprovalID, _ terms: CeremonyTerms, by requester: Requester, expiresAt: Timestamp
+    ) -> NewApproval {
+        var metadata = ["operation": terms.operation.rawValue, "issuer_id": terms.issuerID.text]
+        metadata["ca_id"] = terms.authorityID?.text
+        metadata["name"] = terms.parameters["name"]?.stringValue
+        return NewApproval(
+            id, .ceremony(terms), job: nil, requester: requester, metadata: metadata, expiresAt: expiresAt)
+    }
 }
 
 /// How a request is decided, and by whom.

@@ -43,7 +43,7 @@ package struct ApprovalStore: Sendable {
             switch new.subject {
             case .issuance(let terms): (terms.certificateID, terms.profileID)
             case .profileEdit(let terms): (nil, terms.profileID)
-            case .roleGrant, .bulkRevocation: (nil, nil)
+            case .roleGrant, .bulkRevocation, .ceremony: (nil, nil)
             }
         let rows = try UniqueRule.checking(Self.rules) { () throws(DatabaseError) in
             try tx.rows(
@@ -171,6 +171,17 @@ package struct ApprovalStore: Sendable {
         ).map { try Approval($0) }
     }
 
+    /// The newest request of a kind for exactly this, whatever became of it.
+    package func latest(_ kind: ApprovalKind, digest: String, in tx: any Transaction) throws -> Approval? {
+        try tx.row(
+            """
+            SELECT \(fragment: Self.columns) FROM issuance_approval_requests
+            WHERE approval_kind = \(kind) AND payload_digest = \(digest)
+            ORDER BY created_at DESC, id DESC LIMIT 1\(lock: .forUpdate)
+            """
+        ).map { try Approval($0) }
+    }
+
     // MARK: Deciding
 
     /// Decides a pending request; `nil` when it was decided before.
@@ -259,7 +270,8 @@ package struct ApprovalStore: Sendable {
 
 extension Clearance {
     /// What an approval meets when it lies in reach: that of a certificate through its issuer and profile, that of a
-    /// profile through the profile. A grant or a bulk revocation needs a reach without bounds.
+    /// profile through the profile. A grant, a bulk revocation or a ceremony needs a
+    /// reach without bounds.
     var approvalConditions: [SQL] {
         guard !reach.isEverywhere else { return [] }
         return [

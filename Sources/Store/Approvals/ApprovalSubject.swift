@@ -10,6 +10,7 @@ package enum ApprovalSubject: Hashable, Sendable {
     case profileEdit(ProfileEditTerms)
     case roleGrant(RoleGrantTerms)
     case bulkRevocation(BulkRevocationTerms)
+    case ceremony(CeremonyTerms)
 
     package var kind: ApprovalKind {
         switch self {
@@ -17,6 +18,7 @@ package enum ApprovalSubject: Hashable, Sendable {
         case .profileEdit: .profileEdit
         case .roleGrant: .roleGrant
         case .bulkRevocation: .bulkRevocation
+        case .ceremony: .ceremony
         }
     }
 
@@ -26,6 +28,7 @@ package enum ApprovalSubject: Hashable, Sendable {
         case .profileEdit(let terms): terms.payload
         case .roleGrant(let terms): terms.payload
         case .bulkRevocation(let terms): terms.payload
+        case .ceremony(let terms): terms.payload
         }
     }
 
@@ -44,6 +47,7 @@ package enum ApprovalSubject: Hashable, Sendable {
             case .profileEdit: ProfileEditTerms(payload).map { .profileEdit($0) }
             case .roleGrant: RoleGrantTerms(payload).map { .roleGrant($0) }
             case .bulkRevocation: BulkRevocationTerms(payload).map { .bulkRevocation($0) }
+            case .ceremony: CeremonyTerms(payload).map { .ceremony($0) }
             }
         guard let read, read.digest == Self.digest(of: payload) else { return nil }
         self = read

@@ -21,6 +21,9 @@ extension ProfileFields {
         object["max_sans"] = JSONValue(maxSANs)
         object["subject_policy"] = subjectPolicy?.json ?? .null
         object["policy_oids"] = JSONValue(policyOIDs)
+        object["must_staple_on_request"] = .bool(mustStapleOnRequest)
+        object["key_usages"] = JSONValue(keyUsages)
+        object["name_constraints"] = nameConstraints.map { .object($0) } ?? .null
         object["key_reuse"] = .string(keyReuse.rawValue)
         object["acme_require_eab"] = acmeRequireEAB.map { .bool($0) } ?? .null
         object["acme_challenge_types"] = JSONValue(acmeChallengeTypes.map(\.rawValue))
@@ -32,6 +35,7 @@ extension ProfileFields {
         object["acme_perspective_quorum"] = JSONValue(acmePerspectiveQuorum)
         object["acme_orders_per_hour"] = JSONValue(acmeOrdersPerHour)
         object["issuer_id"] = issuerID.map { .string($0.text) } ?? .null
+        object["issuing_ca_id"] = issuingCAID.map { .string($0.text) } ?? .null
         object["owner_id"] = ownerID.map { .string($0.text) } ?? .null
         object["team_id"] = teamID.map { .string($0.text) } ?? .null
         object["renewal_policy_id"] = renewalPolicyID.map { .string($0.text) } ?? .null
@@ -76,6 +80,9 @@ extension ProfileFields {
         ekuCritical = json["eku_critical"]?.boolValue ?? false
         maxSANs = json["max_sans"]?.integerValue.map { Int($0) } ?? 0
         policyOIDs = json["policy_oids"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        mustStapleOnRequest = json["must_staple_on_request"]?.boolValue ?? false
+        keyUsages = json["key_usages"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        nameConstraints = json["name_constraints"]?.objectValue
         acmeRequireEAB = json["acme_require_eab"]?.boolValue
         acmeAllowWildcards = json["acme_allow_wildcards"]?.boolValue ?? true
         acmeAllowSingleLabel = json["acme_allow_single_label"]?.boolValue ?? false
@@ -85,6 +92,7 @@ extension ProfileFields {
         acmePerspectiveQuorum = json["acme_perspective_quorum"]?.integerValue.map { Int($0) } ?? 0
         acmeOrdersPerHour = json["acme_orders_per_hour"]?.integerValue.map { Int($0) } ?? 0
         issuerID = json["issuer_id"]?.stringValue.map { IssuerID(stored: $0) }
+        issuingCAID = json["issuing_ca_id"]?.stringValue.map { AuthorityID(stored: $0) }
         ownerID = json["owner_id"]?.stringValue.map { OwnerID(stored: $0) }
         teamID = json["team_id"]?.stringValue.map { TeamID(stored: $0) }
         renewalPolicyID = json["renewal_policy_id"]?.stringValue.map { RenewalPolicyID(stored: $0) }
@@ -108,6 +116,7 @@ extension ProfileFields {
     var sanTypesValue: Value { JSONColumn.value(allowedSANTypes.map(\.rawValue)) }
     var challengeTypesValue: Value { JSONColumn.value(acmeChallengeTypes.map(\.rawValue)) }
     var acmeProfilesValue: Value { JSONColumn.value(acmeProfiles.map(\.text)) }
+    var constraintsValue: Value { nameConstraints.map { JSONColumn.value(.object($0)) } ?? .null }
     var subjectValue: Value { subjectPolicy.map { JSONColumn.value($0.json) } ?? .null }
 
     private var keysJSON: JSONValue {

@@ -12,6 +12,12 @@ package struct IssuanceInputs: Hashable, Sendable {
     package let issuerEnabled: Bool
     package let configRevision: Int
     package let hierarchyMode: HierarchyMode
+    /// The CA of a tree which signs where the profile names none, by the configuration of the issuer.
+    package let usualCAID: AuthorityID?
+    /// Whether the issuer is to revoke what is not what was ordered.
+    package let revokesMismatches: Bool
+    /// SHA-256 of the certificates of roots to which chains lead first.
+    package let preferredRoots: Set<String>
     /// Whether any target would receive what is issued.
     package let hasTargets: Bool
 
@@ -51,7 +57,7 @@ package struct IssuanceInputs: Hashable, Sendable {
     private static let selection: SQL = """
         SELECT \(fragment: CertificateStore.columns), \(fragment: policyColumns), \(fragment: profileColumns),
             i.type AS i_type, i.enabled AS i_enabled, i.config_revision AS i_config_revision,
-            i.hierarchy_mode AS i_hierarchy_mode,
+            i.hierarchy_mode AS i_hierarchy_mode, i.config AS i_config,
             EXISTS (SELECT 1 FROM certificate_target_mappings m JOIN deployment_targets d ON d.id = m.target_id
                 WHERE m.certificate_id = c.id AND d.enabled AND d.retired_at IS NULL) AS has_targets
         FROM managed_certificates c
@@ -69,6 +75,10 @@ package struct IssuanceInputs: Hashable, Sendable {
         issuerEnabled = try row.bool("i_enabled")
         configRevision = try row.int("i_config_revision")
         hierarchyMode = try row.value("i_hierarchy_mode")
+        let config = try row.json("i_config")
+        usualCAID = Issuer.usualCAID(hierarchyMode, config)
+        revokesMismatches = Issuer.revokesMismatches(config)
+        preferredRoots = Issuer.preferredRoots(hierarchyMode, config)
         hasTargets = try row.bool("has_targets")
     }
 
@@ -94,8 +104,9 @@ package struct IssuanceInputs: Hashable, Sendable {
         p.acme_preauthorization AS p_acme_preauthorization, p.acme_profiles AS p_acme_profiles,
         p.acme_perspectives AS p_acme_perspectives, p.acme_perspective_quorum AS p_acme_perspective_quorum,
         p.acme_orders_per_hour AS p_acme_orders_per_hour,
-        p.issuer_id AS p_issuer_id, p.owner_id AS p_owner_id, p.team_id AS p_team_id,
-        p.renewal_policy_id AS p_renewal_policy_id,
+        p.issuer_id AS p_issuer_id, p.issuing_ca_id AS p_issuing_ca_id, p.owner_id AS p_owner_id,
+        p.team_id AS p_team_id, p.renewal_policy_id AS p_renewal_policy_id, p.key_usages AS p_key_usages,
+        p.name_constraints AS p_name_constraints, p.must_staple_on_request AS p_must_staple_on_request,
         p.row_version AS p_row_version
         """
 }

@@ -157,6 +157,16 @@ package struct CACertificateStore: Sendable {
             .map { try $0.text("above_pem") }
     }
 
+    /// Those that are in chains, of every CA.
+    package func current(in tx: any Transaction) throws -> [CACertificate] {
+        try tx.rows(
+            """
+            SELECT \(fragment: CACertificate.columns) FROM ca_certificates WHERE withdrawn_at IS NULL
+            ORDER BY created_at, id
+            """
+        ).map { try CACertificate($0) }
+    }
+
     /// Whether no CA has a further certificate.
     package func isEmpty(in tx: any Transaction) throws -> Bool {
         try tx.row("SELECT 1 AS one FROM ca_certificates LIMIT 1") == nil

@@ -35,6 +35,26 @@ package struct Issuer: Hashable, Sendable {
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
     }
+
+    /// Roots to which the chains of a tree lead first, as SHA-256 of their certificates: `preferred_roots` of its configuration.
+    package static func preferredRoots(_ mode: HierarchyMode, _ config: JSONValue) -> Set<String> {
+        guard mode == .tree else { return [] }
+        return Set((config["preferred_roots"]?.arrayValue ?? []).compactMap(\.stringValue).map(digest))
+    }
+
+    /// Digits alone, in lower case: as other programs print them, they may have colons.
+    private static func digest(_ text: String) -> String { text.lowercased().filter { $0 != ":" } }
+
+    /// Whether a certificate that is not what was ordered is revoked: `revoke_on_mismatch` of the configuration.
+    package static func revokesMismatches(_ config: JSONValue) -> Bool {
+        config["revoke_on_mismatch"]?.boolValue ?? true
+    }
+
+    /// The CA of a tree which signs where a profile names none: `issuing_ca_id` of its configuration.
+    package static func usualCAID(_ mode: HierarchyMode, _ config: JSONValue) -> AuthorityID? {
+        guard mode == .tree, let text = config["issuing_ca_id"]?.stringValue, !text.isEmpty else { return nil }
+        return AuthorityID(stored: text)
+    }
 }
 
 /// Whether an issuer is one authority or a tree of them (specification, domain §2).

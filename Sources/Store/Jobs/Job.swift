@@ -38,6 +38,8 @@ package struct Job: Hashable, Sendable {
     package let verifiedAt: Timestamp?
     package let verificationFingerprint: String?
     package let verificationError: String?
+    /// What validating the served chain came to; `nil` when nobody sent it.
+    package let verificationPath: PathVerdict?
     package let rowVersion: Int
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
@@ -70,6 +72,8 @@ package struct Job: Hashable, Sendable {
         verifiedAt = try row.optionalTime("verified_at")
         verificationFingerprint = try row.optionalText("verification_fingerprint")
         verificationError = try row.optionalText("verification_error")
+        let detail = try row.text("verification_path_detail")
+        verificationPath = try row.optionalValue("verification_path").map { PathVerdict($0, detail) }
         rowVersion = try row.int("row_version")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")

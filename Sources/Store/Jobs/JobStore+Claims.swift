@@ -147,7 +147,7 @@ extension JobStore {
         j.error_class, j.retry_scheduled, j.deployment_result, j.scheduled_at, j.started_at, j.completed_at,
         j.status_changed_at, j.lease_owner, j.lease_expires_at, j.certificate_version_id, j.batch_id, j.trigger,
         j.is_forced, j.requested_by, j.requested_by_type, j.verification_status, j.verified_at, j.verification_fingerprint,
-        j.verification_error, j.row_version, j.created_at, j.updated_at
+        j.verification_error, j.verification_path, j.verification_path_detail, j.row_version, j.created_at, j.updated_at
         """
 
     /// Takes the CSR of the assigned agent: `AwaitingCSR` → `Running`, one attempt, a lease for `owner`.

@@ -7,6 +7,8 @@ package struct Verification: Hashable, Sendable {
     package let status: VerificationStatus
     package let fingerprintSHA256: String?
     package let error: String?
+    /// What validating the served chain came to; `nil` when the chain is not at hand.
+    package var path: PathVerdict?
 
     package init(status: VerificationStatus, fingerprintSHA256: String? = nil, error: String? = nil) {
         self.status = status
@@ -165,7 +167,7 @@ extension JobStore {
         in tx: any Transaction
     ) throws -> Job? {
         let assignments: [SQL] =
-            Self.assignments(verification, now: tx.now) + [
+            Self.assignments(verification, now: tx.now) + Self.assignments(verification.path) + [
                 "updated_at = \(tx.now)", "row_version = row_version + 1",
             ]
         return try change(id, assignments, where: "type = 'Deployment'", in: tx)
@@ -179,12 +181,18 @@ extension JobStore {
     }
 
     private static func assignments(_ verification: Verification, now: Timestamp) -> [SQL] {
-        let lookedAt: Timestamp? = verification.status == .skipped ? nil : now
-        return [
+        let isSkipped = verification.status == .skipped
+        let lookedAt: Timestamp? = isSkipped ? nil : now
+        return (isSkipped ? assignments(nil) : []) + [
             "verification_status = \(verification.status)", "verified_at = \(lookedAt)",
             "verification_fingerprint = \(verification.fingerprintSHA256)",
             "verification_error = \(verification.error)",
         ]
+    }
+
+    /// The end of a job leaves alone what was found out of the chain before.
+    private static func assignments(_ path: PathVerdict?) -> [SQL] {
+        ["verification_path = \(path?.outcome)", "verification_path_detail = \(path?.detail ?? "")"]
     }
 
     private static func isHeld(by holder: String?) -> SQL {

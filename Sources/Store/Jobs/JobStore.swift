@@ -9,8 +9,8 @@ package struct JobStore: Sendable {
         id, type, certificate_id, target_id, agent_id, status, attempts, max_attempts, last_error, error_class,
         retry_scheduled, deployment_result, scheduled_at, started_at, completed_at, status_changed_at, lease_owner,
         lease_expires_at, certificate_version_id, batch_id, trigger, is_forced, requested_by, requested_by_type,
-        verification_status, verified_at, verification_fingerprint, verification_error, row_version, created_at,
-        updated_at
+        verification_status, verified_at, verification_fingerprint, verification_error, verification_path,
+        verification_path_detail, row_version, created_at, updated_at
         """
 
     /// The condition of an open job, the same as of the index that keeps its key.

@@ -193,14 +193,33 @@ package struct OCSPResponseStore: Sendable {
         )
     }
 
-    /// Answers that began before `horizon` and were asked for since `interest`, oldest first.
+    /// Whose answers began before `horizon` and were asked for since `interest`.
+    package func dueAuthorities(
+        signedBefore horizon: Timestamp, requestedSince interest: Timestamp, in tx: any Transaction
+    ) throws -> [AuthorityID] {
+        try tx.rows(
+            """
+            SELECT DISTINCT authority_id FROM ocsp_response_cache
+            WHERE this_update <= \(horizon) AND requested_at >= \(interest) ORDER BY authority_id
+            """
+        ).map { try $0.id("authority_id") }
+    }
+
+    /// Answers of an authority that began before `horizon` and were asked for since `interest`, in the order of their
+    /// serial numbers.
+    ///
+    /// - `last`: The one to go on after.
     package func due(
-        signedBefore horizon: Timestamp, requestedSince interest: Timestamp, limit: Int, in tx: any Transaction
+        of authority: AuthorityID, signedBefore horizon: Timestamp, requestedSince interest: Timestamp,
+        after last: CachedOCSPResponse?, limit: Int, in tx: any Transaction
     ) throws -> [CachedOCSPResponse] {
         try tx.rows(
             """
             SELECT \(fragment: Self.columns) FROM ocsp_response_cache
-            WHERE this_update <= \(horizon) AND requested_at >= \(interest) ORDER BY this_update LIMIT \(limit)
+            WHERE authority_id = \(authority) AND this_update <= \(horizon) AND requested_at >= \(interest)
+                AND (serial_number > \(last?.serialNumber ?? "")
+                    OR (serial_number = \(last?.serialNumber ?? "") AND cert_id_form > \(last?.form ?? "")))
+            ORDER BY serial_number, cert_id_form LIMIT \(limit)
             """
         ).map(Self.response)
     }

@@ -63,6 +63,21 @@ package struct IssuerOrder: Hashable, Sendable {
     }
 }
 
+/// Why an order at a certification authority came to nothing.
+package struct OrderFailure: Hashable, Sendable {
+    /// A class of issuer errors, by its name in the API.
+    package let errorClass: String
+    /// What it is about, by its name; `nil` when nobody can tell.
+    package let cause: String?
+    package let message: String
+
+    init(_ row: Row) throws(DatabaseError) {
+        errorClass = try row.text("error_class")
+        cause = try row.optionalText("error_cause")
+        message = try row.optionalText("last_error") ?? ""
+    }
+}
+
 /// The intent to have a certificate issued, recorded before anybody signs.
 package struct NewOrder: Sendable {
     package let id: OrderID

@@ -61,12 +61,44 @@ package struct OrderStore: Sendable {
 
     /// Marks an order issued, unless it was given up meanwhile: then nothing of it may be stored.
     package func complete(_ id: OrderID, in tx: any Transaction) throws {
-        try close(id, as: .issued, error: nil, errorClass: nil, in: tx)
+        try close(id, as: .issued, error: nil, errorClass: nil, cause: nil, in: tx)
     }
 
     /// - `errorClass`: a class of issuer errors, by its name in the API.
-    package func fail(_ id: OrderID, error: String, errorClass: String, in tx: any Transaction) throws {
-        try close(id, as: .failed, error: error, errorClass: errorClass, in: tx)
+    /// - `cause`: What the refusal is about, by its name; `nil` when nobody can tell.
+    package func fail(
+        _ id: OrderID, error: String, errorClass: String, cause: String? = nil, in tx: any Transaction
+    ) throws {
+        try close(id, as: .failed, error: error, errorClass: errorClass, cause: cause, in: tx)
+    }
+
+    /// How the last order of a job failed; `nil` when none did.
+    package func failure(of job: JobID, in tx: any Transaction) throws -> OrderFailure? {
+        try tx.row(
+            """
+            SELECT error_class, error_cause, last_error FROM issuer_orders
+            WHERE job_id = \(job) AND state = 'failed' AND error_class IS NOT NULL
+            ORDER BY created_at DESC, id DESC LIMIT 1
+            """
+        ).map { try OrderFailure($0) }
+    }
+
+    /// Keeps what an authority handed out and was refused, as evidence and for whoever has to revoke it there.
+    ///
+    /// - `upstream`: By what the authority knows it, when it said so with the certificate.
+    package func keepRejected(
+        _ pem: String, _ upstream: NewVersion.UpstreamName?, of id: OrderID, in tx: any Transaction
+    ) throws {
+        try tx.execute(
+            """
+            UPDATE issuer_orders SET rejected_pem = \(pem),
+                upstream_order_id = COALESCE(\(upstream?.id), upstream_order_id), updated_at = \(tx.now)
+            WHERE id = \(id)
+            """
+        )
+        guard let upstream else { return }
+        try tx.execute(
+            "UPDATE issuer_orders SET upstream_ref = \(JSONColumn.value(upstream.reference)) WHERE id = \(id)")
     }
 
     private func close(
@@ -74,13 +106,14 @@ package struct OrderStore: Sendable {
         as state: OrderState,
         error: String?,
         errorClass: String?,
+        cause: String?,
         in tx: any Transaction
     ) throws {
         try tx.submit(
             DeferredStatement(
                 head: """
                     UPDATE issuer_orders SET state = \(state), next_poll_at = NULL, last_error = \(error),
-                        error_class = \(errorClass), updated_at = \(tx.now), row_version = row_version + 1
+                        error_class = \(errorClass), error_cause = \(cause), updated_at = \(tx.now), row_version = row_version + 1
                     WHERE id IN (
                     """,
                 member: "\(id)",
@@ -131,24 +164,37 @@ package struct OrderStore: Sendable {
     ///
     /// - `silence`: Also those of a replica that said for so long no more that it lives (``ReplicaStore``), and that are as
     ///   old; `nil` when nobody counts replicas, or nobody can tell yet who is silent.
+    /// - `instance`: The replica that asks. The calls of every other one that lives are its own, however long they take; `nil`
+    ///   where there is no other.
     /// - `except`: orders whose process is known to be at work.
     package func abandon(
         submittedBefore deadline: Timestamp,
         orSilentFor silence: Duration? = nil,
+        by instance: String? = nil,
         except busy: [OrderID] = [],
         limit: Int,
         in tx: any Transaction
     ) throws -> [IssuerOrder] {
         let isIdle: SQL = busy.isEmpty ? "TRUE" : "id NOT IN \(list: busy)"
+        let isOverdue: SQL =
+            if let instance {
+                """
+                (created_at < \(deadline) AND NOT EXISTS (
+                    SELECT 1 FROM server_replicas r WHERE r.instance = issuer_orders.holder AND r.instance <> \(instance)
+                        AND r.seen_at >= \(tx.now - ReplicaStore.silence)))
+                """
+            } else {
+                "created_at < \(deadline)"
+            }
         let isOld: SQL =
             if let silence {
                 """
-                (created_at < \(deadline) OR (created_at < \(tx.now - silence) AND holder IS NOT NULL AND NOT EXISTS (
+                (\(fragment: isOverdue) OR (created_at < \(tx.now - silence) AND holder IS NOT NULL AND NOT EXISTS (
                     SELECT 1 FROM server_replicas r
                     WHERE r.instance = issuer_orders.holder AND r.seen_at >= \(tx.now - silence))))
                 """
             } else {
-                "created_at < \(deadline)"
+                isOverdue
             }
         return try tx.rows(
             """

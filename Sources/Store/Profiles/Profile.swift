@@ -2,11 +2,7 @@ package import Domain
 import Encoding
 import Query
 
-/// How the ACME server proves control of names under a profile (specification, domain §2).
-package enum ACMEAuthMode: String, Sendable, CaseIterable, Bindable {
-    case trustAuthenticated = "trust_authenticated"
-    case challenge
-}
+extension ACMEAuthMode: Bindable {}
 
 /// What may be issued, as stored.
 package struct Profile: Hashable, Sendable {

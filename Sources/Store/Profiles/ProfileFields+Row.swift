@@ -30,6 +30,12 @@ extension ProfileFields {
             subjectPolicy = policy
         }
         policyOIDs = try row.texts(p + "policy_oids")
+        mustStapleOnRequest = try row.bool(p + "must_staple_on_request")
+        keyUsages = try row.texts(p + "key_usages")
+        if let constraints = try row.optionalJSON(p + "name_constraints"), !constraints.isNull {
+            guard let members = constraints.objectValue else { throw Self.broken(p + "name_constraints") }
+            nameConstraints = members
+        }
         keyReuse = try row.value(p + "key_reuse")
         acmeRequireEAB = try row.optionalInt(p + "acme_require_eab").map { $0 != 0 }
         acmeChallengeTypes = try Self.read(row, p + "acme_challenge_types") { Self.cases($0) }
@@ -41,6 +47,7 @@ extension ProfileFields {
         acmePerspectiveQuorum = try row.int(p + "acme_perspective_quorum")
         acmeOrdersPerHour = try row.int(p + "acme_orders_per_hour")
         issuerID = try row.optionalID(p + "issuer_id")
+        issuingCAID = try row.optionalID(p + "issuing_ca_id")
         ownerID = try row.optionalID(p + "owner_id")
         teamID = try row.optionalID(p + "team_id")
         renewalPolicyID = try row.optionalID(p + "renewal_policy_id")

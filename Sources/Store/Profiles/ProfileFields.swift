@@ -1,4 +1,5 @@
 package import Domain
+package import Encoding
 
 /// What a client decides about a certificate profile.
 package struct ProfileFields: Hashable, Sendable {
@@ -23,7 +24,13 @@ package struct ProfileFields: Hashable, Sendable {
     package var subjectPolicy: SubjectPolicy?
     package var allowShortLived: Bool
     package var mustStaple: Bool
+    /// Whether a request may ask for it where not every certificate has it.
+    package var mustStapleOnRequest = false
     package var policyOIDs: [String] = []
+    /// Names of RFC 5280 §4.2.1.3; empty for those that follow from purposes and key.
+    package var keyUsages: [String] = []
+    /// `permitted` and `excluded`, each with names by kind, as CAs have them; `nil` for none.
+    package var nameConstraints: JSONObject?
     package var keyReuse = KeyReuse.allow
     package var requiredCSRAttributes: [String]
     package var acmeAuthMode: ACMEAuthMode
@@ -47,10 +54,21 @@ package struct ProfileFields: Hashable, Sendable {
     package var enabled: Bool
     /// The only issuer under this profile, and the one of what is enrolled by protocols.
     package var issuerID: IssuerID?
+    /// The CA of that issuer, a tree, which signs under this profile; `nil` leaves the choice to the issuer.
+    package var issuingCAID: AuthorityID?
     /// Whose certificates are that are enrolled by protocols, unless the account says so.
     package var ownerID: OwnerID?
     package var teamID: TeamID?
     package var renewalPolicyID: RenewalPolicyID?
+
+    /// ``mustStaple`` and ``mustStapleOnRequest`` as one choice.
+    package var mustStapleMode: MustStapleMode {
+        get { mustStaple ? .required : mustStapleOnRequest ? .allowed : .never }
+        set { (mustStaple, mustStapleOnRequest) = (newValue == .required, newValue == .allowed) }
+    }
+
+    /// Whether certificates under it are short-lived (specification, domain §3.3): no list has them, and they say so.
+    package var isShortLived: Bool { allowShortLived && (1..<3600).contains(maxTTLSeconds) }
 
     package init(
         name: String,

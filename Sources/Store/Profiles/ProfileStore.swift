@@ -11,8 +11,8 @@ package struct ProfileStore: Sendable {
         requires_approval, enabled, row_version, created_at, updated_at, default_ttl_seconds, backdate_seconds,
         eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids, key_reuse, acme_require_eab,
         acme_challenge_types, acme_allow_wildcards, acme_allow_single_label, acme_preauthorization,
-        acme_profiles, acme_perspectives, acme_perspective_quorum, acme_orders_per_hour, issuer_id, owner_id, team_id,
-        renewal_policy_id
+        acme_profiles, acme_perspectives, acme_perspective_quorum, acme_orders_per_hour, issuer_id, issuing_ca_id,
+        owner_id, team_id, renewal_policy_id, key_usages, name_constraints, must_staple_on_request
         """
     private static let rules = [
         UniqueRule(constraint: "certificate_profiles_name_key", entity: .profile, field: "name"),
@@ -32,8 +32,8 @@ package struct ProfileStore: Sendable {
                     backdate_seconds, eku_critical, allowed_san_types, max_sans, subject_policy, policy_oids,
                     key_reuse, acme_require_eab, acme_challenge_types, acme_allow_wildcards,
                     acme_allow_single_label, acme_preauthorization, acme_profiles, acme_perspectives,
-                    acme_perspective_quorum, acme_orders_per_hour, issuer_id, owner_id, team_id, renewal_policy_id,
-                    created_at, updated_at
+                    acme_perspective_quorum, acme_orders_per_hour, issuer_id, issuing_ca_id, owner_id, team_id,
+                    renewal_policy_id, key_usages, name_constraints, must_staple_on_request, created_at, updated_at
                 ) VALUES (
                     \(id), \(fields.name), \(fields.description), \(fields.keysValue), \(fields.maxTTLSeconds),
                     \(JSONColumn.value(fields.allowedEKUs)), \(JSONColumn.value(fields.requiredSANPatterns)),
@@ -45,8 +45,9 @@ package struct ProfileStore: Sendable {
                     \(fields.acmeRequireEAB), \(fields.challengeTypesValue), \(fields.acmeAllowWildcards),
                     \(fields.acmeAllowSingleLabel), \(fields.acmePreauthorization), \(fields.acmeProfilesValue),
                     \(JSONColumn.value(fields.acmePerspectives)), \(fields.acmePerspectiveQuorum),
-                    \(fields.acmeOrdersPerHour), \(fields.issuerID), \(fields.ownerID), \(fields.teamID), \(fields.renewalPolicyID), \(tx.now),
-                    \(tx.now)
+                    \(fields.acmeOrdersPerHour), \(fields.issuerID), \(fields.issuingCAID), \(fields.ownerID),
+                    \(fields.teamID), \(fields.renewalPolicyID), \(JSONColumn.value(fields.keyUsages)),
+                    \(fields.constraintsValue), \(fields.mustStapleOnRequest), \(tx.now), \(tx.now)
                 ) RETURNING \(fragment: Self.columns)
                 """
             )
@@ -102,6 +103,7 @@ package struct ProfileStore: Sendable {
                     required_san_patterns = \(JSONColumn.value(fields.requiredSANPatterns)),
                     spiffe_uri_pattern = \(fields.spiffeURIPattern), allow_short_lived = \(fields.allowShortLived),
                     must_staple = \(fields.mustStaple),
+                    must_staple_on_request = \(fields.mustStapleOnRequest),
                     required_csr_attributes = \(JSONColumn.value(fields.requiredCSRAttributes)),
                     acme_auth_mode = \(fields.acmeAuthMode), requires_approval = \(fields.requiresApproval),
                     enabled = \(fields.enabled), default_ttl_seconds = \(fields.defaultTTLSeconds),
@@ -109,6 +111,8 @@ package struct ProfileStore: Sendable {
                     allowed_san_types = \(fields.sanTypesValue), max_sans = \(fields.maxSANs),
                     subject_policy = \(fields.subjectValue),
                     policy_oids = \(JSONColumn.value(fields.policyOIDs)), key_reuse = \(fields.keyReuse),
+                    key_usages = \(JSONColumn.value(fields.keyUsages)),
+                    name_constraints = \(fields.constraintsValue),
                     acme_require_eab = \(fields.acmeRequireEAB),
                     acme_challenge_types = \(fields.challengeTypesValue),
                     acme_allow_wildcards = \(fields.acmeAllowWildcards),
@@ -118,7 +122,7 @@ package struct ProfileStore: Sendable {
                     acme_perspectives = \(JSONColumn.value(fields.acmePerspectives)),
                     acme_perspective_quorum = \(fields.acmePerspectiveQuorum),
                     acme_orders_per_hour = \(fields.acmeOrdersPerHour), issuer_id = \(fields.issuerID),
-                    owner_id = \(fields.ownerID), team_id = \(fields.teamID),
+                    issuing_ca_id = \(fields.issuingCAID), owner_id = \(fields.ownerID), team_id = \(fields.teamID),
                     renewal_policy_id = \(fields.renewalPolicyID), updated_at = \(tx.now), row_version = row_version + 1
                 WHERE \(fragment: UpdateGuard.condition(id: id, expecting: version))
                 RETURNING \(fragment: Self.columns)
@@ -129,6 +133,13 @@ package struct ProfileStore: Sendable {
             throw UpdateGuard.refusal(.profile, id: id.text, current: try find(id, in: tx)?.rowVersion)
         }
         return try Profile(row)
+    }
+
+    /// The names of the profiles in use under which a CA signs and no other may.
+    package func pinned(to authority: AuthorityID, in tx: any Transaction) throws -> [String] {
+        try tx.rows(
+            "SELECT name FROM certificate_profiles WHERE issuing_ca_id = \(authority) AND enabled ORDER BY name"
+        ).map { try $0.text("name") }
     }
 
     /// Throws when the members name an issuer, an owner, a team or a policy that does not exist.

@@ -92,6 +92,8 @@ package struct NewRevocation: Sendable {
     package let serialNumber: String
     package var certificateID: CertificateID?
     package var versionID: VersionID?
+    /// Whose answer it was and was refused; then there is no version of it.
+    package var orderID: OrderID?
     package var spkiSHA256: String?
     package let notAfter: Timestamp
     package var isShortLived = false

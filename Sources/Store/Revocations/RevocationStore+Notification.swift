@@ -62,16 +62,28 @@ extension RevocationStore {
             """
         ).map { try Revocation($0) }
         return try claimed.map { revocation in
-            let row = try revocation.versionID.flatMap { version in
-                try tx.row(
-                    "SELECT pem_chain, upstream_id, upstream_ref FROM certificate_versions WHERE id = \(version)")
-            }
+            let row = try Self.certificate(of: revocation, in: tx)
             let upstream = try row?.optionalText("upstream_id").map { id in
                 NewVersion.UpstreamName(id: id, reference: try row?.json("upstream_ref") ?? .object([:]))
             }
             return ClaimedNotification(
                 revocation: revocation, pemChain: try row?.text("pem_chain"), upstream: upstream)
         }
+    }
+
+    /// What was revoked, and by what its issuer knows it: a version, or what an order was answered with and refused.
+    private static func certificate(of revocation: Revocation, in tx: any Transaction) throws -> Row? {
+        if let version = revocation.versionID {
+            return try tx.row(
+                "SELECT pem_chain, upstream_id, upstream_ref FROM certificate_versions WHERE id = \(version)")
+        }
+        return try tx.row(
+            """
+            SELECT o.rejected_pem AS pem_chain, o.upstream_order_id AS upstream_id, o.upstream_ref
+            FROM certificate_revocations r JOIN issuer_orders o ON o.id = r.order_id
+            WHERE r.id = \(revocation.id) AND o.rejected_pem IS NOT NULL
+            """
+        )
     }
 
     /// Ends a claim for good.

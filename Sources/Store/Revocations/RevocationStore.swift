@@ -50,12 +50,12 @@ package struct RevocationStore: Sendable {
         let row = try tx.row(
             """
             INSERT INTO certificate_revocations (
-                id, issuer_id, authority_id, serial_number, certificate_id, version_id, spki_sha256, not_after,
+                id, issuer_id, authority_id, serial_number, certificate_id, version_id, order_id, spki_sha256, not_after,
                 short_lived, is_ca, reason, revoked_by, revoked_at, invalidity_date, first_change, change_number, notification,
                 next_notify_at, created_at, updated_at
             ) VALUES (
                 \(new.id), \(new.issuerID), \(new.authorityID), \(new.serialNumber), \(new.certificateID),
-                \(new.versionID), \(new.spkiSHA256), \(new.notAfter), \(new.isShortLived), \(new.isCA), \(new.reason),
+                \(new.versionID), \(new.orderID), \(new.spkiSHA256), \(new.notAfter), \(new.isShortLived), \(new.isCA), \(new.reason),
                 \(new.revokedBy), \(new.revokedAt ?? tx.now), \(new.invalidityDate), \(change), \(change),
                 \(notification(of: new)), \(new.notifyAt), \(tx.now), \(tx.now)
             ) RETURNING \(fragment: Revocation.columns)
@@ -63,6 +63,17 @@ package struct RevocationStore: Sendable {
         )
         guard let row else { throw StoreError.notFound(.revocation, id: new.id.text) }
         return try Revocation(row)
+    }
+
+    /// Says whose certificate it was, of which only the number was known when it was revoked. That changes no list.
+    package func assign(_ id: RevocationID, to version: NewVersion, in tx: any Transaction) throws {
+        try tx.execute(
+            """
+            UPDATE certificate_revocations SET certificate_id = \(version.certificateID), version_id = \(version.id),
+                spki_sha256 = COALESCE(spki_sha256, \(version.spkiSHA256)), updated_at = \(tx.now)
+            WHERE id = \(id)
+            """
+        )
     }
 
     /// Ends a hold (RFC 5280 §5.3.1, `removeFromCRL`).

@@ -31,6 +31,8 @@ package struct CertificateVersion: Hashable, Sendable {
     package let issuingCA: AuthorityID?
     /// What the linter found when it came.
     package let lintFindings: [LintFinding]
+    /// What validating its chain came to when it was imported; `nil` for one that was issued.
+    package let path: PathVerdict?
     package let supersededAt: Timestamp?
     package let createdAt: Timestamp
 
@@ -54,6 +56,8 @@ package struct CertificateVersion: Hashable, Sendable {
         isIssuedElsewhere = try row.bool("issued_elsewhere")
         issuingCA = try row.optionalID("issuing_ca_id")
         lintFindings = try row.lintFindings("lint_findings")
+        let detail = try row.text("path_detail")
+        path = try row.optionalValue("path_outcome").map { PathVerdict($0, detail) }
         supersededAt = try row.optionalTime("superseded_at")
         createdAt = try row.time("created_at")
     }
@@ -79,15 +83,17 @@ package struct NewVersion: Sendable {
     package let notAfter: Timestamp
     package let fingerprintSHA256: String
     package let spkiSHA256: String
-    package let pemChain: String
-    package let csrPEM: String?
+    package var pemChain: String
+    package private(set) var csrPEM: String?
     package let keyAlgorithm: KeyAlgorithm
     package let keySize: Int
-    package let keyOrigin: KeyOrigin
-    package let agentID: AgentID?
+    package private(set) var keyOrigin: KeyOrigin
+    package private(set) var agentID: AgentID?
     /// PKCS#8 sealed for the row, of a key made by the server.
     package let sealedKey: [UInt8]?
     package let jobID: JobID?
+    /// How it is signed, for people; empty when that is not known.
+    package var signatureAlgorithm = ""
     package var issuingCA: AuthorityID?
     /// What else may be sent in place of what is above the leaf in ``pemChain``, each as PEM.
     package var alternateChains: [String] = []
@@ -114,11 +120,21 @@ package struct NewVersion: Sendable {
         package let isIssuedElsewhere: Bool
         /// When it was issued, and from when on it counts as a version: versions are in the order of their issuance.
         package let issuedAt: Timestamp
+        /// What validating its chain came to.
+        package let path: PathVerdict
 
-        package init(isIssuedElsewhere: Bool, issuedAt: Timestamp) {
+        package init(isIssuedElsewhere: Bool, issuedAt: Timestamp, path: PathVerdict) {
             self.isIssuedElsewhere = isIssuedElsewhere
             self.issuedAt = issuedAt
+            self.path = path
         }
+    }
+
+    /// An agent has the key, which it proved by a request.
+    package mutating func hold(by agent: AgentID, request: String) {
+        keyOrigin = .agent
+        agentID = agent
+        csrPEM = request
     }
 
     package init(

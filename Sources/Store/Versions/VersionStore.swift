@@ -12,8 +12,8 @@ package struct VersionStore: Sendable {
 
     private static let columns: SQL = """
         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256, spki_sha256,
-        key_algorithm, key_size, key_origin, agent_id, job_id, issued_elsewhere, issuing_ca_id, lint_findings, superseded_at,
-        created_at
+        key_algorithm, key_size, key_origin, agent_id, job_id, issued_elsewhere, issuing_ca_id, lint_findings, path_outcome,
+        path_detail, superseded_at, created_at
         """
     private static let detailColumns: SQL = columns + ", pem_chain, csr_pem, alternate_chains"
     private static let rules = [
@@ -39,8 +39,9 @@ package struct VersionStore: Sendable {
                 head: """
                     INSERT INTO certificate_versions (
                         id, certificate_id, issuer_id, serial_number, not_before, not_after, fingerprint_sha256,
-                        spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, key_origin, agent_id,
-                        key_material_encrypted, job_id, issued_elsewhere, issuing_ca_id, lint_findings, alternate_chains,
+                        spki_sha256, pem_chain, csr_pem, key_algorithm, key_size, signature_algorithm, key_origin, agent_id,
+                        key_material_encrypted, job_id, issued_elsewhere, issuing_ca_id, lint_findings, path_outcome,
+                        path_detail, alternate_chains,
                         upstream_id, upstream_ref, superseded_at, created_at
                     ) VALUES
                     """,
@@ -48,9 +49,10 @@ package struct VersionStore: Sendable {
                      (
                         \(new.id), \(new.certificateID), \(new.issuerID), \(new.serialNumber), \(new.notBefore),
                         \(new.notAfter), \(new.fingerprintSHA256), \(new.spkiSHA256), \(new.pemChain), \(new.csrPEM),
-                        \(new.keyAlgorithm), \(new.keySize), \(new.keyOrigin), \(new.agentID), \(new.sealedKey),
-                        \(new.jobID), \(new.importation?.isIssuedElsewhere ?? false), \(new.issuingCA),
-                        \(JSONColumn.value(new.lintFindings)),
+                        \(new.keyAlgorithm), \(new.keySize), \(new.signatureAlgorithm), \(new.keyOrigin), \(new.agentID),
+                        \(new.sealedKey), \(new.jobID), \(new.importation?.isIssuedElsewhere ?? false), \(new.issuingCA),
+                        \(JSONColumn.value(new.lintFindings)), \(new.importation?.path.outcome),
+                        \(new.importation?.path.detail ?? ""),
                         \(new.alternateChains.isEmpty ? nil : JSONColumn.value(new.alternateChains)),
                         \(new.upstream?.id), \(JSONColumn.value(new.upstream?.reference ?? .object([:]))),
                         \(isSuperseded ? tx.now : nil), \(new.importation?.issuedAt ?? tx.now)
@@ -134,6 +136,16 @@ package struct VersionStore: Sendable {
         ).map { try CertificateVersion($0) }
     }
 
+    /// The versions with a serial number, of whichever issuer: one for each that gave it.
+    package func all(serial: String, in tx: any Transaction) throws -> [CertificateVersion] {
+        try tx.rows(
+            """
+            SELECT \(fragment: Self.columns) FROM certificate_versions
+            WHERE serial_number = \(serial) AND NOT issued_elsewhere ORDER BY issuer_id
+            """
+        ).map { try CertificateVersion($0) }
+    }
+
     /// The certificates that have an unexpired version with this key.
     package func certificates(withKey spkiSHA256: String, in tx: any Transaction) throws -> [CertificateID] {
         try tx.rows(
@@ -144,12 +156,14 @@ package struct VersionStore: Sendable {
         ).map { try $0.id("certificate_id") }
     }
 
-    /// Keys of current versions that have not ended, by kind.
-    package func keyCounts(in tx: any Transaction) throws -> [VersionKeyCount] {
+    /// Different keys of versions that have not ended, by kind: of those in use, or of those that others took the place of.
+    package func keyCounts(superseded: Bool, in tx: any Transaction) throws -> [VersionKeyCount] {
         try tx.rows(
             """
-            SELECT key_algorithm, key_size, COUNT(*) AS n, MIN(not_after) AS first_end, MAX(not_after) AS last_end
-            FROM certificate_versions WHERE superseded_at IS NULL AND not_after > \(tx.now)
+            SELECT key_algorithm, key_size, COUNT(DISTINCT spki_sha256) AS n, MIN(not_after) AS first_end,
+                MAX(not_after) AS last_end
+            FROM certificate_versions
+            WHERE \(fragment: superseded ? "superseded_at IS NOT NULL" : "superseded_at IS NULL") AND not_after > \(tx.now)
             GROUP BY key_algorithm, key_size ORDER BY key_algorithm, key_size
             """
         ).map { row in
@@ -157,6 +171,17 @@ package struct VersionStore: Sendable {
                 algorithm: try row.value("key_algorithm"), size: try row.int("key_size"), count: try row.int("n"),
                 firstEnd: try row.time("first_end"), lastEnd: try row.time("last_end"))
         }
+    }
+
+    /// Versions that have not ended, by how they are signed; those of which it is not known are left out.
+    package func signatureCounts(in tx: any Transaction) throws -> [(signature: String, count: Int)] {
+        try tx.rows(
+            """
+            SELECT signature_algorithm, COUNT(*) AS n FROM certificate_versions
+            WHERE not_after > \(tx.now) AND signature_algorithm <> ''
+            GROUP BY signature_algorithm ORDER BY signature_algorithm
+            """
+        ).map { (signature: try $0.text("signature_algorithm"), count: try $0.int("n")) }
     }
 
     /// The current version of one key slot, with its chain.

@@ -26,6 +26,8 @@ package struct LogField: Sendable {
     package static func agent(_ id: AgentID) -> LogField { LogField("agent_id", id.text) }
     package static func job(_ id: JobID) -> LogField { LogField("job_id", id.text) }
     package static func target(_ id: TargetID) -> LogField { LogField("target_id", id.text) }
+    package static func profile(_ id: ProfileID) -> LogField { LogField("profile_id", id.text) }
+    package static func acmeOrder(_ id: ACMEOrderID) -> LogField { LogField("order_id", id.text) }
     package static func request(_ id: String) -> LogField { LogField("request_id", id) }
     package static func attempt(_ number: Int) -> LogField { LogField("attempt", number) }
     package static func errorClass(_ name: String) -> LogField { LogField("error_class", name) }

@@ -6,11 +6,13 @@ import Testing
 @Suite("Targets §2.4: the result as it is reported")
 struct DeploymentResultTests {
     private func make() -> DeploymentResult {
-        let report = VerificationReport(
+        var report = VerificationReport(
             status: .failed, endpoint: "a:443", expectedFingerprint: "aa", actualFingerprint: "bb", reason: "why",
             attempts: 3,
             addresses: [.init(address: "192.0.2.1", fingerprint: "bb", tlsVersion: "TLS 1.3", error: nil)]
         )
+        report.servedChain = [[0x30, 0], [0x30, 1, 0]]
+        report.serverName = "www.example.com"
         let start = Timestamp(secondsSinceEpoch: 1_700_000_000)
         var result = DeploymentResult(startedAt: start, verification: report)
         result.errorCode = .verifyFailedRolledBack

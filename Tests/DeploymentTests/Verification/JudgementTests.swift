@@ -64,6 +64,28 @@ struct JudgementTests {
             Judgement.ofRestoredLeaf(wrong, observedBefore: before).reason == "a does not serve what it served before")
     }
 
+    @Test("what was served at the address that decided is reported, with the name that was asked for")
+    func servedChain() {
+        func report(_ probed: [ProbedAddress], _ endpoint: String, _ name: String? = nil) -> VerificationReport? {
+            TLSEndpoint(endpoint, serverName: name).map { endpoint in
+                judge(probed).report(VerificationPlan(endpoint: endpoint), expected: "e", attempts: 1, probed)
+            }
+        }
+        let good = serves("a", [Self.leaf, Self.intermediate])
+        let mixed = report([good, serves("b", [[9], [8]])], "www.example.com:443")
+        #expect(mixed?.servedChain == [[9], [8]] && mixed?.serverName == "www.example.com")
+        let named = report([good], "192.0.2.1:443", "shop.example.com")
+        #expect(named?.servedChain == [Self.leaf, Self.intermediate] && named?.serverName == "shop.example.com")
+        for endpoint in ["127.0.0.1:443", "[::1]:443", "localhost:443"] {
+            #expect(report([good], endpoint)?.serverName == nil)
+        }
+        #expect(report([fails("a", .unreachable)], "a:1")?.servedChain == [])
+        // A peer that sends much is not passed on in full.
+        let long = [UInt8](repeating: 1, count: 20_000)
+        #expect(report([serves("a", [long, long])], "a:1")?.servedChain.count == 1)
+        #expect(report([serves("a", Array(repeating: [1], count: 30))], "a:1")?.servedChain.count == 10)
+    }
+
     @Test("waits double up to the cap")
     func backoff() {
         let plan = VerificationPlan(

@@ -109,6 +109,9 @@ struct ACMECAATests {
         #expect(try await client.register(bound: false).status == 201)
         let first = try await Self.prove(client, "www.certctl.test", stage.names)
         #expect(first.authorization.text("status") == "valid")
+        // RFC 8555 §7.1.4: the challenge that was validated, and no other.
+        #expect(first.authorization.body.contains(#""type":"dns-01""#), "\(first.authorization.body)")
+        #expect(!first.authorization.body.contains("http-01"), "\(first.authorization.body)")
         let (order, again) = try await client.order(["www.certctl.test"])
         #expect(again.status == 201 && again.text("status") == "ready", "\(again.body)")
         #expect(try await client.finalize(order, try await client.csr(["www.certctl.test"])).status == 200)
@@ -123,6 +126,10 @@ struct ACMECAATests {
             try await client.post(authorization, nil).text("status") == "invalid"
         }
         #expect(isOver)
+        // The one that failed, likewise.
+        let failed = try await client.post(authorization, nil)
+        #expect((failed.json["challenges"] as? [Any])?.count == 1, "\(failed.body)")
+        #expect(failed.body.contains(#""type":"http-01""#) && failed.body.contains("error"), "\(failed.body)")
         let limited = try await client.order(["closed.certctl.test"]).reply
         #expect(limited.status == 429 && Client.problem(limited) == "rateLimited", "\(limited.body)")
         let wait = try #require(Client.field("retry-after", limited).flatMap(Int.init))

@@ -7,12 +7,48 @@ struct CaddyServer {
     let stage: ChallengeStage
     let process: ChildProgram
     private let control: Int
+    private let directory: String
 
     /// The sites, by what certifies them: a page, a handshake, and for an address a page.
     static let sites = ["page.certctl.test", "handshake.certctl.test", "127.0.0.1"]
 
-    static func start(_ stage: ChallengeStage) async throws -> CaddyServer {
+    static let definitions = """
+        page.certctl.test, https://127.0.0.1 {
+            tls {
+                issuer acme {
+                    disable_tlsalpn_challenge
+                }
+            }
+            respond "by a page"
+        }
+        handshake.certctl.test {
+            tls {
+                issuer acme {
+                    disable_http_challenge
+                }
+            }
+            respond "by a handshake"
+        }
+        """
+
+    /// The first of those sites alone, for whom one is enough.
+    static let onePage = """
+        page.certctl.test {
+            tls {
+                issuer acme {
+                    disable_tlsalpn_challenge
+                }
+            }
+            respond "by a page"
+        }
+        """
+
+    /// - `directory`, `authority`: Where the server is, and whom it is believed by, when it is not reached directly.
+    static func start(
+        _ stage: ChallengeStage, sites: String = definitions, directory: String? = nil, authority: String? = nil
+    ) async throws -> CaddyServer {
         let (work, acme) = (stage.acme.work, stage.acme)
+        let directory = directory ?? acme.directory
         let control = LoopbackPort.unused()
         let configuration = """
             {
@@ -22,41 +58,26 @@ struct CaddyServer {
                 https_port \(stage.tlsPort)
                 skip_install_trust
                 email ops@certctl.test
-                acme_ca \(acme.directory)
-                acme_ca_root \(acme.server.authority)
+                acme_ca \(directory)
+                acme_ca_root \(authority ?? acme.server.authority)
                 acme_eab {
                     key_id \(acme.keyID)
                     mac_key \(acme.hmacKey)
                 }
             }
-            page.certctl.test, https://127.0.0.1 {
-                tls {
-                    issuer acme {
-                        disable_tlsalpn_challenge
-                    }
-                }
-                respond "by a page"
-            }
-            handshake.certctl.test {
-                tls {
-                    issuer acme {
-                        disable_http_challenge
-                    }
-                }
-                respond "by a handshake"
-            }
+            \(sites)
 
             """
         try configuration.write(toFile: work.path("Caddyfile"), atomically: true, encoding: .utf8)
         let process = try ChildProgram(
             "/usr/bin/caddy", ["run", "--config", work.path("Caddyfile"), "--adapter", "caddyfile"],
             environment: ["HOME": work.url.path], logs: work.url)
-        return CaddyServer(stage: stage, process: process, control: control)
+        return CaddyServer(stage: stage, process: process, control: control, directory: directory)
     }
 
     /// Where it keeps what belongs to a site, without the ending.
     func stem(_ site: String) -> String {
-        let folder = stage.acme.directory.replacing("https://", with: "").replacing(":", with: "-")
+        let folder = directory.replacing("https://", with: "").replacing(":", with: "-")
             .replacing("/", with: "-")
         return stage.acme.work.path("caddy/certificates/\(folder)/\(site)/\(site)")
     }
@@ -78,12 +99,15 @@ struct CaddyServer {
         return now
     }
 
+    /// Which part of the life of certificates of the first site is left when they are renewed.
+    static let window = "apps/tls/automation/policies/0/renewal_window_ratio"
+
     /// Changes its running configuration, as an operator does by its admin address.
     func put(_ path: String, _ value: String) async throws {
         let changed = try await runProgram(
             "/usr/bin/curl",
             [
-                "--silent", "--show-error", "--fail", "--request", "PUT", "--header", "Content-Type: application/json",
+                "--silent", "--show-error", "--fail", "--request", "POST", "--header", "Content-Type: application/json",
                 "--data", value, "http://127.0.0.1:\(control)/config/\(path)",
             ], logs: stage.acme.work.url)
         try #require(changed.status == 0, "\(changed.errors) \(process.transcript)")

@@ -70,6 +70,40 @@ struct ACMEClientsTests {
         await stage.server.stop()
     }
 
+    @Test("certbot --must-staple: what the request asks for and the profile allows (RFC 7633)")
+    func mustStaple() async throws {
+        let port = LoopbackPort.unused()
+        let stage = try await ACMEStage.make(
+            .sqlite,
+            [
+                "CERTCTL_PKI_HTTP_LISTEN": "127.0.0.1:\(port)",
+                "CERTCTL_PKI_PUBLIC_URL": "http://127.0.0.1:\(port)",
+            ])
+        for (mode, name, expected) in [
+            ("allowed", "staple.certctl.test", true), ("never", "never.certctl.test", false),
+        ] {
+            try Inventory.expect(
+                200,
+                try await stage.server.client.put(
+                    "/api/v1/profiles/\(ACMEStage.profile)", ["must_staple_mode": mode]))
+            let folders = ["config", "work", "logs"].flatMap { ["--\($0)-dir", stage.work.path("certbot-\($0)")] }
+            let outcome = try await runProgram(
+                "/usr/bin/certbot",
+                [
+                    "certonly", "--standalone", "--agree-tos", "-m", "ops@certctl.test", "--no-eff-email", "--eab-kid",
+                    stage.keyID, "--eab-hmac-key", stage.hmacKey, "-d", name, "--must-staple", "--server",
+                    stage.directory, "--non-interactive",
+                ] + folders,
+                environment: ["HOME": stage.work.url.path, "REQUESTS_CA_BUNDLE": stage.server.authority],
+                logs: stage.work.url, timeout: .seconds(120))
+            try #require(outcome.status == 0, "\(outcome.output) \(outcome.errors)")
+            let file = stage.work.path("certbot-config/live/\(name)/cert.pem")
+            let text = try await stage.openssl(["x509", "-in", file, "-noout", "-text"]).output
+            #expect(text.contains("TLS Feature") == expected, "\(mode): \(text)")
+        }
+        await stage.server.stop()
+    }
+
     @Test(
         "lego enrols, renews and revokes",
         arguments: EngineUnderTest.available)

@@ -201,6 +201,10 @@ struct ACMEConformanceTests {
         let given = try await client.post(authorizations[0], ["status": "deactivated"])
         #expect(given.status == 200 && given.text("status") == "deactivated", "\(given.body)")
         #expect(try await client.post(order, nil).text("status") == "invalid")
+        // §7.1.2.1: what has come to nothing is not listed.
+        let (open, _) = try await client.order(["d.certctl.test"])
+        let listed = try await client.post("\(try #require(client.kid))/orders", nil)
+        #expect(listed.json["orders"] as? [String] == [open], "\(listed.body)")
         let late = try await client.finalize(order, try await client.csr(["a.certctl.test", "*.b.certctl.test"]))
         #expect(late.status == 403 && Client.problem(late) == "orderNotReady", "\(late.body)")
 

@@ -29,6 +29,10 @@ struct ACMEHostileTests {
         try await expect("unauthorized", 401, "no url") { $0["url"] = nil }
         try await expect("badNonce", 400, "no nonce") { $0["nonce"] = nil }
         try await expect("badNonce", 400, "made-up nonce") { $0["nonce"] = Client.base64url(Data(count: 40)) }
+        // §6.5.2: that is no nonce at all.
+        for text in ["not base64url", "ab+/", "AAAA=", "A"] {
+            try await expect("malformed", 400, "nonce \(text)") { $0["nonce"] = text }
+        }
         try await expect("badSignatureAlgorithm", 400, "none") { $0["alg"] = "none" }
         try await expect("badSignatureAlgorithm", 400, "a shared key") { $0["alg"] = "HS256" }
         try await expect("badPublicKey", 400, "algorithm of another key") { $0["alg"] = "RS256" }
@@ -76,6 +80,17 @@ struct ACMEHostileTests {
         #expect(Client.field("replay-nonce", large) != nil)
         let method = try await stage.server.anonymous.get("/acme/new-order")
         #expect(method.status == 405 && Client.problem(method) == "malformed", "\(method.body)")
+        // Protocol servers §1.2: below the prefix everything is the protocol, and beside it nothing.
+        for path in ["/acme", "/acme/none", "/acme/order", "/acme/profile/\(ACMEStage.profile)/none/x", "/acme/%zz"] {
+            let reply = try await client.send(signed, to: "\(client.origin)\(path)")
+            let isKnown = [400, 404].contains(reply.status) && Client.problem(reply) == "malformed"
+            #expect(isKnown, "\(path): \(reply.status) \(reply.body)")
+            #expect(Client.field("content-type", reply) == "application/problem+json", "\(path)")
+            #expect(Client.field("replay-nonce", reply) != nil, "\(path): \(reply.headers)")
+            #expect(reply.headers.contains("/directory>;rel=\"index\""), "\(path): \(reply.headers)")
+        }
+        let beside = try await stage.server.anonymous.get("/acmex/directory")
+        #expect(beside.status == 404 && Client.field("replay-nonce", beside) == nil, "\(beside.headers)")
         await stage.server.stop()
     }
 
@@ -96,6 +111,10 @@ struct ACMEHostileTests {
             ("unknown kid", try client.binding(for: url, keyID: "eab-none"), "unauthorized", 403),
             ("strange kid", try client.binding(for: url, keyID: "../../etc"), "unauthorized", 403),
             ("wrong secret", try client.binding(for: url, secret: "AAAA"), "unauthorized", 403),
+            ("a nonce", try client.binding(for: url) { $0["nonce"] = "AAAA" }, "malformed", 400),
+            ("RS256", try client.binding(for: url) { $0["alg"] = "RS256" }, "malformed", 400),
+            ("ES256", try client.binding(for: url) { $0["alg"] = "ES256" }, "malformed", 400),
+            ("none", try client.binding(for: url) { $0["alg"] = "none" }, "malformed", 400),
         ]
         for (what, binding, kind, status) in bad {
             let reply = try await client.post(url, ["externalAccountBinding": binding], withKey: true)
@@ -246,6 +265,7 @@ struct ACMEHostileTests {
             "localhost", "com", "*.com", "a..test", "-a.test", "a_b.test", "*.*.test", "a.*.test", "10.0.0.1",
             "a.test.",
             "bücher.test", String(repeating: "a", count: 64) + ".test", "a b.test", "",
+            "xn--.test", "xn--a-.test", "xn--99999999.test", "ab--cd.test", "*.xn--ls8h.test",
         ]
         let (_, all) = try await client.order(refused)
         #expect(all.status == 400 && Client.problem(all) == "rejectedIdentifier", "\(all.body)")
@@ -261,6 +281,7 @@ struct ACMEHostileTests {
         #expect(Client.problem(try await client.order(many).reply) == "malformed")
         #expect(try await client.order(["10.0.0.1"], type: "ip").reply.status == 201)
         #expect(try await client.order(["A.Certctl.TEST", "a.certctl.test"]).reply.status == 201)
+        #expect(try await client.order(["XN--bcher-KVA.certctl.test"]).reply.status == 201)
         await stage.server.stop()
     }
 

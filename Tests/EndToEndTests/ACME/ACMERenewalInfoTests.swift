@@ -7,7 +7,7 @@ struct ACMERenewalInfoTests {
     private typealias Client = ACMETestClient
 
     /// How RFC 9773 §4.1 names the first certificate of a chain, by what OpenSSL reads in it.
-    private static func name(_ chain: String, _ stage: ACMEStage) async throws -> String {
+    static func name(_ chain: String, _ stage: ACMEStage) async throws -> String {
         let path = stage.work.path("ari-\(UUID().uuidString).pem")
         try chain.write(toFile: path, atomically: true, encoding: .utf8)
         let shown = try await stage.openssl([

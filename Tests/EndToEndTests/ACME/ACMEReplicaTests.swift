@@ -219,6 +219,51 @@ struct ACMEReplicaTests {
         await stage.stop()
     }
 
+    @Test("a limit that is used up at one replica holds at the other, and says for how long")
+    func limits() async throws {
+        let stage = try await ReplicaStage.make([
+            "CERTCTL_ACME_SERVER_RATE_LIMIT_ORDERS_PER_HOUR": "3", "CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT": "1s",
+            "CERTCTL_ACME_SERVER_RATE_LIMIT_FAILED_VALIDATIONS_PER_HOUR": "0",
+            "CERTCTL_ACME_SERVER_RATE_LIMIT_FAILED_VALIDATIONS_PER_NAME_PER_HOUR": "1",
+        ])
+        func client(of server: ControlPlane) -> Client {
+            Client(stage: stage.acme, origin: stage.origin, servers: [server])
+        }
+        func expectLimited(_ reply: CurlClient.Reply, _ what: String) throws {
+            #expect(reply.status == 429 && Client.problem(reply) == "rateLimited", "\(what): \(reply.body)")
+            let wait = try #require(Client.field("retry-after", reply).flatMap(Int.init), "\(what): \(reply.headers)")
+            #expect((1...3600).contains(wait), "\(what): \(wait)")
+        }
+        // Orders of an account in an hour.
+        let first = client(of: stage.first)
+        #expect(try await first.register(bound: false).status == 201)
+        for number in 0..<3 {
+            let reply = try await first.order(["n\(number).certctl.test"]).reply
+            #expect(reply.status == 201, "\(reply.body)")
+        }
+        let elsewhere = client(of: stage.second)
+        (elsewhere.key, elsewhere.kid) = (first.key, first.kid)
+        try expectLimited(try await elsewhere.order(["n3.certctl.test"]).reply, "orders")
+
+        // Failures to prove a name, by whichever account: this one fails at the first replica.
+        let failing = client(of: stage.first)
+        #expect(try await failing.register(bound: false).status == 201)
+        let (_, created) = try await failing.order(["closed.certctl.test"])
+        let authorization = try #require((created.json["authorizations"] as? [String])?.first, "\(created.body)")
+        let challenges = try await failing.post(authorization, nil).json["challenges"] as? [[String: Any]]
+        let web = try #require(challenges?.first { $0["type"] as? String == "http-01" })
+        #expect(try await failing.post(try #require(web["url"] as? String), [:]).status == 200)
+        let isOver = try await eventually(within: .seconds(30), every: .milliseconds(200)) {
+            try await failing.post(authorization, nil).text("status") == "invalid"
+        }
+        try #require(isOver)
+        let other = client(of: stage.second)
+        #expect(try await other.register(bound: false).status == 201)
+        try expectLimited(try await other.order(["closed.certctl.test"]).reply, "failures")
+        #expect(try await other.order(["open.certctl.test"]).reply.status == 201)
+        await stage.stop()
+    }
+
     @Test("a replica is killed while it validates: clients go on at the other, which takes the validation up")
     func kills() async throws {
         let stage = try await ReplicaStage.make(["CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT": "5m"])

@@ -57,6 +57,25 @@ struct ACMEStage {
         try await openssl(["x509", "-in", path, "-noout", "-serial"]).output
     }
 
+    /// What lets ``expectSoundAudit()`` come to a verdict at once.
+    static let quickCheckpoints = ["CERTCTL_AUDIT_CHECKPOINT_INTERVAL": "1s"]
+
+    /// The audit log is whole, up to what was done last.
+    func expectSoundAudit() async throws {
+        let page = try await server.client.get("/api/v1/audit?per_page=1")
+        let newest = try #require((page.json["data"] as? [[String: Any]])?.first?["id"] as? String, "\(page.body)")
+        let isCovered = try await eventually(within: .seconds(60), every: .milliseconds(300)) {
+            let row = try await server.client.get("/api/v1/audit/\(newest)")
+            guard let place = row.json["seq"] as? Int else { return false }
+            let latest = try await server.client.get("/api/v1/audit/checkpoints?latest=true")
+            let size = (latest.json["data"] as? [[String: Any]])?.first?["tree_size"] as? Int ?? 0
+            return size > place
+        }
+        #expect(isCovered)
+        let verified = try await server.cli(["audit", "verify", "--full"])
+        #expect(verified.status == 0 && verified.output.contains("sound: "), "\(verified.output)\(verified.errors)")
+    }
+
     func client() -> ACMETestClient { ACMETestClient(stage: self) }
 
     func openssl(_ arguments: [String]) async throws -> ProgramOutcome {
@@ -156,12 +175,15 @@ final class ACMETestClient: @unchecked Sendable {
 
     // MARK: Steps
 
+    /// An external account binding. `change` spoils its header before the code is made.
     func binding(
-        for url: String, keyID: String? = nil, secret: String? = nil, jwk: [String: Any]? = nil
+        for url: String, keyID: String? = nil, secret: String? = nil, jwk: [String: Any]? = nil,
+        _ change: (inout [String: Any]) -> Void = { _ in }
     ) throws -> [String: Any] {
         let text = (secret ?? stage.hmacKey).replacing("-", with: "+").replacing("_", with: "/")
         let octets = try #require(Data(base64Encoded: text + String(repeating: "=", count: (4 - text.count % 4) % 4)))
-        let header: [String: Any] = ["alg": "HS256", "kid": keyID ?? stage.keyID, "url": url]
+        var header: [String: Any] = ["alg": "HS256", "kid": keyID ?? stage.keyID, "url": url]
+        change(&header)
         let protected = Self.base64url(try Self.json(header))
         let payload = Self.base64url(try Self.json(jwk ?? Self.jwk(key)))
         let code = HMAC<SHA256>.authenticationCode(

@@ -13,6 +13,52 @@ struct ImportTests {
         (references as [String: Any]).merging(["pem": pem]) { _, new in new }.merging(more) { _, new in new }
     }
 
+    @Test("DER and PKCS#7 are taken too; a key store is not, and its key is not read")
+    func forms() async throws {
+        let stage = try await PKIStage.start(.sqlite)
+        let authority = try await OpenSSLAuthority()
+        let path = "/api/v1/certificates/import"
+        for form in ["x509", "crl2pkcs7", "pkcs12", "nonsense"] {
+            let issued = try await authority.issue("DNS:\(form).certctl.test", days: 10)
+            let (pem, key) = (stage.work.path("\(form).pem"), stage.work.path("\(form).key"))
+            try (issued.certificate + issued.chain).write(toFile: pem, atomically: true, encoding: .utf8)
+            try issued.key.write(toFile: key, atomically: true, encoding: .utf8)
+            let out = stage.work.path("\(form).bin")
+            let made: ProgramOutcome? =
+                switch form {
+                case "x509": try await stage.openssl(["x509", "-in", pem, "-outform", "DER", "-out", out])
+                case "crl2pkcs7":
+                    try await stage.openssl(
+                        ["crl2pkcs7", "-nocrl", "-certfile", pem, "-outform", "DER", "-out", out])
+                case "pkcs12":
+                    try await stage.openssl(
+                        ["pkcs12", "-export", "-in", pem, "-inkey", key, "-passout", "pass:", "-out", out])
+                default: nil
+                }
+            #expect(made?.status ?? 0 == 0, "\(made?.errors ?? "")")
+            let octets = made == nil ? Data("nothing".utf8) : try Data(contentsOf: URL(filePath: out))
+            var body: [String: Any] = Self.references
+            body["data"] = octets.base64EncodedString()
+            let answer = try await stage.server.client.post(path, body)
+            switch form {
+            case "x509", "crl2pkcs7":
+                try Inventory.expect(201, answer)
+                let versions = try await stage.server.client.get(
+                    "/api/v1/certificates/\(answer.text("certificate_id") ?? "")/versions")
+                let chain = ((versions.json["data"] as? [[String: Any]])?.first?["pem_chain"] as? String) ?? ""
+                let count = chain.components(separatedBy: "BEGIN CERTIFICATE").count - 1
+                #expect(form == "x509" ? count == 1 : count > 1, "\(versions.body)")
+            case "pkcs12": #expect(answer.status == 400 && answer.body.contains("private_key"), "\(answer.body)")
+            default: #expect(answer.status == 400 && answer.body.contains("/data"), "\(answer.body)")
+            }
+        }
+        var both = Self.body("-----BEGIN CERTIFICATE-----")
+        both["data"] = "AA=="
+        #expect(try await stage.server.client.post(path, both).status == 400)
+        #expect(try await stage.server.client.post(path, Self.references).status == 400)
+        await stage.server.stop()
+    }
+
     @Test("serial number, chain and lineage; what may and may not follow", arguments: EngineUnderTest.available)
     func lineage(engine: EngineUnderTest) async throws {
         let stage = try await PKIStage.start(engine)
@@ -28,6 +74,12 @@ struct ImportTests {
             201,
             try await client.post(path, Self.body(old.certificate + old.chain, ["id": "mc-shop", "name": "shop"])))
         #expect(made.json["is_current"] as? Bool == true && made.json["issued_elsewhere"] as? Bool == true)
+        #expect(rehearsed.text("path") == "untrusted" && made.text("path") == "untrusted", "\(made.body)")
+        #expect(made.text("path_detail")?.contains("no CA of an issuer here") ?? false, "\(made.body)")
+        let version = try await stage.server.cli([
+            "certs", "versions", "mc-shop", try #require(made.text("version_id")),
+        ])
+        #expect(version.status == 0 && version.output.contains("untrusted"), "\(version.output)\(version.errors)")
         let stored = try await client.get("/api/v1/certificates/mc-shop")
         #expect(stored.text("serial_number") == made.text("serial_number"), "\(stored.body)")
         #expect(Set(stored.json["sans"] as? [String] ?? []) == ["shop.certctl.test", "www.certctl.test"])

@@ -83,6 +83,20 @@ struct AdoptionEndToEndTests {
             let answer = asked.output + asked.errors
             #expect(answer.contains("\(host).pem: \(status)") && answer.contains("Response verify OK"), "\(answer)")
         }
+        // What it had revoked comes under management as revoked.
+        let imported = try Inventory.expect(
+            201,
+            try await pki.server.client.post(
+                "/api/v1/certificates/import",
+                [
+                    "id": "mc-lost", "pem": try tool.read("lost.test.pem") + foreign.issuingPEM,
+                    "owner_id": Inventory.owner, "team_id": Inventory.team, "issuer_id": "iss-tree",
+                    "renewal_policy_id": Inventory.policy,
+                ]))
+        #expect(imported.text("status") == "Revoked" && imported.text("revocation_reason") == "keyCompromise")
+        #expect(imported.text("revoked_at") != nil, "\(imported.body)")
+        let stored = try await pki.server.client.get("/api/v1/certificates/mc-lost")
+        #expect(stored.text("status") == "Revoked", "\(stored.body)")
         // One of before is revoked here, by its number.
         let revoked = try await pki.server.cli([
             "certs", "revoke", "--issuer-id", "iss-tree", "--issuing-ca-id", id, "--serial", "01", "--reason",

@@ -6,7 +6,21 @@ import Testing
 struct CryptoInventoryTests {
     @Test("keys in use are counted, authorities named; the CBOM says the same", arguments: EngineUnderTest.available)
     func inventory(engine: EngineUnderTest) async throws {
-        let stage = try await PKIStage.start(engine)
+        let stage = try await PKIStage.start(
+            engine,
+            [
+                "CERTCTL_ACME_SERVER_ENABLED": "true",
+                "CERTCTL_ACME_SERVER_DEFAULT_PROFILE_ID": Inventory.profile,
+            ])
+        let bound = try Inventory.expect(
+            201,
+            try await stage.server.client.post(
+                "/api/v1/admin/acme/eab-keys",
+                ["label": "inventory", "profile_id": Inventory.profile, "owner_id": Inventory.owner]))
+        let acme = ACMEStage(
+            server: stage.server, work: stage.work, keyID: try #require(bound.text("id")),
+            hmacKey: try #require(bound.text("hmac_key")))
+        #expect(try await acme.client().register().status == 201)
         try await stage.issue("mc-a", "a.certctl.test", to: stage.work.path("a.pem"))
         try await stage.issue("mc-b", "b.certctl.test", to: stage.work.path("b.pem"))
         try await stage.issue(
@@ -19,12 +33,29 @@ struct CryptoInventoryTests {
         }
         #expect(count("certificate", "ECDSA-P256") == 2 && count("certificate", "RSA-2048") == 1, "\(reply.body)")
         #expect(count("authority", "ECDSA-P256") == 1 && count("control_plane", "ECDSA-P256") == 1, "\(reply.body)")
+        #expect(
+            count("audit_log", "Ed25519") == 1 && count("superseded_certificate", "ECDSA-P256") == 0, "\(reply.body)")
+        #expect(count("acme_account", "ECDSA-P256") == 1, "\(reply.body)")
+        let signatures = try #require(reply.json["signatures"] as? [[String: Any]])
+        #expect(signatures.count == 1 && signatures[0]["signature"] as? String == "ECDSA with SHA-256", "\(signatures)")
+        #expect(signatures[0]["count"] as? Int == 3, "\(signatures)")
+        // A new key: the old one goes on being good until its certificate ends.
+        let renewed = try await makeCSR("a.certctl.test", in: stage.work)
+        try Inventory.expect(
+            201, try await stage.server.client.post("/api/v1/certificates/mc-a/csr", ["csr_pem": renewed]))
+        let later = try Inventory.expect(200, try await stage.server.client.get("/api/v1/crypto/inventory"))
+        let after = try #require(later.json["keys"] as? [[String: Any]])
+        #expect(
+            after.contains { $0["holder"] as? String == "superseded_certificate" && $0["count"] as? Int == 1 },
+            "\(later.body)")
         let algorithms = try #require(reply.json["algorithms"] as? [[String: Any]])
         let rsa = try #require(algorithms.first { $0["name"] as? String == "RSA" })
         #expect(rsa["keys"] as? Int == 1 && rsa["quantum_vulnerable"] as? Bool == true)
         let file = stage.work.path("cbom.json")
         let saved = try await stage.server.cli(["crypto", "inventory", "--cbom", "--save", file])
         try #require(saved.status == 0, "\(saved.errors)")
+        let judged = try await Judges.python("cbom.py", [file], logs: stage.work.url)
+        #expect(judged.status == 0, "\(judged.output)\(judged.errors)")
         let text = try Data(contentsOf: URL(filePath: file))
         let bom = try #require(try JSONSerialization.jsonObject(with: text) as? [String: Any])
         #expect(bom["bomFormat"] as? String == "CycloneDX" && bom["specVersion"] as? String == "1.6")

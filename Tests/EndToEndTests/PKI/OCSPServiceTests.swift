@@ -20,6 +20,7 @@ struct OCSPServiceTests {
             #expect(!said.contains("WARNING") && !said.contains("Nonce Verify error"), "\(said)")
         }
         try await expectGet(stage)
+        try await expectEncrypted(stage)
         try await expectFailures(stage)
         await stage.server.stop()
         try await stage.server.startAgain()
@@ -59,6 +60,32 @@ struct OCSPServiceTests {
                 "--dump-header", "-", "--header", "If-None-Match: \(tag)", "\(stage.responder)/\(path)",
             ])
             #expect(again.contains("304 Not Modified") && again.contains("Expires: "), "\(again)")
+        }
+    }
+
+    /// The listener of the API answers too, over TLS, to whoever has no credential.
+    private func expectEncrypted(_ stage: PKIStage) async throws {
+        let request = stage.work.path("q.der")
+        let address = stage.server.baseURL + PKIStage.ocsp
+        let text = try Data(contentsOf: URL(filePath: request)).base64EncodedString()
+        let ways = [
+            ["--header", "Content-Type: application/ocsp-request", "--data-binary", "@\(request)", address],
+            ["\(address)/\(text.replacing("/", with: "%2F").replacing("+", with: "%2B"))"],
+        ]
+        for version in ["--http1.1", "--http2"] {
+            for way in ways {
+                let answer = stage.work.path("tls.der")
+                let head = try await stage.curl(
+                    [version, "--cacert", stage.server.authority, "--dump-header", "-", "--output", answer] + way
+                ).lowercased()
+                #expect(head.contains(" 200") && head.contains("content-type: application/ocsp-response\r"), "\(head)")
+                let outcome = try await stage.openssl([
+                    "ocsp", "-issuer", stage.ca, "-cert", stage.leaf, "-no_nonce", "-respin", answer, "-CAfile",
+                    stage.ca,
+                ])
+                let said = outcome.output + outcome.errors
+                #expect(said.contains("Response verify OK") && said.contains("leaf.pem: good"), "\(said)")
+            }
         }
     }
 

@@ -38,6 +38,7 @@ struct PostQuantumTests {
         let chain = try #require(version["pem_chain"] as? String)
         try chain.write(toFile: stage.leaf, atomically: true, encoding: .utf8)
         try await judged(stage, set)
+        try await answered(stage, set, "GOOD")
         try Inventory.expect(
             200, try await client.post("/api/v1/certificates/mc-pq/revoke", ["reason": "superseded"]))
         let serial = try #require(version["serial_number"] as? String)
@@ -47,6 +48,107 @@ struct PostQuantumTests {
                 .output.lowercased().contains(serial)
         }
         #expect(isListed)
+        try await answered(stage, set, "REVOKED")
+        await stage.server.stop()
+    }
+
+    /// The responder is of the kind of its authority: what tells of revocations is no easier to forge than certificates.
+    private func answered(_ stage: PKIStage, _ set: String, _ status: String) async throws {
+        let outcome = try await Judges.python(
+            "mldsa.py",
+            ["answer", stage.work.path("pq.pem"), stage.leaf, "\(stage.url)/.well-known/pki/ocsp/iss-pq"],
+            logs: stage.work.url)
+        #expect(outcome.output == "\(status) MLDSA\(set)PublicKey\n", "\(outcome.output)\(outcome.errors)")
+    }
+
+    /// Two tiers of the kinds given, and a certificate of a third.
+    @Test(
+        "a post-quantum root over a CA of another set, over a classical one, and a post-quantum leaf below classical CAs",
+        arguments: [
+            ("ML-DSA-87", "ML-DSA-65", "ec"), ("ML-DSA-87", "ECDSA-P384", "ec"),
+            ("ECDSA-P384", "RSA-3072", "ML-DSA-65"),
+        ])
+    func tree(root: String, below: String, leaf: String) async throws {
+        let stage = try await PKIStage.start(.sqlite)
+        let client = stage.server.client
+        func cli(_ arguments: [String]) async throws -> ProgramOutcome {
+            let outcome = try await stage.server.cli(arguments)
+            try #require(outcome.status == 0, "\(outcome.errors)")
+            return outcome
+        }
+        func create(_ name: String, _ algorithm: String, _ more: [String] = []) async throws -> String {
+            let made = try await cli(
+                [
+                    "intermediates", "create", "iss-tree", "--name", name, "--common-name", name, "--algorithm",
+                    algorithm,
+                    "--json",
+                ] + more)
+            let body = try JSONSerialization.jsonObject(with: Data(made.output.utf8)) as? [String: Any]
+            return try #require(body?["id"] as? String)
+        }
+        _ = try await cli([
+            "issuers", "create", "--id", "iss-tree", "--name", "Tree", "--type", "GenericCA", "--hierarchy-mode",
+            "tree",
+        ])
+        let top = try await create("Root", root)
+        let issuing = try await create("Issuing", below, ["--parent", top])
+        let rules = [["algorithm": "ML-DSA-65"], ["algorithm": "ECDSA", "min_size": 256]] as [[String: Any]]
+        try Inventory.expect(
+            200,
+            try await client.send(
+                "PATCH", "/api/v1/profiles/\(Inventory.profile)", body: Self.json(["allowed_key_algorithms": rules]),
+                headers: ["Content-Type: application/merge-patch+json"]))
+        let name = "tree.certctl.test"
+        var record = Inventory.certificate("mc-tree", name: name)
+        record["issuer_id"] = "iss-tree"
+        try Inventory.expect(201, try await client.post("/api/v1/certificates", record))
+        var csr = stage.work.path("csr")
+        if leaf == "ec" {
+            let made = try await makeCSR(name, in: stage.work)
+            try made.write(toFile: csr, atomically: true, encoding: .utf8)
+        } else {
+            let made = try await Judges.python(
+                "mldsa.py", ["request", leaf, name, stage.work.path("key"), csr], logs: stage.work.url)
+            try #require(made.status == 0, "\(made.errors)")
+        }
+        let issued = try Inventory.expect(
+            201,
+            try await client.post(
+                "/api/v1/certificates/mc-tree/csr", ["csr_pem": try String(contentsOfFile: csr, encoding: .utf8)]))
+        try #require(issued.text("pem_chain")).write(toFile: stage.leaf, atomically: true, encoding: .utf8)
+        var files: [String] = []
+        for id in [top, issuing] {
+            files.append(stage.work.path("\(id).pem"))
+            _ = try await stage.curl(["--output", files[files.count - 1], "\(stage.url)/.well-known/pki/ca/\(id).pem"])
+        }
+        let outcome = try await Judges.python("mldsa.py", ["tree"] + files + [stage.leaf], logs: stage.work.url)
+        let types = [
+            "ML-DSA-87": "MLDSA87PublicKey", "ML-DSA-65": "MLDSA65PublicKey", "ECDSA-P384": "ECPublicKey",
+            "ec": "ECPublicKey",
+            "RSA-3072": "RSAPublicKey",
+        ]
+        #expect(
+            outcome.output == [root, below, leaf].compactMap { types[$0] }.joined(separator: " ") + "\n",
+            "\(outcome.output)\(outcome.errors)")
+        // A request for the certificate of a CA whose root is elsewhere.
+        let made = try await stage.openssl([
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+            stage.work.path("off.key"), "-out", stage.work.path("off.pem"), "-days", "900", "-subj", "/CN=Elsewhere",
+            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+        ])
+        try #require(made.status == 0, "\(made.errors)")
+        let registered = try await cli([
+            "intermediates", "create", "iss-tree", "--name", "Elsewhere", "--root-cert", stage.work.path("off.pem"),
+            "--json",
+        ])
+        let body = try JSONSerialization.jsonObject(with: Data(registered.output.utf8)) as? [String: Any]
+        csr = stage.work.path("offline.csr")
+        _ = try await cli([
+            "intermediates", "csr", "iss-tree", "--name", "Below", "--parent", try #require(body?["id"] as? String),
+            "--common-name", "Below", "--algorithm", "ML-DSA-65", "--out", csr,
+        ])
+        let read = try await Judges.python("mldsa.py", ["csr", csr], logs: stage.work.url)
+        #expect(read.output == "MLDSA65PublicKey\n", "\(read.output)\(read.errors)")
         await stage.server.stop()
     }
 

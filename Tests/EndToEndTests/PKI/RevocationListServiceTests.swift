@@ -33,6 +33,11 @@ struct RevocationListServiceTests {
             ).output
         }
 
+        func number(_ file: String) async throws -> Int {
+            let line = try #require(try await read(file).split(separator: "\n").first { $0.hasPrefix("crlNumber=0x") })
+            return try #require(Int(line.dropFirst("crlNumber=0x".count), radix: 16), "\(line)")
+        }
+
         /// What `openssl crl` reads: the number in hexadecimal and the two dates.
         func read(_ file: String) async throws -> String {
             try await runProgram(
@@ -92,6 +97,17 @@ struct RevocationListServiceTests {
         let after = try await stage.fetch("e.crl", ["--http1.1"])
         let own = try #require(tag2.split(separator: "\r\n").first { $0.hasPrefix("etag: ") })
         #expect(after.contains(own), "the list of before is still good: \(after)")
+        let before = try await stage.number("e.crl")
+        let other = try await Self.revoked(stage, "mc-e")
+        let goesOn = try await eventually(within: .seconds(10)) {
+            _ = try await stage.fetch("h.crl")
+            return try await stage.text("h.crl").contains(other)
+        }
+        #expect(goesOn, "a server that was killed and started again goes on with the lists")
+        let number = try await stage.number("h.crl")
+        #expect(number > before, "\(before) \(number)")
+        let text = try await stage.text("h.crl")
+        #expect(text.contains(revoked), "and forgets nothing")
         await stage.server.stop()
     }
 
@@ -175,11 +191,11 @@ struct RevocationListServiceTests {
     }
 
     /// Issues a certificate and revokes it; its serial number as openssl writes it.
-    private static func revoked(_ stage: Stage) async throws -> String {
-        let serial = try await issued("mc-c", stage).serial
+    private static func revoked(_ stage: Stage, _ id: String = "mc-c") async throws -> String {
+        let serial = try await issued(id, stage).serial
         try Inventory.expect(
             200,
-            try await stage.server.client.post("/api/v1/certificates/mc-c/revoke", ["reason": "keyCompromise"]))
+            try await stage.server.client.post("/api/v1/certificates/\(id)/revoke", ["reason": "keyCompromise"]))
         return serial
     }
 

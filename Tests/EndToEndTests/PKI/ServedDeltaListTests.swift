@@ -37,7 +37,8 @@ struct ServedDeltaListTests {
         #expect(try await judge(["old", "delta"], deltas: true).contains("leaf.pem: OK"))
         try Inventory.expect(
             200, try await client.post("/api/v1/certificates/mc-a/revoke", ["reason": "superseded"]))
-        let isTold = try await eventually(within: .seconds(15)) {
+        // The bound that the documents state.
+        let isTold = try await eventually(within: .seconds(10)) {
             _ = try await fetch("\(list)/delta", "delta")
             return try await judge(["old", "delta"], deltas: true).contains("certificate revoked")
         }

@@ -10,34 +10,52 @@ final class SignerProcess: Sendable {
     let directory: TemporaryDirectory
     private let running: Mutex<ChildProgram>
     private let more: [String]
+    private let user: UInt32?
 
     var process: ChildProgram { running.withLock { $0 } }
     var socket: String { directory.path("run/s") }
     var keys: String { directory.path("keys") }
 
     /// - `more`: Further options.
-    init(_ more: [String] = []) async throws {
+    /// - `user`: Whom it runs as, if that is not the user of the test; only root can say so.
+    init(_ more: [String] = [], as user: UInt32? = nil) async throws {
         self.more = more
+        self.user = user
         directory = try TemporaryDirectory("signer")
-        try FileManager.default.createDirectory(atPath: directory.path("run"), withIntermediateDirectories: true)
+        for folder in ["run", "keys"] {
+            try FileManager.default.createDirectory(
+                atPath: directory.path(folder), withIntermediateDirectories: true,
+                attributes: [.posixPermissions: folder == "run" ? 0o755 : 0o700])
+        }
         let file = directory.path("passphrase")
         try "\(Self.passphrase)\n".write(toFile: file, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file)
-        running = Mutex(try Self.spawn(directory, more))
+        if let user {
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.url.path)
+            for item in ["run", "keys", "passphrase"] {
+                try FileManager.default.setAttributes(
+                    [.ownerAccountID: user, .groupOwnerAccountID: user], ofItemAtPath: directory.path(item))
+            }
+        }
+        running = Mutex(try Self.spawn(directory, more, user))
         try await waitUntilReady()
     }
 
-    private static func spawn(_ directory: TemporaryDirectory, _ more: [String]) throws -> ChildProgram {
-        try ChildProgram(
-            ControlPlane.binary,
+    private static func spawn(_ directory: TemporaryDirectory, _ more: [String], _ user: UInt32?) throws -> ChildProgram
+    {
+        let command =
             [
-                "signer", "serve", "--socket", directory.path("run/s"), "--keys", directory.path("keys"),
-                "--passphrase-file", directory.path("passphrase"),
-            ] + more, environment: ["HOME": directory.url.path], logs: directory.url)
+                ControlPlane.binary, "signer", "serve", "--socket", directory.path("run/s"), "--keys",
+                directory.path("keys"), "--passphrase-file", directory.path("passphrase"),
+            ] + more
+        let other = user.map { ["/usr/bin/setpriv", "--reuid=\($0)", "--regid=\($0)", "--clear-groups"] } ?? []
+        let whole = other + command
+        return try ChildProgram(
+            whole[0], Array(whole.dropFirst()), environment: ["HOME": directory.url.path], logs: directory.url)
     }
 
     func startAgain() async throws {
-        let process = try Self.spawn(directory, more)
+        let process = try Self.spawn(directory, more, user)
         running.withLock { $0 = process }
         try await waitUntilReady()
     }
@@ -61,9 +79,10 @@ struct SignerAuthorityStage {
     var list: String { pki.work.path("signer.crl") }
 
     static func start(
-        _ engine: EngineUnderTest, signer options: [String] = [], _ extra: [String: String] = [:]
+        _ engine: EngineUnderTest, signer options: [String] = [], as user: UInt32? = nil,
+        _ extra: [String: String] = [:]
     ) async throws -> SignerAuthorityStage {
-        let signer = try await SignerProcess(options)
+        let signer = try await SignerProcess(options, as: user)
         let environment = ["CERTCTL_SIGNER_SOCKET": signer.socket].merging(extra) { _, given in given }
         return SignerAuthorityStage(pki: try await PKIStage.start(engine, environment), signer: signer)
     }

@@ -14,7 +14,7 @@ struct DescriptionTests {
         let capabilities = try #require(local["capabilities"] as? [String: Any])
         #expect(capabilities["flow"] as? String == "synchronous")
         #expect(capabilities["serial_allocation"] as? String == "caller")
-        #expect(capabilities["name_kinds"] as? [String] == ["dns", "email", "ip", "uri"])
+        #expect(capabilities["name_kinds"] as? [String] == ["dns", "email", "ip", "upn", "uri"])
         #expect(capabilities["key_algorithms"] as? [String] == ["ECDSA", "Ed25519", "ML-DSA-65", "ML-DSA-87", "RSA"])
         for promise in ["max_ttl", "ekus", "must_staple"] { #expect(capabilities[promise] as? Bool == true) }
         await server.stop()

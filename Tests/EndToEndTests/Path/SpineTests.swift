@@ -75,6 +75,7 @@ struct SpineTests {
             return jobs.contains {
                 $0["verification_status"] as? String == "success"
                     && $0["verification_fingerprint"] as? String == fingerprint
+                    && $0["verification_path"] as? String == "valid"
             }
         }
         let jobs = try await server.client.get("/api/v1/jobs").body

@@ -35,6 +35,7 @@ extension PermissionTable {
         Row(
             route: "succeedIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
             body: "{}"),
+        Row(route: "listIntermediateCACeremonies", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(route: "listIntermediateCAConsumers", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(
             route: "activateIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],

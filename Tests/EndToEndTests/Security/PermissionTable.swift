@@ -303,6 +303,9 @@ enum PermissionTable {
         Row(
             route: "getAgentCertificate", rule: .agent("cert.read"), admitted: 404, path: ["{agent}", "mc-here"]),
         Row(
+            route: "adoptAgentKey", rule: .agent("agent.job.complete"), admitted: 400, path: ["{agent}", "mc-here"],
+            body: "{}"),
+        Row(
             route: "reportJobStatus", rule: .agent("agent.job.complete"), admitted: 400, path: ["{agent}", "{job}"],
             body: "{}"),
     ]

@@ -83,7 +83,12 @@ struct SignerServerTests {
             number: CRLNumber(7), signatureAlgorithm: .ecdsa(.sha256), authorityKeyIdentifier: [1, 2, 3]
         ).tbsCertList().der
         let answer = OCSPResponseTemplate(
-            responder: recording.publicKey, producedAt: SignerStage.now, responses: []
+            responder: recording.publicKey, producedAt: SignerStage.now,
+            responses: [
+                OCSPSingleResponse(
+                    CertID(.sha256, of: .random(.system), issuer: IssuerIdentity(authority.certificate)), .good,
+                    updates: (SignerStage.now, SignerStage.now + .days(1)))
+            ]
         ).tbsResponseData().der
         let octets: [(name: String, is: SigningPurpose?, message: [UInt8])] = [
             ("root", .ca, root), ("leaf", .leaf, leaf), ("list", .crl, list), ("answer", .ocsp, answer),

@@ -23,6 +23,7 @@ struct SignerWireTests {
             .key(DescribedKey(publicKey: key, purposes: .authority, isNew: true)), .signature([1, 2, 3]),
             .refusal(.permission("no")), .refusal(.keyNotFound("")), .refusal(.transient("later")),
             .refusal(.unsupported("x")), .refusal(.wrongSignature("y")),
+            .refusal(.rule(.maxValidity, "z")),
         ]
     }
 

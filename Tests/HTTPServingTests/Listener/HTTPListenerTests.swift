@@ -165,23 +165,6 @@ struct HTTPListenerTests {
         }
     }
 
-    @Test("the whole presented client chain is visible; without one the handshake still succeeds")
-    func clientCertificates() async throws {
-        let leaf = try await StageIdentity.shared.leaf
-        try await Stage.run(clientCertificates: .requested) { stage in
-            let reply15 = try await stage.curl("/api/v1/presented")
-            #expect(reply15.json["status"] == "")
-            let directory = try TemporaryDirectory("client")
-            try leaf.fullChain.write(toFile: directory.path("chain.pem"), atomically: true, encoding: .utf8)
-            try leaf.key.write(toFile: directory.path("key.pem"), atomically: true, encoding: .utf8)
-            let reply = try await stage.curl(
-                "/api/v1/presented", "--cert", directory.path("chain.pem"), "--key", directory.path("key.pem")
-            )
-            let sizes = try #require(reply.json["status"]?.stringValue).split(separator: ",")
-            #expect(sizes.count == 2)
-        }
-    }
-
     @Test("a drain finishes what is in flight, then the port is closed", arguments: ["--http1.1", "--http2"])
     func drain(version: String) async throws {
         try await Stage.run { stage in

@@ -23,15 +23,13 @@ struct Stage: Sendable {
 
     /// Starts, runs `body`, drains and waits for the end.
     static func run<Result: Sendable>(
-        clientCertificates: ClientCertificateMode = .none, isReady: Bool = true, drain: DrainPlan = DrainPlan(),
+        isReady: Bool = true, drain: DrainPlan = DrainPlan(),
         configure: (inout ServingEnvironment) -> Void = { _ in },
         _ body: @escaping @Sendable (Stage) async throws -> Result
     ) async throws -> Result {
         let identity = try await StageIdentity.shared.leaf
         let material = try TLSMaterialSource(
-            TLSMaterial(chainPEM: identity.fullChain, keyPEM: Secret(identity.key)),
-            clientCertificates: clientCertificates
-        )
+            TLSMaterial(chainPEM: identity.fullChain, keyPEM: Secret(identity.key)))
         let registry = MetricsRegistry(time: .system)
         let log = LogLines()
         let logs = LogBootstrap(

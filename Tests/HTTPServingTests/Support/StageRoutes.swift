@@ -32,13 +32,13 @@ enum StageRoutes {
         "large", .get, "/api/v1/large", "More than a peer takes unasked.",
         responses: [.json(200, StatusAnswer.self, "Much.")], cli: .excluded(reason: "test")
     )
-    static let certificates = OpenRoute(
-        "presented", .get, "/api/v1/presented", "Counts presented certificates.",
-        responses: [.json(200, StatusAnswer.self, "The count.")], cli: .excluded(reason: "test")
+    static let list = OpenRoute(
+        "list", .get, "/.well-known/pki/list", class: .pki, "As long as a list of a million entries, almost.",
+        responses: [.json(200, StatusAnswer.self, "Much.")], cli: .excluded(reason: "test")
     )
 
     static let all: [Route] = [
-        echo.route, slow.route, lasting.route, endless.route, broken.route, large.route, certificates.route,
+        echo.route, slow.route, lasting.route, endless.route, broken.route, large.route, list.route,
         ServerRoutes.health.route,
         ServerRoutes.ready.route,
         ServerRoutes.events.route, TeamRoutes.create.route, TeamRoutes.get.route, TeamRoutes.patch.route,
@@ -48,6 +48,9 @@ enum StageRoutes {
 
     /// Of the lasting answer.
     static let (pieces, pieceSize) = (500, 65_536)
+
+    /// Of the list: blocks that all responses share, each of them another one, and none as long as a piece.
+    static let blocks = (0..<320).map { [UInt8](repeating: UInt8(truncatingIfNeeded: $0 * 7), count: 100_000) }
 
     struct Leaky: Error { let text = "SELECT password FROM /etc/shadow" }
 
@@ -72,9 +75,7 @@ enum StageRoutes {
         }
         table.on(broken) { _ in throw Leaky() }
         table.on(large) { _ in .json(StatusAnswer(String(repeating: "x", count: 300_000))) }
-        table.on(certificates) { context in
-            .json(StatusAnswer(context.connection.clientCertificates.map { "\($0.count)" }.joined(separator: ",")))
-        }
+        table.on(list) { _ in .parts(200, "application/pkix-crl", blocks) }
         table.on(ServerRoutes.health) { _ in .json(HealthBody()) }
         table.on(ServerRoutes.ready) { _ in
             let isReady = state.phase == .ready

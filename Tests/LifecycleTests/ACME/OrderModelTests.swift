@@ -52,6 +52,12 @@ struct OrderModelTests {
         _ requests: RequestShelf
     ) async throws -> (step: Int, message: String)? {
         var rig = try await OrderRig(stage, authority, account: account, requests)
+        return try await rig.desk.working { try await failure(of: steps, with: &rig) }
+    }
+
+    private static func failure(
+        of steps: [OrderStep], with rig: inout OrderRig
+    ) async throws -> (step: Int, message: String)? {
         for (index, step) in steps.enumerated() {
             do {
                 try await rig.perform(step)

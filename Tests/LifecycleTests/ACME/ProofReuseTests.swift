@@ -186,7 +186,7 @@ struct ProofReuseTests {
                 stage.world.context, plan: ValidationStage.plan { $0.caaIdentities = ["ca.test"] },
                 check: { question throws(ACMEFault) in
                     if let fault = stage.script.caa(question) { throw fault }
-                })
+                }, perspectives: stage.perspectives { _ in }, observeVotes: { _ in })
             func ready(_ names: [String]) async throws -> ACMEOrderView {
                 let view = try await stage.order(names)
                 for authorization in view.authorizations { try await stage.answer(authorization) }
@@ -194,7 +194,7 @@ struct ProofReuseTests {
                 return view
             }
             func pass(_ view: ACMEOrderView) async throws {
-                try await gate.pass(view.order.id.text, of: account, under: profile, by: author)
+                _ = try await gate.pass(view.order.id.text, of: account, under: profile, by: author)
             }
             let views = try await [ready(["a.test", "b.test"]), ready(["c.test"])]
             stage.world.clock.advance(by: .hours(7))

@@ -100,6 +100,21 @@ struct AuditCompletenessTests {
             #expect(events.compactMap { $0.details["count"]?.integerValue } == [2500, 2500])
             let denied = try #require(try await Self.events(world, on: "DELETE /api/v1/teams/{id}").first)
             #expect(denied.actor == world.author.actor && denied.reason == "insufficient_permissions")
+            for (number, profile) in ["prof-a", "prof-a", "prof-b"].enumerated() {
+                audit.note(
+                    RequestRefusal(
+                        actor: nil, clientAddress: "192.0.2.7", operation: "POST /acme/new-account",
+                        reason: "acme_externalAccountRequired", requestID: "req-\(number)",
+                        subject: .acmeAccount(ProfileID(stored: profile))))
+            }
+            #expect(try await audit.flush() == 2)
+            let rejected = try await Self.events(world, on: "POST /acme/new-account")
+            #expect(rejected.allSatisfy { $0.action == "acme_account_rejected" && $0.resourceType == "acme_account" })
+            #expect(
+                rejected.map { $0.details["profile_id"]?.stringValue }.sorted { ($0 ?? "") < ($1 ?? "") } == [
+                    "prof-a", "prof-b",
+                ])
+            #expect(Set(rejected.map { $0.details["count"]?.integerValue }) == [1, 2])
             for number in 0..<(2 * RefusalAudit.mostKinds) {
                 audit.note(
                     RequestRefusal(

@@ -272,8 +272,51 @@ struct CARevocationTests {
             _ = try await grove.certify(pending.id, try await elsewhere.sign(request))
             let done = try await revoke(pending.id)
             #expect(done.listedBy.isEmpty && done.elsewhere == [root.subject] && done.successors == 0)
-            #expect(try await grove.count("certificate_revocations") == 0)
+            // Nobody here lists it, but its key is known for what it is.
+            let row = try await world.database.read { tx in
+                try RevocationStore().find(
+                    issuer: Grove.issuer, root.id, serial: done.node.serialNumber ?? "", in: tx)
+            }
+            #expect(row?.isCA == true && row?.reason == .keyCompromise && row?.spkiSHA256 == pending.spkiSHA256)
+            let use = try await world.database.read { tx in
+                try KeyUse.read(spkiSHA256: pending.spkiSHA256, jwkThumbprint: nil, in: tx)
+            }
+            #expect(use.isCompromised)
+            try await grove.publish()
+            #expect(try await grove.list(of: root.id) == nil)
             #expect(await refusal { _ = try await grove.issue("api") } == .unavailable)
+        }
+    }
+
+    @Test(
+        "since when the key was in other hands is on the list; CAs that waited for a certificate go, with their keys",
+        arguments: Engine.available)
+    func pending(engine: Engine) async throws {
+        try await Stage.with(engine) { stage async throws in
+            let (grove, world) = (stage.grove, stage.grove.world)
+            let waiting = try await grove.request("Waiting", below: stage.policy.id) {
+                $0.pathLength = 0
+            }
+            let since = Timestamp(secondsSinceEpoch: world.time.now.secondsSinceEpoch - 3600)
+            func revoke(since date: Timestamp, rehearsing: Bool = false) async throws -> HierarchyFlow.Revocation {
+                try await stage.flow.revoke(
+                    stage.policy.id, .keyCompromise, since: date, note: nil, isRehearsed: rehearsing, by: world.author)
+            }
+            #expect(
+                await refusal { _ = try await revoke(since: world.time.now + .hours(1)) } == .validationFailed)
+            let keys = try await grove.keys()
+            let told = try await revoke(since: since, rehearsing: true)
+            #expect(told.discarded == [waiting.id] && told.authorities == 1)
+            #expect(try await grove.keys() == keys)
+            let done = try await revoke(since: since)
+            #expect(done.discarded == [waiting.id] && done.authorities == 1)
+            #expect(try await grove.keys() == keys - 1)
+            #expect(try await grove.count("intermediate_cas WHERE state = 'pending'") == 0)
+            let actions = try await world.actions(on: waiting.id.text)
+            #expect(actions.contains("ca_key_destroyed") && actions.contains("intermediate_ca_discarded"))
+            try await grove.publish()
+            let entries = try #require(try await grove.list(of: stage.root.id)).1.entries
+            #expect(entries.map(\.invalidityDate) == [since] && entries.map(\.reason) == [.keyCompromise])
         }
     }
 

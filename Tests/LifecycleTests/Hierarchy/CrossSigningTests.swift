@@ -69,6 +69,56 @@ struct CrossSigningTests {
     }
 
     @Test(
+        "the shortest chain to a preferred root is sent first, and the one by its own parents is an alternate",
+        arguments: Engine.available)
+    func preferred(engine: Engine) async throws {
+        try await Crossing.with(engine) { crossing async throws in
+            let (grove, issuing, world) = (crossing.grove, crossing.issuing, crossing.grove.world)
+            func prefer(_ roots: [String]) async throws {
+                var change = IssuerChange()
+                change.config = .set(["preferred_roots": JSONValue(roots)])
+                _ = try await world.issuers.update(Grove.issuer, change, expecting: nil, by: world.author)
+            }
+            let direct = try X509Certificate(
+                pem: try await crossing.sign(issuing.id, by: crossing.other.id) { $0.ttlDays = 300 }.certPEM)
+            let lifted = try X509Certificate(
+                pem: try await crossing.sign(crossing.root.id, by: crossing.other.id) {
+                    $0.ttlDays = 100
+                    $0.pathLength = 1
+                }.certPEM)
+            let own = try await grove.certificate(issuing.id)
+            let (root, other) = (
+                try await grove.certificate(crossing.root.id), try await grove.certificate(crossing.other.id)
+            )
+            func issue(_ name: String) async throws -> [[X509Certificate]] {
+                let (version, sent) = try await grove.issue(name)
+                #expect(sent[0].verifySignature(issuedBy: sent[1]))
+                return [Array(sent.dropFirst())] + (try await crossing.alternates(of: version))
+            }
+            #expect(try await issue("one") == [[own], [direct], [own, lifted]])
+            // As openssl prints it; of two ways to it the shorter one.
+            let print = other.fingerprintSHA256.uppercased()
+            try await prefer([print.enumerated().map { $0 > 0 && $0 % 2 == 0 ? ":\($1)" : "\($1)" }.joined()])
+            #expect(try await issue("two") == [[direct], [own], [own, lifted]])
+            let paths = try ChainVerifier(roots: [other]).verify(
+                try await grove.issue("three").chain[0], intermediates: [direct], at: world.time.now + .seconds(1))
+            #expect(paths.count == 3)
+            try await prefer([root.fingerprintSHA256])
+            #expect(try await issue("four") == [[own], [direct], [own, lifted]])
+            try await prefer([String(repeating: "0", count: 64)])
+            #expect(
+                try await issue("five") == [[own], [direct], [own, lifted]], "a root that is nowhere changes nothing")
+            #expect(await refusal { try await prefer(["x"]) } == .unprocessable)
+            var single = IssuerChange()
+            single.config = .set(["preferred_roots": JSONValue([print])])
+            let ofOne = await refusal {
+                _ = try await world.issuers.update(World.issuer, single, expecting: nil, by: world.author)
+            }
+            #expect(ofOne == .unprocessable)
+        }
+    }
+
+    @Test(
         "by a CA of another tree, by somebody elsewhere, and of the root: each chain leads to its own root",
         arguments: Engine.available)
     func everyWay(engine: Engine) async throws {

@@ -117,7 +117,8 @@ struct InventoryFlowTests {
             "rsa", "eku", "ttl", "pattern", "spiffe", "max_size", "rsa_max", "any", "ocsp", "time_stamping",
             "default_ttl",
             "backdate", "backdate_range", "spiffe_type", "pattern_type", "policy", "country", "fixed_and_free",
-            "max_sans",
+            "max_sans", "key_usage", "ca_usage", "impossible_usage", "usage_of_one", "half_agreement", "constraints",
+            "directory", "no_constraints", "short_staple",
         ])
     func badProfiles(kind: String) async throws {
         try await World.with(.sqlite) { world async throws in
@@ -170,6 +171,34 @@ struct InventoryFlowTests {
                 fields.requiredSANPatterns = ["email:.*@example\\.com"]
                 fields.allowedSANTypes = [.dns]
                 pointer = "/required_san_patterns/0"
+            case "key_usage":
+                fields.keyUsages = ["digitalSignature", "signing"]
+                pointer = "/key_usages/1"
+            case "ca_usage":
+                fields.keyUsages = ["digitalSignature", "keyCertSign"]
+                pointer = "/key_usages/1"
+            case "impossible_usage":
+                fields.allowedKeys = [KeyRule(algorithm: .ecdsa, minSize: 256)]
+                fields.keyUsages = ["digitalSignature", "keyEncipherment"]
+                pointer = "/key_usages/1"
+            case "usage_of_one":
+                fields.keyUsages = ["keyEncipherment"]
+                pointer = "/key_usages"
+            case "half_agreement":
+                fields.keyUsages = ["digitalSignature", "encipherOnly"]
+                pointer = "/key_usages"
+            case "constraints":
+                fields.nameConstraints = ["permitted": ["ip": ["10.0.0.1/8"]]]
+                pointer = "/name_constraints"
+            case "directory":
+                fields.nameConstraints = ["permitted": ["directory": ["O=Example"]]]
+                pointer = "/name_constraints"
+            case "no_constraints":
+                fields.nameConstraints = ["permitted": ["dns": []]]
+                pointer = "/name_constraints"
+            case "short_staple":
+                (fields.allowShortLived, fields.maxTTLSeconds, fields.mustStapleMode) = (true, 600, .allowed)
+                pointer = "/must_staple"
             case "policy":
                 fields.policyOIDs = ["1.2.3", "policy"]
                 pointer = "/policy_oids/1"

@@ -76,6 +76,8 @@ struct IssuanceCheckTests {
         #expect(try faults({ _ in }).isEmpty)
         #expect(try faults({ _ in }, mustStaple: true) == ["must-staple is missing (RFC 7633)"])
         #expect(try faults({ _ in }, mustStaple: true) { $0.mustStaple = true }.isEmpty)
+        #expect(try faults({ $0.keyUsage = [.digitalSignature, .keyAgreement] }).count == 1)
+        #expect(try faults({ $0.keyUsage = [.digitalSignature] }).isEmpty)
         #expect(try faults({ $0.isUsageCritical = true }).count == 1)
         #expect(try faults({ $0.isUsageCritical = true }) { $0.isExtendedKeyUsageCritical = true }.isEmpty)
         #expect(try faults({ $0.policies = [OID(1, 2, 3, 4)] }) == ["it lacks the certificate policies [1.2.3.4]"])

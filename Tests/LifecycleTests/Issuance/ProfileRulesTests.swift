@@ -66,7 +66,7 @@ struct ProfileRulesTests {
             fields.allowedEKUs = ["clientAuth", "1.3.6.1.4.1.99999.1"]
             fields.ekuCritical = true
             fields.policyOIDs = ["2.23.140.1.2.1"]
-            fields.mustStaple = true
+            fields.keyUsages = ["digitalSignature", "keyAgreement", "keyEncipherment"]
             fields.subjectPolicy = SubjectPolicy(fixed: [.organization: "Example Ltd"])
         } _: { stage in
             let leaf = try await stage.issue()
@@ -75,7 +75,72 @@ struct ProfileRulesTests {
             #expect(leaf.extendedKeyUsages == [.clientAuth, OID(1, 3, 6, 1, 4, 1, 99_999, 1)])
             #expect(leaf.extensions[.extendedKeyUsage]?.isCritical == true)
             #expect(leaf.extensions.policies == [OID(2, 23, 140, 1, 2, 1)])
-            #expect(leaf.extensions.mustStaple)
+            #expect(leaf.keyUsage == [.digitalSignature, .keyAgreement])
+        }
+    }
+
+    @Test("names outside the constraints of the profile are refused", arguments: Engine.available)
+    func nameConstraints(engine: Engine) async throws {
+        try await ProfileStage.with(engine, names: ["10.1.2.3"]) {
+            $0.nameConstraints = ["permitted": ["dns": ["example.com"]], "excluded": ["ip": ["10.0.0.0/8"]]]
+        } _: { stage in
+            let csr = try World.csr("api", extra: ["10.1.2.3"])
+            #expect(try await stage.problems(csr) == ["name_constraint"])
+            _ = try await stage.world.profiles.update(
+                ProfileID(stored: "prof-1"), expecting: nil, by: stage.world.author
+            ) { $0.nameConstraints = ["permitted": ["ip": ["10.1.0.0/16"]]] }
+            #expect(try await stage.problems(csr) == [])
+        }
+    }
+
+    @Test("short-lived certificates say that nothing tells of their revocation (RFC 9608)", arguments: Engine.available)
+    func shortLived(engine: Engine) async throws {
+        try await ProfileStage.with(engine) {
+            $0.allowShortLived = true
+            $0.maxTTLSeconds = 1800
+        } _: { stage in
+            let leaf = try await stage.issue()
+            #expect(leaf.extensions.contains(.noRevAvail))
+            #expect(leaf.extensions.crlDistributionPoints.isEmpty && leaf.extensions.ocspURLs.isEmpty)
+            _ = try await stage.world.profiles.update(
+                ProfileID(stored: "prof-1"), expecting: nil, by: stage.world.author
+            ) { $0.allowShortLived = false }
+            #expect(try await !stage.issue().extensions.contains(.noRevAvail))
+        }
+    }
+
+    @Test(
+        "must-staple without a responder is refused, by the profile's wish and by the request's",
+        arguments: Engine.available)
+    func mustStaple(engine: Engine) async throws {
+        try await ProfileStage.with(engine) {
+            $0.mustStapleMode = .required
+        } _: { stage in
+            let staple = try CertificationRequestBuilder.makeCSR(
+                commonName: "api.example.com", subjectAltNames: [], key: .generate(.ecdsaP256), mustStaple: true
+            ).pem
+            func outcome(_ mode: MustStapleMode, _ csr: String?) async throws -> String {
+                _ = try await stage.world.profiles.update(
+                    ProfileID(stored: "prof-1"), expecting: nil, by: stage.world.author
+                ) { $0.mustStapleMode = mode }
+                do {
+                    return try await stage.issue(csr).extensions.mustStaple ? "stapled" : "plain"
+                } catch let error as ServiceError {
+                    return error.detail.contains("must_staple") ? "refused" : error.detail
+                }
+            }
+            #expect(try await outcome(.required, nil) == "refused")
+            #expect(try await outcome(.allowed, staple) == "refused")
+            #expect(try await outcome(.allowed, nil) == "plain")
+            #expect(try await outcome(.never, staple) == "plain")
+            var config = IssuerChange()
+            config.config = .set(["ocsp_urls": ["http://ocsp.example.com"]])
+            _ = try await stage.world.issuers.update(
+                IssuerID(stored: "iss-local"), config, expecting: nil, by: stage.world.author)
+            #expect(try await outcome(.required, nil) == "stapled")
+            #expect(try await outcome(.allowed, staple) == "stapled")
+            #expect(try await outcome(.allowed, nil) == "plain")
+            #expect(try await outcome(.never, staple) == "plain")
         }
     }
 

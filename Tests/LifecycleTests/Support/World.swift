@@ -106,7 +106,16 @@ struct World: Sendable {
     var profiles: ProfileFlow { ProfileFlow(context) }
     var issuers: IssuerFlow { IssuerFlow(context, sealer: sealer, registry: registry) }
     var hierarchy: HierarchyFlow {
-        HierarchyFlow(context, registry: registry, keeper: hierarchyKeeper, authorities: authorities)
+        hierarchy(.never)
+    }
+    /// - `rule`: When a second person has to agree to what is done to a CA.
+    func hierarchy(_ rule: SecondPersonRule) -> HierarchyFlow {
+        HierarchyFlow(
+            context, registry: registry, keeper: hierarchyKeeper, authorities: authorities,
+            ceremonies: ceremonies(rule))
+    }
+    func ceremonies(_ rule: SecondPersonRule) -> CeremonyDesk {
+        CeremonyDesk(context, keeper: CheckpointKeeper(sealer: sealer, random: .system), rule: { rule })
     }
     /// What the server is after a start with a deny-list of algorithms.
     func denying(
@@ -120,7 +129,9 @@ struct World: Sendable {
         let registry = IssuerRegistry(
             nodes: hierarchyKeeper.nodeMaker(authorities), make: hierarchyKeeper.connectorMaker(authorities))
         return (
-            HierarchyFlow(context, registry: registry, keeper: hierarchyKeeper, authorities: authorities),
+            HierarchyFlow(
+                context, registry: registry, keeper: hierarchyKeeper, authorities: authorities,
+                ceremonies: ceremonies(.never)),
             IssueFlow(context, registry: registry, instance: "one")
         )
     }

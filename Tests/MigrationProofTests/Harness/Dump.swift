@@ -136,11 +136,12 @@ enum Dump {
         "crl_generation_events": "SELECT * FROM crl_generation_events",
         "ocsp_responders": "SELECT * FROM ocsp_responders", "ocsp_response_cache": "SELECT * FROM ocsp_response_cache",
         "acme_eab_keys": "SELECT * FROM acme_eab_keys", "acme_accounts": "SELECT * FROM acme_accounts",
+        "acme_ended_accounts": "SELECT * FROM acme_ended_accounts",
         "acme_orders": "SELECT * FROM acme_orders", "acme_authorizations": "SELECT * FROM acme_authorizations",
         "acme_challenges": "SELECT * FROM acme_challenges", "acme_nonces": "SELECT * FROM acme_nonces",
         "acme_perspective_checks": "SELECT * FROM acme_perspective_checks",
         "intermediate_cas": "SELECT * FROM intermediate_cas", "ca_certificates": "SELECT * FROM ca_certificates",
-        "trust_holdings": "SELECT * FROM trust_holdings",
+        "trust_holdings": "SELECT * FROM trust_holdings", "ca_ceremonies": "SELECT * FROM ca_ceremonies",
         "adopted_certificates": "SELECT * FROM adopted_certificates",
         "operations": "SELECT * FROM operations", "operation_items": "SELECT * FROM operation_items",
     ]

@@ -100,8 +100,9 @@ struct Rows {
         [
             """
             INSERT INTO acme_eab_keys (id, profile_id, label, hmac_key_encrypted, allowed_identifiers, max_accounts,
-                used_count, created_by, created_at)
-            VALUES ('eab-\(tag)', 'cp-\(tag)', 'web', \(octets("0402")), '["a.test"]', 3, 1, 'ops', \(time(0)))
+                used_count, created_by, bound_account_id, created_at)
+            VALUES ('eab-\(tag)', 'cp-\(tag)', 'web', \(octets("0402")), '["a.test"]', 3, 1, 'ops', 'acme-acc-\(tag)',
+                \(time(0)))
             """,
             """
             INSERT INTO acme_accounts (account_id, profile_id, jwk_thumbprint, jwk_pem, contact, status, eab_key_id,
@@ -110,11 +111,16 @@ struct Rows {
                 \(time(0)))
             """,
             """
+            INSERT INTO acme_ended_accounts (account_id, profile_id, jwk_thumbprint, status, ended_at)
+            VALUES ('acme-acc-gone-\(tag)', 'cp-\(tag)', 'tp-gone-\(tag)', 'deactivated', \(time(0)))
+            """,
+            """
             INSERT INTO acme_orders (order_id, account_id, profile_id, identifiers, names_sha256, status, expires_at,
-                csr_pem, csr_sha256, certificate_id, version_id, job_id, attempts, replaces, created_at, updated_at)
+                csr_pem, csr_sha256, certificate_id, version_id, job_id, attempts, retry_at, replaces, needed_until, created_at,
+                updated_at)
             VALUES ('acme-ord-\(tag)', 'acme-acc-\(tag)', 'cp-\(tag)', '[{"type":"dns","value":"a.test"}]',
-                \(digest(14)), 'valid', \(time(1)), 'CSR', \(digest(13)), 'mc-\(tag)', 'cv-\(tag)', 'job-\(tag)', 1, 'aki.\(tag)', \(time(0)),
-                \(time(0)))
+                \(digest(14)), 'valid', \(time(1)), 'CSR', \(digest(13)), 'mc-\(tag)', 'cv-\(tag)', 'job-\(tag)', 1, \(time(1)),
+                'aki.\(tag)', \(time(90)), \(time(0)), \(time(0)))
             """,
             """
             INSERT INTO acme_authorizations (authz_id, account_id, order_id, position, identifier, status, expires_at,
@@ -135,9 +141,9 @@ struct Rows {
     private var perspectives: [String] {
         [
             """
-            INSERT INTO acme_perspective_checks (id, challenge_id, attempt, perspective, thumbprint, agent_id, claimed_at,
-                verdict, problem, detail, answered_at, created_at, expires_at)
-            VALUES ('acme-chk-\(tag)', 'acme-chall-\(tag)', 1, 'eu', 'tp-\(tag)', 'ag-\(tag)', \(time(0)), 'refused',
+            INSERT INTO acme_perspective_checks (id, challenge_id, purpose, attempt, perspective, thumbprint, agent_id,
+                claimed_at, verdict, problem, detail, answered_at, created_at, expires_at)
+            VALUES ('acme-chk-\(tag)', 'acme-chall-\(tag)', 'caa', 1, 'eu', 'tp-\(tag)', 'ag-\(tag)', \(time(0)), 'refused',
                 'connection', 'no connection', \(time(0)), \(time(0)), \(time(1)))
             """
         ]
@@ -168,7 +174,12 @@ struct Rows {
             """
             INSERT INTO adopted_certificates (authority_id, serial_number, spki_sha256, is_ca, not_after)
             VALUES ('ica-\(tag)', '1', \(digest(17)), FALSE, \(time(90)))
+            """,
             """
+            INSERT INTO ca_ceremonies (id, issuer_id, authority_id, operation, approval_id, record, key_id, signature,
+                created_at)
+            VALUES ('cer-\(tag)', 'iss-\(tag)', 'ica-\(tag)', 'adopt', 'apr-\(tag)', '{}', 'key', 'c2ln', \(time(1)))
+            """,
         ]
     }
 
@@ -293,8 +304,10 @@ struct Rows {
             VALUES ('job-\(tag)', 'Issuance', 'mc-\(tag)', 'tg-\(tag)', 'ag-\(tag)', 'Pending')
             """,
             """
-            INSERT INTO issuer_orders (id, issuer_id, certificate_id, job_id, kind, idempotency_key, csr_sha256)
-            VALUES ('ord-\(tag)', 'iss-\(tag)', 'mc-\(tag)', 'job-\(tag)', 'issue', 'k', \(digest(5)))
+            INSERT INTO issuer_orders (id, issuer_id, certificate_id, job_id, kind, idempotency_key, csr_sha256,
+                state, error_class, error_cause)
+            VALUES ('ord-\(tag)', 'iss-\(tag)', 'mc-\(tag)', 'job-\(tag)', 'issue', 'k', \(digest(5)), 'failed',
+                'validation', 'names')
             """,
         ]
     }

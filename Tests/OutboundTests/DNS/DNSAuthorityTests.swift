@@ -51,13 +51,44 @@ struct DNSAuthorityTests {
     }
 
     private static func client(
-        _ resolver: FakeNameServer, authority: Int, allowsLoopback: Bool = true
+        _ resolver: FakeNameServer, authority: Int, allowsLoopback: Bool = true, limit: Duration = DNSClient.longest
     ) -> DNSClient {
         let allowance = EgressAllowance(allowsLoopback ? ["127.0.0.0/8"] : [])
         let server = DNSServer(address: "127.0.0.1", port: resolver.port)
         return DNSClient(
             servers: { [server] }, egress: EgressGuard(policy: EgressPolicy(allowances: [.acmeValidation: allowance])),
-            random: .system, authorityPort: authority)
+            random: .system, authorityPort: authority, limit: limit)
+    }
+
+    @Test("a zone whose servers take a question and never answer is given up, however many of them and aliases it has")
+    func stalls() async throws {
+        // Each name is an alias of another, in a zone of its own with four servers that keep silent.
+        let resolver = try await FakeNameServer { query, _ in
+            let (name, type, _) = Self.question(query)
+            switch type {
+            case 2:
+                let hosts = (1...4).map { Message.record(type: 2, Message.wire("ns\($0).\(name)").encoded) }
+                return [Self.answer(query, flags: 0x8180, hosts)]
+            case 1: return [Self.answer(query, flags: 0x8180, [Message.record(type: 1, [127, 0, 0, 1])])]
+            default: return [Self.answer(query, flags: 0x8180)]
+            }
+        }
+        let silent = try await FakeNameServer { _, _ in [] }
+        for (asked, client) in [
+            ("authorities", Self.client(resolver, authority: silent.port, limit: .milliseconds(500))),
+            ("resolver", Self.client(silent, authority: 1, limit: .milliseconds(500))),
+        ] {
+            let took = await ContinuousClock().measure {
+                let failure = await #expect(throws: DNSFailure.self) {
+                    if asked == "resolver" { _ = try await client.lookUp(Self.owner, .txt) }
+                    _ = try await client.recordsAtAuthorities(of: Self.owner, .txt)
+                }
+                #expect(failure?.kind == .timeout, "\(asked)")
+            }
+            #expect(took < .seconds(4), "\(asked): \(took)")
+        }
+        try await resolver.stop()
+        try await silent.stop()
     }
 
     @Test("the name servers of the zone are found above the name, and asked without recursion over a connection")

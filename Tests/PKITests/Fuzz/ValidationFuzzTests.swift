@@ -22,8 +22,8 @@ struct ValidationFuzzTests {
         let keys = try (0..<4).map { _ in try PrivateKey.generate(.ecdsaP256) }
         let lists = try TestVectors.files(in: "pkits/crls", extension: "crl").sorted { $0.key < $1.key }
             .compactMap { try? CertificateRevocationList(der: $0.value) }
-        var generator = SeededGenerator(seed: 9)
-        var mutator = Mutator(seed: 10)
+        var generator = SeededGenerator(seed: FuzzRun.seed(of: 9))
+        var mutator = Mutator(seed: FuzzRun.seed(of: 10))
         var reasons: Set<ChainError.Reason> = []
         var accepted = 0
         for _ in 0..<Self.executions {

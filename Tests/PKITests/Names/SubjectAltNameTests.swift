@@ -22,6 +22,8 @@ struct SubjectAltNameTests {
         ("https://user@Example.com:8443/a?b#c", .uri, "https://user@example.com:8443/a?b#c"),
         ("https://[2001:DB8::1]:1/", .uri, "https://[2001:db8::1]:1/"),
         ("URN:uuid:F81D4FAE", .uri, "urn:uuid:F81D4FAE"),
+        ("upn:Alice.O'Neil@CORP.Example", .upn, "upn:Alice.O'Neil@CORP.Example"),
+        ("upn:host7$@corp", .upn, "upn:host7$@corp"),
     ]
 
     @Test("a name is recognised by form and normalised, once and for all", arguments: accepted)
@@ -63,6 +65,17 @@ struct SubjectAltNameTests {
         ("https://a/%zz", .malformedURI("incomplete percent-encoding")),
         ("https://a:b/", .malformedURI("port must be a number")),
         ("https://[::1/", .malformedURI("bracket is not closed")),
+        ("upn:", .malformedPrincipal("no @")),
+        ("upn:alice", .malformedPrincipal("no @")),
+        ("upn:@corp.example", .malformedPrincipal("the user must have 1 to 64 characters")),
+        ("upn:.a@corp.example", .malformedPrincipal("the user must not begin or end with a dot")),
+        ("upn:a b@corp.example", .malformedPrincipal("the user must not have spaces nor any of \"/\\[]:;|=,*?<>")),
+        ("upn:a*@corp.example", .malformedPrincipal("the user must not have spaces nor any of \"/\\[]:;|=,*?<>")),
+        ("upn:a@*.corp.example", .malformedPrincipal("the suffix must not be a wildcard")),
+        ("upn:a@b@corp.example", .forbiddenCharacter(offset: 1)),
+        ("upn:a@corp..example", .emptyLabel(offset: 5)),
+        ("upn:\u{430}lice@corp.example", .notASCII(offset: 0)),
+        ("upn:al\u{200B}ice@corp.example", .unsafeCharacter(offset: 2, scalar: 0x200B)),
     ]
 
     @Test("a bad name is refused with its reason and place", arguments: refused)
@@ -87,6 +100,19 @@ struct SubjectAltNameTests {
         let ordered = SubjectAltName.canonicalOrder(names)
         #expect(ordered.map(\.description) == ["dns:a.example", "dns:b.example", "ip:10.0.0.1"])
         #expect(SubjectAltName.canonicalOrder(names.reversed()) == ordered)
+    }
+
+    @Test("a user is one to a directory however the name is written, and is no mailbox")
+    func users() throws {
+        let (plain, capital) = (
+            try SubjectAltName(classifying: "upn:alice@corp.example"),
+            try SubjectAltName(classifying: "upn:Alice@CORP.example")
+        )
+        #expect(plain == capital && plain.hashValue == capital.hashValue)
+        #expect(capital.text == "upn:Alice@CORP.example", "a realm is compared with regard to case, so it is kept")
+        #expect(plain != (try SubjectAltName(classifying: "alice@corp.example")))
+        #expect(SubjectAltName.canonicalOrder([capital, plain]).count == 1)
+        #expect(SubjectAltName.commonName(among: [plain]) == nil)
     }
 
     @Test(

@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import PKI
 import TestSupport
 import Testing
@@ -17,6 +18,11 @@ struct PKITSTests {
         let unreadable: [String: String]
     }
 
+    /// Of the order in which certificates and lists are given: the result must not depend on it. A failure tells it, and
+    /// `CERTCTL_PKITS_SEED` repeats it.
+    static let seed =
+        ProcessInfo.processInfo.environment["CERTCTL_PKITS_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...999_999)
+
     /// Within the validity of the suite, 2010 to 2030.
     static let time = Timestamp(secondsSinceEpoch: 1_577_836_800)
 
@@ -24,7 +30,7 @@ struct PKITSTests {
         var endEntities: [String: X509Certificate] = [:]
         var authorities: [X509Certificate] = []
         var unreadable: [String: String] = [:]
-        for (name, octets) in try TestVectors.files(in: "pkits/certs", extension: "crt") {
+        for (name, octets) in try inOrder(of: "pkits/certs", "crt") {
             let certificate: X509Certificate
             do {
                 certificate = try X509Certificate(der: octets)
@@ -37,12 +43,19 @@ struct PKITSTests {
         }
         let rootOctets = try TestVectors.files(in: "pkits/certs", extension: "crt")[rootName] ?? []
         var lists: [CertificateRevocationList] = []
-        for (name, octets) in try TestVectors.files(in: "pkits/crls", extension: "crl") {
+        for (name, octets) in try inOrder(of: "pkits/crls", "crl") {
             do { lists.append(try CertificateRevocationList(der: octets)) } catch { unreadable[name] = "\(error)" }
         }
+        var generator = SeededGenerator(seed: seed)
         return Material(
-            endEntities: endEntities, authorities: authorities.shuffled(), root: try X509Certificate(der: rootOctets),
-            lists: lists.shuffled(), unreadable: unreadable)
+            endEntities: endEntities, authorities: authorities.shuffled(using: &generator),
+            root: try X509Certificate(der: rootOctets),
+            lists: lists.shuffled(using: &generator), unreadable: unreadable)
+    }
+
+    /// The files of a folder by their names, so that a seed gives the same order on every machine.
+    private static func inOrder(of folder: String, _ ending: String) throws -> [(name: String, octets: [UInt8])] {
+        try TestVectors.files(in: folder, extension: ending).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     private static let rootName = "TrustAnchorRootCertificate"
@@ -50,6 +63,7 @@ struct PKITSTests {
     @Test("each test has the result of the document", arguments: PKITSCase.all)
     func result(test: PKITSCase) throws {
         let material = try Self.material.get()
+        let order = "repeat with CERTCTL_PKITS_SEED=\(Self.seed)"
         guard let leaf = material.endEntities[test.certificate] else {
             switch test.outcome {
             case .unreadable, .refused(despite: .dsa): return
@@ -67,17 +81,17 @@ struct PKITSTests {
             let path = try ChainVerifier(roots: [material.root]).validate(
                 leaf, intermediates: material.authorities, revocationLists: material.lists, parameters: parameters)
             guard case .valid = test.outcome else {
-                Issue.record("accepted: \(path.certificates.map(\.subject))")
+                Issue.record("accepted: \(path.certificates.map(\.subject)) (\(order))")
                 return
             }
-            if let expected = test.authorityPolicies { #expect(path.authorityPolicies == expected) }
-            if let expected = test.userPolicies { #expect(path.userPolicies == expected) }
+            if let expected = test.authorityPolicies { #expect(path.authorityPolicies == expected, "\(order)") }
+            if let expected = test.userPolicies { #expect(path.userPolicies == expected, "\(order)") }
         } catch {
             switch test.outcome {
-            case .valid: Issue.record("refused: \(error)")
-            case .invalid(let reason): #expect(error.reason == reason, "\(error)")
-            case .unreadable: Issue.record("readable, and refused because \(error)")
-            case .refused: #expect(error.reason == .revocationUnknown, "\(error)")
+            case .valid: Issue.record("refused: \(error) (\(order))")
+            case .invalid(let reason): #expect(error.reason == reason, "\(error) (\(order))")
+            case .unreadable: Issue.record("readable, and refused because \(error) (\(order))")
+            case .refused: #expect(error.reason == .revocationUnknown, "\(error) (\(order))")
             }
         }
     }

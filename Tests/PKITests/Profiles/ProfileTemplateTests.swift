@@ -48,19 +48,41 @@ struct ProfileTemplateTests {
 
     @Test("without a list, types of names follow from the other rules")
     func kinds() throws {
-        let names = ["www.example.com", "10.0.0.1", "bob@example.com", "https://example.com/"]
+        let names = [
+            "www.example.com", "10.0.0.1", "bob@example.com", "https://example.com/", "upn:bob@example.com",
+        ]
         func refused(_ change: (inout ProfileRules) throws -> Void) throws -> [String] {
             var rules = ProfileRules()
             try change(&rules)
             let all = try names.map { try SubjectAltName(classifying: $0) }
             return ProfileEvaluator.nameViolations(all, rules).filter { $0.rule == .nameKind }.map(\.message)
         }
-        #expect(try refused { _ in }.count == 2)
-        #expect(try refused { $0.allowedExtendedKeyUsages = [.emailProtection] }.count == 1)
-        #expect(try refused { $0.sanPatterns = [try SANPattern("uri:https://.*")] }.count == 1)
-        #expect(try refused { $0.allowedNameKinds = [.dns] }.count == 3)
+        #expect(try refused { _ in }.count == 3)
+        #expect(try refused { $0.allowedExtendedKeyUsages = [.emailProtection] }.count == 2)
+        #expect(try refused { $0.sanPatterns = [try SANPattern("uri:https://.*")] }.count == 2)
+        #expect(try refused { $0.sanPatterns = [try SANPattern("upn:.*@example\\.com")] }.count == 2)
+        #expect(try refused { $0.allowedNameKinds = [.dns] }.count == 4)
         #expect(try refused { $0.allowedNameKinds = Set(SubjectAltName.Kind.allCases) } == [])
+        #expect(
+            try refused { $0 = .withoutProfile } == [
+                "name upn:bob@example.com is of a type that the profile does not allow"
+            ],
+            "who signs in to a domain is decided by a profile")
         #expect(try refused { _ in }.first?.contains("bob@example.com") == true, "the value is named")
+    }
+
+    @Test("names that only look internationalised are certified under no profile (RFC 5890 §2.3)")
+    func nameForms() throws {
+        func refused(_ text: String) throws -> [ProfileViolation.Rule] {
+            ProfileEvaluator.nameViolations([try SubjectAltName(classifying: text)], ProfileRules()).map(\.rule)
+        }
+        #expect(throws: NameError.self) { try refused("xn--.example") }
+        for name in ["www.ab--cd.example", "*.xn--ls8h.example", "a.xn--99999999"] {
+            #expect(try refused(name) == [.nameForm], "\(name)")
+        }
+        for name in ["xn--bcher-kva.example", "*.xn--e1afmkfd.example", "a--b.example", "10.0.0.1"] {
+            #expect(try refused(name) == [], "\(name)")
+        }
     }
 
     @Test("purposes: what is asked for when it is allowed, all when nothing is, and all over ACME")
@@ -124,6 +146,7 @@ struct ProfileTemplateTests {
         #expect(try subject(.copy) == "CN=www.example.com")
         #expect(try subject(.firstSAN) == "CN=a.example")
         #expect(try subject(.none) == "")
+        #expect(try subject(.copy, commonName: "upn:alice@corp.example") == "", "a client would read it as a mailbox")
         #expect(try subject(.copy, commonName: String(repeating: "a", count: 60) + ".example") == "")
     }
 

@@ -22,6 +22,10 @@ struct SANPatternTests {
         ("dns:glob:**.corp.example", "a.b.corp.example", true), ("glob:**.corp.example", "corp.example", false),
         ("glob:web-*.corp.example", "web-1.corp.example", true), ("glob:*.corp.example", "a.corpxexample", false),
         ("uri:spiffe://x/[^/]+", "spiffe://x/a", true), ("uri:spiffe://x/[^/]+", "spiffe://x/a/b", false),
+        ("upn:[a-z.]+@corp\\.example", "upn:Alice@CORP.example", true),
+        ("upn:[a-z.]+@corp\\.example", "upn:alice@other.example", false),
+        ("upn:[a-z.]+@corp\\.example", "alice@corp.example", false), ("email:.*", "upn:alice@corp.example", false),
+        ("upn:.*", "upn:alice@corp.example", true), ("upn:.*", "alice@corp.example", false),
     ]
 
     @Test("a pattern covers the whole name of its kind", arguments: cases)
@@ -48,6 +52,7 @@ struct SANPatternTests {
             ("{principal}\\.hosts\\.example", "agent-8.hosts.example", false),
             ("glob:*.{cn}", "a.www.example.com", true),
             ("email:{principal}@example\\.com", "agent-7@example.com", true),
+            ("upn:{principal}@corp\\.example", "upn:Agent-7@corp.example", true),
         ])
     func placeholders(pattern: String, name: String, expected: Bool) throws {
         let pattern = try SANPattern(pattern)

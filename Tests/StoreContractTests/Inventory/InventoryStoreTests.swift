@@ -93,11 +93,14 @@ struct InventoryStoreTests {
             draft.defaultTTLSeconds = 300
             draft.backdateSeconds = 0
             draft.ekuCritical = true
-            draft.allowedSANTypes = [.dns, .uri]
+            draft.allowedSANTypes = [.dns, .uri, .upn]
             draft.maxSANs = 7
             draft.subjectPolicy = SubjectPolicy(
                 allowed: [.organizationalUnit], fixed: [.country: "CH", .organization: "Example"], commonName: .none)
             draft.policyOIDs = ["1.2.3.4"]
+            draft.keyUsages = ["digitalSignature", "keyAgreement"]
+            draft.nameConstraints = ["excluded": ["ip": ["10.0.0.0/8"]], "permitted": ["dns": ["example.com"]]]
+            draft.mustStapleOnRequest = true
             draft.keyReuse = .forbid
             draft.acmeRequireEAB = false
             draft.acmeChallengeTypes = [.dns01]
@@ -108,6 +111,7 @@ struct InventoryStoreTests {
             draft.acmePerspectiveQuorum = 2
             draft.acmeOrdersPerHour = 500
             draft.issuerID = seed.issuer
+            draft.issuingCAID = AuthorityID(stored: "ica-1")
             draft.ownerID = Seed.owner
             draft.teamID = Seed.team
             draft.renewalPolicyID = Seed.policy
@@ -124,6 +128,7 @@ struct InventoryStoreTests {
             changed.acmeRequireEAB = nil
             changed.backdateSeconds = nil
             changed.issuerID = nil
+            changed.issuingCAID = nil
             let wanted = changed
             let updated = try await database.write { try profiles.update(id, wanted, expecting: 1, in: $0) }
             #expect(updated.fields == wanted && ProfileFields(json: wanted.json) == wanted)

@@ -87,6 +87,29 @@ struct OrderStoreTests {
         }
     }
 
+    @Test("a slow call of a replica that lives is given up by that replica alone", arguments: Engine.available)
+    func slowButAlive(engine: Engine) async throws {
+        try await TestDatabase.with(engine) { database in
+            let seed = try await database.seed()
+            let held: [NewOrder] = [("alive", "k1"), ("dead", "k2"), ("me", "k3"), (nil, "k4")].map { holder, key in
+                var order = Self.order(seed, serial: nil, key: key)
+                order.holder = holder
+                return order
+            }
+            try await database.write { [orders] tx in
+                for order in held { try orders.record(order, in: tx) }
+            }
+            try await database.write { [orders] tx in
+                for holder in ["alive", "me"] { _ = try ReplicaStore().note(holder, in: tx) }
+                let horizon = tx.now + .seconds(1)
+                let given = try orders.abandon(submittedBefore: horizon, by: "me", limit: 9, in: tx)
+                #expect(Set(given.map(\.idempotencyKey)) == ["k2", "k3", "k4"])
+                let own = try orders.abandon(submittedBefore: horizon, by: "alive", limit: 9, in: tx)
+                #expect(own.map(\.idempotencyKey) == ["k1"])
+            }
+        }
+    }
+
     @Test("leading zeros and upper case are no serial numbers", arguments: Engine.available, ["01", "AB", "", "0x1"])
     func serialForm(engine: Engine, serial: String) async throws {
         try await TestDatabase.with(engine) { database in

@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     verified_at TIMESTAMPTZ,
     verification_fingerprint TEXT,
     verification_error TEXT,
+    -- What validating the served chain came to, and why; none when nobody sent the chain.
+    verification_path TEXT,
+    verification_path_detail TEXT NOT NULL DEFAULT '',
     row_version BIGINT NOT NULL DEFAULT 1,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     updated_at TIMESTAMPTZ NOT NULL DEFAULT now(),
@@ -52,6 +55,11 @@ CREATE TABLE IF NOT EXISTS jobs (
         CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT jobs_verification_status_enum
         CHECK (verification_status IN ('pending', 'success', 'failed', 'skipped')),
+    CONSTRAINT jobs_verification_path_enum CHECK (verification_path IS NULL OR verification_path IN (
+        'valid', 'chain_incomplete', 'name_mismatch', 'malformed', 'expired', 'untrusted', 'revoked', 'not_yet_valid',
+        'bad_signature', 'weak_algorithm', 'not_authority', 'name_constraint', 'path_length', 'policy', 'wrong_purpose',
+        'unknown_critical_extension', 'revocation_unknown', 'too_complex'
+    )),
     CONSTRAINT jobs_attempts_range CHECK (attempts >= 0 AND max_attempts >= 1),
     CONSTRAINT jobs_retry_shape CHECK (NOT retry_scheduled OR status = 'Failed'),
     CONSTRAINT jobs_lease_shape CHECK (
@@ -93,6 +101,8 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     csr_sha256 TEXT NOT NULL,
     upstream_order_id TEXT,
     upstream_cert_id TEXT,
+    -- What the issuer answered with, where that was refused: evidence.
+    rejected_pem TEXT,
     upstream_ref JSONB NOT NULL DEFAULT '{}',
     state TEXT NOT NULL DEFAULT 'submitting',
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -101,6 +111,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     deadline_at TIMESTAMPTZ,
     holder TEXT,
     error_class TEXT,
+    error_cause TEXT,
     last_error TEXT,
     row_version BIGINT NOT NULL DEFAULT 1,
     created_at TIMESTAMPTZ NOT NULL DEFAULT now(),
@@ -118,6 +129,8 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     CONSTRAINT issuer_orders_error_class_enum CHECK (error_class IS NULL OR error_class IN (
         'auth', 'network', 'other', 'timeout', 'validation', 'rate_limited', 'upstream_4xx', 'upstream_5xx'
     )),
+    CONSTRAINT issuer_orders_error_cause_enum
+        CHECK (error_cause IS NULL OR error_cause IN ('authority', 'caa', 'key', 'names')),
     CONSTRAINT issuer_orders_serial_form CHECK (serial_number IS NULL OR (serial_number ~ '^(0|[1-9a-f][0-9a-f]*)$')),
     CONSTRAINT issuer_orders_csr_digest_form CHECK (length(csr_sha256) = 64 AND csr_sha256 ~ '^[0-9a-f]*$'),
     CONSTRAINT issuer_orders_attempts_range CHECK (attempts >= 0)

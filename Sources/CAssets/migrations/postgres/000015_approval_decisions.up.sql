@@ -32,7 +32,7 @@ BEGIN
             AND conrelid = 'issuance_approval_requests'::regclass
     ) THEN
         ALTER TABLE issuance_approval_requests ADD CONSTRAINT issuance_approval_requests_kind_enum
-            CHECK (approval_kind IN ('cert_issuance', 'profile_edit', 'role_grant', 'bulk_revoke'));
+            CHECK (approval_kind IN ('cert_issuance', 'profile_edit', 'role_grant', 'bulk_revoke', 'ca_ceremony'));
     END IF;
 END
 $$;
@@ -100,7 +100,7 @@ $$;
 
 CREATE UNIQUE INDEX IF NOT EXISTS issuance_approval_requests_pending_act_key
     ON issuance_approval_requests (approval_kind, payload_digest)
-    WHERE state = 'pending' AND approval_kind IN ('role_grant', 'bulk_revoke');
+    WHERE state = 'pending' AND approval_kind IN ('role_grant', 'bulk_revoke', 'ca_ceremony');
 CREATE INDEX IF NOT EXISTS issuance_approval_requests_pending_idx
     ON issuance_approval_requests (created_at) WHERE state = 'pending';
 

@@ -22,6 +22,8 @@ CREATE TABLE IF NOT EXISTS certificate_revocations (
     serial_number TEXT NOT NULL,
     certificate_id TEXT,
     version_id TEXT,
+    -- The order that was answered with it; what was refused has no version.
+    order_id TEXT,
     spki_sha256 TEXT,
     not_after TIMESTAMPTZ NOT NULL,
     short_lived BOOLEAN NOT NULL DEFAULT FALSE,

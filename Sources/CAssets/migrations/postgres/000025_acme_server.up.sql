@@ -1,6 +1,7 @@
 -- The ACME server (RFC 8555): who may order, what was ordered, and how control of names was proved.
 
--- Keys by which an operator lets somebody open accounts (RFC 8555 §7.3.4). The key itself is sealed.
+-- Keys by which an operator lets somebody open accounts (RFC 8555 §7.3.4). The key itself is sealed. bound_account_id is the
+-- account that it opened last; the name stays when the account is gone.
 CREATE TABLE IF NOT EXISTS acme_eab_keys (
     id TEXT NOT NULL,
     profile_id TEXT,
@@ -14,6 +15,7 @@ CREATE TABLE IF NOT EXISTS acme_eab_keys (
     expires_at TIMESTAMPTZ,
     revoked_at TIMESTAMPTZ,
     created_by TEXT NOT NULL,
+    bound_account_id TEXT,
     created_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT acme_eab_keys_pkey PRIMARY KEY (id),
     CONSTRAINT acme_eab_keys_profile_fkey
@@ -60,8 +62,24 @@ CREATE INDEX IF NOT EXISTS acme_accounts_owner_id_idx ON acme_accounts (owner_id
 CREATE INDEX IF NOT EXISTS acme_accounts_team_id_idx ON acme_accounts (team_id);
 CREATE INDEX IF NOT EXISTS acme_accounts_eab_key_id_idx ON acme_accounts (eab_key_id);
 CREATE INDEX IF NOT EXISTS acme_accounts_created_at_idx ON acme_accounts (created_at DESC, account_id DESC);
+CREATE INDEX IF NOT EXISTS acme_accounts_ended_idx ON acme_accounts (updated_at) WHERE status <> 'valid';
 
--- Orders (RFC 8555 §7.1.6). What is issued for one is a version of a managed certificate, which outlives it.
+-- Accounts that ended and are deleted: their keys open no account again (RFC 8555 §7.3.6).
+CREATE TABLE IF NOT EXISTS acme_ended_accounts (
+    account_id TEXT NOT NULL,
+    profile_id TEXT NOT NULL,
+    jwk_thumbprint TEXT NOT NULL,
+    status TEXT NOT NULL,
+    ended_at TIMESTAMPTZ NOT NULL,
+    CONSTRAINT acme_ended_accounts_pkey PRIMARY KEY (account_id),
+    CONSTRAINT acme_ended_accounts_profile_id_jwk_thumbprint_key UNIQUE (profile_id, jwk_thumbprint),
+    CONSTRAINT acme_ended_accounts_profile_fkey
+        FOREIGN KEY (profile_id) REFERENCES certificate_profiles (id) ON DELETE CASCADE,
+    CONSTRAINT acme_ended_accounts_status_enum CHECK (status IN ('deactivated', 'revoked'))
+);
+
+-- Orders (RFC 8555 §7.1.6). What is issued for one is a version of a managed certificate, which outlives it. Until
+-- needed_until that version, or the one that it takes the place of, may be revoked, renewed or replaced.
 CREATE TABLE IF NOT EXISTS acme_orders (
     order_id TEXT NOT NULL,
     account_id TEXT NOT NULL,
@@ -79,8 +97,10 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     version_id TEXT,
     job_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
+    retry_at TIMESTAMPTZ,
     replaces TEXT,
     replacement_asked_at TIMESTAMPTZ,
+    needed_until TIMESTAMPTZ,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT acme_orders_pkey PRIMARY KEY (order_id),
@@ -93,6 +113,7 @@ CREATE TABLE IF NOT EXISTS acme_orders (
         FOREIGN KEY (version_id) REFERENCES certificate_versions (id) ON DELETE SET NULL,
     CONSTRAINT acme_orders_status_enum CHECK (status IN ('pending', 'ready', 'processing', 'valid', 'invalid')),
     CONSTRAINT acme_orders_request CHECK (status <> 'processing' OR (csr_pem IS NOT NULL AND csr_sha256 IS NOT NULL)),
+    CONSTRAINT acme_orders_need CHECK (status <> 'valid' OR needed_until IS NOT NULL),
     CONSTRAINT acme_orders_attempts_range CHECK (attempts >= 0)
 );
 CREATE INDEX IF NOT EXISTS acme_orders_profile_id_idx ON acme_orders (profile_id);
@@ -102,6 +123,7 @@ CREATE INDEX IF NOT EXISTS acme_orders_account_id_idx ON acme_orders (account_id
 CREATE INDEX IF NOT EXISTS acme_orders_names_idx ON acme_orders (account_id, names_sha256);
 CREATE INDEX IF NOT EXISTS acme_orders_job_id_idx ON acme_orders (job_id);
 CREATE INDEX IF NOT EXISTS acme_orders_expires_at_idx ON acme_orders (expires_at);
+CREATE INDEX IF NOT EXISTS acme_orders_needed_until_idx ON acme_orders (needed_until) WHERE status = 'valid';
 CREATE INDEX IF NOT EXISTS acme_orders_created_at_idx ON acme_orders (created_at DESC, order_id DESC);
 CREATE INDEX IF NOT EXISTS acme_orders_status_idx
     ON acme_orders (status, updated_at) WHERE status IN ('pending', 'ready', 'processing');
@@ -130,6 +152,8 @@ CREATE TABLE IF NOT EXISTS acme_authorizations (
     CONSTRAINT acme_authorizations_position_range CHECK (position >= 0)
 );
 CREATE INDEX IF NOT EXISTS acme_authorizations_account_id_idx ON acme_authorizations (account_id, status);
+CREATE INDEX IF NOT EXISTS acme_authorizations_failed_idx
+    ON acme_authorizations (identifier, updated_at) WHERE status = 'invalid';
 CREATE INDEX IF NOT EXISTS acme_authorizations_free_idx ON acme_authorizations (expires_at) WHERE order_id IS NULL;
 CREATE INDEX IF NOT EXISTS acme_authorizations_expires_at_idx
     ON acme_authorizations (expires_at) WHERE status = 'pending';

@@ -413,6 +413,8 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     csr_pem TEXT,
     key_algorithm TEXT NOT NULL,
     key_size INTEGER NOT NULL,
+    -- How its issuer signed it, as the program names it; empty for one of before this was kept.
+    signature_algorithm TEXT NOT NULL DEFAULT '',
     agent_id TEXT,
     key_origin TEXT NOT NULL,
     key_material_encrypted BLOB,
@@ -425,6 +427,9 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     alternate_chains TEXT,
     -- What the linter found when it came: rule, severity, message.
     lint_findings TEXT NOT NULL DEFAULT '[]',
+    -- Of an imported one, what validating its chain came to, and why.
+    path_outcome TEXT,
+    path_detail TEXT NOT NULL DEFAULT '',
     -- By what the issuer knows it: its name there, and what the connector wrote for itself.
     upstream_id TEXT,
     upstream_ref TEXT NOT NULL DEFAULT '{}',
@@ -454,6 +459,11 @@ CREATE TABLE IF NOT EXISTS certificate_versions (
     CONSTRAINT certificate_versions_issued_elsewhere_bool CHECK (issued_elsewhere IN (0, 1)),
     CONSTRAINT certificate_versions_lint_findings_json CHECK (json_valid(lint_findings)),
     CONSTRAINT certificate_versions_upstream_ref_json CHECK (json_valid(upstream_ref)),
+    CONSTRAINT certificate_versions_path_outcome_enum CHECK (path_outcome IS NULL OR path_outcome IN (
+        'valid', 'chain_incomplete', 'name_mismatch', 'malformed', 'expired', 'untrusted', 'revoked', 'not_yet_valid',
+        'bad_signature', 'weak_algorithm', 'not_authority', 'name_constraint', 'path_length', 'policy', 'wrong_purpose',
+        'unknown_critical_extension', 'revocation_unknown', 'too_complex'
+    )),
     CONSTRAINT certificate_versions_key_slot CHECK ((key_origin = 'agent') = (agent_id IS NOT NULL)),
     CONSTRAINT certificate_versions_csr_only
         CHECK (csr_pem IS NULL OR csr_pem LIKE '-----BEGIN CERTIFICATE REQUEST-----%')
@@ -462,6 +472,8 @@ CREATE INDEX IF NOT EXISTS certificate_versions_issuing_ca_id_idx
     ON certificate_versions (issuing_ca_id, not_after) WHERE issuing_ca_id IS NOT NULL;
 CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_issuer_id_serial_number_key
     ON certificate_versions (issuer_id, serial_number) WHERE NOT issued_elsewhere;
+CREATE INDEX IF NOT EXISTS certificate_versions_serial_number_idx
+    ON certificate_versions (serial_number) WHERE NOT issued_elsewhere;
 -- No foreign key: jobs leave with retention, and the rule that one job stores one version must outlive them.
 CREATE UNIQUE INDEX IF NOT EXISTS certificate_versions_job_id_key
     ON certificate_versions (job_id) WHERE job_id IS NOT NULL;

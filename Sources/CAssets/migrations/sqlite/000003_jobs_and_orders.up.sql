@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS jobs (
     verified_at INTEGER,
     verification_fingerprint TEXT,
     verification_error TEXT,
+    -- What validating the served chain came to, and why; none when nobody sent the chain.
+    verification_path TEXT,
+    verification_path_detail TEXT NOT NULL DEFAULT '',
     row_version INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     updated_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
@@ -52,6 +55,11 @@ CREATE TABLE IF NOT EXISTS jobs (
         CHECK (requested_by_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous', 'Protocol')),
     CONSTRAINT jobs_verification_status_enum
         CHECK (verification_status IN ('pending', 'success', 'failed', 'skipped')),
+    CONSTRAINT jobs_verification_path_enum CHECK (verification_path IS NULL OR verification_path IN (
+        'valid', 'chain_incomplete', 'name_mismatch', 'malformed', 'expired', 'untrusted', 'revoked', 'not_yet_valid',
+        'bad_signature', 'weak_algorithm', 'not_authority', 'name_constraint', 'path_length', 'policy', 'wrong_purpose',
+        'unknown_critical_extension', 'revocation_unknown', 'too_complex'
+    )),
     CONSTRAINT jobs_attempts_range CHECK (attempts >= 0 AND max_attempts >= 1),
     CONSTRAINT jobs_retry_shape CHECK (NOT retry_scheduled OR status = 'Failed'),
     CONSTRAINT jobs_lease_shape CHECK (
@@ -96,6 +104,8 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     csr_sha256 TEXT NOT NULL,
     upstream_order_id TEXT,
     upstream_cert_id TEXT,
+    -- What the issuer answered with, where that was refused: evidence.
+    rejected_pem TEXT,
     upstream_ref TEXT NOT NULL DEFAULT '{}',
     state TEXT NOT NULL DEFAULT 'submitting',
     attempts INTEGER NOT NULL DEFAULT 0,
@@ -104,6 +114,7 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     deadline_at INTEGER,
     holder TEXT,
     error_class TEXT,
+    error_cause TEXT,
     last_error TEXT,
     row_version INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
@@ -122,6 +133,8 @@ CREATE TABLE IF NOT EXISTS issuer_orders (
     CONSTRAINT issuer_orders_error_class_enum CHECK (error_class IS NULL OR error_class IN (
         'auth', 'network', 'other', 'timeout', 'validation', 'rate_limited', 'upstream_4xx', 'upstream_5xx'
     )),
+    CONSTRAINT issuer_orders_error_cause_enum
+        CHECK (error_cause IS NULL OR error_cause IN ('authority', 'caa', 'key', 'names')),
     CONSTRAINT issuer_orders_serial_form CHECK (
         serial_number IS NULL OR (length(serial_number) > 0
             AND serial_number NOT GLOB '*[^0-9a-f]*'

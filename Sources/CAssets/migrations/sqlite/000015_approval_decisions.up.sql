@@ -43,7 +43,7 @@ CREATE TABLE IF NOT EXISTS approval_requests_rebuild (
         (state = 'pending') = (decided_at IS NULL) AND (state <> 'pending' OR decided_by IS NULL)
     ),
     CONSTRAINT issuance_approval_requests_kind_enum
-        CHECK (approval_kind IN ('cert_issuance', 'profile_edit', 'role_grant', 'bulk_revoke')),
+        CHECK (approval_kind IN ('cert_issuance', 'profile_edit', 'role_grant', 'bulk_revoke', 'ca_ceremony')),
     CONSTRAINT issuance_approval_requests_kind_shape CHECK (
         (approval_kind <> 'cert_issuance'
             OR (certificate_id IS NOT NULL AND job_id IS NOT NULL AND profile_id IS NOT NULL))
@@ -94,7 +94,7 @@ CREATE INDEX IF NOT EXISTS issuance_approval_requests_requested_by_idx
     ON issuance_approval_requests (requested_by, created_at DESC, id DESC);
 CREATE UNIQUE INDEX IF NOT EXISTS issuance_approval_requests_pending_act_key
     ON issuance_approval_requests (approval_kind, payload_digest)
-    WHERE state = 'pending' AND approval_kind IN ('role_grant', 'bulk_revoke');
+    WHERE state = 'pending' AND approval_kind IN ('role_grant', 'bulk_revoke', 'ca_ceremony');
 CREATE INDEX IF NOT EXISTS issuance_approval_requests_pending_idx
     ON issuance_approval_requests (created_at) WHERE state = 'pending';
 DROP TRIGGER IF EXISTS issuance_approval_requests_decided;

@@ -4,5 +4,6 @@ DROP TABLE IF EXISTS acme_nonces;
 DROP TABLE IF EXISTS acme_challenges;
 DROP TABLE IF EXISTS acme_authorizations;
 DROP TABLE IF EXISTS acme_orders;
+DROP TABLE IF EXISTS acme_ended_accounts;
 DROP TABLE IF EXISTS acme_accounts;
 DROP TABLE IF EXISTS acme_eab_keys;

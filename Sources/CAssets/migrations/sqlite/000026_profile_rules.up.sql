@@ -22,6 +22,15 @@ ALTER TABLE certificate_profiles ADD COLUMN eku_critical INTEGER NOT NULL DEFAUL
 -- certctl:unless-column certificate_profiles.policy_oids
 ALTER TABLE certificate_profiles ADD COLUMN policy_oids TEXT NOT NULL DEFAULT '[]'
     CONSTRAINT certificate_profiles_policy_oids_json CHECK (json_valid(policy_oids));
+-- certctl:unless-column certificate_profiles.key_usages
+ALTER TABLE certificate_profiles ADD COLUMN key_usages TEXT NOT NULL DEFAULT '[]'
+    CONSTRAINT certificate_profiles_key_usages_json CHECK (json_valid(key_usages));
+-- certctl:unless-column certificate_profiles.name_constraints
+ALTER TABLE certificate_profiles ADD COLUMN name_constraints TEXT
+    CONSTRAINT certificate_profiles_name_constraints_json CHECK (name_constraints IS NULL OR json_valid(name_constraints));
+-- certctl:unless-column certificate_profiles.must_staple_on_request
+ALTER TABLE certificate_profiles ADD COLUMN must_staple_on_request INTEGER NOT NULL DEFAULT FALSE
+    CONSTRAINT certificate_profiles_must_staple_on_request_bool CHECK (must_staple_on_request IN (0, 1));
 -- certctl:unless-column certificate_profiles.max_sans
 ALTER TABLE certificate_profiles ADD COLUMN max_sans INTEGER NOT NULL DEFAULT 0
     CONSTRAINT certificate_profiles_max_sans_range CHECK (max_sans BETWEEN 0 AND 100);
@@ -55,6 +64,8 @@ ALTER TABLE certificate_profiles ADD COLUMN acme_orders_per_hour INTEGER NOT NUL
 -- certctl:unless-column certificate_profiles.issuer_id
 ALTER TABLE certificate_profiles ADD COLUMN issuer_id TEXT
     CONSTRAINT certificate_profiles_issuer_fkey REFERENCES issuers (id) ON DELETE RESTRICT;
+-- certctl:unless-column certificate_profiles.issuing_ca_id
+ALTER TABLE certificate_profiles ADD COLUMN issuing_ca_id TEXT;
 -- certctl:unless-column certificate_profiles.owner_id
 ALTER TABLE certificate_profiles ADD COLUMN owner_id TEXT
     CONSTRAINT certificate_profiles_owner_fkey REFERENCES owners (id) ON DELETE RESTRICT;

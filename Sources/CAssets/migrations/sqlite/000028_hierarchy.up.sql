@@ -122,3 +122,28 @@ CREATE INDEX IF NOT EXISTS intermediate_cas_issuer_idx ON intermediate_cas (owni
 CREATE INDEX IF NOT EXISTS intermediate_cas_spki_sha256_idx ON intermediate_cas (spki_sha256);
 CREATE INDEX IF NOT EXISTS intermediate_cas_state_idx ON intermediate_cas (state);
 CREATE INDEX IF NOT EXISTS intermediate_cas_not_after_idx ON intermediate_cas (not_after) WHERE state = 'active';
+
+-- Ceremonies of these CAs: what was made, taken in or ended, by whom and with whose agreement. The record is signed and
+-- outlives the CA; an approval serves once.
+
+CREATE TABLE IF NOT EXISTS ca_ceremonies (
+    id TEXT NOT NULL,
+    issuer_id TEXT NOT NULL,
+    authority_id TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    approval_id TEXT,
+    record TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    signature TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    CONSTRAINT ca_ceremonies_pkey PRIMARY KEY (id),
+    CONSTRAINT ca_ceremonies_approval_key UNIQUE (approval_id),
+    CONSTRAINT ca_ceremonies_id_form
+        CHECK (id GLOB '[A-Za-z0-9]*' AND id NOT GLOB '*[^A-Za-z0-9._-]*' AND length(id) <= 128),
+    CONSTRAINT ca_ceremonies_operation_enum CHECK (
+        operation IN ('create', 'register', 'request', 'certify', 'adopt', 'retire', 'end')
+    ),
+    CONSTRAINT ca_ceremonies_record_length CHECK (length(record) BETWEEN 2 AND 1048576),
+    CONSTRAINT ca_ceremonies_signature_length CHECK (length(signature) BETWEEN 1 AND 1024)
+) STRICT;
+CREATE INDEX IF NOT EXISTS ca_ceremonies_authority_idx ON ca_ceremonies (authority_id, created_at, id);

@@ -3,6 +3,7 @@
 CREATE TABLE IF NOT EXISTS acme_perspective_checks (
     id TEXT NOT NULL,
     challenge_id TEXT NOT NULL,
+    purpose TEXT NOT NULL DEFAULT 'proof',
     attempt INTEGER NOT NULL,
     perspective TEXT NOT NULL,
     thumbprint TEXT NOT NULL,
@@ -15,11 +16,12 @@ CREATE TABLE IF NOT EXISTS acme_perspective_checks (
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     CONSTRAINT acme_perspective_checks_pkey PRIMARY KEY (id),
-    CONSTRAINT acme_perspective_checks_perspective_key UNIQUE (challenge_id, attempt, perspective),
-    CONSTRAINT acme_perspective_checks_agent_key UNIQUE (challenge_id, attempt, agent_id),
+    CONSTRAINT acme_perspective_checks_perspective_key UNIQUE (challenge_id, purpose, attempt, perspective),
+    CONSTRAINT acme_perspective_checks_agent_key UNIQUE (challenge_id, purpose, attempt, agent_id),
     CONSTRAINT acme_perspective_checks_challenge_fkey
         FOREIGN KEY (challenge_id) REFERENCES acme_challenges (challenge_id) ON DELETE CASCADE,
     CONSTRAINT acme_perspective_checks_agent_fkey FOREIGN KEY (agent_id) REFERENCES agents (id) ON DELETE CASCADE,
+    CONSTRAINT acme_perspective_checks_purpose_enum CHECK (purpose IN ('proof', 'caa')),
     CONSTRAINT acme_perspective_checks_verdict_enum CHECK (verdict IN ('confirmed', 'refused')),
     CONSTRAINT acme_perspective_checks_attempt_range CHECK (attempt >= 1),
     CONSTRAINT acme_perspective_checks_claim CHECK ((agent_id IS NULL) = (claimed_at IS NULL)),

@@ -270,6 +270,7 @@ struct OrderModel {
             let order = orders[index]
             orders[index].isForgotten =
                 order.status == .invalid && order.endsAt <= limit && order.changedAt <= limit
+                && !order.authorizations.contains { $0.status == .valid && $0.endsAt > now }
         }
     }
 }
