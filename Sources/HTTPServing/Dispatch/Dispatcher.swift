@@ -14,7 +14,6 @@ package struct Dispatcher: Sendable {
     package let environment: ServingEnvironment
     private let matcher: RouteMatcher
     private let gate: AccessGate
-    /// Whether ACME is spoken here at all.
     private let speaksACME: Bool
 
     /// - `switchedOff`: Features whose routes do not exist here: nothing tells them from a path that never was.

@@ -268,16 +268,20 @@ package struct ACMEAccountFlow: Sendable {
         _ id: ACMEAccountID, as status: ACMEAccountStatus, by author: Authorship, _ action: RecordedAction
     ) async throws -> ACMEAccount {
         let error = ACMEProblem(.unauthorized, "the account has ended", status: 403).json()
-        return try await context.write { tx in
+        let desk = ApprovalDesk(context)
+        let (ended, withdrawn) = try await context.write { tx in
             guard let ended = try accounts.end(id, as: status, in: tx) else {
                 throw ACMEProblem(.unauthorized, "the account has ended")
             }
             _ = try ACMEAuthorizationStore().deactivateAll(of: id, in: tx)
+            let withdrawn = try desk.withdraw(ACMEOrderStore().jobs(of: id, in: tx), by: author, in: tx)
             let orders = try ACMEOrderStore().invalidateAll(of: id, error: error, in: tx)
             try context.recorder.record(
                 action, id.text, details: ["orders_ended": .integer(Int64(orders))], by: author, in: tx)
-            return ended
+            return (ended, withdrawn)
         }
+        for approval in withdrawn { desk.observe(approval) }
+        return ended
     }
 
     /// Puts another key in the place of the account's (RFC 8555 §7.3.5).

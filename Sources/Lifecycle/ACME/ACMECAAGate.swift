@@ -20,12 +20,14 @@ struct ACMECAAGate: Sendable {
     private let perspectives: ACMEPerspectiveFlow
     private let observeVotes: @Sendable (ACMEPerspectiveTally) -> Void
     private let orders = ACMEOrderStore()
+    private let approvals: ClientApprovals
 
     init(
         _ context: LifecycleContext, plan: @escaping @Sendable () -> ACMEPlan, check: @escaping ACMECAACheck,
         perspectives: ACMEPerspectiveFlow, observeVotes: @escaping @Sendable (ACMEPerspectiveTally) -> Void
     ) {
         self.context = context
+        approvals = ClientApprovals(context)
         self.plan = plan
         self.check = check
         self.perspectives = perspectives
@@ -35,19 +37,55 @@ struct ACMECAAGate: Sendable {
     /// Returns when the records allow the order's names, as this server sees them and, where the profile asks for perspectives, enough
     /// of those do: what each perspective said of each name, for the audit log.
     ///
-    /// - Throws: ``ACMEProblem``. What the records forbid ends the order; while they can't be known it stays ready.
+    /// - Throws: ``ACMEProblem``. What the records forbid ends the order; while they can't be known it stays as it is.
     func pass(
         _ text: String, of account: ACMEAccount, under profile: ACMEProfile, by author: Authorship
-    ) async throws -> JSONObject {
+    ) async throws -> Outcome {
+        guard let id = try? ACMEOrderID(text) else { return Outcome() }
+        return try await pass(id, .ready, of: account, under: profile, by: author)
+    }
+
+    /// The same for an order that is being issued.
+    func pass(
+        _ order: ACMEOrder, of account: ACMEAccount, under profile: ACMEProfile, by author: Authorship
+    ) async throws -> Outcome {
+        try await pass(order.id, .processing(order.jobID), of: account, under: profile, by: author)
+    }
+
+    /// What came of it.
+    struct Outcome {
+        /// When it was looked; `nil` when everything was looked at late enough.
+        var at: Timestamp?
+        /// What each perspective said of each name.
+        var seen: JSONObject = [:]
+    }
+
+    /// Where an order has to stand; with an order in another place nothing is done.
+    private enum Stand {
+        case ready
+        case processing(JobID?)
+
+        func isThat(of order: ACMEOrder, at now: Timestamp) -> Bool {
+            switch self {
+            case .ready: order.status(at: now) == .ready
+            case .processing(let job): order.status == .processing && order.jobID == job
+            }
+        }
+    }
+
+    private func pass(
+        _ id: ACMEOrderID, _ stand: Stand, of account: ACMEAccount, under profile: ACMEProfile, by author: Authorship
+    ) async throws -> Outcome {
         let plan = plan()
-        guard plan.checksCAA(under: profile.mode), let id = try? ACMEOrderID(text) else { return [:] }
-        let looks = try await looks(at: id, account, under: profile)
+        guard plan.checksCAA(under: profile.mode) else { return Outcome() }
+        let (looks, now) = try await looks(at: id, stand, account, under: profile)
+        guard !looks.isEmpty else { return Outcome() }
         let own = await faults(looks.map(\.question))
-        try await stop(id, account, own, by: author)
+        try await stop(id, stand, account, own, by: author)
         // Where nothing is proved nobody else is asked, and addresses have no CAA records.
         let named = looks.filter { $0.question.name.kind == .dns }
         let witnesses = profile.mode == .challenge ? plan.witnesses(under: profile.fields) : ACMEWitnesses()
-        guard !named.isEmpty, !witnesses.perspectives.isEmpty else { return [:] }
+        guard !named.isEmpty, !witnesses.perspectives.isEmpty else { return Outcome(at: now) }
         let tallies = try await perspectives.askAboutCAA(
             named.map(\.challengeID), thumbprint: account.thumbprint, of: witnesses)
         var seen = JSONObject()
@@ -58,8 +96,8 @@ struct ACMECAAGate: Sendable {
             seen[(look.question.isWildcard ? "*." : "") + look.question.name.value] = tally.json
             if let fault = tally.caaFault { faults.append((look.question.name, fault)) }
         }
-        try await stop(id, account, faults, seen: seen, by: author)
-        return seen
+        try await stop(id, stand, account, faults, seen: seen, by: author)
+        return Outcome(at: now, seen: seen)
     }
 
     /// A name of a ready order whose records were looked at too long ago.
@@ -69,29 +107,34 @@ struct ACMECAAGate: Sendable {
     }
 
     private func looks(
-        at id: ACMEOrderID, _ account: ACMEAccount, under profile: ACMEProfile
-    ) async throws -> [Look] {
+        at id: ACMEOrderID, _ stand: Stand, _ account: ACMEAccount, under profile: ACMEProfile
+    ) async throws -> (looks: [Look], at: Timestamp) {
         try await context.read { tx in
             // Whatever else is wrong with the order is said by whoever finalizes it.
             guard let order = try orders.find(id, in: tx), order.accountID == account.id,
-                order.status(at: tx.now) == .ready
-            else { return [] }
+                stand.isThat(of: order, at: tx.now)
+            else { return ([], tx.now) }
+            if let seen = order.caaSeenAt, seen + Self.longestMemory > tx.now { return ([], tx.now) }
             let isTrusted = profile.mode == .trustAuthenticated
-            return try ACMEProofStore().proofs(of: id, in: tx)
-                .filter { isTrusted || $0.provedAt + Self.longestMemory <= tx.now }
-                .map { proof in
-                    Look(
-                        challengeID: proof.challengeID,
-                        question: ACMECAAQuestion(
-                            name: proof.name, isWildcard: proof.isWildcard, method: isTrusted ? nil : proof.method,
-                            accountID: account.id, profileID: account.profileID))
-                }
+            let proofs = try ACMEProofStore().proofs(of: id, in: tx)
+            // All together, so that one time says of an order when its names were looked at.
+            guard isTrusted || proofs.contains(where: { $0.provedAt + Self.longestMemory <= tx.now }) else {
+                return ([], tx.now)
+            }
+            let looks = proofs.map { proof in
+                Look(
+                    challengeID: proof.challengeID,
+                    question: ACMECAAQuestion(
+                        name: proof.name, isWildcard: proof.isWildcard, method: isTrusted ? nil : proof.method,
+                        accountID: account.id, profileID: account.profileID))
+            }
+            return (looks, tx.now)
         }
     }
 
     /// Says what is wrong, when something is, and ends the order when that is final.
     private func stop(
-        _ id: ACMEOrderID, _ account: ACMEAccount, _ faults: [(name: ACMEName, fault: ACMEFault)],
+        _ id: ACMEOrderID, _ stand: Stand, _ account: ACMEAccount, _ faults: [(name: ACMEName, fault: ACMEFault)],
         seen: JSONObject = [:], by author: Authorship
     ) async throws {
         guard !faults.isEmpty else { return }
@@ -103,7 +146,7 @@ struct ACMECAAGate: Sendable {
             problem = ACMEProblem(.serverInternal, problem.detail, status: 503, parts: problem.parts)
             problem.retryAfter = Self.pause
         }
-        if !refused.isEmpty { try await end(id, account, problem, seen: seen, by: author) }
+        if !refused.isEmpty { try await end(id, stand, account, problem, seen: seen, by: author) }
         throw problem
     }
 
@@ -127,15 +170,28 @@ struct ACMECAAGate: Sendable {
     }
 
     private func end(
-        _ id: ACMEOrderID, _ account: ACMEAccount, _ problem: ACMEProblem, seen: JSONObject, by author: Authorship
+        _ id: ACMEOrderID, _ stand: Stand, _ account: ACMEAccount, _ problem: ACMEProblem, seen: JSONObject,
+        by author: Authorship
     ) async throws {
         var details: JSONObject = [
             "account_id": .string(account.id.text), "error": .string(problem.detail),
         ]
         if !seen.isEmpty { details["caa_perspectives"] = .object(seen) }
         try await context.write { [details] tx in
-            guard try orders.invalidate(id, from: [.ready], error: problem.json(), in: tx) != nil else { return }
-            try context.recorder.record(.acmeOrderFailed, id.text, details: details, by: author, in: tx)
+            guard let order = try orders.lock(id, in: tx), stand.isThat(of: order, at: tx.now) else { return }
+            var ended = [id]
+            if let job = order.jobID, try JobStore().find(job, in: tx)?.phase.isOpen == true {
+                // Whoever else began to issue decides what becomes of it.
+                guard let claim = try approvals.claim(job, in: tx) else { return }
+                ended = try orders.waiting(for: job, in: tx).map(\.id)
+                try approvals.fail(claim.job, ServiceError(.policyViolation, problem.detail), by: author, in: tx)
+            }
+            for id in ended {
+                guard try orders.invalidate(id, from: [order.status], error: problem.json(), in: tx) != nil else {
+                    continue
+                }
+                try context.recorder.record(.acmeOrderFailed, id.text, details: details, by: author, in: tx)
+            }
         }
     }
 }

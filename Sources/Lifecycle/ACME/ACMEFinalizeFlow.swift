@@ -11,6 +11,8 @@ package import Store
 package struct ACMEFinalizeFlow: Sendable {
     /// Under which certificates of clients live that renew by themselves.
     private static let policy = RenewalPolicyID(stored: "rp-client-managed")
+    /// After which a client may ask whether an approval was decided.
+    private static let pause = Duration.seconds(45)
     private static let unassignedOwner = OwnerID(stored: "o-unassigned")
     private static let unassignedTeam = TeamID(stored: "t-unassigned")
 
@@ -45,40 +47,55 @@ package struct ACMEFinalizeFlow: Sendable {
         _ text: String, der: [UInt8], for account: ACMEAccount, key: ACMEAccountKey, under profile: ACMEProfile,
         from origin: RequestOrigin
     ) async throws {
+        let digest = Hex.encode(SHA256.hash(data: der))
+        // Where the order stands comes first, and nobody is asked about names for a request that can't be accepted.
+        guard
+            let current = try await context.read({ tx in
+                try finalizable(text, digest, of: account, orders.find, in: tx)
+            })
+        else { return }
         let csr = try Self.request(der)
         guard csr.request.subjectPublicKey.spkiSHA256 != key.spkiSHA256 else {
             throw ACMEProblem(.badCSR, "the request has the key of the account; make another (RFC 8555 §11.1)")
         }
+        try check(csr.request, against: current)
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
-        let digest = Hex.encode(SHA256.hash(data: der))
         try await proofs.pass(text, of: account, under: profile, by: author)
-        let seen = try await caa.pass(text, of: account, under: profile, by: author)
+        let look = try await caa.pass(text, of: account, under: profile, by: author)
         let processing = try await context.write { tx -> ACMEOrder? in
-            guard let id = try? ACMEOrderID(text), let order = try orders.lock(id, in: tx),
-                order.accountID == account.id
-            else { throw ACMEProblem.notYours("order") }
-            let status = order.status(at: tx.now)
-            if status == .processing || status == .valid, order.csrSHA256 == digest { return nil }
-            guard status == .ready else {
-                throw ACMEProblem(.orderNotReady, "the order is \(status.rawValue)")
-            }
-            try check(csr.request, against: order)
+            guard let order = try finalizable(text, digest, of: account, orders.lock, in: tx) else { return nil }
             let certificate = try certificate(for: order, of: account, under: profile, by: author, in: tx)
             try check(csr.request, under: IssuanceRecords.subject(certificate, in: tx), by: author, in: tx)
+            try requireSamePeriod(order, digest, for: certificate, in: tx)
             guard
                 let processing = try orders.process(
-                    id, csrPEM: csr.request.pem, csrSHA256: digest, certificate: certificate, in: tx)
+                    order.id, csrPEM: csr.request.pem, csrSHA256: digest, certificate: certificate,
+                    caaSeenAt: look.at, in: tx)
             else { throw ACMEProblem(.orderNotReady, "the order changed at the same moment") }
             var details: JSONObject = [
                 "account_id": .string(account.id.text), "certificate_id": .string(certificate.text),
             ]
-            if !seen.isEmpty { details["caa_perspectives"] = .object(seen) }
-            try context.recorder.record(.acmeOrderProcessing, id.text, details: details, by: author, in: tx)
+            if !look.seen.isEmpty { details["caa_perspectives"] = .object(look.seen) }
+            try context.recorder.record(.acmeOrderProcessing, order.id.text, details: details, by: author, in: tx)
             return processing
         }
         // Without a place at the desk a loop takes the order up.
         guard let processing, desk.take(processing, by: author) else { return }
         await desk.wait(for: processing.id, atMost: plan().finalizePatience)
+    }
+
+    /// An order of the account that is ready; `nil` for one that the same request was accepted for.
+    private func finalizable(
+        _ text: String, _ digest: String, of account: ACMEAccount,
+        _ find: (ACMEOrderID, any Transaction) throws -> ACMEOrder?, in tx: any Transaction
+    ) throws -> ACMEOrder? {
+        guard let id = try? ACMEOrderID(text), let order = try find(id, tx), order.accountID == account.id else {
+            throw ACMEProblem.notYours("order")
+        }
+        let status = order.status(at: tx.now)
+        if status == .processing || status == .valid, order.csrSHA256 == digest { return nil }
+        guard status == .ready else { throw ACMEProblem(.orderNotReady, "the order is \(status.rawValue)") }
+        return order
     }
 
     // MARK: The request
@@ -91,7 +108,8 @@ package struct ACMEFinalizeFlow: Sendable {
         }
     }
 
-    /// The names of the request must be those of the order: no more, and no fewer (RFC 8555 §7.4).
+    /// The names of the request must be those of the order: no more, and no fewer (RFC 8555 §7.4). The only name of an order may
+    /// be the common name of a request without alternative names; in the certificate it is one of those all the same.
     private func check(_ csr: CertificationRequest, against order: ACMEOrder) throws {
         let asked: Set<String>
         do {
@@ -100,7 +118,8 @@ package struct ACMEFinalizeFlow: Sendable {
             throw ACMEProblem(.badCSR, "\(error)")
         }
         let listed = Set(csr.subjectAltNames.map(\.description))
-        guard asked == listed else {
+        let isNamedBySubject = listed.isEmpty && order.identifiers.count == 1 && order.identifiers[0].kind == .dns
+        guard asked == listed || isNamedBySubject else {
             throw ACMEProblem(.badCSR, "the common name is not among the subject alternative names")
         }
         let ordered = Set(order.identifiers.map { "\($0.kind.rawValue):\($0.value)" })
@@ -129,6 +148,20 @@ package struct ACMEFinalizeFlow: Sendable {
             || ["denied_algorithm", "key_algorithm", "key_size", "issuer_key_algorithm"].contains(first.code)
         throw ACMEProblem(
             isAboutKey ? .badPublicKey : .badCSR, problems.map(\.detail).joined(separator: "; "))
+    }
+
+    /// The same request that waits for an approval for another period: what is approved would go to both orders.
+    private func requireSamePeriod(
+        _ order: ACMEOrder, _ digest: String, for certificate: CertificateID, in tx: any Transaction
+    ) throws {
+        let waiting = try orders.waiting(with: digest, for: certificate, in: tx)
+        guard !waiting.allSatisfy({ $0.hasPeriod(of: order) }) else { return }
+        var problem = ACMEProblem(
+            .rateLimited,
+            "the same request waits for an approval for another period; come again when that is decided, or with another key"
+        )
+        problem.retryAfter = Self.pause
+        throw problem
     }
 
     // MARK: The record

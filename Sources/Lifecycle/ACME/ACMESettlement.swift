@@ -20,25 +20,29 @@ package struct ACMESettlement: Sendable {
 
     private let context: LifecycleContext
     private let issue: IssueFlow
+    private let gate: ACMEIssuanceGate?
     private let orders = ACMEOrderStore()
 
-    package init(_ context: LifecycleContext, issue: IssueFlow) {
+    /// - `gate`: Looks once more at what is too long ago; `nil` where nothing is to be looked at.
+    package init(_ context: LifecycleContext, issue: IssueFlow, gate: ACMEIssuanceGate? = nil) {
         self.context = context
         self.issue = issue
+        self.gate = gate
     }
 
-    /// What was issued under a job belongs to the order that waits for it.
+    /// What was issued under a job belongs to the orders that wait for it.
     static func fulfil(
         _ job: JobID, with version: VersionID, recorder: Recorder, by author: Authorship, in tx: any Transaction
     ) throws {
-        guard let order = try ACMEOrderStore().fulfil(job: job, version: version, in: tx) else { return }
-        try recorder.record(
-            .acmeOrderFinalized, order.id.text,
-            details: [
-                "account_id": .string(order.accountID.text), "version_id": .string(version.text),
-                "certificate_id": .string(order.certificateID?.text ?? ""),
-            ],
-            by: author, in: tx)
+        for order in try ACMEOrderStore().fulfil(job: job, version: version, in: tx) {
+            try recorder.record(
+                .acmeOrderFinalized, order.id.text,
+                details: [
+                    "account_id": .string(order.accountID.text), "version_id": .string(version.text),
+                    "certificate_id": .string(order.certificateID?.text ?? ""),
+                ],
+                by: author, in: tx)
+        }
     }
 
     /// Asks the CA for a processing order, and writes down what can't come to anything.
@@ -48,10 +52,24 @@ package struct ACMESettlement: Sendable {
                 order, ACMEProblem(.serverInternal, "what the order was to be issued for is gone"), by: author)
             return
         }
+        switch try await gate?.look(at: order, by: author) ?? .passes {
+        case .passes: break
+        case .refused: return
+        case .isUnknown(let pause):
+            try await context.write { tx in
+                try orders.postpone(order.id, until: tx.now + pause, counting: false, in: tx)
+            }
+            return
+        }
         do {
             _ = try await issue.submit(
                 clientCSR: csr, for: certificate,
                 claim: { job, tx in
+                    // What is approved once goes to every order of the request, so they must want the same.
+                    guard try orders.waiting(for: job, in: tx).allSatisfy({ $0.hasPeriod(of: order) }) else {
+                        throw ServiceError(
+                            .renewalInProgress, "the same request waits for an approval for another period")
+                    }
                     guard try orders.claim(order.id, job: job, previous: order.jobID, in: tx) else {
                         throw OrderTaken()
                     }
@@ -81,7 +99,9 @@ package struct ACMESettlement: Sendable {
             try await invalidate(order, failure.map { ACMEProblem($0) } ?? ACMEProblem(error), by: author)
             return
         }
-        guard error.retryAfter != nil || isUncounted else { return }
+        // Orders that wait for the approval of another one leave their turn to the rest.
+        let isBehind = failure == nil && error.code == .renewalInProgress
+        guard error.retryAfter != nil || isUncounted || isBehind else { return }
         let pause = min(max(error.retryAfter ?? .zero, Self.rest), Self.longestPause)
         try await context.write { tx in
             try orders.postpone(order.id, until: tx.now + pause, counting: isUncounted, in: tx)

@@ -138,13 +138,41 @@ package struct ApprovalDesk: Sendable {
         guard let id = approval.jobID, let certificate = approval.certificateID else { return }
         let batch = try JobStore().find(id, in: tx)?.batchID
         let cancelled = try approvals.cancelWaiting(id, batch: batch, reason: reason, in: tx)
-        for job in cancelled {
+        try recordCancellation(of: cancelled, at: certificate, reason: reason, by: author, in: tx)
+    }
+
+    private func recordCancellation(
+        of jobs: [Job], at certificate: CertificateID, reason: String, by author: Authorship, in tx: any Transaction
+    ) throws {
+        for job in jobs {
             try context.recorder.record(
                 .jobCancelled, job.id.text, details: ["reason": .string(reason)], by: author, in: tx)
         }
-        guard !cancelled.isEmpty, try JobStore().openIssuances(of: certificate, in: tx).isEmpty else { return }
+        guard !jobs.isEmpty, try JobStore().openIssuances(of: certificate, in: tx).isEmpty else { return }
         try outcomes.recordCancellation(of: certificate, in: tx)
         try RenewalPlanner().postpone(certificate, in: tx)
+    }
+
+    /// Ends what nobody wants issued any more: requests that wait for a decision, and approved ones that no server has begun with.
+    /// Jobs that need no approval, or are with a CA, are left.
+    ///
+    /// - Returns: The requests that expired; whoever calls tells ``observe(_:)`` of them.
+    func withdraw(_ jobs: [JobID], by author: Authorship, in tx: any Transaction) throws -> [Approval] {
+        let reason = "the account of the order has ended"
+        var expired: [Approval] = []
+        for job in jobs {
+            guard let latest = try approvals.latest(of: job, batch: nil, in: tx) else { continue }
+            let approval = try approvals.lock(latest.id, within: .system, in: tx)
+            if approval.state == .pending {
+                expired.append(try expire(approval, note: reason, in: tx))
+            } else if try approvals.claimReady(job, in: tx) != nil,
+                let cancelled = try JobStore().cancel(job, reason: reason, in: tx),
+                let certificate = approval.certificateID
+            {
+                try recordCancellation(of: [cancelled], at: certificate, reason: reason, by: author, in: tx)
+            }
+        }
+        return expired
     }
 
     /// The jobs of an approved request go on from where they would have begun without it.

@@ -93,10 +93,16 @@ package struct IssueFlow: Sendable {
         return try await finish(step)
     }
 
-    /// Issues for the requests of clients that were approved in the meantime; how many.
-    package func issueApproved() async throws -> Int {
+    /// Issues for the requests of clients that were approved in the meantime; how many it looked at.
+    ///
+    /// - `permits`: Asked right before the intent is put on record, outside of any transaction; a job that it is false for waits, or
+    ///   has ended by then.
+    package func issueApproved(
+        where permits: @Sendable (JobID) async throws -> Bool = { _ in true }
+    ) async throws -> Int {
         let ready = try await context.read { tx in try clientApprovals.ready(in: tx) }
         for id in ready {
+            guard try await permits(id) else { continue }
             let step = try await recordingSerial { [self] in
                 try await context.write { tx in try admitApproved(id, in: tx) }
             }

@@ -1,4 +1,4 @@
-import Domain
+package import Domain
 
 /// How often the loops run (specification, domain §8.1).
 package struct LoopIntervals: Sendable {
@@ -88,6 +88,7 @@ package struct AuditLoops: Sendable {
 
 /// The loop table: every timer of the control plane has its row here and nowhere else.
 package enum LoopTable {
+    /// - `permits`: Whether an approved job may be issued for now.
     /// - `census`: Counts the replicas of a shared database; `nil` where there can be no other.
     /// - `intervals`: Asked each time, because the settings change while the server runs.
     package static func loops(
@@ -95,6 +96,7 @@ package enum LoopTable {
         leadership: Leadership,
         recovery: OrderRecovery,
         issue: IssueFlow,
+        permits: @escaping @Sendable (JobID) async throws -> Bool,
         approvals: ApprovalFlow,
         audit: AuditLoops,
         keys: KeyLoop,
@@ -175,7 +177,7 @@ package enum LoopTable {
                 interval: .seconds(5),
                 budget: .minutes(1),
                 placement: .everyReplica,
-                tick: { _ in LoopOutcome(rows: try await issue.issueApproved()) }
+                tick: { _ in LoopOutcome(rows: try await issue.issueApproved(where: permits)) }
             ),
             Loop(
                 name: .housekeeping,

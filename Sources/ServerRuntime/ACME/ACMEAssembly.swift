@@ -19,6 +19,8 @@ struct ACMEAssembly: Sendable {
     private let context: LifecycleContext
     /// Asks CAs for the orders of clients.
     let desk: ACMEIssuanceDesk
+    /// Looks at orders again before approved requests are issued for.
+    let gate: ACMEIssuanceGate
     private let plan: @Sendable () -> ACMEPlan
     private let gcInterval: @Sendable () -> Duration
     private let metrics: ACMEMetrics
@@ -46,13 +48,18 @@ struct ACMEAssembly: Sendable {
         }
         self.plan = plan
         gcInterval = { live.read { $0.acme.gcInterval } }
-        desk = ACMEIssuanceDesk(ACMESettlement(context, issue: issue), time: context.time, log: log)
         let checkCAA = ACMEValidation.caaCheck(
             live: live, random: context.random, resolverFile: resolverFile, log: log)
         let metrics = ACMEMetrics(registryOfMetrics)
         self.metrics = metrics
         let perspectives = ACMEPerspectiveFlow(context, plan: plan)
         self.perspectives = perspectives
+        let gate = ACMEIssuanceGate(
+            context, plan: plan, checkCAA: checkCAA, perspectives: perspectives,
+            observeVotes: { metrics.voted($0) })
+        self.gate = gate
+        desk = ACMEIssuanceDesk(
+            ACMESettlement(context, issue: issue, gate: gate), time: context.time, log: log)
         let accounts = ACMEAccountFlow(context, sealer: sealer, plan: plan)
         self.accounts = accounts
         handlers = ACMEHandlers(

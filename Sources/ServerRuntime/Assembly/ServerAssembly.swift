@@ -198,7 +198,8 @@ struct ServerAssembly: Sendable {
         let ticks = SchedulerMetrics(metrics)
         let runner = LoopRunner(
             loops: LoopTable.loops(
-                context, leadership: leadership, recovery: recovery, issue: issue, approvals: approvals,
+                context, leadership: leadership, recovery: recovery, issue: issue,
+                permits: { [gate = acme.gate] job in try await gate.permits(job) }, approvals: approvals,
                 audit: audit, keys: KeyWatch.loop(configuration.access, access, logs.logger("auth")), census: census,
                 intervals: live.read { Self.intervals($0) }
             ) + signIn.loops(leadership) + ocsp.loops(leadership) + acme.loops(leadership) + [

@@ -27,6 +27,8 @@ package struct ACMEOrder: Hashable, Sendable {
     package let attempts: Int
     /// Before when no CA is asked again; `nil` when nothing stands in the way.
     package let retryAt: Timestamp?
+    /// When CAA records were last looked at after the proofs of its names; `nil` when that was not necessary.
+    package let caaSeenAt: Timestamp?
     /// The certificate that this one takes the place of, as ACME clients name it (RFC 9773 §4.1).
     package let replaces: String?
     /// When an operator asked for what was issued to be replaced.
@@ -51,15 +53,20 @@ package struct ACMEOrder: Hashable, Sendable {
         jobID = try row.optionalID("job_id")
         attempts = try row.int("attempts")
         retryAt = try row.optionalTime("retry_at")
+        caaSeenAt = try row.optionalTime("caa_seen_at")
         replaces = try row.optionalText("replaces")
         replacementAskedAt = try row.optionalTime("replacement_asked_at")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
     }
 
+    /// Whether it was made for the same period as another one.
+    package func hasPeriod(of other: ACMEOrder) -> Bool { notBefore == other.notBefore && notAfter == other.notAfter }
+
     static let columns: SQL = """
         order_id, account_id, profile_id, identifiers, status, expires_at, not_before, not_after, error, csr_pem,
-        csr_sha256, certificate_id, version_id, job_id, attempts, retry_at, replaces, replacement_asked_at, created_at, updated_at
+        csr_sha256, certificate_id, version_id, job_id, attempts, retry_at, caa_seen_at, replaces, replacement_asked_at, created_at,
+        updated_at
         """
 }
 

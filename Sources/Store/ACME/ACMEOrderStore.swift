@@ -108,13 +108,16 @@ package struct ACMEOrderStore: Sendable {
     }
 
     /// The request was accepted (`ready` → `processing`); `nil` when the order is not ready.
+    ///
+    /// - `caaSeenAt`: When the CAA records of its names were looked at again; `nil` when its proofs are young enough.
     package func process(
-        _ id: ACMEOrderID, csrPEM: String, csrSHA256: String, certificate: CertificateID, in tx: any Transaction
+        _ id: ACMEOrderID, csrPEM: String, csrSHA256: String, certificate: CertificateID, caaSeenAt: Timestamp?,
+        in tx: any Transaction
     ) throws -> ACMEOrder? {
         try tx.row(
             """
             UPDATE acme_orders SET status = 'processing', csr_pem = \(csrPEM), csr_sha256 = \(csrSHA256),
-                certificate_id = \(certificate), updated_at = \(tx.now)
+                certificate_id = \(certificate), caa_seen_at = \(caaSeenAt), updated_at = \(tx.now)
             WHERE order_id = \(id) AND status = 'ready' AND expires_at > \(tx.now)
             RETURNING \(fragment: ACMEOrder.columns)
             """
@@ -145,9 +148,10 @@ package struct ACMEOrderStore: Sendable {
         )
     }
 
-    /// What was issued under `job` belongs to an order (`processing` → `valid`); `nil` when it belongs to none.
-    package func fulfil(job: JobID, version: VersionID, in tx: any Transaction) throws -> ACMEOrder? {
-        try tx.row(
+    /// What was issued under `job` belongs to the orders that wait for it (`processing` → `valid`): none or one, or several
+    /// whose same request was approved once.
+    package func fulfil(job: JobID, version: VersionID, in tx: any Transaction) throws -> [ACMEOrder] {
+        try tx.rows(
             """
             UPDATE acme_orders SET status = 'valid', version_id = \(version), error = NULL, updated_at = \(tx.now),
                 needed_until = COALESCE((
@@ -171,12 +175,13 @@ package struct ACMEOrderStore: Sendable {
         ).map { try ACMEOrder($0) }
     }
 
-    /// Ends what an account has under way but not with a CA.
+    /// Ends what an account has under way but not with a CA. What waited for an approval counts as soon as its job is cancelled.
     package func invalidateAll(of account: ACMEAccountID, error: JSONValue, in tx: any Transaction) throws -> Int {
         try tx.execute(
             """
             UPDATE acme_orders SET status = 'invalid', error = \(JSONColumn.value(error)), updated_at = \(tx.now)
-            WHERE account_id = \(account) AND status IN ('pending', 'ready')
+            WHERE account_id = \(account) AND (status IN ('pending', 'ready') OR (status = 'processing' AND (
+                job_id IS NULL OR EXISTS (SELECT 1 FROM jobs j WHERE j.id = acme_orders.job_id AND j.status = 'Cancelled'))))
             """
         )
     }

@@ -254,6 +254,16 @@ package struct ApprovalStore: Sendable {
         ).map { try $0.id("id") }
     }
 
+    /// Puts one of those behind the others until then.
+    package func postpone(_ job: JobID, until time: Timestamp, in tx: any Transaction) throws {
+        try tx.execute(
+            """
+            UPDATE jobs SET scheduled_at = \(time), updated_at = \(tx.now), row_version = row_version + 1
+            WHERE id = \(job) AND status = 'Pending' AND agent_id IS NULL
+            """
+        )
+    }
+
     /// Takes one of those for this transaction; `nil` when another server was faster.
     package func claimReady(_ job: JobID, in tx: any Transaction) throws -> Job? {
         guard

@@ -104,6 +104,15 @@ struct ACMEShellClientsTests {
         try #require(key.status == 0, "\(key.errors)")
         var serials: Set<String> = []
         for turn in 0..<2 {
+            if turn == 1 {
+                // Its own recipe: the name is the common name, and there are no alternative names.
+                let bare = try await stage.acme.openssl([
+                    "req", "-new", "-sha256", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=tiny.certctl.test",
+                    "-keyout",
+                    work.path("bare.key"), "-out", request,
+                ])
+                try #require(bare.status == 0, "\(bare.errors)")
+            }
             let made = try await runProgram(
                 "/usr/bin/acme-tiny",
                 [
@@ -115,6 +124,8 @@ struct ACMEShellClientsTests {
             let path = work.path("tiny-\(turn).pem")
             try made.output.write(toFile: path, atomically: true, encoding: .utf8)
             serials.insert(try await stage.acme.serial(path))
+            let names = try await stage.acme.openssl(["x509", "-in", path, "-noout", "-ext", "subjectAltName"])
+            #expect(names.output.contains("DNS:tiny.certctl.test"), "\(names.output) \(names.errors)")
         }
         #expect(serials.count == 2 && serials.allSatisfy { $0.hasPrefix("serial=") }, "\(serials)")
         let listed = try await stage.server.client.get("/api/v1/certificates?source=ACME")

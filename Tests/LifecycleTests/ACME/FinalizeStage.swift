@@ -73,6 +73,8 @@ final class PatientAuthority: Sendable {
 struct FinalizeStage {
     let stage: ValidationStage
     let authority: PatientAuthority
+    let issue: IssueFlow
+    let gate: ACMEIssuanceGate
     let desk: ACMEIssuanceDesk
     let flow: ACMEFinalizeFlow
     private let requests: RequestShelf
@@ -86,15 +88,18 @@ struct FinalizeStage {
         self.stage = stage
         self.authority = authority
         self.requests = requests
+        let check: ACMECAACheck = { [script = stage.script] question throws(ACMEFault) in
+            if let fault = script.caa(question) { throw fault }
+        }
+        issue = IssueFlow(world.context, registry: registry, instance: instance)
+        gate = ACMEIssuanceGate(
+            world.context, plan: ValidationStage.plan(change), checkCAA: check,
+            perspectives: stage.perspectives(change), observeVotes: { _ in })
         desk = ACMEIssuanceDesk(
-            ACMESettlement(world.context, issue: IssueFlow(world.context, registry: registry, instance: instance)),
-            time: world.time, log: World.log)
+            ACMESettlement(world.context, issue: issue, gate: gate), time: world.time, log: World.log)
         flow = ACMEFinalizeFlow(
             world.context, registry: registry, desk: desk, plan: ValidationStage.plan(change),
-            checkCAA: { [script = stage.script] question throws(ACMEFault) in
-                if let fault = script.caa(question) { throw fault }
-            },
-            perspectives: stage.perspectives(change), observeVotes: { _ in })
+            checkCAA: check, perspectives: stage.perspectives(change), observeVotes: { _ in })
     }
 
     static func with(
@@ -126,10 +131,13 @@ struct FinalizeStage {
     func finalize(
         _ view: ACMEOrderView, _ request: OrderStep.Request = .first, by name: String = "a"
     ) async throws {
+        try await finalize(view, der: try requests.der(view.order.identifiers.map(\.value), request), by: name)
+    }
+
+    func finalize(_ view: ACMEOrderView, der: [UInt8], by name: String = "a") async throws {
         let (account, profile) = try await stage.account(name)
-        let names = view.order.identifiers.map(\.value)
         try await flow.finalize(
-            view.order.id.text, der: try requests.der(names, request), for: account,
+            view.order.id.text, der: der, for: account,
             key: ACMEAccountKey(thumbprint: "thumb-\(name)", jwk: ["kty": "EC"], spkiSHA256: "spki-\(name)"),
             under: profile, from: stage.world.origin)
     }
@@ -144,6 +152,10 @@ struct FinalizeStage {
         }
         return try await desk.settle()
     }
+
+    /// What a server does about approved requests, once.
+    @discardableResult
+    func issueApproved() async throws -> Int { try await issue.issueApproved { try await gate.permits($0) } }
 
     // MARK: Looks
 

@@ -53,10 +53,14 @@ struct ValidationStage {
         }
     }
 
-    static func with(_ engine: Engine, _ body: (ValidationStage) async throws -> Void) async throws {
+    /// - `isGated`: Whether somebody has to approve what is issued under the profile.
+    static func with(
+        _ engine: Engine, isGated: Bool = false, _ body: (ValidationStage) async throws -> Void
+    ) async throws {
         try await World.with(engine) { world async throws in
             try await world.database.write { tx in
-                let fields = ProfileFields(name: "challenge", acmeAuthMode: .challenge)
+                var fields = ProfileFields(name: "challenge", acmeAuthMode: .challenge)
+                fields.requiresApproval = isGated
                 try ProfileStore().insert(profile, fields, in: tx)
             }
             try await body(ValidationStage(world: world, script: Script()))

@@ -183,6 +183,7 @@ struct LoopTests {
             }
             let loops = LoopTable.loops(
                 world.context, leadership: paused, recovery: world.recovery, issue: world.issuance,
+                permits: { _ in true },
                 approvals: world.approvals, audit: world.auditLoops(paused), keys: world.keyLoop)
             for loop in loops where loop.placement == .leader {
                 await #expect(throws: StoreError.leadershipLost(epoch: fence.epoch)) {

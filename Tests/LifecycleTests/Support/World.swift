@@ -212,7 +212,8 @@ struct World: Sendable {
         let leadership = leadership ?? self.leadership()
         try await leadership.attempt()
         let loops = LoopTable.loops(
-            context, leadership: leadership, recovery: recovery, issue: issuance, approvals: approvals,
+            context, leadership: leadership, recovery: recovery, issue: issuance, permits: { _ in true },
+            approvals: approvals,
             audit: auditLoops(leadership),
             keys: keyLoop,
             census: ReplicaCensus(database: database, instance: "one"))

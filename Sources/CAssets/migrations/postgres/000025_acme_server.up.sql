@@ -98,6 +98,7 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     job_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     retry_at TIMESTAMPTZ,
+    caa_seen_at TIMESTAMPTZ,
     replaces TEXT,
     replacement_asked_at TIMESTAMPTZ,
     needed_until TIMESTAMPTZ,

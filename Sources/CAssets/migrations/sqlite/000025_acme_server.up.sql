@@ -102,6 +102,7 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     job_id TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     retry_at INTEGER,
+    caa_seen_at INTEGER,
     replaces TEXT,
     replacement_asked_at INTEGER,
     needed_until INTEGER,
