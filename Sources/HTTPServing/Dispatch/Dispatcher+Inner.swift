@@ -24,7 +24,12 @@ package struct InnerAnswer: Sendable {
     init(_ response: OutgoingResponse) {
         status = response.status
         fields = response.fields
-        if case .octets(let octets) = response.content { body = octets } else { body = [] }
+        body =
+            switch response.content {
+            case .octets(let octets): octets
+            case .parts(let parts): Array(parts.joined())
+            case .empty, .stream: []
+            }
     }
 
     /// The value of a field; `nil` when it is missing.
@@ -43,7 +48,7 @@ extension Dispatcher {
         head.headerFields[.userAgent] = Self.agent
         if let type = request.mediaType { head.headerFields[.contentType] = type }
         let connection = ConnectionInfo(
-            peerAddress: "127.0.0.1", httpVersion: .http1, tlsVersion: "TLSv1.3")
+            peerAddress: "127.0.0.1", httpVersion: .http1, tlsVersion: "TLSv1.3", isInner: true)
         return InnerAnswer(await respond(to: head, body: RequestBody(request.body), connection: connection))
     }
 }

@@ -31,8 +31,10 @@ struct RequestTrace {
         logger.log(level, "request completed", fields(response, seconds))
     }
 
-    /// Probes at debug, server errors at error, slow requests at warning.
+    /// Probes at debug, server errors at error, slow requests at warning. What the server asks itself it tells of where it judges
+    /// the answer.
     private func level(_ status: Int, _ seconds: Double) -> Logger.Level {
+        if connection.isInner { return .debug }
         if status >= 500, status != 503 || route?.routeClass != .probe { return .error }
         if route?.routeClass == .probe { return .debug }
         return seconds > 1 && route?.isLongLived != true ? .warning : .info

@@ -6,7 +6,11 @@ package struct ConnectionInfo: Sendable {
     /// Empty for a connection in the clear.
     package let tlsVersion: String
 
-    init(peerAddress: String, httpVersion: HTTPVersionName, tlsVersion: String) {
+    /// No connection at all: the server asks itself.
+    let isInner: Bool
+
+    init(peerAddress: String, httpVersion: HTTPVersionName, tlsVersion: String, isInner: Bool = false) {
+        self.isInner = isInner
         self.peerAddress = peerAddress
         self.httpVersion = httpVersion
         self.tlsVersion = tlsVersion

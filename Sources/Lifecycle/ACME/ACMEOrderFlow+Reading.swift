@@ -30,7 +30,7 @@ extension ACMEOrderFlow {
     ) async throws -> Page<ACMEOrder> {
         var filter = ACMEOrderFilter()
         filter.accountIDs = [account.id]
-        filter.notInvalidAt = context.time.now
+        filter.leavesOutInvalid = true
         let request = ListRequest(
             filter: filter, sort: ACMEOrderSort.createdAt, isDescending: true,
             page: .keyset(after: position, limit: limit), total: .none)

@@ -137,8 +137,9 @@ package struct ACMEOrderFilter: Hashable, Sendable {
     package var accountIDs: [ACMEAccountID] = []
     package var profileIDs: [ProfileID] = []
     package var statuses: [ACMEOrderStatus] = []
-    /// Leaves out orders that had come to nothing by then, whether or not they were swept.
-    package var notInvalidAt: Timestamp?
+    /// Leaves out orders that have come to nothing, whether or not they were swept. No time of its own: the pages of a list have one
+    /// filter.
+    package var leavesOutInvalid = false
 
     package init() {}
 }

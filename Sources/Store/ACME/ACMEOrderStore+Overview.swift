@@ -29,7 +29,7 @@ extension ACMEOrderStore {
     package func overviews(
         _ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, in tx: any Transaction
     ) throws -> Page<ACMEOrderOverview> {
-        try listing(request, columns: ACMEOrderOverview.columns)
+        try listing(request, columns: ACMEOrderOverview.columns, at: tx.now)
             .page(request.page, total: request.total, in: tx) { try ACMEOrderOverview($0) }
     }
 }

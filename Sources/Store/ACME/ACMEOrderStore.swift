@@ -254,16 +254,18 @@ package struct ACMEOrderStore: Sendable {
     package func list(
         _ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, in tx: any Transaction
     ) throws -> Page<ACMEOrder> {
-        try listing(request, columns: ACMEOrder.columns)
+        try listing(request, columns: ACMEOrder.columns, at: tx.now)
             .page(request.page, total: request.total, in: tx) { try ACMEOrder($0) }
     }
 
-    func listing(_ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, columns: SQL) -> Listing {
+    func listing(
+        _ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, columns: SQL, at time: Timestamp
+    ) -> Listing {
         var conditions: [SQL] = []
         if !request.filter.accountIDs.isEmpty { conditions.append("account_id IN \(list: request.filter.accountIDs)") }
         if !request.filter.profileIDs.isEmpty { conditions.append("profile_id IN \(list: request.filter.profileIDs)") }
         if !request.filter.statuses.isEmpty { conditions.append("status IN \(list: request.filter.statuses)") }
-        if let time = request.filter.notInvalidAt {
+        if request.filter.leavesOutInvalid {
             conditions.append(
                 "status <> 'invalid' AND (status NOT IN ('pending', 'ready') OR expires_at > \(time))")
         }

@@ -80,6 +80,8 @@ extension Uacme {
             [
                 "--verbose", "--bind", "127.0.0.1@\(stage.tlsPort)", "--connect", "127.0.0.1@\(stage.webPort)",
                 "--sock", door,
+                // By it a second one of the same machine gives up.
+                "--pidfile", work.path("ualpn.pid"),
             ], logs: work.url)
         let isUp = await eventually(within: .seconds(20)) { process.transcript.contains("new worker") }
         try #require(isUp, "\(process.transcript)")

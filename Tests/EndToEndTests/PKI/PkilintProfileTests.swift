@@ -49,14 +49,6 @@ struct PkilintProfileTests {
                 id: "documents", rules: ["allowed_ekus": ["documentSigning"]], names: server,
                 request: "DNS:www.certctl.test"),
             Kind(
-                id: "spiffe",
-                rules: [
-                    "allowed_ekus": ["serverAuth", "clientAuth"],
-                    "spiffe_uri_pattern": "spiffe://certctl.test/ns/*/sa/*",
-                    "allowed_san_types": ["uri"], "subject_policy": ["cn": "none"],
-                ],
-                names: ["spiffe://certctl.test/ns/web/sa/www"], request: "URI:spiffe://certctl.test/ns/web/sa/www"),
-            Kind(
                 id: "subject",
                 rules: [
                     "subject_policy": [
@@ -70,7 +62,7 @@ struct PkilintProfileTests {
         ]
     }
 
-    @Test("profiles of twelve kinds, under an ECDSA, an RSA, a P-521 and an Ed25519 authority")
+    @Test("profiles of eleven kinds, under an ECDSA, an RSA, a P-521 and an Ed25519 authority")
     func products() async throws {
         let stage = try await PKIStage.start(.sqlite)
         let client = stage.server.client
