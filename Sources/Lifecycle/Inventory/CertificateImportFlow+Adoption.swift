@@ -63,6 +63,8 @@ extension CertificateImportFlow {
                 _ = try versions.supersede(slot: holder.agent, of: id, in: tx)
             }
             try versions.assign(known.id, to: holder.agent, request: holder.request, in: tx)
+            // Without a version of its own the slot was to be renewed at once.
+            try RenewalPlanner().replan(id, in: tx)
             try context.recorder.record(
                 .certificateKeyAdopted, id.text,
                 details: ["version_id": .string(known.id.text), "agent_id": .string(holder.agent.text)], by: author,

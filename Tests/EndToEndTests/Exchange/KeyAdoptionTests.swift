@@ -49,6 +49,15 @@ struct KeyAdoptionTests {
             try await agent.command(["adopt", "--certificate", "mc-site"] + arguments)
         }
 
+        /// What the control plane says in answer to the first heartbeat changes how the agent asks for work.
+        func startAgain() async throws {
+            try agent.startAgain()
+            let isUp = await eventually(within: .seconds(30)) {
+                agent.process.transcript.contains("first heartbeat acknowledged")
+            }
+            try #require(isUp, "\(agent.process.transcript)")
+        }
+
         func isServed(_ fingerprint: String) async throws -> Bool {
             try await eventually(within: .seconds(90), every: .milliseconds(250)) {
                 try await nginx.servedFingerprint(serverName: "site.certctl.test") == fingerprint
@@ -62,7 +71,8 @@ struct KeyAdoptionTests {
         try await server.becomeAdministrator()
         try await Inventory.create(on: server)
         let nginx = try await NginxProcess()
-        let agent = try await AgentProcess.enroll(named: "edge-1", with: server)
+        let agent = try await AgentProcess.enroll(
+            named: "edge-1", with: server, settings: ["CERTCTL_AGENT_POLL_WAIT": "1s"])
         try Inventory.expect(
             201,
             try await server.client.post(
@@ -110,7 +120,7 @@ struct KeyAdoptionTests {
             ])
             #expect(adopted.status == 0 && adopted.output.contains(version), "\(adopted.errors)")
         }
-        try stage.agent.startAgain()
+        try await stage.startAgain()
         let deployed = try await stage.server.cli(["certs", "deploy", "mc-site"])
         #expect(deployed.status == 0, "\(deployed.errors)")
         let isServed = try await stage.isServed(stage.fingerprint("one.pem"))
@@ -158,7 +168,7 @@ struct KeyAdoptionTests {
         try Inventory.expect(201, try await stage.server.client.post("/api/v1/certificates", elsewhere))
         let named = try await stage.agent.command(["adopt", "--certificate", "mc-other"] + files)
         #expect(named.status == 1 && named.errors.contains("site.certctl.test"), "\(named.errors)")
-        try stage.agent.startAgain()
+        try await stage.startAgain()
         #expect(try await stage.server.cli(["certs", "deploy", "mc-site"]).status == 0)
         let isServed = try await stage.isServed(stage.fingerprint("one.pem"))
         let jobs = isServed ? "" : try await stage.server.client.get("/api/v1/jobs").body
