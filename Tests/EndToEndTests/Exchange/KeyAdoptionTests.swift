@@ -144,7 +144,7 @@ struct KeyAdoptionTests {
         await stop(stage)
     }
 
-    @Test("known to nobody before: it becomes a version of what was recorded; another name, and an older one, don't")
+    @Test("known to nobody before: it becomes a version of what was recorded; one with another name does not")
     func unknown() async throws {
         let stage = try await start(.sqlite)
         await stage.agent.stop()
