@@ -60,12 +60,15 @@ final class RequestShelf: Sendable {
     func der(_ names: [String], _ request: OrderStep.Request) throws -> [UInt8] {
         let asked = request == .ofOtherNames ? names + ["c.test"] : names
         let label = "\(request) \(asked)"
-        if let der = kept.withLock({ $0[label] }) { return der }
-        let der = try CertificationRequestBuilder.makeCSR(
-            commonName: "", subjectAltNames: try asked.map { try SubjectAltName(classifying: $0) },
-            key: try PrivateKey.generate(.ecdsaP256)
-        ).der
-        kept.withLock { $0[label] = der }
-        return der
+        // Made under the lock: those that finalize at once send the same request, as a client that repeats itself does.
+        return try kept.withLock { kept in
+            if let der = kept[label] { return der }
+            let der = try CertificationRequestBuilder.makeCSR(
+                commonName: "", subjectAltNames: try asked.map { try SubjectAltName(classifying: $0) },
+                key: try PrivateKey.generate(.ecdsaP256)
+            ).der
+            kept[label] = der
+            return der
+        }
     }
 }
