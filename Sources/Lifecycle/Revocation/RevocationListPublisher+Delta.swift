@@ -16,7 +16,7 @@ extension RevocationListPublisher {
             let delta = try lists.row(of: work.authority, .delta, in: tx)
             guard delta?.number != full.number,
                 let base = try lists.base(
-                    of: work.authority, below: full.number, endedBy: full.thisUpdate - work.plan.validity, in: tx)
+                    of: work.authority, below: full.number, endedBy: full.thisUpdate, in: tx)
             else { return nil }
             return Found(full: full, previous: delta?.number, base: base.number, since: base.throughChange)
         }
@@ -84,9 +84,13 @@ extension RevocationListPublisher {
     /// Certificates that name a delta list are told by its absence to go by the complete one.
     func withdrawDelta(of authority: AuthorityID) async throws {
         let fence = try leadership.fence()
-        try await context.database.write { [lists] tx in
+        let alerted = try await context.database.write { [self] tx in
             try fence.check(in: tx)
+            let alerted = try lists.alerted(.delta, of: authority, in: tx)
             try lists.withdraw(.delta, of: authority, in: tx)
+            if let alerted { try recordEnd(of: alerted, .needless, in: tx) }
+            return alerted
         }
+        if let alerted { tell(.over(alerted, .needless)) }
     }
 }

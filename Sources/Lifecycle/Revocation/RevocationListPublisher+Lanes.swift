@@ -17,7 +17,7 @@ extension RevocationListPublisher {
         return try await withThrowingTaskGroup(of: Event.self) { [self] group in
             var lanes = Lanes()
             var made = 0
-            lanes.line(up: try await sources())
+            lanes.line(up: try await sources(), at: context.time.now)
             begin(&lanes, in: &group)
             if !lanes.isIdle { group.addTask { try await self.waitForLook() } }
             while !lanes.isIdle, let event = try await group.next() {
@@ -27,7 +27,8 @@ extension RevocationListPublisher {
                     lanes.leave(source)
                 case .timeToLook:
                     guard ContinuousClock.now < lastLook else { continue }
-                    lanes.line(up: try await sources())
+                    try await alertStalled(lanes.stalled(at: context.time.now))
+                    lanes.line(up: try await sources(), at: context.time.now)
                     group.addTask { try await self.waitForLook() }
                 }
                 begin(&lanes, in: &group)
@@ -44,7 +45,11 @@ extension RevocationListPublisher {
     }
 
     private func sources() async throws -> [ListSource] {
-        try await context.database.read { tx in try ListSource.all(in: tx) }
+        let (sources, alerted) = try await context.database.read { [lists] tx in
+            (try ListSource.all(in: tx), try lists.alerted(in: tx))
+        }
+        if !alerted.isEmpty { try await endAlerts(alerted, except: Set(sources.map(\.authority))) }
+        return sources
     }
 
     private func waitForLook() async throws -> Event {
@@ -58,17 +63,29 @@ extension RevocationListPublisher {
 private struct Lanes {
     /// Of one driver at a time. A list of a million entries takes some hundred megabytes while it is made.
     private static let width = 4
+    /// Whoever is not served for so long has a device that hangs, or stands behind those who have.
+    private static let patience = Duration.minutes(1)
 
     private var busy: [AuthorityID: ListSource] = [:]
     private var widths: [String: Int] = [:]
     private var waiting: [ListSource] = []
+    private var since: [AuthorityID: Timestamp] = [:]
 
     var isIdle: Bool { busy.isEmpty && waiting.isEmpty }
 
     /// Puts those in line who are neither at work nor in line.
-    mutating func line(up sources: [ListSource]) {
-        let known = Set(waiting.map(\.authority))
-        waiting += sources.filter { busy[$0.authority] == nil && !known.contains($0.authority) }
+    mutating func line(up sources: [ListSource], at now: Timestamp) {
+        for source in sources where since[source.authority] == nil {
+            waiting.append(source)
+            since[source.authority] = now
+        }
+    }
+
+    /// Those who have been at work or in line for too long.
+    func stalled(at now: Timestamp) -> [ListSource] {
+        (Array(busy.values) + waiting).filter { source in
+            since[source.authority].map { now - $0 >= Self.patience } ?? false
+        }
     }
 
     /// The next that may begin.
@@ -82,6 +99,7 @@ private struct Lanes {
 
     mutating func leave(_ source: ListSource) {
         busy[source.authority] = nil
+        since[source.authority] = nil
         widths[source.driver, default: 0] -= 1
     }
 }

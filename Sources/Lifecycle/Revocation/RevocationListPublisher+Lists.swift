@@ -164,19 +164,26 @@ extension RevocationListPublisher {
             StoredBlock(
                 position: position, count: blocks.blocks[position].count, entries: blocks.blocks[position].entries)
         }
-        return try await context.database.write { [lists, blockCount = blocks.blocks.count] tx in
+        let (isStored, ended) = try await context.database.write {
+            [self, blockCount = blocks.blocks.count] tx -> (Bool, EndingList?) in
             try work.fence.check(in: tx)
+            let alerted = try lists.alerted(row.scope, of: work.authority, in: tx)
             let took = ContinuousClock.now - began
             guard
                 try lists.store(
                     row, octets, of: work.authority, issuer: work.issuer, replacing: previous, blocks: changed,
                     blockCount: blockCount, took: took, in: tx)
-            else { return false }
+            else { return (false, nil) }
+            if let alerted { try recordEnd(of: alerted, .replaced(by: row.number), in: tx) }
             try lists.recordGeneration(
                 of: row.scope, work.authority, issuer: work.issuer, number: row.number,
-                through: row.throughChange, revokedCount: row.revokedCount, startedAt: work.now, took: took, error: nil,
+                through: row.throughChange,
+                goodUntil: row.scope == .full && !work.plan.isLast ? row.nextUpdate : nil,
+                revokedCount: row.revokedCount, startedAt: work.now, took: took, error: nil,
                 in: tx)
-            return true
+            return (true, alerted)
         }
+        if let ended { tell(.over(ended, .replaced(by: row.number))) }
+        return isStored
     }
 }

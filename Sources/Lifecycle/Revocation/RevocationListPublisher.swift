@@ -72,6 +72,7 @@ package final class RevocationListPublisher: Sendable {
     private let shelf: RevocationListShelf
     private let readPlan: @Sendable () -> RevocationListPlan
     private let failed: @Sendable (IssuerID, any Error) -> Void
+    let tell: @Sendable (RevocationListAlert) -> Void
     private let release: @Sendable (IntermediateCA) async throws -> Void
     let lists = RevocationListStore()
     private let pausedUntil = Mutex<[AuthorityID: Timestamp]>([:])
@@ -79,11 +80,13 @@ package final class RevocationListPublisher: Sendable {
     let held = Mutex<[AuthorityID: [RevocationListScope: (number: Int, blocks: RevocationListBlocks)]]>([:])
 
     /// - `failed`: Hears of each issuer whose lists could not be made, for the log.
+    /// - `tell`: Hears of lists that come to their end while no newer one can be made, and of their successors.
     /// - `release`: Ends the use of the key of a CA that has ended, whose last lists stand.
     package init(
         _ context: LifecycleContext, registry: IssuerRegistry, leadership: Leadership, shelf: RevocationListShelf,
         plan: @autoclosure @escaping @Sendable () -> RevocationListPlan = RevocationListPlan(),
         failed: @escaping @Sendable (IssuerID, any Error) -> Void = { _, _ in },
+        tell: @escaping @Sendable (RevocationListAlert) -> Void = { _ in },
         release: @escaping @Sendable (IntermediateCA) async throws -> Void = { _ in }
     ) {
         self.release = release
@@ -93,6 +96,7 @@ package final class RevocationListPublisher: Sendable {
         self.shelf = shelf
         readPlan = plan
         self.failed = failed
+        self.tell = tell
     }
 
     package var loop: Loop {
@@ -193,7 +197,8 @@ package final class RevocationListPublisher: Sendable {
     static func isDue(_ row: RevocationListRow, _ plan: RevocationListPlan, _ now: Timestamp) -> Bool {
         if plan.isLast { return row.nextUpdate < RevocationListPlan.end }
         let left = row.nextUpdate - now
-        return now - row.thisUpdate >= plan.interval || left < plan.validity / 4 || row.thisUpdate - now > .minutes(5)
+        return now - row.thisUpdate >= plan.interval || left < plan.validity / 4 || now >= row.endingAt
+            || row.thisUpdate - now > .minutes(5)
     }
 
     func shelve(_ list: ShelvedList, of authority: AuthorityID) { shelf.place(list, of: authority) }
@@ -201,13 +206,15 @@ package final class RevocationListPublisher: Sendable {
     private func note(
         failure error: any Error, of authority: AuthorityID, _ issuer: IssuerID, at now: Timestamp
     ) async throws {
-        let reason = (error as? ServiceError)?.detail ?? (error as? IssuerError)?.message ?? "\(error)"
-        try await context.database.write { [lists] tx in
+        let text = (error as? ServiceError)?.detail ?? (error as? IssuerError)?.message ?? "\(error)"
+        let reason = String(text.prefix(1024))
+        let ending = try await context.database.write { [self] tx in
             try lists.recordGeneration(
                 of: .full, authority, issuer: issuer, number: nil, through: nil, revokedCount: 0, startedAt: now,
-                took: .zero,
-                error: String(reason.prefix(1024)), in: tx)
+                took: .zero, error: reason, in: tx)
+            return try raiseAlerts(of: authority, because: reason, at: now, in: tx)
         }
+        for list in ending { tell(.ending(list, because: reason)) }
     }
 }
 

@@ -265,6 +265,18 @@ struct RecordedAction: Sendable {
     static let nodeKeyDestroyed = node("ca_key_destroyed")
     /// Of a key that somebody else put where it is.
     static let nodeKeyLeft = node("ca_key_left")
+    /// What is told of a revocation list that comes to its end while no newer one can be made.
+    enum RevocationListAlert: String {
+        case raised, closed
+    }
+
+    /// - `isNode`: Whether the list is that of a CA of a tree.
+    static func revocationListAlert(_ what: RevocationListAlert, isNode: Bool) -> RecordedAction {
+        RecordedAction(
+            name: "crl_alert_\(what.rawValue)", resourceType: isNode ? "intermediate_ca" : "issuer", category: .config,
+            event: "crl.alert_\(what.rawValue)")
+    }
+
     static let ocspResponderAppointed = RecordedAction(
         name: "ocsp_responder_appointed", resourceType: "issuer", category: .config)
     static let issuerTestFailed = RecordedAction(

@@ -23,14 +23,51 @@ struct RevocationListWiring: Sendable {
                     "a revocation list could not be made; the last one is served until it ends",
                     LogField("issuer_id", issuer.text), .error(error))
             },
+            tell: { Self.tell($0, log) },
             release: release)
         metrics.addCollector("revocation_lists") { try await Self.samples(context.database, context.time.now) }
     }
 
-    /// Of the complete lists (protocol-servers §5.5).
+    private static func tell(_ alert: RevocationListAlert, _ log: Logger) {
+        switch alert {
+        case .ending(let list, let reason):
+            log.log(
+                .error, "a revocation list comes to its end, and no newer one can be made",
+                fields(list) + [LogField("error", reason)])
+        case .over(let list, .replaced(let number)):
+            log.log(
+                .notice, "a revocation list that came to its end is replaced",
+                fields(list) + [LogField("new_crl_number", number)])
+        case .over(let list, .needless):
+            log.log(.notice, "a revocation list that came to its end is needed no more", fields(list))
+        }
+    }
+
+    private static func fields(_ list: EndingList) -> [LogField] {
+        [
+            LogField("authority_id", list.authorityID.text), LogField("scope", list.scope.description),
+            LogField("crl_number", list.number), LogField("next_update", list.nextUpdate.rfc3339),
+        ]
+    }
+
     private static func samples(_ database: any Database, _ now: Timestamp) async throws -> [MetricSample] {
-        let lists = try await database.read { try RevocationListStore().completeLists(in: $0) }
-        return lists.flatMap { authority, list in
+        let (lists, ending) = try await database.read { tx in
+            let store = RevocationListStore()
+            return (try store.completeLists(in: tx), try store.endingCounts(at: now, in: tx))
+        }
+        return complete(lists, now)
+            + ending.map { authority, count in
+                MetricSample(
+                    "certctl_crl_ending", "Revocation lists with less than a quarter of their validity left.",
+                    labels: [(name: "issuer_id", value: authority.text)], Double(count))
+            }
+    }
+
+    /// Of the complete lists (protocol-servers §5.5).
+    private static func complete(
+        _ lists: [(authority: AuthorityID, list: RevocationListRow)], _ now: Timestamp
+    ) -> [MetricSample] {
+        lists.flatMap { authority, list in
             let labels = [(name: "issuer_id", value: authority.text)]
             return [
                 MetricSample(

@@ -122,7 +122,7 @@ struct ProtocolSelfTest: Sendable {
 
     // MARK: Relying parties
 
-    /// The complete list can be read, is in force, and is signed by the CA.
+    /// The complete list can be read, is in force, is signed by the CA, and does not come to its end.
     private func list(of authority: OCSPAuthority) async -> SelfTestVerdict {
         let answer = await ask(InnerRequest("GET", "/.well-known/pki/crl/\(authority.id.text)"))
         if let verdict = Self.verdict(on: answer, wanting: 200, "the revocation list") { return verdict }
@@ -138,6 +138,12 @@ struct ProtocolSelfTest: Sendable {
         }
         guard list.verifySignature(with: authority.certificate.subjectPublicKey) else {
             return .fails("the revocation list is not signed by the CA")
+        }
+        // The list of before a standstill is replaced within seconds.
+        guard end - time.now >= (end - list.thisUpdate) / 4 else {
+            return .notYet(
+                "the revocation list ends at \(end.rfc3339), and no newer one was made: less than a quarter of its validity is left"
+            )
         }
         return .works
     }

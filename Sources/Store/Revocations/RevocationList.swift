@@ -19,6 +19,8 @@ package struct RevocationListRow: Hashable, Sendable {
     package let throughChange: Int
     package let thisUpdate: Timestamp
     package let nextUpdate: Timestamp
+    /// Since when it is known that no newer one can be made although this one comes to its end; `nil` while all is well.
+    package let alertedAt: Timestamp?
     /// Certificates that ended by then have left the list.
     package let prunedThrough: Timestamp
     package let revokedCount: Int
@@ -26,6 +28,9 @@ package struct RevocationListRow: Hashable, Sendable {
     package let length: Int
     /// Lower-case hexadecimal digest of the whole list.
     package let sha256: String
+
+    /// From when on less than a quarter of its validity is left (protocol-servers §5.2).
+    package var endingAt: Timestamp { nextUpdate - (nextUpdate - thisUpdate) / 4 }
 
     package init(
         scope: RevocationListScope, number: Int, throughChange: Int, thisUpdate: Timestamp,
@@ -36,6 +41,7 @@ package struct RevocationListRow: Hashable, Sendable {
         self.throughChange = throughChange
         self.thisUpdate = thisUpdate
         self.nextUpdate = nextUpdate
+        alertedAt = nil
         self.prunedThrough = prunedThrough
         self.revokedCount = revokedCount
         self.length = length
@@ -43,8 +49,8 @@ package struct RevocationListRow: Hashable, Sendable {
     }
 
     static let columns: SQL = """
-        scope, crl_number, through_change, this_update, next_update, pruned_through, revoked_count,
-        length, sha256
+        scope, crl_number, through_change, this_update, next_update, alerted_at, pruned_through,
+        revoked_count, length, sha256
         """
 
     init(_ row: Row) throws {
@@ -55,6 +61,7 @@ package struct RevocationListRow: Hashable, Sendable {
         throughChange = try row.int("through_change")
         thisUpdate = try row.time("this_update")
         nextUpdate = try row.time("next_update")
+        alertedAt = try row.optionalTime("alerted_at")
         prunedThrough = try row.time("pruned_through")
         revokedCount = try row.int("revoked_count")
         length = try row.int("length")

@@ -105,17 +105,19 @@ package struct RevocationListStore: Sendable {
         let stored = try tx.row(
             """
             INSERT INTO crl_cache (
-                authority_id, scope, issuer_id, crl_number, through_change, this_update, next_update,
+                authority_id, scope, issuer_id, crl_number, through_change, this_update, next_update, ending_at,
                 pruned_through, generated_at, generation_duration_ms, revoked_count, head_der, tail_der, length, sha256
             ) VALUES (
                 \(authority), \(list.scope.description), \(issuer), \(list.number),
-                \(list.throughChange), \(list.thisUpdate), \(list.nextUpdate), \(list.prunedThrough), \(tx.now),
+                \(list.throughChange), \(list.thisUpdate), \(list.nextUpdate), \(list.endingAt),
+                \(list.prunedThrough), \(tx.now),
                 \(milliseconds), \(list.revokedCount), \(octets.head), \(octets.tail), \(list.length), \(list.sha256)
             )
             ON CONFLICT (authority_id, scope) DO UPDATE SET
                 crl_number = excluded.crl_number,
                 through_change = excluded.through_change, this_update = excluded.this_update,
-                next_update = excluded.next_update, pruned_through = excluded.pruned_through,
+                next_update = excluded.next_update, ending_at = excluded.ending_at, alerted_at = NULL,
+                pruned_through = excluded.pruned_through,
                 generated_at = excluded.generated_at, generation_duration_ms = excluded.generation_duration_ms,
                 revoked_count = excluded.revoked_count, head_der = excluded.head_der, tail_der = excluded.tail_der,
                 length = excluded.length, sha256 = excluded.sha256
@@ -186,18 +188,20 @@ package struct RevocationListStore: Sendable {
 
     // MARK: What happened
 
+    /// - `end`: When a complete list that was made ends; until then somebody may hold it.
     package func recordGeneration(
         of scope: RevocationListScope, _ authority: AuthorityID, issuer: IssuerID, number: Int?, through change: Int?,
-        revokedCount: Int, startedAt: Timestamp, took duration: Duration, error: String?, in tx: any Transaction
+        goodUntil end: Timestamp? = nil, revokedCount: Int, startedAt: Timestamp, took duration: Duration,
+        error: String?, in tx: any Transaction
     ) throws {
         _ = try tx.execute(
             """
             INSERT INTO crl_generation_events (
-                issuer_id, authority_id, scope, crl_number, through_change, duration_ms, revoked_count, started_at,
-                succeeded, error
+                issuer_id, authority_id, scope, crl_number, through_change, next_update, duration_ms, revoked_count,
+                started_at, succeeded, error
             ) VALUES (
-                \(issuer), \(authority), \(scope.description), \(number), \(change), \(Int(duration / .milliseconds(1))),
-                \(revokedCount), \(startedAt), \(error == nil), \(error)
+                \(issuer), \(authority), \(scope.description), \(number), \(change), \(end),
+                \(Int(duration / .milliseconds(1))), \(revokedCount), \(startedAt), \(error == nil), \(error)
             )
             """
         )
@@ -206,17 +210,23 @@ package struct RevocationListStore: Sendable {
     /// The complete list that a delta list is to: the newest of those that nobody may hold an older one of any more, or
     /// else the first of all. `nil` when there is none before `number`.
     ///
-    /// - `end`: Lists that were made by then have ended; so has every one before them.
+    /// - `end`: Lists that are good longer may be held by somebody, and so may every one that followed.
     package func base(
         of authority: AuthorityID, below number: Int, endedBy end: Timestamp, in tx: any Transaction
     ) throws -> (number: Int, throughChange: Int)? {
+        let held = try tx.row(
+            """
+            SELECT MIN(crl_number) AS first FROM crl_generation_events
+            WHERE authority_id = \(authority) AND scope = 'full' AND succeeded AND next_update > \(end)
+            """)?.optionalInt("first")
         let made: SQL = """
             SELECT crl_number, through_change FROM crl_generation_events
             WHERE authority_id = \(authority) AND scope = 'full' AND succeeded AND crl_number < \(number)
                 AND through_change IS NOT NULL
             """
         let row =
-            try tx.row("\(fragment: made) AND started_at <= \(end) ORDER BY crl_number DESC LIMIT 1")
+            try tx.row(
+                "\(fragment: made) AND crl_number < \(held ?? number) ORDER BY crl_number DESC LIMIT 1")
             ?? tx.row("\(fragment: made) ORDER BY crl_number LIMIT 1")
         return try row.map { (try $0.int("crl_number"), try $0.int("through_change")) }
     }
@@ -227,12 +237,14 @@ package struct RevocationListStore: Sendable {
             "DELETE FROM crl_cache WHERE authority_id = \(authority) AND scope = \(scope.description)")
     }
 
-    /// Forgets generations that began before `end`.
+    /// Forgets generations that began before `end`, except complete lists that were good after it.
     package func forgetGenerations(before end: Timestamp, limit: Int, in tx: any Transaction) throws -> Int {
         try tx.execute(
             """
             DELETE FROM crl_generation_events WHERE id IN (
-                SELECT id FROM crl_generation_events WHERE started_at < \(end) ORDER BY started_at LIMIT \(limit)
+                SELECT id FROM crl_generation_events
+                WHERE started_at < \(end) AND (next_update IS NULL OR next_update < \(end))
+                ORDER BY started_at LIMIT \(limit)
             )
             """
         )

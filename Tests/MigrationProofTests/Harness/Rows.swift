@@ -60,8 +60,8 @@ struct Rows {
             """,
             """
             INSERT INTO crl_cache (authority_id, scope, issuer_id, crl_number, through_change, this_update, next_update,
-                pruned_through, generated_at, generation_duration_ms, revoked_count, head_der, tail_der, length, sha256)
-            VALUES ('iss-\(tag)', 'full', 'iss-\(tag)', 1, 1, \(time(1)), \(time(2)), \(time(1)), \(time(1)), 3, 1,
+                ending_at, pruned_through, generated_at, generation_duration_ms, revoked_count, head_der, tail_der, length, sha256)
+            VALUES ('iss-\(tag)', 'full', 'iss-\(tag)', 1, 1, \(time(1)), \(time(2)), \(time(2)), \(time(1)), \(time(1)), 3, 1,
                 \(octets("30")), \(octets("a0")), 4, \(digest(9)))
             """,
             """

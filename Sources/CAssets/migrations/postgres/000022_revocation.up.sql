@@ -98,6 +98,9 @@ CREATE TABLE IF NOT EXISTS crl_cache (
     through_change BIGINT NOT NULL,
     this_update TIMESTAMPTZ NOT NULL,
     next_update TIMESTAMPTZ NOT NULL,
+    -- From when on less than a quarter of its validity is left; and since when it is known that no newer one can be made.
+    ending_at TIMESTAMPTZ NOT NULL,
+    alerted_at TIMESTAMPTZ,
     pruned_through TIMESTAMPTZ NOT NULL,
     generated_at TIMESTAMPTZ NOT NULL,
     generation_duration_ms BIGINT NOT NULL,
@@ -108,10 +111,11 @@ CREATE TABLE IF NOT EXISTS crl_cache (
     sha256 TEXT NOT NULL,
     CONSTRAINT crl_cache_pkey PRIMARY KEY (authority_id, scope),
     CONSTRAINT crl_cache_issuer_fkey FOREIGN KEY (issuer_id) REFERENCES issuers (id) ON DELETE CASCADE,
-    CONSTRAINT crl_cache_validity CHECK (this_update < next_update)
+    CONSTRAINT crl_cache_validity CHECK (this_update < next_update AND ending_at BETWEEN this_update AND next_update)
 );
 CREATE INDEX IF NOT EXISTS crl_cache_issuer_id_idx ON crl_cache (issuer_id);
 CREATE INDEX IF NOT EXISTS crl_cache_next_update_idx ON crl_cache (next_update);
+CREATE INDEX IF NOT EXISTS crl_cache_alerted_idx ON crl_cache (authority_id) WHERE alerted_at IS NOT NULL;
 
 CREATE TABLE IF NOT EXISTS crl_blocks (
     authority_id TEXT NOT NULL,
@@ -145,6 +149,8 @@ CREATE TABLE IF NOT EXISTS crl_generation_events (
     crl_number BIGINT,
     -- The newest change that the list has taken into account: what a delta list to it has to tell comes after.
     through_change BIGINT,
+    -- When the list ends: until then somebody may hold it, and a delta list has to go with it.
+    next_update TIMESTAMPTZ,
     duration_ms BIGINT NOT NULL,
     revoked_count BIGINT NOT NULL,
     started_at TIMESTAMPTZ NOT NULL,
@@ -156,3 +162,5 @@ CREATE TABLE IF NOT EXISTS crl_generation_events (
 );
 CREATE INDEX IF NOT EXISTS crl_generation_events_issuer_id_idx ON crl_generation_events (issuer_id, started_at);
 CREATE INDEX IF NOT EXISTS crl_generation_events_started_at_idx ON crl_generation_events (started_at);
+CREATE INDEX IF NOT EXISTS crl_generation_events_full_idx
+    ON crl_generation_events (authority_id, crl_number) WHERE scope = 'full' AND succeeded;
