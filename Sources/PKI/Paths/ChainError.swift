@@ -1,28 +1,14 @@
+package import Domain
+
 /// Why no path was accepted, and at which certificate.
 package struct ChainError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The codes of protocol-servers §7 item 9, and those that revocation and policies add.
-    package enum Reason: String, Sendable, CaseIterable {
-        case expired, untrusted, revoked
-        case notYetValid = "not_yet_valid"
-        case badSignature = "bad_signature"
-        case weakAlgorithm = "weak_algorithm"
-        case notAuthority = "not_authority"
-        case nameConstraint = "name_constraint"
-        case pathLength = "path_length"
-        case policy
-        case wrongPurpose = "wrong_purpose"
-        case unknownCriticalExtension = "unknown_critical_extension"
-        case revocationUnknown = "revocation_unknown"
-        case tooComplex = "too_complex"
-    }
-
-    package let reason: Reason
+    package let reason: PathFault
     /// Subject of the certificate at fault, else its first alternative name.
     package let subject: String
     /// What exactly is wrong with it, when the reason leaves that open.
     package let detail: String?
 
-    init(_ reason: Reason, _ certificate: X509Certificate, _ detail: String? = nil) {
+    init(_ reason: PathFault, _ certificate: X509Certificate, _ detail: String? = nil) {
         self.reason = reason
         let name = certificate.subject.description
         subject = name.isEmpty ? certificate.subjectAltNames.first?.description ?? "(empty subject)" : name

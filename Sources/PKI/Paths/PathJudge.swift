@@ -40,7 +40,8 @@ package struct PathJudge: Sendable {
         guard chain.count > 1, let top = chain.last else { return PathVerdict(error) }
         let between = Array(chain.dropFirst().dropLast())
         if let fault = fault(of: leaf, between, ChainVerifier(roots: [top]), parameters) { return PathVerdict(fault) }
-        return PathVerdict(.untrusted, "the chain ends at \(top.subject), which no CA of an issuer here stands behind")
+        return PathVerdict(
+            .refused(.untrusted), "the chain ends at \(top.subject), which no CA of an issuer here stands behind")
     }
 
     private func fault(
@@ -79,27 +80,5 @@ extension X509Certificate {
 
 extension PathVerdict {
     /// The refusal of the validator.
-    init(_ error: ChainError) { self.init(PathOutcome(error.reason), error.description) }
-}
-
-extension PathOutcome {
-    init(_ reason: ChainError.Reason) {
-        self =
-            switch reason {
-            case .expired: .expired
-            case .untrusted: .untrusted
-            case .revoked: .revoked
-            case .notYetValid: .notYetValid
-            case .badSignature: .badSignature
-            case .weakAlgorithm: .weakAlgorithm
-            case .notAuthority: .notAuthority
-            case .nameConstraint: .nameConstraint
-            case .pathLength: .pathLength
-            case .policy: .policy
-            case .wrongPurpose: .wrongPurpose
-            case .unknownCriticalExtension: .unknownCriticalExtension
-            case .revocationUnknown: .revocationUnknown
-            case .tooComplex: .tooComplex
-            }
-    }
+    init(_ error: ChainError) { self.init(.refused(error.reason), error.description) }
 }

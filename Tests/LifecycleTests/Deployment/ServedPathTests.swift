@@ -49,14 +49,14 @@ struct ServedPathTests {
             }
             let now = world.time.now
             let stranger = try await take("strange", Self.stranger("strange.example.com", at: now))
-            #expect(stranger.version.path?.outcome == .untrusted && stranger.version.isIssuedElsewhere)
+            #expect(stranger.version.path?.outcome == .refused(.untrusted) && stranger.version.isIssuedElsewhere)
             #expect(stranger.version.path?.detail.contains("CN=Strange CA") ?? false)
             let alone = try Self.stranger("alone.example.com", at: now)[0]
-            #expect(try await take("alone", [alone]).version.path?.outcome == .untrusted)
+            #expect(try await take("alone", [alone]).version.path?.outcome == .refused(.untrusted))
             let old = try await take("old", Self.stranger("old.example.com", at: now, days: -1))
-            #expect(old.version.path?.outcome == .expired)
+            #expect(old.version.path?.outcome == .refused(.expired))
             let bad = try await take("bad", Self.stranger("bad.example.com", at: now, isAuthority: false))
-            #expect(bad.version.path?.outcome == .notAuthority)
+            #expect(bad.version.path?.outcome == .refused(.notAuthority))
             for id in ["strange", "alone", "old", "bad"] {
                 let stored = try #require(try await world.versions(of: id).first)
                 #expect(stored.path?.isValid == false && stored.path?.detail.isEmpty == false)
@@ -116,7 +116,7 @@ struct ServedPathTests {
             #expect(try await look(version.pemChain, as: "_ no name")?.outcome == .nameMismatch)
             #expect(try await look("-----BEGIN CERTIFICATE-----")?.outcome == .malformed)
             let strange = try Self.stranger("api.example.com", at: world.time.now).map(\.pem).joined()
-            #expect(try await look(strange)?.outcome == .untrusted)
+            #expect(try await look(strange)?.outcome == .refused(.untrusted))
             #expect(try await look(nil) == nil)
             // The end of the job keeps what was found out before.
             #expect(try await look(leaf)?.outcome == .chainIncomplete)
@@ -132,7 +132,9 @@ struct ServedPathTests {
                 issuing.id, .cessationOfOperation, note: "no more", isRehearsed: false, by: world.author)
             try await grove.publish()
             let revoked = try await look(version.pemChain)
-            #expect(revoked?.outcome == .revoked && revoked?.detail.contains("Issuing") ?? false, "\(revoked as Any)")
+            #expect(
+                revoked?.outcome == .refused(.revoked) && revoked?.detail.contains("Issuing") ?? false,
+                "\(revoked as Any)")
         }
     }
 }

@@ -24,7 +24,7 @@ struct ValidationFuzzTests {
             .compactMap { try? CertificateRevocationList(der: $0.value) }
         var generator = SeededGenerator(seed: FuzzRun.seed(of: 9))
         var mutator = Mutator(seed: FuzzRun.seed(of: 10))
-        var reasons: Set<ChainError.Reason> = []
+        var reasons: Set<PathFault> = []
         var accepted = 0
         for _ in 0..<Self.executions {
             var certificates: [X509Certificate] = []

@@ -1,3 +1,4 @@
+import Domain
 import PKI
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 struct PKITSCase: Sendable, CustomTestStringConvertible {
     enum Outcome: Sendable {
         case valid
-        case invalid(ChainError.Reason)
+        case invalid(PathFault)
         /// Invalid, and refused before its path is looked at: a certificate of it cannot be read.
         case unreadable
         /// Valid in the document and refused by certctl; docs/development/pkits.md says why.

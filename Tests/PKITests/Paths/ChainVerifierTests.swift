@@ -5,7 +5,7 @@ import Testing
 
 @Suite("RFC 5280 §6: certification paths")
 struct ChainVerifierTests {
-    static func reason(_ body: () throws -> some Any) -> ChainError.Reason? {
+    static func reason(_ body: () throws -> some Any) -> PathFault? {
         do {
             _ = try body()
             return nil
@@ -47,7 +47,7 @@ struct ChainVerifierTests {
         func check(
             _ leaf: X509Certificate, _ pool: [X509Certificate] = [], at time: Timestamp = now, _ purpose: OID? = nil
         )
-            -> ChainError.Reason?
+            -> PathFault?
         { Self.reason { try verifier.verify(leaf, intermediates: pool, at: time, purpose: purpose) } }
 
         #expect(check(leaf) == nil)

@@ -100,7 +100,7 @@ struct PathChoiceTests {
         let leaf = try root.leaf()
         func reason(
             _ mode: PathParameters.Revocation, _ lists: [CertificateRevocationList], at time: Timestamp = Self.time
-        ) -> ChainError.Reason? {
+        ) -> PathFault? {
             var parameters = PathParameters(time: time)
             parameters.revocation = mode
             do throws(ChainError) {
@@ -175,7 +175,7 @@ struct PathChoiceTests {
         func reason(
             _ host: String, root change: (inout RawCertificate) -> Void = { _ in }, caller: NameConstraints? = nil,
             below: Bool = false
-        ) throws -> ChainError.Reason? {
+        ) throws -> PathFault? {
             var root = try RawCertificate("Root", isCA: true)
             change(&root)
             let anchor = try root.signed(for: keys[0], by: keys[0], issuer: root.subject)
@@ -224,7 +224,7 @@ struct PathChoiceTests {
         // The common name is held to what hosts are held to.
         leaf.subject = try DistinguishedName(commonName: "www.evil.example")
         let disguised = try leaf.signed(for: keys[1], by: keys[0], issuer: root.subject)
-        let expected: ChainError.Reason? = isRefused || !permitted.isEmpty ? .nameConstraint : nil
+        let expected: PathFault? = isRefused || !permitted.isEmpty ? .nameConstraint : nil
         #expect(PathLimitTests.outcome(disguised, [], root: anchor).reason == expected)
     }
 }

@@ -25,13 +25,13 @@ struct PathJudgeTests {
         #expect(judge.verdict(on: [leaf, middle.certificate], parameters: parameters()) == PathVerdict(.valid))
         #expect(outcome([leaf, root.certificate, middle.certificate], judge) == .valid)
         #expect(outcome([leaf], judge) == .chainIncomplete)
-        #expect(outcome([leaf], PathJudge(roots: [root.certificate])) == .untrusted)
-        #expect(outcome([leaf], PathJudge(roots: [])) == .untrusted)
+        #expect(outcome([leaf], PathJudge(roots: [root.certificate])) == .refused(.untrusted))
+        #expect(outcome([leaf], PathJudge(roots: [])) == .refused(.untrusted))
         #expect(outcome([], judge) == .malformed)
         let elsewhere = PathJudge(roots: [try TestAuthority.root("Elsewhere").certificate])
         let stranger = elsewhere.verdict(
             on: [leaf, middle.certificate, root.certificate], parameters: parameters())
-        #expect(stranger.outcome == .untrusted && stranger.detail.contains("ends at CN=Root"), "\(stranger)")
+        #expect(stranger.outcome == .refused(.untrusted) && stranger.detail.contains("ends at CN=Root"), "\(stranger)")
         // A root of the same name that did not sign is no path, and says so.
         #expect(
             outcome([leaf, middle.certificate], PathJudge(roots: [try TestAuthority.root().certificate])) != .valid)
@@ -44,14 +44,14 @@ struct PathJudgeTests {
         let late = try root.subordinate("Late") { $0 = $0.ending(TestAuthority.now + .seconds(60)) }
         let expired = judge.verdict(
             on: [try late.leaf(), late.certificate, root.certificate], parameters: parameters())
-        #expect(expired.outcome == .expired && expired.detail.contains("CN=Late"), "\(expired)")
+        #expect(expired.outcome == .refused(.expired) && expired.detail.contains("CN=Late"), "\(expired)")
         let noAuthority = try root.subordinate("No CA") { $0.isCA = false }
         let refused = judge.verdict(
             on: [try noAuthority.leaf(), noAuthority.certificate, root.certificate], parameters: parameters())
-        #expect(refused.outcome == .notAuthority)
+        #expect(refused.outcome == .refused(.notAuthority))
         let purpose = judge.verdict(
             on: [try root.leaf { $0.extendedKeyUsages = [.clientAuth] }], parameters: parameters())
-        #expect(purpose.outcome == .wrongPurpose)
+        #expect(purpose.outcome == .refused(.wrongPurpose))
     }
 
     @Test("names: equal, one label under a star, addresses; common names and deeper labels do not count")
@@ -84,13 +84,13 @@ struct PathJudgeTests {
         let judge = PathJudge(roots: [root.certificate], lists: [list])
         #expect(judge.verdict(on: [good], parameters: parameters()).outcome == .valid)
         let revoked = judge.verdict(on: [bad], parameters: parameters())
-        #expect(revoked.outcome == .revoked && revoked.detail.contains("bad.example.com"), "\(revoked)")
+        #expect(revoked.outcome == .refused(.revoked) && revoked.detail.contains("bad.example.com"), "\(revoked)")
         let policy = try #require(OID(dotted: "1.3.6.1.4.1.55555.1"))
         let demanding = parameters {
             $0.initialPolicies = [policy]
             $0.requiresExplicitPolicy = true
         }
-        #expect(judge.verdict(on: [good], parameters: demanding).outcome == .policy)
+        #expect(judge.verdict(on: [good], parameters: demanding).outcome == .refused(.policy))
         let stamped = try root.leaf { $0.policies = [policy] }
         #expect(judge.verdict(on: [stamped], parameters: demanding).outcome == .valid)
     }

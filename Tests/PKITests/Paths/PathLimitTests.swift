@@ -13,10 +13,10 @@ struct PathLimitTests {
     static func outcome(
         _ leaf: X509Certificate, _ pool: [X509Certificate], root: X509Certificate,
         change: (inout PathParameters) -> Void = { _ in }
-    ) -> (reason: ChainError.Reason?, duration: Duration) {
+    ) -> (reason: PathFault?, duration: Duration) {
         var parameters = PathParameters(time: time)
         change(&parameters)
-        let (reason, time) = withProcessorTime { () -> ChainError.Reason? in
+        let (reason, time) = withProcessorTime { () -> PathFault? in
             do throws(ChainError) {
                 _ = try ChainVerifier(roots: [root]).validate(leaf, intermediates: pool, parameters: parameters)
                 return nil
@@ -123,7 +123,7 @@ struct PathLimitTests {
         let first = try root.subordinate("Same Name")
         let second = try root.subordinate("Same Name")
         let leaf = try first.leaf()
-        let (reason, duration) = withProcessorTime { () -> ChainError.Reason? in
+        let (reason, duration) = withProcessorTime { () -> PathFault? in
             var parameters = PathParameters(time: Self.time)
             parameters.revocation = .hard
             do throws(ChainError) {
