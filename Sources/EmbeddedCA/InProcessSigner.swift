@@ -24,12 +24,8 @@ package struct InProcessSigner: Signer {
         return try await executor.run { () throws(SignerError) in try Self.sign(order, with: key) }
     }
 
-    /// Octets up to which a message is short; certificates and answers are.
-    private static let short = 64 * 1024
-
     private func isQuick(_ order: SigningOrder) -> Bool {
-        key.publicKey.algorithm == .ecdsa && key.publicKey.size == 256 && order.purpose != .crl
-            && order.message.count <= Self.short
+        key.publicKey.algorithm == .ecdsa && key.publicKey.size == 256 && !order.isLong
     }
 
     private static func sign(_ order: SigningOrder, with key: PrivateKey) throws(SignerError) -> [UInt8] {
@@ -39,4 +35,9 @@ package struct InProcessSigner: Signer {
             throw .unsupported(error.description)
         }
     }
+}
+
+extension SigningOrder {
+    /// Whether a digest of the message may take as long as a signature; of certificates and answers it does not.
+    var isLong: Bool { purpose == .crl || message.count > 64 * 1024 }
 }

@@ -34,21 +34,25 @@ package struct SignerOperation: Sendable {
     package let messageSHA256: String
 }
 
-/// Tells of every signature, keeps the key below its ceiling, and proves what something outside of this process made.
+/// Tells of every signature, keeps the key below its ceiling, and proves what something outside of this process made; over
+/// long messages on the threads of an executor.
 package struct ObservedSigner: Signer {
     private let signer: any Signer
     private let driver: String
     private let ceilings: SignatureCeilings?
+    private let executor: SigningExecutor
     private let observe: @Sendable (SignerOperation) -> Void
 
     /// - `ceilings`: `nil` for a key that signs as often as it is asked.
     package init(
         _ signer: any Signer, driver: String, ceilings: SignatureCeilings? = nil,
+        executor: SigningExecutor = .computing,
         observe: @escaping @Sendable (SignerOperation) -> Void
     ) {
         self.signer = signer
         self.driver = driver
         self.ceilings = ceilings
+        self.executor = executor
         self.observe = observe
     }
 
@@ -59,28 +63,40 @@ package struct ObservedSigner: Signer {
 
     package func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
         if let ceilings, !ceilings.admit(publicKey, for: order.purpose) {
-            tell(order, .rateLimited)
+            await tell(order, .rateLimited)
             throw ceilings.refusal
         }
         do throws(SignerError) {
             let signature = try await signer.signature(for: order)
             if signer.isExternal {
-                guard publicKey.isValid(signature: signature, over: order.message, algorithm: order.algorithm) else {
+                guard try await isValid(signature, for: order) else {
                     throw .wrongSignature("what the signer answered does not verify with its public key")
                 }
             }
-            tell(order, .ok)
+            await tell(order, .ok)
             return signature
         } catch {
-            tell(order, SignerOperation.Outcome(error))
+            await tell(order, SignerOperation.Outcome(error))
             throw error
         }
     }
 
-    private func tell(_ order: SigningOrder, _ outcome: SignerOperation.Outcome) {
+    private func isValid(_ signature: [UInt8], for order: SigningOrder) async throws(SignerError) -> Bool {
+        let key = publicKey
+        let look = { @Sendable () -> Bool in
+            key.isValid(signature: signature, over: order.message, algorithm: order.algorithm)
+        }
+        guard order.isLong else { return look() }
+        return try await executor.run { () throws(SignerError) in look() }
+    }
+
+    private func tell(_ order: SigningOrder, _ outcome: SignerOperation.Outcome) async {
+        var digest: String?
+        if order.isLong { digest = try? await executor.run { () throws(SignerError) in order.messageSHA256 } }
         observe(
             SignerOperation(
                 driver: driver, algorithm: publicKey.name, purpose: order.purpose, outcome: outcome,
-                messageSHA256: order.messageSHA256))
+                // What nobody has a thread for is told of all the same.
+                messageSHA256: digest ?? order.messageSHA256))
     }
 }

@@ -101,6 +101,38 @@ struct SigningThreadTests {
         #expect(key.publicKey.isValid(signature: signature, over: list, algorithm: algorithm))
     }
 
+    @Test("what something outside signed is proven at once when it is short, and of a list on a thread of its own")
+    func proof() async throws {
+        struct Device: Signer {
+            let key: PrivateKey
+            var publicKey: SubjectPublicKey { key.publicKey }
+            let purposes = SigningPurposes.authority
+            let isExternal = true
+            func signature(for order: SigningOrder) async throws(SignerError) -> [UInt8] {
+                do throws(KeyError) { return try key.sign(order.message, algorithm: order.algorithm) } catch {
+                    throw .unsupported("\(error)")
+                }
+            }
+        }
+        let device = Device(key: try PrivateKey.generate(.ecdsaP256))
+        let told = Mutex<[SignerOperation.Outcome]>([])
+        func observed(_ executor: SigningExecutor) -> ObservedSigner {
+            ObservedSigner(device, driver: "pkcs11", executor: executor) { operation in
+                told.withLock { $0.append(operation.outcome) }
+            }
+        }
+        try await Self.withBusyExecutor { executor in
+            try await observed(executor).prove()
+            #expect(await Self.isRefused { _ = try await observed(executor).sign(Self.list(device.key)) })
+        }
+        let signature = try await observed(.computing).sign(Self.list(device.key))
+        #expect(
+            device.publicKey.isValid(
+                signature: signature, over: try Self.list(device.key).tbs,
+                algorithm: device.publicKey.signatureAlgorithm))
+        #expect(told.withLock { $0 } == [.ok, .transient, .ok])
+    }
+
     @Test("every other key signs on a thread of its own", arguments: KeySpec.allCases.filter { $0 != .ecdsaP256 })
     func others(spec: KeySpec) async throws {
         let key = try await SigningExecutor.computing.generate(spec)
