@@ -52,7 +52,14 @@ extension AuthorityKeeper {
     ///
     /// - Throws: 409 for a CA that has no certificate yet.
     static func chain(of id: AuthorityID, in tx: any Transaction) throws -> [X509Certificate] {
-        try IntermediateCAStore().path(from: id, in: tx).map { node in
+        try certificates(try IntermediateCAStore().path(from: id, in: tx))
+    }
+
+    /// The certificates of CAs.
+    ///
+    /// - Throws: 409 for one that has none yet.
+    static func certificates(_ nodes: [IntermediateCA]) throws -> [X509Certificate] {
+        try nodes.map { node in
             guard let pem = node.certPEM else {
                 throw ServiceError(
                     .invalidState, "the CA \(node.name) (\(node.id.text)) is pending and has no certificate yet")

@@ -86,9 +86,7 @@ package final class OCSPAuthorities: Sendable {
     private func look(_ subject: Subject) async throws -> Found {
         let issuer = subject.issuer
         if subject.node == nil, issuer.hierarchyMode == .tree { return .tree }
-        if let node = subject.node, !node.hasKey || !node.state.keepsRevocations {
-            return .elsewhere(chain: try await context.database.read { try AuthorityKeeper.chain(of: node.id, in: $0) })
-        }
+        if let path = subject.path { return .elsewhere(chain: try AuthorityKeeper.certificates(path)) }
         let connector = try await registry.signer(for: issuer.id, subject.node?.id, revision: issuer.configRevision)
         guard let connector = connector as? any ResponderAppointing else { return .elsewhere(chain: []) }
         let chain = try await connector.authorityChain()
@@ -150,25 +148,43 @@ private struct Subject: Sendable {
     let issuer: Issuer
     /// The CA of a tree.
     let node: IntermediateCA?
+    /// Of a CA that does not sign here: it and those above it, the root last.
+    let path: [IntermediateCA]?
 
     var id: AuthorityID { node?.id ?? AuthorityID(soleOf: issuer.id) }
 
     static func find(_ text: String, in tx: any Transaction) throws -> Subject? {
         guard let id = try? IssuerID(text) else { return nil }
-        if let issuer = try IssuerStore().find(id, in: tx) { return Subject(issuer: issuer, node: nil) }
+        if let issuer = try IssuerStore().find(id, in: tx) { return Subject(issuer: issuer, node: nil, path: nil) }
         guard let node = try IntermediateCAStore().find(AuthorityID(stored: text), in: tx), node.state != .pending
         else {
             return nil
         }
-        return Subject(issuer: try IssuerStore().get(node.issuerID, in: tx), node: node)
+        return Subject(
+            issuer: try IssuerStore().get(node.issuerID, in: tx), node: node,
+            path: signs(node) ? nil : try IntermediateCAStore().path(from: node.id, in: tx))
     }
+
+    private static func signs(_ node: IntermediateCA) -> Bool { node.hasKey && node.state.keepsRevocations }
 
     static func all(in tx: any Transaction) throws -> [Subject] {
         let issuers = try IssuerStore().every(in: tx)
         let byID = Dictionary(uniqueKeysWithValues: issuers.map { ($0.id, $0) })
-        return issuers.map { Subject(issuer: $0, node: nil) }
-            + (try IntermediateCAStore().all(in: tx).filter { $0.state != .pending }.compactMap { node in
-                byID[node.issuerID].map { Subject(issuer: $0, node: node) }
-            })
+        let nodes = try IntermediateCAStore().all(in: tx)
+        let nodesByID = Dictionary(uniqueKeysWithValues: nodes.map { ($0.id, $0) })
+        func path(from node: IntermediateCA) -> [IntermediateCA] {
+            var path = [node]
+            while let parent = path.last?.parentID.flatMap({ nodesByID[$0] }), path.count < IntermediateCAStore.deepest
+            {
+                path.append(parent)
+            }
+            return path
+        }
+        return issuers.map { Subject(issuer: $0, node: nil, path: nil) }
+            + nodes.filter { $0.state != .pending }.compactMap { node in
+                byID[node.issuerID].map { issuer in
+                    Subject(issuer: issuer, node: node, path: signs(node) ? nil : path(from: node))
+                }
+            }
     }
 }
