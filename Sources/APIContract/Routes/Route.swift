@@ -74,6 +74,16 @@ package enum RouteClass: String, Sendable, CaseIterable {
     case api
     /// Used by agents for themselves.
     case agent
+
+    /// Where every path belongs to the protocol of this class, unknown ones too (protocol-servers §1.2); `nil` for routes of the
+    /// API.
+    package var protocolPrefix: String? {
+        switch self {
+        case .acme: "/acme"
+        case .pki: "/.well-known/pki"
+        case .probe, .open, .login, .bootstrap, .enrolment, .api, .agent: nil
+        }
+    }
 }
 
 /// What an operator switches on.

@@ -166,10 +166,11 @@ extension ACMEOrderBody {
             $0.accountID = order.accountID
             $0.profileID = order.profileID
             $0.issuerID = overview.issuerID
-            $0.status = order.status.rawValue
+            $0.status = overview.status.rawValue
             $0.identifiers = order.identifiers.map { "\($0.kind.rawValue):\($0.value)" }
             $0.expiresAt = order.expiresAt
-            $0.error = order.error?["detail"]?.stringValue
+            let problem: JSONValue? = overview.status == .invalid ? order.error ?? ACMEOrder.expiry : order.error
+            $0.error = problem?["detail"]?.stringValue
             $0.certificateID = order.certificateID
             $0.versionID = order.versionID
             $0.replaces = order.replaces

@@ -32,6 +32,9 @@ struct ACMEGate: Sendable {
 
     let services: ACMEServices
 
+    /// What `typ` may say of a request, in lower case (RFC 7515 §4.1.9). acme-client for Ruby calls all of its requests JWTs.
+    private static let types: Set<String> = ["application/jose+json", "jose+json", "jwt"]
+
     func verify(_ call: ACMEHandlers.Call, by signer: Signer) async throws -> Verified {
         let request = call.context.request
         let type = request.fields[.contentType].map { $0.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() }
@@ -41,9 +44,7 @@ struct ACMEGate: Sendable {
         // Reading it again tells what is wrong with it.
         let jws = try call.jws ?? FlattenedJWS(octets: request.body)
         let algorithm = try jws.algorithm()
-        if let type = try jws.text("typ"), type.lowercased() != "application/jose+json",
-            type.lowercased() != "jose+json"
-        {
+        if let type = try jws.text("typ"), !Self.types.contains(type.lowercased()) {
             throw ACMEProblem(.malformed, "typ is not that of a JWS in JSON")
         }
         let kid = try jws.text("kid")

@@ -49,7 +49,10 @@ package struct ACMEHandlers: Sendable {
     package func register(in table: inout HandlerTable) {
         on(
             ACMERoutes.directory, in: &table,
-            Conduct(operation: "directory", linksIndex: false, success: .directory, failure: .directoryFailures),
+            // RFC 8555 §6.5 wants nonces of answers to POST alone, and acme-client for Ruby stumbles over one here.
+            Conduct(
+                operation: "directory", linksIndex: false, givesNonce: false, success: .directory,
+                failure: .directoryFailures),
             directory)
         on(
             ACMERoutes.newNonce, in: &table,

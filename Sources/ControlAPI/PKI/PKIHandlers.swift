@@ -88,7 +88,6 @@ package struct PKIHandlers: Sendable {
     private func response(_ reply: OCSPReplyOctets, isKept: Bool) -> OutgoingResponse {
         var response = OutgoingResponse.octets(200, "application/ocsp-response", reply.der)
         let now = time.now
-        response.fields[.date] = HTTPDate.text(now)
         guard isKept, let updates = reply.updates else {
             response.fields[.cacheControl] = "no-store"
             return response
@@ -149,7 +148,6 @@ package struct PKIHandlers: Sendable {
     /// A CA certificate is the same until its issuer gets another one.
     private func lasting(_ response: OutgoingResponse, _ chain: [X509Certificate]) -> OutgoingResponse {
         var response = response
-        response.fields[.date] = HTTPDate.text(time.now)
         response.fields[.cacheControl] = "max-age=3600, public, no-transform"
         response.fields[.eTag] = "\"\(Hex.encode(SHA256.hash(data: chain.flatMap(\.der))))\""
         return response

@@ -14,7 +14,8 @@ package struct Dispatcher: Sendable {
     package let environment: ServingEnvironment
     private let matcher: RouteMatcher
     private let gate: AccessGate
-    private let speaksACME: Bool
+    /// Served protocols that have a part of the paths for themselves.
+    private let protocols: [RouteClass]
 
     /// - `switchedOff`: Features whose routes do not exist here: nothing tells them from a path that never was.
     /// - Throws: ``RouteTableMismatch`` when a route has no handler or a handler no route.
@@ -27,7 +28,9 @@ package struct Dispatcher: Sendable {
         matcher = RouteMatcher(
             handlers.bound.filter { bound in bound.route.feature.map { !switchedOff.contains($0) } ?? true })
         let served = routes.filter { route in route.feature.map { !switchedOff.contains($0) } ?? true }
-        speaksACME = served.contains { $0.routeClass == .acme }
+        protocols = RouteClass.allCases.filter { kind in
+            kind.protocolPrefix != nil && served.contains { $0.routeClass == kind }
+        }
         let misrouted = Self.misrouted(served, matcher)
         guard misrouted.isEmpty else {
             throw RouteTableMismatch(
@@ -257,18 +260,17 @@ package struct Dispatcher: Sendable {
         )
     }
 
-    /// Whether a request is one of the ACME protocol: by its route, or below its prefix where there is none
-    /// (protocol-servers §1.2).
-    private func isACME(_ trace: RequestTrace) -> Bool {
-        if let route = trace.route { return route.routeClass == .acme }
-        return speaksACME && (trace.path == "/acme" || trace.path.hasPrefix("/acme/"))
+    /// By the route of a request, or below the prefix of a protocol where there is none (protocol-servers §1.2).
+    func routeClass(_ trace: RequestTrace) -> RouteClass? {
+        if let route = trace.route { return route.routeClass }
+        return protocols.first { $0.protocolPrefix.map { trace.path == $0 || trace.path.hasPrefix("\($0)/") } == true }
     }
 
     /// A refusal in the form of the protocol that the route belongs to; `nil` where that is the form of the API.
     private func refusedByProtocol(
         _ problem: Problem, _ head: HTTPRequest, _ trace: RequestTrace
     ) -> OutgoingResponse? {
-        guard isACME(trace), let render = environment.renderACMERefusal else { return nil }
+        guard routeClass(trace) == .acme, let render = environment.renderACMERefusal else { return nil }
         var response = render(
             PipelineRefusal(
                 status: problem.status, detail: problem.detail, requestID: trace.id, path: trace.path,
@@ -310,26 +312,9 @@ package struct Dispatcher: Sendable {
                 retryAfter: .seconds(30)))
     }
 
-    private func complete(
-        _ response: inout OutgoingResponse, _ head: HTTPRequest, _ trace: RequestTrace, _ added: HTTPFields
-    ) {
-        let isProbe = trace.route?.routeClass == .probe
-        for field in SecurityHeaders.fields(of: trace.route?.routeClass, isEncrypted: trace.connection.isEncrypted) {
-            response.fields[field.name] = field.value
-        }
-        for field in added where field.name != .setCookie { response.fields[field.name] = field.value }
-        for field in added where field.name == .setCookie { response.fields.append(field) }
-        if response.fields[.cacheControl] == nil {
-            response.fields[.cacheControl] =
-                response.fields[.eTag] == nil || response.status >= 400 ? "no-store" : "no-cache"
-        }
-        response.fields[.requestID] = trace.id
-        environment.rules.cors.apply(to: &response.fields, origin: head.headerFields[.origin], isProbe: isProbe)
-    }
-
     // MARK: Small decisions
 
-    private func requestID(_ inbound: String?) -> String {
+    func requestID(_ inbound: String?) -> String {
         if let inbound, (8...128).contains(inbound.utf8.count),
             inbound.utf8.allSatisfy({
                 (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
@@ -369,32 +354,5 @@ struct Target {
         length = text.utf8.count
         path = text.prefix { $0 != "?" }
         query = text.dropFirst(path.count).dropFirst()
-    }
-}
-
-extension Dispatcher: RefusalRendering {
-    func refusal(of reason: RefusedRequest, from peerAddress: String) -> (HTTPResponse, [UInt8]) {
-        let problem =
-            switch reason {
-            case .malformed(let detail): Problem(status: 400, code: "malformed_request", detail: detail)
-            case .headerTooLarge:
-                Problem(status: 431, code: "header_too_large", detail: "the header fields are too large")
-            case .timedOut: Problem(status: 408, code: "request_timeout", detail: "the request took too long to arrive")
-            case .unsupportedVersion:
-                Problem(status: 505, code: "http_version_not_supported", detail: "HTTP/1.1 and HTTP/2 are spoken here")
-            }
-        let id = requestID(nil)
-        var response = problem.response(requestID: id, path: "/", accepted: MediaRanges(nil))
-        for field in SecurityHeaders.fields { response.fields[field.name] = field.value }
-        response.fields[.cacheControl] = "no-store"
-        response.fields[.requestID] = id
-        response.fields[.contentLength] = String(response.octetCount)
-        environment.metrics.requestRefused(status: problem.status)
-        environment.logger.info(
-            "request refused", .request(id), LogField("remote_addr", peerAddress), LogField("status", problem.status),
-            LogField("reason", problem.detail)
-        )
-        guard case .octets(let body) = response.content else { return (HTTPResponse(status: .badRequest), []) }
-        return (HTTPResponse(status: .init(code: problem.status), headerFields: response.fields), body)
     }
 }

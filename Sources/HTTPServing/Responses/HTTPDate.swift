@@ -1,4 +1,5 @@
 package import Domain
+import Synchronization
 
 /// The date form of header fields (RFC 9110 §5.6.7).
 package enum HTTPDate {
@@ -17,4 +18,19 @@ package enum HTTPDate {
     }
 
     private static func twoDigits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+}
+
+/// The value of `Date` (RFC 9110 §6.6.1), made once a second for all answers.
+package final class DateField: Sendable {
+    private let latest = Mutex((second: Int64.min, text: ""))
+
+    package init() {}
+
+    package func text(at time: Timestamp) -> String {
+        let second = time.secondsSinceEpoch
+        return latest.withLock { latest in
+            if latest.second != second { latest = (second, HTTPDate.text(time)) }
+            return latest.text
+        }
+    }
 }

@@ -45,6 +45,7 @@ package struct ServingEnvironment: Sendable {
     package let metrics: HTTPMetrics
     /// What changes while the server runs.
     package let rules = ServingRules()
+    let dates = DateField()
 
     package init(
         state: ServingState, authenticator: any RequestAuthenticator, registry: MetricsRegistry, logger: Logger,

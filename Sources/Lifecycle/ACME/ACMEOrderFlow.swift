@@ -274,11 +274,6 @@ extension ACMEChallengeType {
 }
 
 extension ACMEOrder {
-    /// Where time has brought it: what ran out is so at once, not only when somebody sweeps.
-    package func status(at now: Timestamp) -> ACMEOrderStatus {
-        (status == .pending || status == .ready) && expiresAt <= now ? .invalid : status
-    }
-
     /// Why an order came to nothing by time alone.
     package static let expiry = ACMEProblem(.malformed, "the order expired").json()
 }

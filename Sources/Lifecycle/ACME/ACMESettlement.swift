@@ -42,6 +42,7 @@ package struct ACMESettlement: Sendable {
                     "certificate_id": .string(order.certificateID?.text ?? ""),
                 ],
                 by: author, in: tx)
+            try ACMESuccession(recorder: recorder).fulfilled(order, by: author, in: tx)
         }
     }
 
@@ -123,6 +124,7 @@ package struct ACMESettlement: Sendable {
                 .acmeOrderFailed, order.id.text,
                 details: ["account_id": .string(order.accountID.text), "error": .string(problem.detail)],
                 by: author, in: tx)
+            try ACMESuccession(recorder: context.recorder).failed(order, by: author, in: tx)
         }
     }
 

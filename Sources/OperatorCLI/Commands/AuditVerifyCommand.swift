@@ -81,8 +81,11 @@ struct AuditVerifyCommand: OperatorCommand {
             throw CLIFailure.notSound(
                 "the server finds its log changed: \(outcome["first_divergence"]?.stringValue ?? "")")
         }
+        // Before the first checkpoint there is no key either.
+        guard let latest = try await AuditEvidence.latestCheckpoint(session) else {
+            throw Self.unsigned(outcome, kept)
+        }
         let keys = try await AuditEvidence.keys(publicKey, session)
-        let latest = try await AuditEvidence.latestCheckpoint(session)
         guard latest.isSigned(by: keys) else {
             throw CLIFailure.notSound("the newest checkpoint is not signed by a known key")
         }
@@ -94,6 +97,20 @@ struct AuditVerifyCommand: OperatorCommand {
             """,
             outcome
         )
+    }
+
+    /// What is to be said of a log that nobody has signed for.
+    private static func unsigned(_ outcome: JSONValue, _ kept: [SignedCheckpoint]) -> CLIFailure {
+        if let most = kept.map(\.checkpoint.treeSize).max() {
+            return .notSound(
+                "the server has no checkpoint, but \(most) leaves of its log were signed for: it is another log")
+        }
+        return .notReady(
+            """
+            \(outcome["rows"]?.integerValue ?? 0) events were read, and each follows from the one before it; but no checkpoint is \
+            signed yet, so that nothing shows whether all of them were written anew. The first is signed a moment after the \
+            first event: run this again. If it stays away, the log of the server says why
+            """)
     }
 
     private static func checkConsistency(
@@ -159,13 +176,16 @@ enum AuditEvidence {
         return kept
     }
 
-    static func latestCheckpoint(_ session: Session) async throws -> SignedCheckpoint {
+    /// The newest checkpoint; `nil` before the first.
+    static func latestCheckpoint(_ session: Session) async throws -> SignedCheckpoint? {
         let path = APIPath(["audit", "checkpoints"], query: [(name: "latest", value: "true")])
         let answer = try await session.client.call("GET", path).json()
-        guard let text = answer["data"]?[0]?["jws"]?.stringValue, let signed = try? SignedCheckpoint(text: text) else {
-            throw CLIFailure.notReady("no checkpoint was signed yet; try again in a minute")
+        guard let newest = answer["data"]?[0] else { return nil }
+        do {
+            return try SignedCheckpoint(text: newest["jws"]?.stringValue ?? "")
+        } catch {
+            throw CLIFailure.malformedAnswer("the newest checkpoint can't be read: \(error)")
         }
-        return signed
     }
 }
 

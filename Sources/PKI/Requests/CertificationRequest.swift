@@ -35,7 +35,9 @@ package struct CertificationRequest: Sendable {
             try info.sequence("certificationRequestInfo", limit: 4)
         }
         let version = try Self.reading(.version) { () throws(DERError) in try fields.next().smallInteger("version") }
-        guard version == 0 else { throw CSRError(.version, "must be 0, is \(version)") }
+        // RFC 2986 §4.1 knows 0 alone. Programs that go by certificates write 2 (acme-client for Ruby), and nothing else of
+        // the syntax depends on it.
+        guard (0...2).contains(version) else { throw CSRError(.version, "must be 0, is \(version)") }
         subject = try Self.reading(.subject) { () throws(DERError) in try DistinguishedName(fields.next()) }
         let keyNode = try Self.reading(.publicKey) { () throws(DERError) in try fields.next() }
         do throws(KeyError) {

@@ -60,6 +60,11 @@ package struct ACMEOrder: Hashable, Sendable {
         updatedAt = try row.time("updated_at")
     }
 
+    /// Where time has brought it: what ran out is so at once, not only when somebody sweeps.
+    package func status(at now: Timestamp) -> ACMEOrderStatus {
+        (status == .pending || status == .ready) && expiresAt <= now ? .invalid : status
+    }
+
     /// Whether it was made for the same period as another one.
     package func hasPeriod(of other: ACMEOrder) -> Bool { notBefore == other.notBefore && notAfter == other.notAfter }
 
@@ -136,6 +141,7 @@ package struct ACMEReplacementCriteria: Hashable, Sendable {
 package struct ACMEOrderFilter: Hashable, Sendable {
     package var accountIDs: [ACMEAccountID] = []
     package var profileIDs: [ProfileID] = []
+    /// By time as well: see ``ACMEOrder/status(at:)``.
     package var statuses: [ACMEOrderStatus] = []
     /// Leaves out orders that have come to nothing, whether or not they were swept. No time of its own: the pages of a list have one
     /// filter.

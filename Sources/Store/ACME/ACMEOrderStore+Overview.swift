@@ -4,11 +4,14 @@ package import Query
 /// An order as operators see it: with what stands behind it.
 package struct ACMEOrderOverview: Hashable, Sendable {
     package let order: ACMEOrder
+    /// Where time has brought it.
+    package let status: ACMEOrderStatus
     /// Who issued for it; else from whom it is to come. `nil` while there is no certificate yet.
     package let issuerID: IssuerID?
 
-    init(_ row: Row) throws(DatabaseError) {
+    init(_ row: Row, at now: Timestamp) throws(DatabaseError) {
         order = try ACMEOrder(row)
+        status = order.status(at: now)
         issuerID = try row.optionalID("issuer_id")
     }
 
@@ -23,13 +26,13 @@ package struct ACMEOrderOverview: Hashable, Sendable {
 extension ACMEOrderStore {
     package func overview(_ id: ACMEOrderID, in tx: any Transaction) throws -> ACMEOrderOverview? {
         try tx.row("SELECT \(fragment: ACMEOrderOverview.columns) FROM acme_orders WHERE order_id = \(id)")
-            .map { try ACMEOrderOverview($0) }
+            .map { try ACMEOrderOverview($0, at: tx.now) }
     }
 
     package func overviews(
         _ request: ListRequest<ACMEOrderFilter, ACMEOrderSort>, in tx: any Transaction
     ) throws -> Page<ACMEOrderOverview> {
         try listing(request, columns: ACMEOrderOverview.columns, at: tx.now)
-            .page(request.page, total: request.total, in: tx) { try ACMEOrderOverview($0) }
+            .page(request.page, total: request.total, in: tx) { try ACMEOrderOverview($0, at: tx.now) }
     }
 }

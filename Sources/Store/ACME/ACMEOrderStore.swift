@@ -264,12 +264,20 @@ package struct ACMEOrderStore: Sendable {
         var conditions: [SQL] = []
         if !request.filter.accountIDs.isEmpty { conditions.append("account_id IN \(list: request.filter.accountIDs)") }
         if !request.filter.profileIDs.isEmpty { conditions.append("profile_id IN \(list: request.filter.profileIDs)") }
-        if !request.filter.statuses.isEmpty { conditions.append("status IN \(list: request.filter.statuses)") }
+        if !request.filter.statuses.isEmpty { conditions.append(Self.standing(request.filter.statuses, at: time)) }
         if request.filter.leavesOutInvalid {
             conditions.append(
                 "status <> 'invalid' AND (status NOT IN ('pending', 'ready') OR expires_at > \(time))")
         }
         return Listing(
             request, columns: columns, source: "acme_orders", conditions: conditions, key: "created_at", id: "order_id")
+    }
+
+    /// What has one of these states by now, as ``ACMEOrder/status(at:)`` says it.
+    private static func standing(_ statuses: [ACMEOrderStatus], at time: Timestamp) -> SQL {
+        let hasRunOut: SQL = "(status IN ('pending', 'ready') AND expires_at <= \(time))"
+        return statuses.contains(.invalid)
+            ? "(status IN \(list: statuses) OR \(fragment: hasRunOut))"
+            : "(status IN \(list: statuses) AND NOT \(fragment: hasRunOut))"
     }
 }

@@ -79,6 +79,16 @@ struct RouteTableTests {
         #expect(acme.filter { $0.method == .post }.allSatisfy { $0.bodyLimit == 65_536 })
     }
 
+    @Test("the routes of a protocol lie below its prefix, and no others do")
+    func prefixes() {
+        for route in RouteTable.all {
+            let owner = RouteClass.allCases.first { kind in
+                kind.protocolPrefix.map { route.path.text == $0 || route.path.text.hasPrefix("\($0)/") } == true
+            }
+            #expect(owner == (route.routeClass.protocolPrefix == nil ? nil : route.routeClass), "\(route.id)")
+        }
+    }
+
     /// Parts of the product that come later, with the permissions that only their routes will ask for.
     static let later = [
         "cert.export_key", "ca.key.", "notification.", "discovery.", "network_scan.",

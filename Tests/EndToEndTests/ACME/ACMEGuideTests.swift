@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What the guide for ACME clients tells people to type, by sections.
-private struct ClientGuide {
+struct ClientGuide {
     struct Section {
         let title: String
         /// Blocks of code, and code within sentences; lines that go on are one.
@@ -81,13 +81,14 @@ struct ACMEGuideTests {
         ("dehydrated", "dehydrated", [["dehydrated", "--help"]]),
         ("uacme", "uacme", [["uacme", "--help"]]),
         ("acme-tiny", "acme-tiny", [["acme-tiny", "--help"]]),
+        ("acmetool", "acmetool", [["acmetool", "--help-long"]]),
     ]
 
     private static func knows(_ help: String, _ option: String) -> Bool {
         help.split { !($0.isLetter || $0.isNumber || "-._".contains($0)) }.contains { $0 == option }
     }
 
-    @Test("every option that it gives to a client is one of the client", arguments: 0..<5)
+    @Test("every option that it gives to a client is one of the client", arguments: 0..<6)
     func options(number: Int) async throws {
         let (title, program, helps) = Self.helps[number]
         let guide = try ClientGuide()
@@ -118,7 +119,7 @@ struct ACMEGuideTests {
         }
     }
 
-    @Test("the configurations of dehydrated, Caddy and Apache are read by them as they stand")
+    @Test("the configurations of dehydrated, lacme, Caddy and Apache are read by them as they stand")
     func configurations() async throws {
         let guide = try ClientGuide()
         let work = try TemporaryDirectory("guide")
@@ -127,6 +128,18 @@ struct ACMEGuideTests {
         for line in settings.split(separator: "\n") {
             let name = try #require(line.split(separator: "=").first)
             #expect(script.contains("${\(name)") || script.contains("$\(name)"), "dehydrated knows no \(name)")
+        }
+
+        // lacme names its settings and options without their dashes and without the sections of its files.
+        let lacme = try String(contentsOfFile: "/usr/sbin/lacme", encoding: .utf8)
+        let accountd = try String(contentsOfFile: "/usr/bin/lacme-accountd", encoding: .utf8)
+        let files = try guide.section("lacme")
+        let lines = files.blocks.flatMap { $0.components(separatedBy: "\n") }
+        let named = lines.filter { $0.contains(" = ") }.map { String($0.prefix { $0 != " " }) }
+        #expect(named.count >= 10 && Set(named).contains("privkey"))
+        for name in named { #expect((lacme + accountd).contains(name), "lacme knows no \(name)") }
+        for option in guide.options(of: "lacme", in: files) {
+            #expect(lacme.contains(option.dropFirst(2)), "lacme knows no \(option)")
         }
 
         let sites = try guide.section("Caddy").blocks

@@ -46,9 +46,17 @@ struct ACMEWireTests {
         #expect(values("Content-Type") == (type.map { [$0] } ?? []), label)
         // Rule 7.
         for link in values("Link") { #expect(link.wholeMatch(of: /<[^<>,]+>;rel="[a-z-]+"/) != nil, label) }
-        for name in ["Replay-Nonce", "Location", "Retry-After", "Date"] {
-            #expect(values(name).count <= 1, label)
+        for name in ["Replay-Nonce", "Location", "Retry-After"] { #expect(values(name).count <= 1, label) }
+        #expect(values("Date").count == 1, label)
+        // Rule 3: no more of what tells browsers to be careful.
+        let security = fields.map(\.name).filter {
+            ["Frame", "Content-Type-Options", "-Policy", "Transport-Security"].contains(where: $0.contains)
+                && !$0.hasPrefix("RateLimit")
         }
+        #expect(
+            Set(security) == ["Strict-Transport-Security", "X-Content-Type-Options", "Content-Security-Policy"], label)
+        #expect(values("Content-Security-Policy") == ["default-src 'none'"], label)
+        #expect(reply.headers.utf8.count < 800, label)
         if type?.contains("json") == true, !isHead { try checkJSON(reply.body, what) }
     }
 

@@ -32,6 +32,30 @@ struct DispatcherTests {
         }
     }
 
+    @Test(
+        "protocol-servers §1.3: below the prefix of a protocol there is the short set, in errors too, and beside it the whole"
+    )
+    func protocolFields() async throws {
+        let short = Set(["strict-transport-security", "x-content-type-options", "content-security-policy"])
+        try await Stage.run { stage in
+            for (path, isProtocol) in [
+                ("/.well-known/pki/list", true), ("/.well-known/pki/none", true), ("/.well-known/pki", true),
+                ("/.well-known/pki/list/", true), ("/.well-known/pkix", false), ("/.well-known", false),
+                // Not served on this stage: a path as any other.
+                ("/acme/directory", false),
+            ] {
+                let reply = try await stage.curl(path, "--head")
+                let security = Set(reply.fields.keys).intersection(Self.fields).subtracting([
+                    "x-request-id", "cache-control",
+                ])
+                #expect(
+                    security == (isProtocol ? short : Set(Self.fields).subtracting(["x-request-id", "cache-control"])),
+                    "\(path)")
+                if isProtocol { #expect(reply.fields["content-security-policy"] == "default-src 'none'") }
+            }
+        }
+    }
+
     @Test("both renderings of an error carry the same facts")
     func renderings() async throws {
         try await Stage.run { stage in

@@ -89,6 +89,10 @@ struct HostileWireTests {
             for (name, value) in expected { #expect(reply.fields[name] == value, "\(status): \(name)") }
             #expect(reply.fields["server"] == nil && reply.fields["x-powered-by"] == nil)
             #expect(reply.fields["x-request-id"]?.isEmpty == false, "\(status)")
+            // RFC 9110 §6.6.1: from every server that has a clock.
+            let recent = (0...15).map { HTTPDate.text(TimeSource.system.now - .seconds($0)) }
+            #expect(
+                reply.fields["date"].map(recent.contains) == true, "\(status): \(reply.fields["date"] ?? "no date")")
             if status >= 400 {
                 #expect(
                     reply.fields["content-type"] == "application/json" && reply.fields["cache-control"] == "no-store")

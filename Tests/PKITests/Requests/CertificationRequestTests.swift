@@ -107,6 +107,21 @@ struct CertificationRequestTests {
         }
     }
 
+    @Test(
+        "what calls itself version 2 or 3 of a request is read all the same, and nothing beyond",
+        arguments: UInt8(0)...3)
+    func versions(number: UInt8) throws {
+        var der = try Self.sample().der
+        let place = try #require(der.indices.first { der[$0...].starts(with: [0x02, 0x01, 0x00]) })
+        der[place + 2] = number
+        guard number < 3 else {
+            let error = #expect(throws: CSRError.self) { try CertificationRequest(der: der) }
+            #expect(error?.field == .version)
+            return
+        }
+        #expect(try CertificationRequest(der: der).commonName == "www.example.com")
+    }
+
     @Test("every prefix of a request and trailing octets are refused", arguments: [KeySpec.ecdsaP256, .rsa2048])
     func truncated(spec: KeySpec) throws {
         let der = try Self.sample(spec).der
