@@ -1,6 +1,6 @@
 # Every target calls one script of scripts/ and takes no arguments. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-fast migration-proof lint format guards smoke bench bench-pki bench-acme package ci clean
+.PHONY: help run build test test-fast migration-proof lint format guards smoke bench bench-pki acme-full bench-acme package ci clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,10 @@ bench: ## release build; start-up, memory, sizes, durable issuances per second o
 bench-pki: ## release build; OCSP answers per second, a revocation list with a million entries, beside openssl and nginx
 	@scripts/bench-pki
 
-bench-acme: ## release build; complete ACME orders per second on both engines, beside Pebble and Caddy (as root)
+acme-full: ## release build; complete ACME orders per second on both engines, beside Pebble and Caddy (as root)
 	@scripts/bench-acme
+
+bench-acme: acme-full ## another name of acme-full
 
 package: ## stripped release binaries and a tar archive under dist/
 	@scripts/package

@@ -23,6 +23,9 @@ trap stop EXIT
 free_port() { awk 'BEGIN { srand(); print 20000 + int(rand() * 20000) }' </dev/null; }
 milliseconds() { date +%s%3N; }
 resident_mib() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
+# The most memory that processes had at once, each by itself, added up; and from now on anew.
+peak_mib() { for pid in "$@"; do cat "/proc/$pid/status"; done | awk '/^VmHWM/ { sum += $2 } END { printf "%.1f", sum / 1024 }'; }
+forget_peak() { echo 5 >"/proc/$1/clear_refs"; }
 
 start_server() { # data directory, port, database URL or empty, further settings…
     env HOME="$work" CERTCTL_DATA_DIR="$1" CERTCTL_SERVER_PORT="$2" ${3:+CERTCTL_DATABASE_URL="$3"} "${@:4}" \

@@ -4,6 +4,8 @@ import Synchronization
 final class Counts: Sendable {
     private struct State {
         var milliseconds: [Double] = []
+        /// Those too that arrived before or after the measured time.
+        var everyOrder = 0
         var requests = 0
         var refusedNonces = 0
     }
@@ -18,9 +20,11 @@ final class Counts: Sendable {
         _ started: ContinuousClock.Instant, _ arrived: ContinuousClock.Instant,
         within window: Range<ContinuousClock.Instant>
     ) {
-        guard window.contains(arrived) else { return }
         let taken = (arrived - started) / .milliseconds(1)
-        state.withLock { $0.milliseconds.append(taken) }
+        state.withLock { state in
+            state.everyOrder += 1
+            if window.contains(arrived) { state.milliseconds.append(taken) }
+        }
     }
 
     func summary(seconds: Int) -> String {
@@ -29,7 +33,7 @@ final class Counts: Sendable {
             func share(_ part: Double) -> Int { sorted.isEmpty ? 0 : Int(sorted[Int(part * Double(sorted.count - 1))]) }
             let rate = (Double(sorted.count) / Double(max(seconds, 1)) * 10).rounded() / 10
             return "orders=\(sorted.count) seconds=\(seconds) rate=\(rate) p50_ms=\(share(0.5)) p99_ms=\(share(0.99)) "
-                + "requests=\(state.requests) nonces_refused=\(state.refusedNonces)"
+                + "every_order=\(state.everyOrder) requests=\(state.requests) nonces_refused=\(state.refusedNonces)"
         }
     }
 }

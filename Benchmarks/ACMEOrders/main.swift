@@ -10,7 +10,8 @@ import NIOCore
 // certificate. Pages are served on every address at the page port. The certificate of the server is not verified: the
 // counterparts make their own. Orders whose certificate arrived within the measured seconds count.
 //
-// Prints `orders=… seconds=… rate=… p50_ms=… p99_ms=… requests=… nonces_refused=…`.
+// Prints `orders=… seconds=… rate=… p50_ms=… p99_ms=… every_order=… requests=… nonces_refused=…`; the last three count what
+// came before and after the measured seconds too.
 
 /// Opens the accounts, and lets every client order until the time is over.
 func order(_ options: Options, by transport: Transport, _ pages: Pages) async throws {
