@@ -97,9 +97,7 @@ package enum TestDatabase {
         switch engine {
         case .sqlite: return try SQLiteDatabase(path: location, time: .system)
         case .postgres:
-            var configuration = PostgresConfiguration(url: Secret(location))
-            configuration.maxConnections = 4
-            return try PostgresDatabase(configuration)
+            return try PostgresDatabase(patient(PostgresConfiguration(url: Secret(location)), connections: 4))
         }
     }
 
@@ -113,9 +111,18 @@ package enum TestDatabase {
     private static let counter = Atomic(0)
 
     private static func makePostgres(template: String) async throws -> any MigratableDatabase {
-        var configuration = PostgresConfiguration(url: try await makePostgresURL(template: template))
-        configuration.maxConnections = 8
-        return try PostgresDatabase(configuration)
+        try PostgresDatabase(
+            patient(PostgresConfiguration(url: try await makePostgresURL(template: template)), connections: 8))
+    }
+
+    /// Fifty transactions of a test share few connections with the rest of the suite on a busy machine: who waits is not
+    /// refused, as a server would rather do after two seconds. What is refused when has tests of its own.
+    private static func patient(_ given: PostgresConfiguration, connections: Int) -> PostgresConfiguration {
+        var configuration = given
+        configuration.maxConnections = connections
+        configuration.checkoutWait = .seconds(60)
+        configuration.connectTimeout = .seconds(30)
+        return configuration
     }
 
     fileprivate static func migrate(_ database: any MigratableDatabase, time: TimeSource) async throws {

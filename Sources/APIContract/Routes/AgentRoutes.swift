@@ -61,7 +61,15 @@ package enum AgentRoutes {
     package static let work = ProtectedRoute(
         "getWork", .get, "/api/v1/agents/{id}/work", .agentSelf(.agentJobPoll), class: .agent, isLongLived: true,
         "Claims deployments and lists jobs that await a CSR.",
-        query: [QueryParameter("wait", .integer(0...50), default: 0, "Seconds to wait for work.")],
+        query: [
+            QueryParameter("wait", .integer(0...50), default: 0, "Seconds to wait for work."),
+            QueryParameter(
+                "turn", .count,
+                "Rises with every question of the agent. What was given in answer to an earlier one and is not held is given "
+                    + "again; without it, when its lease has ended."),
+            QueryParameter(
+                "held", .id, several: true, "Jobs that the agent has, or has a report about; of use with turn alone."),
+        ],
         responses: [.json(200, WorkAnswer.self, "The work."), .notFound, retiredAgent],
         cli: .excluded(reason: "for agents")
     )

@@ -10,6 +10,16 @@ struct ControlPlane: Sendable {
     /// What a question for work may take beyond the time the server holds it.
     private static let pollMargin = Duration.seconds(10)
 
+    /// Of the names in one question: longer addresses are refused.
+    private static let mostNameOctets = 6000
+
+    /// What the agent has when it asks for work.
+    struct Known: Hashable, Sendable {
+        /// Rises with every question.
+        let turn: Int64
+        let jobs: [JobID]
+    }
+
     let agent: AgentID
     let transport: Transport
 
@@ -19,9 +29,20 @@ struct ControlPlane: Sendable {
 
     /// The raw work items, so that one that makes no sense does not hide the others. The server may hold the question
     /// for `wait` while there is no work.
-    func work(wait: Duration) async throws -> [JSONValue] {
+    ///
+    /// - `known`: What the agent has; what it was given besides is given again. `nil`, or more than can be named: such
+    ///   jobs are left to their leases.
+    func work(wait: Duration, knowing known: Known? = nil) async throws -> [JSONValue] {
         let seconds = wait.components.seconds
-        let path = seconds > 0 ? "\(base)/work?wait=\(seconds)" : "\(base)/work"
+        var query = seconds > 0 ? ["wait=\(seconds)"] : []
+        if let known {
+            let names = known.jobs.map(\.text).joined(separator: ",")
+            if names.utf8.count <= Self.mostNameOctets {
+                query.append("turn=\(known.turn)")
+                if !names.isEmpty { query.append("held=\(names)") }
+            }
+        }
+        let path = query.isEmpty ? "\(base)/work" : "\(base)/work?\(query.joined(separator: "&"))"
         let timeout = max(ControlPlaneCall.defaultTimeout, wait + Self.pollMargin)
         let answer = try await transport.send(ControlPlaneCall(.get, path, timeout: timeout))
         guard let items = answer["jobs"]?.arrayValue else {

@@ -21,17 +21,23 @@ struct JobBoard: Sendable {
     /// As many as a control plane sends with one answer.
     static let queueLimit = 50
     private static let memoryLimit = 512
+    private static let leftLimit = 32
 
     let maxParallel: Int
     private var queue: [Assignment] = []
     private var running: [JobID: Assignment] = [:]
     private var settled: [(job: JobID, attempt: Int)] = []
     private var resting: [(job: JobID, failures: Int, until: Timestamp)] = []
+    private var left: [JobID] = []
 
     init(maxParallel: Int) { self.maxParallel = max(1, maxParallel) }
 
     /// The jobs that the heartbeat names, so that their leases are extended.
     var heldJobs: [JobID] { (running.keys + queue.map(\.job)).sorted() }
+
+    /// The jobs that the control plane is not to give again at once: those held, and those that this agent left without a
+    /// report, which come back when their leases end.
+    var knownJobs: [JobID] { Array(Set(heldJobs + left)).sorted() }
 
     /// Whether asking for more work makes sense: a claimed job that cannot start only wears its lease down.
     var hasRoom: Bool { running.count + queue.count < maxParallel }
@@ -44,6 +50,7 @@ struct JobBoard: Sendable {
         if isSettled(job, attempt: offered.attempt) { return .settled }
         if let rest = resting.first(where: { $0.job == job }), rest.until > now { return .resting }
         if queue.count >= Self.queueLimit { return .full }
+        left.removeAll { $0 == job }
         queue.append(offered)
         return .admitted
     }
@@ -74,6 +81,14 @@ struct JobBoard: Sendable {
         resting.removeAll { $0.job == job }
         settled.append((job, attempt))
         if settled.count > Self.memoryLimit { settled.removeFirst() }
+    }
+
+    /// The attempt ended, and no report of it reaches the control plane: the job is left to its lease, because the same
+    /// attempt is not done again.
+    mutating func leave(_ job: JobID) {
+        left.removeAll { $0 == job }
+        left.append(job)
+        if left.count > Self.leftLimit { left.removeFirst() }
     }
 
     /// The attempt ended without a report; the job may be offered again after a pause that grows with each failure.

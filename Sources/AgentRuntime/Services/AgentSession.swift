@@ -30,9 +30,21 @@ final class JobQueue: Sendable {
     /// Raised when a job ended, so that there may be room and follow-up work.
     let freed = Wakeup()
 
+    private let lastTurn = Mutex<Int64>(0)
+
     init(maxParallel: Int) { board = Mutex(JobBoard(maxParallel: maxParallel)) }
 
+    /// The number of the next question for work: the time in microseconds, so that a restarted agent goes on above those
+    /// of the process before it.
+    func nextTurn(at now: Timestamp) -> Int64 {
+        lastTurn.withLock { last in
+            last = max(last + 1, now.microsecondsSinceEpoch)
+            return last
+        }
+    }
+
     var heldJobs: [JobID] { board.withLock { $0.heldJobs } }
+    var knownJobs: [JobID] { board.withLock { $0.knownJobs } }
     var hasRoom: Bool { board.withLock { $0.hasRoom } }
 
     func admit(_ assignment: Assignment, at now: Timestamp) -> JobBoard.Admission {

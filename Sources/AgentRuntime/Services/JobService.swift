@@ -93,7 +93,10 @@ struct JobRunner: Sendable {
         case .lost(let reason):
             log.warn("job left", .job(assignment.job), LogField("reason", "\(reason)"))
             await release(assignment.job)
-            session.jobs.end { $0.settle(assignment.job, attempt: assignment.attempt) }
+            session.jobs.end { board in
+                board.settle(assignment.job, attempt: assignment.attempt)
+                board.leave(assignment.job)
+            }
         case .interrupted:
             log.info("job interrupted; it is resumed at the next start", .job(assignment.job))
             session.jobs.end { $0.finish(assignment.job) }

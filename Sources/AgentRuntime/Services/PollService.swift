@@ -59,7 +59,10 @@ struct PollService: Service, CustomStringConvertible {
         let session = session
         let wait = session.timing.current.pollWait
         let askedAt = session.time.now
-        let items = try await cancelWhenGracefulShutdown { try await session.controlPlane.work(wait: wait) }
+        let known = await known()
+        let items = try await cancelWhenGracefulShutdown {
+            try await session.controlPlane.work(wait: wait, knowing: known)
+        }
         let now = session.time.now
         await session.vitals.update { record in
             record.lastPollAt = now
@@ -69,6 +72,23 @@ struct PollService: Service, CustomStringConvertible {
         for item in items.prefix(JobBoard.queueLimit) where await accept(item) { admitted += 1 }
         if admitted > 0 { return false }
         return !items.isEmpty || now - askedAt < wait / 2 || wait == .zero
+    }
+
+    /// What the control plane needs to give again what did not arrive. `nil` when that cannot be told: then it waits for the
+    /// end of the leases.
+    ///
+    /// The board is looked at before the spool: a report is in the spool before its job leaves the board, so that none is
+    /// missed in between.
+    private func known() async -> ControlPlane.Known? {
+        let turn = session.jobs.nextTurn(at: session.time.now)
+        let jobs = session.jobs.knownJobs
+        do {
+            let reported = try await BlockingWork.run { [spool = session.state.spool] in try spool.jobs() }
+            return ControlPlane.Known(turn: turn, jobs: Set(jobs + reported).sorted())
+        } catch {
+            session.log.error("cannot read the spool", .error(error))
+            return nil
+        }
     }
 
     /// - Returns: Whether the item is new work for this agent.
@@ -131,6 +151,7 @@ extension AgentSession {
                     "a report gave way because the spool is full",
                     .job(lost.job), .attempt(lost.attempt)
                 )
+                jobs.end { $0.leave(lost.job) }
             }
             reportStored.raise()
         } catch {
@@ -142,6 +163,7 @@ extension AgentSession {
                 _ = try await controlPlane.deliver(report)
             } catch {
                 log.error("a report is lost", .job(report.job), .error(error))
+                jobs.end { $0.leave(report.job) }
             }
         }
     }

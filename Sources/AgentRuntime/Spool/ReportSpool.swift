@@ -40,6 +40,14 @@ struct ReportSpool: Sendable {
         return reports.sorted { ($0.finishedAt, $0.job, $0.attempt) < ($1.finishedAt, $1.job, $1.attempt) }
     }
 
+    /// The jobs of the waiting reports.
+    func jobs() throws -> [JobID] {
+        try folder.names().compactMap { name in
+            guard name.hasSuffix(Self.suffix), let end = name.lastIndex(of: "@") else { return nil }
+            return try? JobID(String(name[..<end]))
+        }
+    }
+
     func contains(_ job: JobID, attempt: Int) throws -> Bool { try folder.exists(Self.name(job, attempt)) }
 
     func remove(_ job: JobID, attempt: Int) throws { try folder.remove(Self.name(job, attempt)) }

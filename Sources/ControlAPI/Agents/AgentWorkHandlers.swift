@@ -52,7 +52,11 @@ struct AgentWorkHandlers: Sendable {
 
     private func work(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let wait = Duration.seconds(context.query.integer("wait") ?? 0)
-        let items = try await queue.claim(for: try context.request.id(), wait: wait)
+        let question = context.query.integer("turn").map { turn in
+            WorkQuestion(turn: Int64(turn), held: context.query.texts("held").map { JobID(stored: $0) })
+        }
+        let items = try await queue.claim(
+            for: try context.request.id(), wait: wait, knowing: question, while: context.isAwaited)
         return .json(
             WorkAnswer {
                 $0.jobs = items.map(Self.body)

@@ -18,7 +18,7 @@ struct PerspectiveHandlers: Sendable {
     private func checks(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let offer = try await flow.claim(
             for: try context.request.id(), at: context.query.text("vantage") ?? "",
-            wait: .seconds(context.query.integer("wait") ?? 0))
+            wait: .seconds(context.query.integer("wait") ?? 0), while: context.isAwaited)
         return .json(
             PerspectiveChecksAnswer {
                 $0.isAppointed = offer.isAppointed

@@ -112,8 +112,8 @@ package struct Dispatcher: Sendable {
             connection: trace.connection, clientAddress: trace.clientAddress, body: octets,
             condition: VersionCondition(head.headerFields[.ifMatch]),
             idempotencyClaim: try IdempotencyLayer.claim(route, head, octets, trace),
-            authority: head.authority, isHead: head.method == .head, rawQuery: String(target.query),
-            parameters: parameters, accepted: accepted, isStrict: isStrict
+            authority: head.authority, isHead: head.method == .head, isAwaited: body.isAwaited,
+            rawQuery: String(target.query), parameters: parameters, accepted: accepted, isStrict: isStrict
         )
         if route.isLongLived { try await body.announceLongLivedResponse() }
         let layer = IdempotencyLayer(keeper: environment.idempotency)

@@ -35,6 +35,12 @@ final class RequestBody {
         try await exchange.announceLongLivedResponse()
     }
 
+    /// Whether the client is still there for the answer.
+    var isAwaited: @Sendable () -> Bool {
+        guard case .connection(_, let exchange) = source else { return { true } }
+        return { [channel = exchange.channel] in channel.isActive }
+    }
+
     /// The whole body. Refuses by `Content-Length` before anything is read, and while reading beyond the limit.
     func collect(atMost limit: Int) async throws -> [UInt8] {
         if let declaredLength, declaredLength > limit { throw Problem.bodyTooLarge(limit: limit) }

@@ -22,6 +22,9 @@ package struct RequestContext: Sendable {
     package let authority: String?
     /// Whether the client wants the fields of the answer alone.
     package let isHead: Bool
+    /// Whether the client is still connected. False once its connection, or its stream, is known to have ended; whoever
+    /// waits long before giving something away asks first.
+    package let isAwaited: @Sendable () -> Bool
     let rawQuery: String
     let parameters: [String]
     let accepted: MediaRanges

@@ -123,8 +123,9 @@ package struct ACMEPerspectiveFlow: Sendable {
     /// Throws 404 for an unknown agent and 410 for a retired one.
     ///
     /// - `wait`: How long to wait when there are none yet.
+    /// - `isWanted`: Whether somebody still waits for the answer; nothing is claimed for nobody.
     package func claim(
-        for agent: AgentID, at perspective: String, wait: Duration
+        for agent: AgentID, at perspective: String, wait: Duration, while isWanted: @Sendable () -> Bool = { true }
     ) async throws -> ACMEPerspectiveOffer {
         let deadline = ContinuousClock.now + min(wait, Self.longestWait)
         let alarm = Alarm()
@@ -138,6 +139,7 @@ package struct ACMEPerspectiveFlow: Sendable {
                 guard offer.isAppointed, offer.questions.isEmpty, rest > .zero else { return offer }
                 await alarm.wait(atMost: min(rest, Self.recheckInterval), by: .system)
                 try Task.checkCancellation()
+                guard isWanted() else { return ACMEPerspectiveOffer(isAppointed: true, questions: []) }
             }
         }
     }

@@ -38,25 +38,26 @@ package struct WorkFlow: Sendable {
     /// Throws 404 for an unknown agent and 410 for a retired one.
     ///
     /// - `wait`: How long to wait when there is nothing to do yet.
-    package func claim(for agent: AgentID, wait: Duration = .zero) async throws -> [WorkItem] {
-        guard wait > .zero else { return try await claimNow(agent) }
+    /// - `question`: What the agent says that it has; what it was given besides and did not get is given again. `nil` for
+    ///   one that does not say: such jobs wait for the end of their lease.
+    /// - `isWanted`: Whether somebody still waits for the answer; nothing is claimed for nobody.
+    package func claim(
+        for agent: AgentID,
+        wait: Duration = .zero,
+        knowing question: WorkQuestion? = nil,
+        while isWanted: @Sendable () -> Bool = { true }
+    ) async throws -> [WorkItem] {
+        guard wait > .zero else { return try await claimNow(agent, question) }
         // Subscribed before the first look, so that nothing is missed in between.
         let signals = context.database.signals(on: .jobs)
-        let first = try await claimNow(agent)
+        let first = try await claimNow(agent, question)
         guard first.isEmpty else { return first }
-        return try await waited(for: agent, upTo: min(wait, Self.longestWait), signals)
-    }
-
-    private func waited(
-        for agent: AgentID,
-        upTo limit: Duration,
-        _ signals: AsyncStream<String>
-    ) async throws -> [WorkItem] {
-        let deadline = context.time.now + limit
-        var remaining = limit
+        let deadline = context.time.now + min(wait, Self.longestWait)
+        var remaining = min(wait, Self.longestWait)
         while remaining > .zero {
             try await waitForSignal(agent, signals, atMost: min(remaining, Self.recheckInterval))
-            let items = try await claimNow(agent)
+            guard isWanted() else { return [] }
+            let items = try await claimNow(agent, question)
             if !items.isEmpty { return items }
             // A clock that was set back must not prolong the wait for ever.
             remaining = min(deadline - context.time.now, remaining - .milliseconds(1))
@@ -82,21 +83,29 @@ package struct WorkFlow: Sendable {
         }
     }
 
-    private func claimNow(_ agent: AgentID) async throws -> [WorkItem] {
+    private func claimNow(_ agent: AgentID, _ question: WorkQuestion?) async throws -> [WorkItem] {
         let hasWork = try await context.read { tx in
             guard try AgentStore().get(agent, in: tx).retiredAt == nil else { throw HeartbeatFlow.retired(agent) }
-            return try jobs.hasWork(for: agent, in: tx)
+            return try jobs.hasWork(for: agent, knowing: question, in: tx)
         }
         guard hasWork else { return [] }
         return try await context.write { tx in
+            let author = Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil, clearance: .system)
+            let returned = try question.map { try jobs.takeBack(from: agent, knowing: $0, in: tx) } ?? []
+            for job in returned where job.type == .deployment {
+                try context.recorder.record(
+                    .deploymentJobReturned, job.id.text, details: ["attempts": .integer(Int64(job.attempts))],
+                    by: author,
+                    in: tx)
+            }
             let claimed = try jobs.claimForAgent(
                 agent,
                 limit: Self.mostItems,
                 mostOutstanding: context.timing.agentMaxParallel,
                 lease: context.timing.runningLease,
+                turn: question?.turn ?? 0,
                 in: tx
             )
-            let author = Authorship(actor: Actor(id: agent.text, type: .agent), origin: nil, clearance: .system)
             for work in claimed where work.job.type == .deployment {
                 try context.recorder.record(
                     .deploymentJobDispatched,

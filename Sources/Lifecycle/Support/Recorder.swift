@@ -137,6 +137,8 @@ struct RecordedAction: Sendable {
     static let renewalJobFailed = job("renewal_job_failed")
     static let deploymentJobCreated = job("deployment_jobs_created")
     static let deploymentJobDispatched = job("deployment_job_dispatched")
+    /// Given to an agent that never got it.
+    static let deploymentJobReturned = job("deployment_job_returned")
     static let deploymentJobCompleted = job("deployment_job_completed")
     static let deploymentJobFailed = job("deployment_job_failed")
     static let verificationSucceeded = job("job_verification_success")

@@ -47,6 +47,12 @@ final class PinnedClients: Sendable {
         self.purpose = purpose
     }
 
+    /// Whoever lets a client go without ``shutdown()``, because something failed in between, loses its connections and not
+    /// the process: a pool that is let go while it runs ends that.
+    deinit {
+        for pool in state.withLock({ $0.pools.values }) { pool.shutdown { _ in } }
+    }
+
     /// Sends a request to the first permitted address that takes the connection.
     func execute(
         _ request: HTTPClientRequest, to url: HTTPSURL, deadline: NIODeadline

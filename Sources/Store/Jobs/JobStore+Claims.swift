@@ -52,31 +52,21 @@ extension JobStore {
         ).map { try Job($0) }
     }
 
-    /// Whether an agent has anything to do, cheap enough for every poll.
-    package func hasWork(for agent: AgentID, in tx: any Transaction) throws -> Bool {
-        try tx.row(
-            """
-            SELECT 1 AS one FROM jobs
-            WHERE agent_id = \(agent) AND status IN ('Pending', 'AwaitingCSR') AND \(fragment: isDue(at: tx.now))
-            LIMIT 1
-            """
-        ) != nil
-    }
-
     /// Hands an agent its work: deployments and tests first, which become `Running` with a lease, then the jobs that wait for
     /// its CSR, which do not change.
     ///
     /// - `limit`: items of one answer.
     /// - `mostOutstanding`: jobs that the agent may hold at one time.
+    /// - `turn`: of the question that is answered, see ``WorkQuestion``; zero for an agent that does not count.
     package func claimForAgent(
         _ agent: AgentID,
         limit: Int,
         mostOutstanding: Int,
         lease: Duration,
+        turn: Int64 = 0,
         in tx: any Transaction
     ) throws -> [AgentWork] {
-        // Two polls of one agent at the same time must not each fill the allowance.
-        _ = try tx.row("SELECT id FROM agents WHERE id = \(agent)\(lock: .forUpdate)")
+        try lock(agent, in: tx)
         let held =
             try tx.row(
                 "SELECT COUNT(*) AS n FROM jobs WHERE agent_id = \(agent) AND status = 'Running'"
@@ -94,7 +84,7 @@ extension JobStore {
                 )
                 UPDATE jobs SET status = 'Running', attempts = attempts + 1, started_at = \(tx.now),
                     status_changed_at = \(tx.now), lease_owner = \(agent), lease_expires_at = \(tx.now + lease),
-                    updated_at = \(tx.now), row_version = row_version + 1
+                    lease_turn = \(turn), updated_at = \(tx.now), row_version = row_version + 1
                 WHERE id IN (SELECT id FROM due) AND status = 'Pending'
                 RETURNING id
                 """
@@ -108,6 +98,12 @@ extension JobStore {
             """
         ).map { try $0.id("id") }
         return try describe(claimed + waiting, in: tx)
+    }
+
+    /// Two polls of one agent at the same time must not each fill its allowance. The agent is locked before its jobs, as
+    /// a heartbeat does.
+    func lock(_ agent: AgentID, in tx: any Transaction) throws {
+        _ = try tx.row("SELECT id FROM agents WHERE id = \(agent)\(lock: .forUpdate)")
     }
 
     /// The work items of several jobs, in one statement.

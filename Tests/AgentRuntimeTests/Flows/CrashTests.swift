@@ -51,6 +51,30 @@ struct CrashTests {
         try expectNoLeftovers(directory)
     }
 
+    @Test(
+        "what the dead process was given and did not begin is given again, before any lease has ended", arguments: steps
+    )
+    func nothingWaitsForALease(number: Int) async throws {
+        let directory = try TemporaryDirectory("crash")
+        let plane = try FakeControlPlane()
+        let target = FakeTarget()
+        let host = MortalHost()
+        plane.order("job-1")
+
+        let first = AgentUnderTest(directory: directory, plane: plane, target: target, host: host)
+        host.die(at: number)
+        try? await first.start()
+        for _ in 0..<2 where !host.isDead { await first.workOnce() }
+        let second = AgentUnderTest(directory: directory, plane: plane, target: target)
+        try await second.start()
+        await second.runJobs()
+        for _ in 0..<3 { await second.workOnce() }
+
+        let deployment = try #require(plane.current.jobs.first { $0.id == "deploy-1" })
+        #expect(deployment.outcomes == ["Completed"] && deployment.attempt == 1, "\(deployment)")
+        try expectMatchingPair(target, number)
+    }
+
     private func expectMatchingPair(_ target: FakeTarget, _ number: Int) throws {
         guard let installed = target.current.installed else { return }
         let key = try PrivateKey(pem: try #require(installed.key))

@@ -100,6 +100,25 @@ struct JobBoardTests {
         #expect(board.admit(Self.csr("j1", certificate: "c1"), at: now) == .admitted)
     }
 
+    @Test("a job left without a report is known until it is taken again, and its lease is not extended")
+    func left() {
+        var board = JobBoard(maxParallel: 1)
+        let job = JobID(stored: "j1")
+        _ = board.admit(Self.deployment("j1", target: "t1"), at: Self.now)
+        #expect(board.knownJobs == [job])
+        _ = board.takeNext()
+        board.settle(job, attempt: 1)
+        #expect(board.knownJobs.isEmpty)
+        board.leave(job)
+        #expect(board.knownJobs == [job] && board.heldJobs.isEmpty)
+        #expect(board.admit(Self.deployment("j1", target: "t1", attempt: 2), at: Self.now) == .admitted)
+        _ = board.takeNext()
+        board.settle(job, attempt: 2)
+        #expect(board.knownJobs.isEmpty)
+        for number in 0..<100 { board.leave(JobID(stored: "left-\(number)")) }
+        #expect(board.knownJobs.count == 32)
+    }
+
     @Test("the queue is bounded")
     func bounded() {
         var board = JobBoard(maxParallel: 1)

@@ -153,6 +153,40 @@ struct ServiceTests {
         #expect(timing.current == .init(heartbeat: .seconds(10), poll: .seconds(5), pollWait: .seconds(25)))
     }
 
+    @Test("an answer that was lost is given again; what is in hand, or has a report that waits, is named and is not")
+    func lostAnswer() async throws {
+        let agent = try await agent()
+        let poll = PollService(session: agent.session, isPrompt: true)
+        plane.order("job-1")
+        await agent.workOnce()
+        #expect(try await plane.controlPlane.work(wait: .zero, knowing: .init(turn: 1, jobs: [])).count == 1, "lost")
+        _ = try await poll.ask()
+        #expect(agent.session.jobs.heldJobs.map(\.text) == ["deploy-1"])
+        _ = try await poll.ask()
+        await agent.runJobs()
+        #expect(agent.session.jobs.heldJobs.isEmpty)
+        _ = try await poll.ask()
+        let questions = plane.current.calls.filter { $0.contains("/work") }.suffix(3)
+        #expect(questions.map { $0.contains("&held=deploy-1") } == [false, true, true], "\(questions)")
+        let turns = questions.compactMap { $0.split(separator: "turn=").last?.prefix { $0.isNumber } }.compactMap {
+            Int($0)
+        }
+        #expect(turns.count == 3 && turns == Set(turns).sorted())
+        #expect(plane.current.jobs.first { $0.id == "deploy-1" }?.status == "Running")
+        _ = await SpoolService(session: agent.session).deliverAll()
+        let deployment = try #require(plane.current.jobs.first { $0.id == "deploy-1" })
+        #expect(deployment.outcomes == ["Completed"] && deployment.attempt == 1 && target.current.installations == 1)
+    }
+
+    @Test("more names than an address can hold are not sent: the leases decide then")
+    func tooManyNames() async throws {
+        let jobs = (0..<200).map { JobID(stored: "job-0198a1b2-c3d4-7e5f-8a9b-\($0)") }
+        _ = try await plane.controlPlane.work(wait: .seconds(5), knowing: .init(turn: 7, jobs: jobs))
+        _ = try await plane.controlPlane.work(wait: .zero, knowing: .init(turn: 8, jobs: []))
+        #expect(
+            plane.current.calls == ["GET /api/v1/agents/agent-1/work?wait=5", "GET /api/v1/agents/agent-1/work?turn=8"])
+    }
+
     @Test("a restarted agent goes on with its claims, but not with those whose lease or report is over")
     func resume() async throws {
         let first = try await agent()

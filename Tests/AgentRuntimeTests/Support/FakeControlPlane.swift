@@ -16,6 +16,8 @@ final class FakeControlPlane: Sendable {
         let certificate: String
         var status: String
         var attempt = 0
+        /// Of the question in answer to which the job was given.
+        var turn = 0
         var version: String?
         var outcomes: [String] = []
     }
@@ -104,7 +106,7 @@ final class FakeControlPlane: Sendable {
         case (.post, "\(base)/heartbeat"):
             state.heartbeats.append(call.body ?? .null)
             return Self.json(["status": "heartbeat_recorded"])
-        case (.get, "\(base)/work"): return work(&state)
+        case (.get, "\(base)/work"): return work(call.path, &state)
         case (.post, "\(base)/csr"): return try csr(call.body, &state)
         case (.get, _) where path.hasPrefix("\(base)/certificates/"):
             return certificate(String(path.dropFirst("\(base)/certificates/".count)), call.path, state)
@@ -119,12 +121,24 @@ final class FakeControlPlane: Sendable {
         }
     }
 
-    private func work(_ state: inout State) -> ControlPlaneAnswer {
+    private func work(_ path: String, _ state: inout State) -> ControlPlaneAnswer {
+        let query = path.split(separator: "?").dropFirst().joined().split(separator: "&").map(String.init)
+        func value(_ name: String) -> String? {
+            query.first { $0.hasPrefix("\(name)=") }.map { String($0.dropFirst(name.count + 1)) }
+        }
+        let turn = value("turn").flatMap { Int($0) } ?? 0
+        let held = value("held")?.split(separator: ",").map(String.init) ?? []
         var items: [JSONValue] = []
         for index in state.jobs.indices {
+            let job = state.jobs[index]
+            if job.isDeployment, job.status == "Running", job.turn < turn, !held.contains(job.id) {
+                state.jobs[index].status = "Pending"
+                state.jobs[index].attempt -= 1
+            }
             if state.jobs[index].isDeployment, state.jobs[index].status == "Pending" {
                 state.jobs[index].status = "Running"
                 state.jobs[index].attempt += 1
+                state.jobs[index].turn = turn
                 items.append(deploymentItem(state.jobs[index], state.targetConfig))
             } else if state.jobs[index].status == "AwaitingCSR" {
                 items.append([

@@ -12,11 +12,12 @@ struct StreamEndTests {
             // This client opens the window by 64 KiB at a time, as the agent and the command line do.
             let client = try OutboundHTTP(purpose: .controlPlane, trust: .unverified, userAgent: "test")
             let url = try HTTPSURL("https://localhost:\(stage.port)")
-            for _ in 1...3 {
-                let reply = try await client.send("GET", url, path: "/api/v1/large", timeout: .seconds(10))
-                #expect(reply.status == 200 && reply.body.count > 300_000)
+            try await using(client, end: { try await $0.shutdown() }) { client async throws in
+                for _ in 1...3 {
+                    let reply = try await client.send("GET", url, path: "/api/v1/large", timeout: .seconds(30))
+                    #expect(reply.status == 200 && reply.body.count > 300_000)
+                }
             }
-            try await client.shutdown()
         }
     }
 

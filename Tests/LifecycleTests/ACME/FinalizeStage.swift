@@ -81,7 +81,7 @@ struct FinalizeStage {
 
     init(
         _ stage: ValidationStage, _ authority: PatientAuthority, _ requests: RequestShelf, instance: String = "one",
-        change: (inout ACMEPlan) -> Void = { _ in }
+        patience: Duration = ValidationStage.patience, change: (inout ACMEPlan) -> Void = { _ in }
     ) {
         let world = stage.world
         let registry = authority.registry(of: world)
@@ -94,19 +94,19 @@ struct FinalizeStage {
         issue = IssueFlow(world.context, registry: registry, instance: instance)
         gate = ACMEIssuanceGate(
             world.context, plan: ValidationStage.plan(change), checkCAA: check,
-            perspectives: stage.perspectives(change), observeVotes: { _ in })
+            perspectives: stage.perspectives(patience: patience, change), observeVotes: { _ in })
         desk = ACMEIssuanceDesk(
             ACMESettlement(world.context, issue: issue, gate: gate), time: world.time, log: World.log)
         flow = ACMEFinalizeFlow(
             world.context, registry: registry, desk: desk, plan: ValidationStage.plan(change),
-            checkCAA: check, perspectives: stage.perspectives(change), observeVotes: { _ in })
+            checkCAA: check, perspectives: stage.perspectives(patience: patience, change), observeVotes: { _ in })
     }
 
     static func with(
-        _ stage: ValidationStage, change: (inout ACMEPlan) -> Void = { _ in },
-        _ body: (FinalizeStage) async throws -> Void
+        _ stage: ValidationStage, patience: Duration = ValidationStage.patience,
+        change: (inout ACMEPlan) -> Void = { _ in }, _ body: (FinalizeStage) async throws -> Void
     ) async throws {
-        let server = FinalizeStage(stage, PatientAuthority(), RequestShelf(), change: change)
+        let server = FinalizeStage(stage, PatientAuthority(), RequestShelf(), patience: patience, change: change)
         try await server.desk.working { try await body(server) }
     }
 

@@ -50,7 +50,7 @@ struct PerspectiveTests {
             while !Task.isCancelled {
                 guard
                     let offer = try? await flow.claim(
-                        for: AgentID(stored: id), at: perspective, wait: .seconds(5))
+                        for: AgentID(stored: id), at: perspective, wait: .seconds(30))
                 else { break }
                 for question in offer.questions {
                     try await flow.answer(
@@ -100,7 +100,7 @@ struct PerspectiveTests {
             let view = try await stage.answered("a.test")
             #expect(try await stage.workOff(stage.pool(change: Self.plan)) == 1)
             #expect(try await stage.stored(view).status == .ready)
-            let isToldOf = try await eventually(within: .seconds(10)) {
+            let isToldOf = try await eventually(within: .seconds(60)) {
                 try await stage.audited("acme_perspective_answered") == 3
             }
             #expect(isToldOf)
@@ -122,12 +122,13 @@ struct PerspectiveTests {
             let view = try await stage.answered("a.test")
             let pool = stage.pool(change: {
                 Self.plan(&$0)
-                $0.validationTimeout = .seconds(3)
+                // By the clock of the database: on PostgreSQL the first attempt has to end within.
+                $0.validationTimeout = engine == .sqlite ? .seconds(3) : .seconds(8)
             })
             #expect(try await stage.workOff(pool) == 1)
             #expect(try await stage.stored(view).status == .pending)
             #expect(try await stage.challenge(view.authorizations[0]).status == .processing)
-            let isOver = try await eventually(within: .seconds(20)) {
+            let isOver = try await eventually(within: .seconds(60)) {
                 if engine == .sqlite { stage.world.clock.advance(by: .seconds(1)) }
                 try await stage.workOff(pool)
                 return try await stage.stored(view).status == .invalid
@@ -146,8 +147,8 @@ struct PerspectiveTests {
             #expect(!told.contains("secret") && !told.contains("agent-"), "\(told)")
             let details = try await Self.completion(stage)
             #expect(details.contains("refused: connection"), "\(details)")
-            // The server looked in both attempts itself.
-            #expect(stage.script.attempts.count == 2)
+            // The server looked in each attempt itself.
+            #expect(stage.script.attempts.count >= 2)
         }
     }
 
@@ -155,13 +156,13 @@ struct PerspectiveTests {
     func silent() async throws {
         try await Self.with(.sqlite) { stage async throws in
             let view = try await stage.answered("a.test")
-            let pool = stage.pool(change: {
+            let pool = stage.pool(patience: ValidationStage.shortPatience) {
                 Self.plan(&$0)
                 $0.validationTimeout = .seconds(1)
-            })
+            }
             let start = ContinuousClock.now
             try await stage.workOff(pool)
-            #expect(ContinuousClock.now - start >= .seconds(2))
+            #expect(ContinuousClock.now - start >= ValidationStage.shortPatience)
             #expect(try await stage.stored(view).status == .invalid)
             let told = try await stage.challenge(view.authorizations[0]).error?.text ?? ""
             #expect(told.contains("serverInternal") && told.contains("the perspective eu gave no answer"), "\(told)")
@@ -203,11 +204,11 @@ struct PerspectiveTests {
             let (eu, us, other) = (
                 AgentID(stored: "agent-eu"), AgentID(stored: "agent-us"), AgentID(stored: "agent-other")
             )
-            // Nobody else answers: the attempt lasts as long as the server waits.
+            // Nobody else answers in time: the attempt lasts as long as the server waits.
             let view = try await stage.answered("a.test")
-            let pool = stage.pool(change: Self.plan)
+            let pool = stage.pool(patience: .seconds(8), change: Self.plan)
             let attempt = Task { try await stage.workOff(pool) }
-            let offer = try await flow.claim(for: eu, at: "eu", wait: .seconds(10))
+            let offer = try await flow.claim(for: eu, at: "eu", wait: .seconds(30))
             let question = try #require(offer.questions.first)
             #expect(offer.isAppointed && offer.questions.count == 1)
             #expect(question.check.type == .http01 && question.check.name.value == "a.test" && question.accounts == nil)
@@ -216,7 +217,7 @@ struct PerspectiveTests {
             #expect(try await flow.claim(for: AgentID(stored: "agent-eu2"), at: "eu", wait: .zero).questions.isEmpty)
             // Neither where another one stands, nor where none was appointed.
             for (agent, place) in [(eu, "us"), (other, "eu"), (us, "nowhere")] {
-                let none = try await flow.claim(for: agent, at: place, wait: .seconds(5))
+                let none = try await flow.claim(for: agent, at: place, wait: .seconds(30))
                 #expect(!none.isAppointed && none.questions.isEmpty)
             }
             func vote(_ agent: AgentID, _ answer: ACMEPerspectiveAnswer) async -> ErrorCode? {
@@ -234,11 +235,9 @@ struct PerspectiveTests {
             #expect(await vote(eu, Self.answer(question, nil)) == .invalidState, "another vote")
             #expect(try await stage.audited("acme_perspective_answered") == 1)
             // The time of the others' questions passes.
-            let late = try #require(try await flow.claim(for: us, at: "us", wait: .seconds(5)).questions.first)
-            if engine == .sqlite {
-                stage.world.clock.advance(by: .seconds(2))
-            } else {
-                try await Task.sleep(for: .seconds(2.5))
+            let late = try #require(try await flow.claim(for: us, at: "us", wait: .seconds(30)).questions.first)
+            try await stage.world.database.write { tx in
+                _ = try tx.execute("UPDATE acme_perspective_checks SET expires_at = \(tx.now - .seconds(1))")
             }
             let refused = await #expect(throws: ServiceError.self) {
                 try await flow.answer(late.check.id, of: us, Self.answer(late, nil), by: Self.author("agent-us"))
@@ -261,10 +260,10 @@ struct PerspectiveTests {
                 plan.validationTimeout = .seconds(1)
             }
             let view = try await stage.answered("a.test")
-            let attempt = Task { try await stage.workOff(stage.pool(change: change)) }
+            let attempt = Task { try await stage.workOff(stage.pool(patience: .seconds(5), change: change)) }
             let flow = stage.perspectives(change)
             let eu = AgentID(stored: "agent-eu")
-            let question = try #require(try await flow.claim(for: eu, at: "eu", wait: .seconds(5)).questions.first)
+            let question = try #require(try await flow.claim(for: eu, at: "eu", wait: .seconds(30)).questions.first)
             #expect(try await flow.claim(for: eu, at: "us", wait: .zero).questions.isEmpty)
             try await flow.answer(question.check.id, of: eu, Self.answer(question, nil), by: Self.author("agent-eu"))
             _ = try await attempt.value
@@ -276,13 +275,15 @@ struct PerspectiveTests {
     func death(engine: Engine) async throws {
         try await Self.with(engine) { stage async throws in
             let view = try await stage.answered("a.test")
-            let (one, two) = (stage.pool("one", change: Self.plan), stage.pool("two", change: Self.plan))
+            let one = stage.pool("one", change: Self.plan)
+            let two = stage.pool("two", patience: ValidationStage.shortPatience, change: Self.plan)
             let lost = try #require(try await one.claim(.http01, limit: 1).first)
             let dying = Task { await one.work(on: lost) }
             let flow = stage.perspectives(Self.plan)
             for (agent, place) in [("agent-eu", "eu"), ("agent-us", "us")] {
                 let id = AgentID(stored: agent)
-                let question = try #require(try await flow.claim(for: id, at: place, wait: .seconds(5)).questions.first)
+                let question = try #require(
+                    try await flow.claim(for: id, at: place, wait: .seconds(30)).questions.first)
                 if place == "eu" {
                     try await flow.answer(question.check.id, of: id, Self.answer(question, nil), by: Self.author(agent))
                 } else {

@@ -54,7 +54,8 @@ struct ProfilePerspectiveTests {
         try await ValidationStage.with(.sqlite) { stage async throws in
             try await Self.set(stage) { $0.acmePerspectives = ["us", "gone"] }
             let view = try await stage.answered("outside.test")
-            #expect(try await stage.workOff(stage.pool(change: Self.plan)) == 1)
+            #expect(
+                try await stage.workOff(stage.pool(patience: ValidationStage.shortPatience, change: Self.plan)) == 1)
             #expect(try await stage.stored(view).status == .invalid)
             #expect(try await Self.asked(stage) == ["gone", "us"])
         }

@@ -83,19 +83,28 @@ struct ValidationStage {
     var challenges: ACMEChallengeFlow { ACMEChallengeFlow(world.context) }
 
     func pool(
-        _ instance: String = "one", validate: ACMEValidator? = nil, change: (inout ACMEPlan) -> Void = { _ in }
+        _ instance: String = "one", validate: ACMEValidator? = nil, patience: Duration = Self.patience,
+        change: (inout ACMEPlan) -> Void = { _ in }
     ) -> ACMEValidationPool {
         ACMEValidationPool(
             world.context, instance: instance, plan: Self.plan(change), validate: validate ?? script.validator,
             checkCAA: { question throws(ACMEFault) in
                 if let fault = script.caa(question) { throw fault }
             },
-            perspectives: perspectives(change), observeVotes: { _ in }, observe: { _, _, _ in }, log: World.log)
+            perspectives: perspectives(patience: patience, change), observeVotes: { _ in }, observe: { _, _, _ in },
+            log: World.log)
     }
 
-    /// What other perspectives say; who keeps silent is waited for two seconds.
-    func perspectives(_ change: (inout ACMEPlan) -> Void) -> ACMEPerspectiveFlow {
-        ACMEPerspectiveFlow(world.context, plan: Self.plan(change), patience: .seconds(2))
+    /// How long agents that answer may take on a busy machine; a decision ends the waiting, so that this costs nothing.
+    static let patience = Duration.seconds(20)
+    /// How long somebody is waited for who keeps silent.
+    static let shortPatience = Duration.seconds(2)
+
+    /// What other perspectives say.
+    func perspectives(
+        patience: Duration = Self.patience, _ change: (inout ACMEPlan) -> Void
+    ) -> ACMEPerspectiveFlow {
+        ACMEPerspectiveFlow(world.context, plan: Self.plan(change), patience: patience)
     }
 
     // MARK: Steps of a client

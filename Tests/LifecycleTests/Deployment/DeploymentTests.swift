@@ -198,6 +198,52 @@ struct DeploymentFlowTests {
         }
     }
 
+    @Test("a deployment whose answer was lost is given again, and the log says so", arguments: Engine.available)
+    func lostAnswer(engine: Engine) async throws {
+        try await World.with(engine) { world async throws in
+            try await Self.issued(world)
+            func ask(_ turn: Int64, _ held: [JobID] = []) async throws -> [JobID] {
+                try await world.work.claim(for: Self.web, knowing: WorkQuestion(turn: turn, held: held)).map(
+                    \.work.job.id)
+            }
+            let job = try #require(try await ask(1).first)
+            #expect(try await ask(2) == [job])
+            #expect(try await ask(3, [job]).isEmpty)
+            #expect(try await world.jobs(of: "api", type: [.deployment]).map(\.attempts) == [1])
+            let actions = try await world.actions(on: job.text)
+            #expect(actions.count { $0 == "deployment_job_dispatched" } == 2)
+            #expect(actions.count { $0 == "deployment_job_returned" } == 1)
+        }
+    }
+
+    @Test("a poll whose client has gone ends at the next signal, and nothing is claimed for it")
+    func clientGone() async throws {
+        try await World.with(.sqlite) { world async throws in
+            try await world.agent("web-01")
+            try await world.target("edge", of: "web-01")
+            try await withThrowingTaskGroup(of: Bool.self) { group async throws in
+                group.addTask {
+                    try await world.work.claim(for: Self.web, wait: .seconds(50), while: { false }).isEmpty
+                }
+                group.addTask {
+                    // Again and again: the poll may not have begun to listen.
+                    while !Task.isCancelled {
+                        try await world.database.write { tx in try tx.notify(.jobs, payload: Self.web.text) }
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
+                    return false
+                }
+                let isEnded = try await group.next()
+                #expect(isEnded == true)
+                group.cancelAll()
+                while let _ = await group.nextResult() {}
+            }
+            try await world.certificate("api", targets: ["edge"], issue: true)
+            _ = try await IssueFlowTests.submit(world, try World.csr("api"), job: nil)
+            #expect(try await world.jobs(of: "api", type: [.deployment]).map(\.status) == [.pending])
+        }
+    }
+
     @Test("deploying on request needs a version, a target and a live certificate")
     func onRequest() async throws {
         try await World.with(.sqlite) { world async throws in

@@ -23,11 +23,11 @@ struct OutboundHTTPTests {
         let trust: TrustAnchors = trusts ? try TrustAnchors(pemBundle: authority.root) : .system
         let client = try OutboundHTTP(purpose: .controlPlane, trust: trust, userAgent: "certctl-test/1")
         let url = try HTTPSURL("https://127.0.0.1:\(server.port)")
-        let outcome: Result<Value, any Error>
-        do { outcome = .success(try await body(client, url)) } catch { outcome = .failure(error) }
-        try await client.shutdown()
-        try await server.stop()
-        return try outcome.get()
+        return try await using(server, end: { try await $0.stop() }) { _ async throws in
+            try await using(client, end: { try await $0.shutdown() }) { client async throws in
+                try await body(client, url)
+            }
+        }
     }
 
     private func expectFailure(
@@ -108,11 +108,12 @@ struct OutboundHTTPTests {
         let client = try OutboundHTTP(purpose: .controlPlane, trust: .system, userAgent: "test")
         let url = try HTTPSURL("https://127.0.0.1:\(LoopbackPort.unused())")
         let started = ContinuousClock.now
-        await #expect { try await client.send("GET", url, path: "/", timeout: .seconds(10)) } throws: {
-            ($0 as? OutboundError)?.kind == .unreachable
+        try await using(client, end: { try await $0.shutdown() }) { client async throws in
+            await #expect { try await client.send("GET", url, path: "/", timeout: .seconds(10)) } throws: {
+                ($0 as? OutboundError)?.kind == .unreachable
+            }
         }
         #expect(ContinuousClock.now - started < .seconds(9))
-        try await client.shutdown()
     }
 
     @Test("a cancelled request says so")
@@ -132,8 +133,23 @@ struct OutboundHTTPTests {
         )
         let client = try OutboundHTTP(purpose: .controlPlane, trust: .unverified, userAgent: "test")
         let url = try HTTPSURL("https://127.0.0.1:\(server.port)")
-        #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
-        try await client.shutdown()
+        try await using(client, end: { try await $0.shutdown() }) { client async throws in
+            #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
+        }
+        try await server.stop()
+    }
+
+    @Test("a client that is let go with its connections open ends them, and not the process")
+    func letGo() async throws {
+        let issued = try await OpenSSLAuthority().issue("DNS:other.test")
+        let server = try await TLSTestServer(
+            certificate: issued.certificate, key: issued.key, .answer("HTTP/1.1 204 No Content\r\n\r\n")
+        )
+        let url = try HTTPSURL("https://127.0.0.1:\(server.port)")
+        for _ in 0..<3 {
+            let client = try OutboundHTTP(purpose: .controlPlane, trust: .unverified, userAgent: "test")
+            #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
+        }
         try await server.stop()
     }
 }

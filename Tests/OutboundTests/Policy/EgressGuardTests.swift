@@ -203,17 +203,20 @@ struct EgressPinningTests {
             let url = try HTTPSURL("https://\(Self.name):\(port)")
             let client = try OutboundHTTP(purpose: .audit, trust: trust, userAgent: "test", through: egress)
             // No resolver of the system knows the name: had the library asked one, there would be no answer.
-            #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
-            #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
+            try await using(client, end: { try await $0.shutdown() }) { client async throws in
+                for _ in 0..<2 {
+                    #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
+                }
+            }
             #expect(names.count == 1)
-            try await client.shutdown()
             for _ in 0..<2 {
                 let next = try OutboundHTTP(purpose: .audit, trust: trust, userAgent: "test", through: egress)
-                let refusal = await #expect(throws: OutboundError.self) {
-                    try await next.send("GET", url, path: "/", timeout: .seconds(5))
+                try await using(next, end: { try await $0.shutdown() }) { next async throws in
+                    let refusal = await #expect(throws: OutboundError.self) {
+                        try await next.send("GET", url, path: "/", timeout: .seconds(5))
+                    }
+                    #expect(refusal?.kind == .refused, "\(String(describing: refusal))")
                 }
-                #expect(refusal?.kind == .refused, "\(String(describing: refusal))")
-                try await next.shutdown()
             }
         }
     }
@@ -225,8 +228,9 @@ struct EgressPinningTests {
             let egress = EgressGuard(policy: policy) { _ in ["127.0.0.9", "127.0.0.1"] }
             let url = try HTTPSURL("https://\(Self.name):\(port)")
             let client = try OutboundHTTP(purpose: .audit, trust: trust, userAgent: "test", through: egress)
-            #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
-            try await client.shutdown()
+            try await using(client, end: { try await $0.shutdown() }) { client async throws in
+                #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
+            }
         }
     }
 
@@ -255,12 +259,13 @@ struct EgressPinningTests {
         let url = try HTTPSURL("https://hooks.certctl.test")
         let proxy = try #require(try OutboundProxy(environment: ["HTTPS_PROXY": "http://127.0.0.1:9"], for: url))
         let client = try OutboundHTTP(purpose: .audit, trust: .system, userAgent: "test", proxy: proxy)
-        for host in ["metadata.google.internal", "169.254.169.254", "127.0.0.1", "localhost"] {
-            let refusal = await #expect(throws: OutboundError.self) {
-                try await client.send("GET", try HTTPSURL("https://\(host)"), path: "/", timeout: .seconds(5))
+        try await using(client, end: { try await $0.shutdown() }) { client async throws in
+            for host in ["metadata.google.internal", "169.254.169.254", "127.0.0.1", "localhost"] {
+                let refusal = await #expect(throws: OutboundError.self) {
+                    try await client.send("GET", try HTTPSURL("https://\(host)"), path: "/", timeout: .seconds(5))
+                }
+                #expect(refusal?.kind == .refused, "\(host)")
             }
-            #expect(refusal?.kind == .refused, "\(host)")
         }
-        try await client.shutdown()
     }
 }

@@ -20,15 +20,16 @@ struct CertificatePinTests {
         let anchor = try await PinnedFetch.anchor(of: url, pin: pin, timeout: .seconds(5))
         #expect(anchor == root)
         let client = try OutboundHTTP(purpose: .controlPlane, trust: .certificates([anchor]), userAgent: "test")
-        #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
-        let other = try await authority.issue("DNS:other.test")
-        let impostor = try await TLSTestServer(certificate: other.fullChain, key: other.key, .staySilent)
-        let wrongName = try HTTPSURL("https://127.0.0.1:\(impostor.port)")
-        await #expect { try await client.send("GET", wrongName, path: "/", timeout: .seconds(5)) } throws: {
-            ($0 as? OutboundError)?.kind == .tlsVerification
+        try await using(client, end: { try await $0.shutdown() }) { client async throws in
+            #expect(try await client.send("GET", url, path: "/", timeout: .seconds(5)).status == 204)
+            let other = try await authority.issue("DNS:other.test")
+            let impostor = try await TLSTestServer(certificate: other.fullChain, key: other.key, .staySilent)
+            let wrongName = try HTTPSURL("https://127.0.0.1:\(impostor.port)")
+            await #expect { try await client.send("GET", wrongName, path: "/", timeout: .seconds(5)) } throws: {
+                ($0 as? OutboundError)?.kind == .tlsVerification
+            }
+            try await impostor.stop()
         }
-        try await impostor.stop()
-        try await client.shutdown()
         try await server.stop()
     }
 

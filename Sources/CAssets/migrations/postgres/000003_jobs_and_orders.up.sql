@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     status_changed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
     lease_owner TEXT,
     lease_expires_at TIMESTAMPTZ,
+    -- Of the agent's questions for work, which one the last claim answered.
+    lease_turn BIGINT NOT NULL DEFAULT 0,
     certificate_version_id TEXT,
     batch_id TEXT,
     trigger TEXT NOT NULL DEFAULT 'api',

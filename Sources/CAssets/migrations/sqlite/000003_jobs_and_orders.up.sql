@@ -19,6 +19,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     status_changed_at INTEGER NOT NULL DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000),
     lease_owner TEXT,
     lease_expires_at INTEGER,
+    -- Of the agent's questions for work, which one the last claim answered.
+    lease_turn INTEGER NOT NULL DEFAULT 0,
     certificate_version_id TEXT,
     batch_id TEXT,
     trigger TEXT NOT NULL DEFAULT 'api',
