@@ -139,6 +139,7 @@ extension HierarchyFlow {
     ) throws -> IntermediateCA {
         let above = try Self.requirePending(node)
         try requireAllowed(KeyKind(certificate.subjectPublicKey), at: "/certificate_pem")
+        try requireStrong(certificate.subjectPublicKey, at: "/certificate_pem")
         guard let above else { throw ServiceError(.internalError, "the pending CA \(node.id.text) has nobody above") }
         let parent = try store.get(above, in: tx)
         try Self.requireStanding(parent, in: tx)
