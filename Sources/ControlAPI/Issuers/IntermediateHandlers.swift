@@ -19,6 +19,7 @@ struct IntermediateHandlers: Sendable {
         handlers.on(IntermediateRoutes.discard, discard)
         handlers.on(IntermediateRoutes.list, list)
         handlers.on(IntermediateRoutes.get, get)
+        handlers.on(IntermediateRoutes.update, update)
         handlers.on(IntermediateRoutes.chain, chain)
         handlers.on(IntermediateRoutes.chains, chains)
         handlers.on(IntermediateRoutes.crossSign, crossSign)
@@ -119,6 +120,15 @@ struct IntermediateHandlers: Sendable {
     private func get(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let (node, drain) = try await flow.look(try context.request.id(), by: context.authorship)
         return .json(IntermediateCABody(node, drain: drain), version: node.rowVersion)
+    }
+
+    private func update(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: UpdateIntermediateCARequest = try context.request.decode()
+        let node = try await flow.setListTerms(
+            of: try context.request.id(), validity: request.listValiditySeconds.update(cleared: nil) { $0 },
+            interval: request.listIntervalSeconds.update(cleared: nil) { $0 },
+            expecting: try context.expectedVersion(request.expectedVersion), by: context.authorship)
+        return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
     }
 
     private func chain(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
@@ -280,6 +290,8 @@ extension IntermediateCABody {
             $0.policyOIDs = node.policyOIDs
             $0.isIssuing = node.isIssuing
             $0.ocspURL = node.ocspURL
+            $0.listValiditySeconds = node.listValiditySeconds
+            $0.listIntervalSeconds = node.listIntervalSeconds
             $0.metadata = node.metadata.isEmpty ? nil : node.metadata
             $0.drain = drain.map { CADrainBody($0) }
             $0.retiringAt = node.retiringAt

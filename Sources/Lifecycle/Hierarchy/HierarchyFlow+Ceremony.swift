@@ -73,6 +73,8 @@ extension HierarchyFlow {
         new.policyOIDs = terms.policies.map { "\($0)" }
         new.isIssuing = plan.draft.isIssuing ?? ((terms.pathLength ?? 0) == 0)
         new.ocspURL = plan.draft.ocspURL
+        new.listValiditySeconds = plan.draft.listValiditySeconds
+        new.listIntervalSeconds = plan.draft.listIntervalSeconds
         new.metadata = plan.draft.metadata
         new.succession = plan.succession
         return try await context.write { [context, keys, store, ceremonies, new] tx in
