@@ -206,6 +206,7 @@ package struct CreateIntermediateCARequest: WireValue {
 package struct RetireIntermediateCARequest: WireValue {
     package var note: String?
     package var isConfirmed = false
+    package var isForced = false
 
     package init() {}
 
@@ -214,6 +215,10 @@ package struct RetireIntermediateCARequest: WireValue {
         [
             .optional("note", \.note, .longText, "For the audit trail."),
             .defaulted("confirm", \.isConfirmed, "Ends a CA that is retiring."),
+            .defaulted(
+                "force", \.isForced,
+                "With confirm and a note: ends it although certificates are good or CAs below retire. A second person agrees first."
+            ),
         ]
     )
 }

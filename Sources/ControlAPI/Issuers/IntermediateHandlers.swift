@@ -189,8 +189,8 @@ struct IntermediateHandlers: Sendable {
         let request: RetireIntermediateCARequest = try context.request.decode()
         return try await .ceremony {
             let node = try await flow.retire(
-                try context.request.id(), isConfirmed: request.isConfirmed, note: request.note,
-                by: context.authorship)
+                try context.request.id(), isConfirmed: request.isConfirmed, isForced: request.isForced,
+                note: request.note, by: context.authorship)
             let (_, drain) = try await flow.look(node.id, by: context.authorship)
             return .json(
                 RetireIntermediateCAAnswer {
