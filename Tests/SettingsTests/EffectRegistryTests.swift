@@ -106,6 +106,7 @@ enum EffectRegistry {
         Entry("server:ca.max_signatures_per_minute", "EndToEndTests/PKI/ChildKeyTests.swift", "ceiling"),
         Entry("server:ca.lints", "EndToEndTests/PKI/LintEndToEndTests.swift", "severities"),
         Entry("server:algorithm.deny_list", "EndToEndTests/PKI/AlgorithmDenyListTests.swift", "denied"),
+        Entry("server:weak_keys.files", "EndToEndTests/PKI/WeakKeyListTests.swift", "list"),
     ]
 
     static let acme =

@@ -24,6 +24,8 @@ package struct IntermediateCABody: WireValue {
     package var policyOIDs: [String] = []
     package var isIssuing = false
     package var ocspURL: String?
+    package var listValiditySeconds: Int?
+    package var listIntervalSeconds: Int?
     package var metadata: [String: String]?
     package var drain: CADrainBody?
     package var retiringAt: Timestamp?
@@ -73,6 +75,12 @@ package struct IntermediateCABody: WireValue {
             .optional(
                 "ocsp_responder_url", \.ocspURL, .text(1...2048, example: "http://ocsp.example.com"),
                 "Written into what it signs in place of this server's own address."),
+            .optional(
+                "crl_validity_seconds", \.listValiditySeconds, CAListMembers.validity,
+                "How long its revocation lists are good; absent for what the issuer says."),
+            .optional(
+                "crl_interval_seconds", \.listIntervalSeconds, CAListMembers.interval,
+                "How often they are made anew; absent for what the issuer says."),
             .optional("metadata", \.metadata, "Whatever its owner noted."),
             .optional("drain", \.drain, "What keeps a retiring CA from ending."),
             .optional("retiring_at", \.retiringAt, "Since when it signs nothing new."),
@@ -198,6 +206,7 @@ package struct CreateIntermediateCARequest: WireValue {
 package struct RetireIntermediateCARequest: WireValue {
     package var note: String?
     package var isConfirmed = false
+    package var isForced = false
 
     package init() {}
 
@@ -206,6 +215,10 @@ package struct RetireIntermediateCARequest: WireValue {
         [
             .optional("note", \.note, .longText, "For the audit trail."),
             .defaulted("confirm", \.isConfirmed, "Ends a CA that is retiring."),
+            .defaulted(
+                "force", \.isForced,
+                "With confirm and a note: ends it although certificates are good or CAs below retire. A second person agrees first."
+            ),
         ]
     )
 }

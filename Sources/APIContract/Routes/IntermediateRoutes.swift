@@ -81,6 +81,19 @@ package enum IntermediateRoutes {
         responses: [.json(200, IntermediateCABody.self, "The CA."), .notFound], cli: .verb("intermediates get")
     )
 
+    package static let update = ProtectedRoute(
+        "updateIntermediateCA", .patch, "/api/v1/intermediates/{id}", .permission(.caHierarchyManage),
+        scope: .object, audit: "intermediate_ca_updated",
+        "Says how long the revocation lists of a CA are good, and how often they are made anew.",
+        request: .mergePatch(UpdateIntermediateCARequest.self),
+        responses: [
+            .json(200, IntermediateCABody.self, "As stored."), .invalid, .notFound, .stale,
+            .error(.invalidState, "It has ended; its last list stands."),
+            .error(.unprocessable, "Its key is elsewhere, and its lists with it."),
+        ],
+        cli: .verb("intermediates update")
+    )
+
     package static let chain = ProtectedRoute(
         "getIntermediateCAChain", .get, "/api/v1/intermediates/{id}/chain", .permission(.issuerRead), scope: .object,
         "A CA and those above it.",
@@ -192,7 +205,8 @@ package enum IntermediateRoutes {
     )
 
     package static let all: [Route] = [
-        create.route, request.route, certify.route, adopt.route, discard.route, list.route, get.route, chain.route,
+        create.route, request.route, certify.route, adopt.route, discard.route, list.route, get.route, update.route,
+        chain.route,
         chains.route,
         crossSign.route, withdraw.route, crossRequest.route, renew.route, retire.route, reactivate.route,
         revoke.route,

@@ -19,6 +19,7 @@ struct IntermediateHandlers: Sendable {
         handlers.on(IntermediateRoutes.discard, discard)
         handlers.on(IntermediateRoutes.list, list)
         handlers.on(IntermediateRoutes.get, get)
+        handlers.on(IntermediateRoutes.update, update)
         handlers.on(IntermediateRoutes.chain, chain)
         handlers.on(IntermediateRoutes.chains, chains)
         handlers.on(IntermediateRoutes.crossSign, crossSign)
@@ -121,6 +122,15 @@ struct IntermediateHandlers: Sendable {
         return .json(IntermediateCABody(node, drain: drain), version: node.rowVersion)
     }
 
+    private func update(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
+        let request: UpdateIntermediateCARequest = try context.request.decode()
+        let node = try await flow.setListTerms(
+            of: try context.request.id(), validity: request.listValiditySeconds.update(cleared: nil) { $0 },
+            interval: request.listIntervalSeconds.update(cleared: nil) { $0 },
+            expecting: try context.expectedVersion(request.expectedVersion), by: context.authorship)
+        return .json(IntermediateCABody(node, drain: nil), version: node.rowVersion)
+    }
+
     private func chain(_ context: AuthenticatedContext) async throws -> OutgoingResponse {
         let chain = try await flow.chain(of: try context.request.id(), by: context.authorship)
         return .json(IntermediateCAChainAnswer { $0.pemChain = chain.map(\.pem).joined() })
@@ -179,8 +189,8 @@ struct IntermediateHandlers: Sendable {
         let request: RetireIntermediateCARequest = try context.request.decode()
         return try await .ceremony {
             let node = try await flow.retire(
-                try context.request.id(), isConfirmed: request.isConfirmed, note: request.note,
-                by: context.authorship)
+                try context.request.id(), isConfirmed: request.isConfirmed, isForced: request.isForced,
+                note: request.note, by: context.authorship)
             let (_, drain) = try await flow.look(node.id, by: context.authorship)
             return .json(
                 RetireIntermediateCAAnswer {
@@ -280,6 +290,8 @@ extension IntermediateCABody {
             $0.policyOIDs = node.policyOIDs
             $0.isIssuing = node.isIssuing
             $0.ocspURL = node.ocspURL
+            $0.listValiditySeconds = node.listValiditySeconds
+            $0.listIntervalSeconds = node.listIntervalSeconds
             $0.metadata = node.metadata.isEmpty ? nil : node.metadata
             $0.drain = drain.map { CADrainBody($0) }
             $0.retiringAt = node.retiringAt

@@ -47,7 +47,9 @@ package enum CryptoRegister {
             algorithm: CryptoAlgorithm(
                 "SHA-1", .hash, parameter: "160", oid: "1.3.14.3.2.26", quantumLevel: 0, isLegacy: true),
             uses: [
-                CryptoUse("PKI", "key identifiers (RFC 5280 §4.2.1.2), CertIDs that OCSP clients send, old key stores"),
+                CryptoUse(
+                    "PKI",
+                    "key identifiers (RFC 5280 §4.2.1.2), CertIDs of OCSP clients, old key stores, lists of weak keys"),
                 CryptoUse("Sealing", "one-time passwords of authenticator apps (RFC 6238)"),
             ]),
     ]

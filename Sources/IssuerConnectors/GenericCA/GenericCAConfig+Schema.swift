@@ -10,7 +10,7 @@ extension GenericCAConfig {
         title: "Local CA",
         schema: schema,
         capabilities: LocalCAConnector.capabilities,
-        checkTogether: { checkPair($0) + checkDelta($0) }
+        checkTogether: { checkPair($0) + checkDelta($0) + checkLists($0) }
     )
 
     /// A delta list has the scope of its base; the lists of shards have others (RFC 5280 §5.2.4).
@@ -20,6 +20,18 @@ extension GenericCAConfig {
             FieldProblem(
                 pointer: "/config/crl_delta", code: "conflict",
                 detail: "needs one list of all certificates; set crl_partitions to 0 or leave the delta lists out")
+        ]
+    }
+
+    /// A list that ends before the next is made is none.
+    private static func checkLists(_ config: JSONObject) -> [FieldProblem] {
+        let validity = config["crl_validity_seconds"]?.integerValue ?? 0
+        let interval = config["crl_interval_seconds"]?.integerValue ?? 0
+        guard validity > 0, interval > 0, validity < 2 * interval else { return [] }
+        return [
+            FieldProblem(
+                pointer: "/config/crl_validity_seconds", code: "conflict",
+                detail: "is less than twice crl_interval_seconds: a list could end before the next is there")
         ]
     }
 
@@ -189,6 +201,28 @@ extension GenericCAConfig {
                 "Publishes what changed since an earlier list beside the complete one, and names it in list and "
                 + "certificates. Needs the server's public address for relying parties, and one list of all.",
             defaultValue: .bool(false)
+        ),
+        ConfigField(
+            "crl_validity_seconds",
+            .integer(0...31_536_000),
+            title: "CRL validity",
+            description:
+                "How long a revocation list is good, at least a minute; CAs of a tree may say otherwise. 0: what "
+                + "CERTCTL_CRL_VALIDITY says.",
+            defaultValue: .integer(0),
+            check: { value in
+                (1..<60).contains(value.integerValue ?? 0)
+                    ? ConfigField.Refusal("out_of_range", "must be 0 or at least 60") : nil
+            }
+        ),
+        ConfigField(
+            "crl_interval_seconds",
+            .integer(0...15_768_000),
+            title: "CRL interval",
+            description:
+                "How often a revocation list is made although nothing was revoked, at most half of its validity. 0: what "
+                + "CERTCTL_CRL_GENERATION_INTERVAL says.",
+            defaultValue: .integer(0)
         ),
         urls("ocsp_urls", "OCSP addresses", "Written into the authority information access."),
         ConfigField(

@@ -93,8 +93,11 @@ package struct ACMEAccountFlow: Sendable {
 
     /// Throws for a key that no account may have, such as one that was revoked because somebody else has it.
     package func requireUsable(_ key: SubjectPublicKey) async throws {
-        guard let refusal = try await context.read({ tx in try KeyHygiene.refusal(ofAccountKey: key, in: tx) })
-        else { return }
+        let weakKeys = context.weakKeys
+        let refusal = try await context.read { tx in
+            try KeyHygiene.refusal(ofAccountKey: key, besides: weakKeys, in: tx)
+        }
+        guard let refusal else { return }
         throw ACMEProblem(.badPublicKey, refusal.detail)
     }
 

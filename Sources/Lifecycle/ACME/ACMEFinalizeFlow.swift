@@ -138,7 +138,8 @@ package struct ACMEFinalizeFlow: Sendable {
         do {
             try subject.requireIssuable()
             problems = try Preflight.problems(
-                with: csr, for: subject, allowing: context.algorithms, by: author.actor, in: tx)
+                with: csr, for: subject, allowing: context.algorithms, besides: context.weakKeys, by: author.actor,
+                in: tx)
         } catch let error as ServiceError {
             throw ACMEProblem(error)
         }

@@ -38,6 +38,9 @@ package struct CADraft: Sendable {
     package var policyOIDs: [String] = []
     package var isIssuing: Bool?
     package var ocspURL: String?
+    /// Of its revocation lists, in seconds; `nil` for what the issuer says.
+    var listValiditySeconds: Int?
+    var listIntervalSeconds: Int?
     package var metadata: [String: String] = [:]
 
     package init(issuerID: IssuerID) { self.issuerID = issuerID }

@@ -52,9 +52,12 @@ package struct CeremonyDesk: Sendable {
     /// Leave for what `terms` say. Whatever can be found wrong with them is to be found before: nobody is asked about what
     /// cannot be done.
     ///
+    /// - `isGrave`: Somebody else has to agree whatever the setting says.
     /// - Throws: ``CeremonyHeld`` when somebody else has to agree first.
-    func admit(_ terms: CeremonyTerms, by author: Authorship) async throws -> AdmittedCeremony {
-        let rule = rule()
+    func admit(
+        _ terms: CeremonyTerms, isGrave: Bool = false, by author: Authorship
+    ) async throws -> AdmittedCeremony {
+        let rule = isGrave ? SecondPersonRule.always : rule()
         guard try await context.read({ tx in try isRequired(rule, in: tx) }) else { return AdmittedCeremony(terms) }
         switch try await context.write({ tx in try verdict(on: terms, by: author, in: tx) }) {
         case .admitted(let ceremony): return ceremony

@@ -76,10 +76,14 @@ extension IntermediateCA {
     }
 
     /// The next of the two steps by which a CA ends.
-    var endingTerms: CeremonyTerms {
-        CeremonyTerms(
-            state == .retiring ? .end : .retire, of: issuerID, authority: id,
-            ["name": .string(name), "subject": .string(subject), "spki_sha256": .string(spkiSHA256)])
+    ///
+    /// - `isForced`: Although something hangs on it.
+    func endingTerms(isForced: Bool) -> CeremonyTerms {
+        var parameters: JSONObject = [
+            "name": .string(name), "subject": .string(subject), "spki_sha256": .string(spkiSHA256),
+        ]
+        if isForced { parameters["force"] = true }
+        return CeremonyTerms(state == .retiring ? .end : .retire, of: issuerID, authority: id, parameters)
     }
 }
 

@@ -60,7 +60,7 @@ extension HierarchyFlow {
         let issuer = try visibleTree(plan.draft.issuerID, author, in: tx)
         try store.beginChange(of: issuer.id, in: tx)
         let all = try store.all(of: issuer.id, in: tx)
-        try Self.requireUnknown(plan.certificate, in: tx)
+        try requireUnknown(plan.certificate, in: tx)
         guard !all.contains(where: { $0.name == plan.name }) else {
             throw StoreError.alreadyExists(.authority, field: "name")
         }
@@ -201,14 +201,16 @@ extension HierarchyFlow {
         }
     }
 
-    private static func requireUnknown(_ certificate: X509Certificate, in tx: any Transaction) throws {
+    private func requireUnknown(_ certificate: X509Certificate, in tx: any Transaction) throws {
         let known = try IntermediateCAStore().all(in: tx).first {
             $0.certPEM != nil && $0.spkiSHA256 == certificate.subjectPublicKey.spkiSHA256
         }
         if let known {
             throw ServiceError(.alreadyExists, "the CA is here already: \(known.name) (\(known.id.text))")
         }
-        guard let refusal = try KeyHygiene.refusal(of: certificate.subjectPublicKey, in: tx) else { return }
+        let refusal = try KeyHygiene.refusal(
+            of: certificate.subjectPublicKey, besides: context.weakKeys, in: tx)
+        guard let refusal else { return }
         throw ServiceError(
             .unprocessable, "the CA can't be adopted: \(refusal.detail)",
             problems: [FieldProblem(pointer: "/chain_pem", code: refusal.code, detail: refusal.detail)])

@@ -38,6 +38,16 @@ extension HierarchyFlow {
         case .made(_, let spec, _): try requireAllowed(KeyKind(spec), at: "/algorithm")
         case .registered(let certificate, _):
             try requireAllowed(KeyKind(certificate.subjectPublicKey), at: "/root_cert_pem")
+            try requireStrong(certificate.subjectPublicKey, at: "/root_cert_pem")
         }
+    }
+
+    /// Throws for a key that anybody can make (CVE-2008-0166).
+    func requireStrong(_ key: SubjectPublicKey, at pointer: String) throws(ServiceError) {
+        guard context.weakKeys.contains(key) else { return }
+        let refusal = KeyHygiene.weak
+        throw ServiceError(
+            .unprocessable, "this can't be a CA: \(refusal.detail)",
+            problems: [FieldProblem(pointer: pointer, code: refusal.code, detail: refusal.detail)])
     }
 }

@@ -73,6 +73,8 @@ extension HierarchyFlow {
         new.policyOIDs = terms.policies.map { "\($0)" }
         new.isIssuing = plan.draft.isIssuing ?? ((terms.pathLength ?? 0) == 0)
         new.ocspURL = plan.draft.ocspURL
+        new.listValiditySeconds = plan.draft.listValiditySeconds
+        new.listIntervalSeconds = plan.draft.listIntervalSeconds
         new.metadata = plan.draft.metadata
         new.succession = plan.succession
         return try await context.write { [context, keys, store, ceremonies, new] tx in
@@ -139,6 +141,7 @@ extension HierarchyFlow {
     ) throws -> IntermediateCA {
         let above = try Self.requirePending(node)
         try requireAllowed(KeyKind(certificate.subjectPublicKey), at: "/certificate_pem")
+        try requireStrong(certificate.subjectPublicKey, at: "/certificate_pem")
         guard let above else { throw ServiceError(.internalError, "the pending CA \(node.id.text) has nobody above") }
         let parent = try store.get(above, in: tx)
         try Self.requireStanding(parent, in: tx)

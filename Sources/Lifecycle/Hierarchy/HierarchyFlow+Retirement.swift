@@ -9,19 +9,23 @@ extension HierarchyFlow {
     /// Ends a CA in two steps: first it signs nothing new, then, when nothing hangs on it any more, it is retired.
     ///
     /// - `isConfirmed`: Takes the second step. Without it an active CA takes the first.
+    /// - `isForced`: Takes it although certificates are good or CAs below retire, with a `note`, and always with the agreement of a
+    ///   second person. Its last list stands: what it signed can't be revoked any more, and OCSP has no answer.
     package func retire(
-        _ id: AuthorityID, isConfirmed: Bool, note: String?, by author: Authorship
+        _ id: AuthorityID, isConfirmed: Bool, isForced: Bool = false, note: String?, by author: Authorship
     ) async throws -> IntermediateCA {
+        if isForced { try Self.requireReason(note, isConfirmed: isConfirmed) }
         let found = try await context.read { tx in
             let node = try visible(id, author, in: tx)
-            try requireEndable(node, isConfirmed: isConfirmed, in: tx)
+            try requireEndable(node, isConfirmed: isConfirmed, isForced: isForced, in: tx)
             return node
         }
-        let ceremony = try await ceremonies.admit(found.endingTerms, by: author)
+        let ceremony = try await ceremonies.admit(
+            found.endingTerms(isForced: isForced), isGrave: isForced, by: author)
         let (node, event) = try await context.write { tx in
             let node = try changing(id, author, in: tx)
-            try requireEndable(node, isConfirmed: isConfirmed, in: tx)
-            guard node.endingTerms == ceremony.terms else {
+            try requireEndable(node, isConfirmed: isConfirmed, isForced: isForced, in: tx)
+            guard node.endingTerms(isForced: isForced) == ceremony.terms else {
                 throw ServiceError(
                     .invalidState, "the CA \(node.name) (\(id.text)) is \(node.state.rawValue) by now; look at it again"
                 )
@@ -29,7 +33,8 @@ extension HierarchyFlow {
             let isOver = node.state == .retiring
             let moved =
                 isOver
-                ? try end(node, note, by: author, in: tx) : try drain(node, note, by: author, in: tx)
+                ? try end(node, isForced: isForced, note, by: author, in: tx)
+                : try drain(node, note, by: author, in: tx)
             try ceremonies.conclude(ceremony, on: moved, by: author, in: tx)
             return (moved, isOver ? LifecycleObservers.HierarchyEvent.retired : .retiring)
         }
@@ -37,13 +42,27 @@ extension HierarchyFlow {
         return node
     }
 
-    private func requireEndable(_ node: IntermediateCA, isConfirmed: Bool, in tx: any Transaction) throws {
+    private static func requireReason(_ note: String?, isConfirmed: Bool) throws(ServiceError) {
+        guard isConfirmed else {
+            throw invalid("/force", "unexpected", "only the last step is forced; send confirm with it")
+        }
+        guard note?.trimmingBlanks.isEmpty == false else {
+            throw invalid("/note", "required", "an end that is forced has a reason, for the audit trail")
+        }
+    }
+
+    private func requireEndable(
+        _ node: IntermediateCA, isConfirmed: Bool, isForced: Bool, in tx: any Transaction
+    ) throws {
         let name = "the CA \(node.name) (\(node.id.text))"
         switch node.state {
         case .pending:
             throw ServiceError(.invalidState, "\(name) is pending and was never in service; delete it instead")
-        case .staged, .active: return
+        case .staged, .active:
+            guard isForced else { return }
+            throw ServiceError(.invalidState, "\(name) is \(node.state.rawValue); retire it first, without force")
         case .retiring:
+            if isForced { return try Self.requireForcible(node, try store.drain(of: node.id, in: tx)) }
             guard !isConfirmed else { return }
             throw ServiceError(
                 .confirmationRequired,
@@ -96,10 +115,29 @@ extension HierarchyFlow {
             node, to: .retiring, .nodeRetiring, ["renewals": JSONValue(hurried)], note, by: author, in: tx)
     }
 
+    /// What no force helps against: CAs that go on signing below it, and what it is just signing, which comes to an end by
+    /// itself within minutes.
+    private static func requireForcible(_ node: IntermediateCA, _ open: CADrain) throws(ServiceError) {
+        guard open.activeChildren == 0, open.orders == 0 else {
+            throw ServiceError(
+                .invalidState,
+                "the CA \(node.name) (\(node.id.text)) can't end while CAs below it are active or orders are open, not even by force: "
+                    + text(open), counts: counts(open))
+        }
+    }
+
     private func end(
-        _ node: IntermediateCA, _ note: String?, by author: Authorship, in tx: any Transaction
+        _ node: IntermediateCA, isForced: Bool, _ note: String?, by author: Authorship, in tx: any Transaction
     ) throws -> IntermediateCA {
         let open = try store.drain(of: node.id, in: tx)
+        if isForced {
+            try Self.requireForcible(node, open)
+            var details: JSONObject = [
+                "forced": true, "children": JSONValue(open.children), "certificates": JSONValue(open.leaves),
+            ]
+            details["last_end"] = open.lastEnd.map { .string($0.rfc3339) }
+            return try move(node, to: .retired, .nodeRetired, details, note, by: author, in: tx)
+        }
         guard open.isEmpty else {
             throw ServiceError(
                 .invalidState,

@@ -97,6 +97,8 @@ extension HierarchyFlow {
         new.name = draft.name ?? Generation.next(after: node.name, besides: Set(tree.map(\.name)))
         new.isIssuing = node.isIssuing
         new.ocspURL = node.ocspURL
+        new.listValiditySeconds = node.listValiditySeconds
+        new.listIntervalSeconds = node.listIntervalSeconds
         new.metadata = node.metadata
         new.keyReference = draft.keyReference
         if let root = draft.rootPEM {

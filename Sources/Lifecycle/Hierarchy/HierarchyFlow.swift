@@ -310,6 +310,8 @@ package struct HierarchyFlow: Sendable {
         // Where CAs may follow below, signing for anybody else is theirs, unless somebody wants it otherwise.
         new.isIssuing = plan.draft.isIssuing ?? (parent != nil && (new.pathLength ?? 0) == 0)
         new.ocspURL = plan.draft.ocspURL
+        new.listValiditySeconds = plan.draft.listValiditySeconds
+        new.listIntervalSeconds = plan.draft.listIntervalSeconds
         new.metadata = plan.draft.metadata
         new.succession = plan.succession
         return new

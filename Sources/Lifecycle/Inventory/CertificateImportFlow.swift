@@ -180,6 +180,12 @@ package struct CertificateImportFlow: Sendable {
         _ chain: [X509Certificate], as id: CertificateID, heldBy holder: KeyHolder? = nil, by author: Authorship,
         in tx: any Transaction
     ) throws -> ImportedCertificate {
+        if let leaf = chain.first, context.weakKeys.contains(leaf.subjectPublicKey) {
+            let refusal = KeyHygiene.weak
+            throw ServiceError(
+                .unprocessable, "the certificate \(leaf.subject) can't be imported: \(refusal.detail)",
+                problems: [FieldProblem(pointer: "/pem", code: refusal.code, detail: refusal.detail)])
+        }
         let subject = try IssuanceRecords.subject(id, in: tx)
         var version = try version(chain, of: subject, in: tx)
         if let holder { version.hold(by: holder.agent, request: holder.request) }

@@ -55,7 +55,8 @@ extension ProfileTrial {
                 csr, approvedNames: subject.names, commonName: subject.commonName, principal: asker.id,
                 path: trial.path)
             let problems = try Preflight.problems(
-                with: csr, as: request, under: fields, allowing: context.algorithms, of: subject.issuer, in: tx)
+                with: csr, as: request, under: fields, allowing: context.algorithms, besides: context.weakKeys,
+                of: subject.issuer, in: tx)
             return RequestVerdict(
                 problems: problems,
                 template: problems.isEmpty

@@ -330,7 +330,7 @@ package struct IssueFlow: Sendable {
         of csr: CertificationRequest, for subject: IssuanceInputs, by author: Authorship, in tx: any Transaction
     ) throws -> ServiceError? {
         let problems = try Preflight.problems(
-            with: csr, for: subject, allowing: context.algorithms, by: author.actor, in: tx)
+            with: csr, for: subject, allowing: context.algorithms, besides: context.weakKeys, by: author.actor, in: tx)
         guard let first = problems.first else { return nil }
         return ServiceError(.policyViolation, first.detail, problems: problems)
     }

@@ -8,30 +8,32 @@ package import Store
 extension Preflight {
     /// Everything that stands in the way of certifying the key of a request for a certificate record.
     ///
-    /// - `algorithms`: What the server certifies for nobody.
+    /// - `algorithms`, `weakKeys`: What the server certifies for nobody.
     /// - `actor`: Who asks.
     package static func problems(
         with csr: CertificationRequest, for subject: IssuanceInputs, allowing algorithms: AlgorithmPolicy,
-        by actor: Actor, in tx: any Transaction
+        besides weakKeys: WeakKeyList, by actor: Actor, in tx: any Transaction
     ) throws -> [FieldProblem] {
         try problems(
             with: csr, as: try request(csr, subject, by: actor), under: subject.profile, allowing: algorithms,
+            besides: weakKeys,
             of: (subject.certificate.fields.issuerID, try IssuerCatalog.capabilities(of: subject.issuerType)), in: tx)
     }
 
     /// The same for a request that need not be about a record.
     ///
     /// - `profile`: Its members, which need not be saved.
-    /// - `algorithms`: What the server certifies for nobody.
+    /// - `algorithms`, `weakKeys`: What the server certifies for nobody.
     /// - `issuer`: Who would sign, and what it can do; `nil` while none is chosen.
     static func problems(
         with csr: CertificationRequest, as request: ProfileRequest, under profile: ProfileFields?,
-        allowing algorithms: AlgorithmPolicy, of issuer: (id: IssuerID, capabilities: IssuerCapabilities)?,
+        allowing algorithms: AlgorithmPolicy, besides weakKeys: WeakKeyList,
+        of issuer: (id: IssuerID, capabilities: IssuerCapabilities)?,
         in tx: any Transaction
     ) throws -> [FieldProblem] {
         // A key that nobody may use comes first: no other change of the request would help.
         var problems: [FieldProblem] = []
-        if let refusal = try KeyHygiene.refusal(of: csr.subjectPublicKey, in: tx) {
+        if let refusal = try KeyHygiene.refusal(of: csr.subjectPublicKey, besides: weakKeys, in: tx) {
             problems.append(FieldProblem(pointer: "/csr_pem", code: refusal.code, detail: refusal.detail))
         }
         problems += violations(

@@ -47,18 +47,24 @@ extension RevocationListPublisher {
 
     /// A device that hangs fails nothing, and its lists end all the same.
     func alertStalled(_ sources: [ListSource]) async throws {
-        let now = context.time.now
-        let reason = "no signature has come for more than a minute: the key or its device does not answer"
         for source in sources {
-            let isEnding = try await context.database.read { [lists] tx in
-                try lists.rows(of: source.authority, in: tx).contains { $0.alertedAt == nil && $0.endingAt <= now }
-            }
-            guard isEnding else { continue }
-            let ending = try await context.database.write { [self] tx in
-                try raiseAlerts(of: source.authority, because: reason, at: now, in: tx)
-            }
-            for list in ending { tell(.ending(list, because: reason)) }
+            try await alert(
+                of: source.authority,
+                because: "no signature has come for more than a minute: the key or its device does not answer")
         }
+    }
+
+    /// Tells of the lists of an authority that come to their end by now.
+    func alert(of authority: AuthorityID, because reason: String) async throws {
+        let now = context.time.now
+        let isEnding = try await context.database.read { [lists] tx in
+            try lists.rows(of: authority, in: tx).contains { $0.alertedAt == nil && $0.endingAt <= now }
+        }
+        guard isEnding else { return }
+        let ending = try await context.database.write { [self] tx in
+            try raiseAlerts(of: authority, because: reason, at: now, in: tx)
+        }
+        for list in ending { tell(.ending(list, because: reason)) }
     }
 
     /// Takes back what was told of the lists of authorities that make none any more.

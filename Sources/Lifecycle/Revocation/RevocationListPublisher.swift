@@ -75,7 +75,8 @@ package final class RevocationListPublisher: Sendable {
     let tell: @Sendable (RevocationListAlert) -> Void
     private let release: @Sendable (IntermediateCA) async throws -> Void
     let lists = RevocationListStore()
-    private let pausedUntil = Mutex<[AuthorityID: Timestamp]>([:])
+    /// Who is left alone until when, and why.
+    private let paused = Mutex<[AuthorityID: (until: Timestamp, reason: String)]>([:])
     /// The entries of lists that this process made, by their number.
     let held = Mutex<[AuthorityID: [RevocationListScope: (number: Int, blocks: RevocationListBlocks)]]>([:])
 
@@ -110,20 +111,23 @@ package final class RevocationListPublisher: Sendable {
     /// - Throws: What ends the pass over all authorities: leadership that was lost, and cancellation.
     func attempt(_ source: ListSource) async throws -> Int {
         let (authority, issuer, now) = (source.authority, source.issuer, context.time.now)
-        if let until = pausedUntil.withLock({ $0[authority] }), now < until, until - now <= Self.failurePause {
+        if let pause = paused.withLock({ $0[authority] }), now < pause.until, pause.until - now <= Self.failurePause {
+            try await alert(of: authority, because: pause.reason)
             return 0
         }
         do {
             let made = try await publish(source, now)
-            pausedUntil.withLock { $0[authority] = nil }
+            paused.withLock { $0[authority] = nil }
             return made
         } catch let error as LostLeadership {
             throw error
         } catch {
             try Task.checkCancellation()
-            pausedUntil.withLock { $0[authority] = context.time.now + Self.failurePause }
+            let text = (error as? ServiceError)?.detail ?? (error as? IssuerError)?.message ?? "\(error)"
+            let reason = String(text.prefix(1024))
+            paused.withLock { $0[authority] = (context.time.now + Self.failurePause, reason) }
             failed(issuer.id, error)
-            try await note(failure: error, of: authority, issuer.id, at: now)
+            try await note(failure: reason, of: authority, issuer.id, at: now)
             return 0
         }
     }
@@ -134,7 +138,7 @@ package final class RevocationListPublisher: Sendable {
             try await release(node)
             return 0
         }
-        let plan = readPlan().last(source.isLast)
+        let plan = readPlan().following(RevocationListTerms(of: issuer, source.node)).last(source.isLast)
         try await share(issuer, authority, plan)
         let (rows, lastChange, partitions) = try await context.database.read { [lists] tx in
             (
@@ -204,10 +208,8 @@ package final class RevocationListPublisher: Sendable {
     func shelve(_ list: ShelvedList, of authority: AuthorityID) { shelf.place(list, of: authority) }
 
     private func note(
-        failure error: any Error, of authority: AuthorityID, _ issuer: IssuerID, at now: Timestamp
+        failure reason: String, of authority: AuthorityID, _ issuer: IssuerID, at now: Timestamp
     ) async throws {
-        let text = (error as? ServiceError)?.detail ?? (error as? IssuerError)?.message ?? "\(error)"
-        let reason = String(text.prefix(1024))
         let ending = try await context.database.write { [self] tx in
             try lists.recordGeneration(
                 of: .full, authority, issuer: issuer, number: nil, through: nil, revokedCount: 0, startedAt: now,

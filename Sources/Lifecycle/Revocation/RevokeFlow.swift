@@ -47,6 +47,7 @@ package struct RevokeFlow: Sendable {
                 throw Self.invalid("/invalidity_date", "must not lie in the future")
             }
             let subjects = try selector.subjects(of: target, order.reason, within: author.clearance, in: tx)
+            try requireListed(subjects, in: tx)
             return try revoke(subjects, order, by: author, in: tx)
         }
     }
@@ -63,8 +64,10 @@ package struct RevokeFlow: Sendable {
         var subjects: [RevocationSubject] = []
         for id in ids.sorted() {
             do {
-                subjects += try selector.subjects(
+                let found = try selector.subjects(
                     of: .certificate(id, selection), order.reason, within: author.clearance, in: tx)
+                try requireListed(found, in: tx)
+                subjects += found
             } catch StoreError.notFound {
                 items.append(OperationItem(id.text, .failed, "not_found"))
             } catch let error as ServiceError where error.code == .invalidState {
@@ -154,6 +157,7 @@ package struct RevokeFlow: Sendable {
     package func release(_ target: RevocationTarget, by author: Authorship) async throws -> RevocationResult {
         try await context.write { tx in
             let subjects = try selector.held(target, within: author.clearance, in: tx)
+            try requireListed(subjects, in: tx)
             var released: [Revocation] = []
             for subject in subjects {
                 for serial in subject.serials {
@@ -194,6 +198,20 @@ package struct RevokeFlow: Sendable {
     }
 
     // MARK: Both
+
+    /// A CA that was ended by force has signed its last list, and nobody would hear of another revocation.
+    ///
+    /// - Throws: 409 that names the CA.
+    private func requireListed(_ subjects: [RevocationSubject], in tx: any Transaction) throws {
+        let serials = subjects.flatMap(\.serials).filter { $0.notAfter > tx.now }
+        for authority in Set(serials.map(\.authorityID)).sorted() {
+            guard let node = try IntermediateCAStore().find(authority, in: tx), node.state == .retired else { continue }
+            throw ServiceError(
+                .invalidState,
+                "the CA \(node.name) (\(node.id.text)), which signed it, has ended, and its last list stands; revoke the CA: "
+                    + "certctl intermediates revoke \(node.id.text)")
+        }
+    }
 
     /// Whether no current version of a certificate is good any more.
     private func isOver(_ current: [CertificateVersion], in tx: any Transaction) throws -> Bool {

@@ -18,11 +18,14 @@ package struct LifecycleContext: Sendable {
     package let isReachable: Bool
     /// What nothing new is made with.
     package var algorithms: AlgorithmPolicy { linter.algorithms }
+    /// Keys that anybody can make, and that nobody gets a certificate for (CVE-2008-0166).
+    package var weakKeys: WeakKeyList { readWeakKeys() }
     private let readTiming: @Sendable () -> LifecycleTiming
+    private let readWeakKeys: @Sendable () -> WeakKeyList
     let ordersInFlight = OrdersInFlight()
     let recorder: Recorder
 
-    /// - `timing`: Asked each time, because its settings change while the server runs.
+    /// - `timing`, `weakKeys`: Asked each time, because their settings change while the server runs.
     package init(
         database: any Database,
         time: TimeSource,
@@ -30,12 +33,14 @@ package struct LifecycleContext: Sendable {
         timing: @autoclosure @escaping @Sendable () -> LifecycleTiming = LifecycleTiming(),
         observers: LifecycleObservers = LifecycleObservers(),
         linter: Linter = Linter(),
-        isReachable: Bool = true
+        isReachable: Bool = true,
+        weakKeys: @autoclosure @escaping @Sendable () -> WeakKeyList = WeakKeyList()
     ) {
         self.database = database
         self.time = time
         self.random = random
         readTiming = timing
+        readWeakKeys = weakKeys
         self.observers = observers
         self.linter = linter
         self.isReachable = isReachable

@@ -262,6 +262,7 @@ struct RecordedAction: Sendable {
     static let ceremony = RecordedAction(
         name: "intermediate_ca_ceremony", resourceType: "ca_ceremony", category: .config)
     static let nodeRevoked = node("intermediate_ca_revoked")
+    static let nodeUpdated = node("intermediate_ca_updated")
     static let nodeKeyMade = node("ca_key_generated")
     static let nodeKeyAdopted = node("ca_key_adopted")
     static let nodeKeyDestroyed = node("ca_key_destroyed")

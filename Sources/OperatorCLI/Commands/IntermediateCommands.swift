@@ -11,7 +11,8 @@ package struct IntermediatesCommand: ParsableCommand {
             ListIntermediatesCommand.self, GetIntermediateCommand.self, CreateIntermediateCommand.self,
             RequestIntermediateCommand.self, ImportIntermediateCommand.self, AdoptIntermediateCommand.self,
             DeleteIntermediateCommand.self,
-            IntermediateChainCommand.self, IntermediateChainsCommand.self, CrossSignIntermediateCommand.self,
+            UpdateIntermediateCommand.self, IntermediateChainCommand.self, IntermediateChainsCommand.self,
+            CrossSignIntermediateCommand.self,
             CrossRequestIntermediateCommand.self, WithdrawCACertificateCommand.self, RenewIntermediateCommand.self,
             SucceedIntermediateCommand.self, IntermediateConsumersCommand.self, ActivateIntermediateCommand.self,
             RetireIntermediateCommand.self, ReactivateIntermediateCommand.self, RevokeIntermediateCommand.self,
@@ -36,6 +37,7 @@ enum Intermediates {
             Column("SERIAL NUMBER", "serial_number"), Column("STARTS", "not_before", .time),
             Column("NAME CONSTRAINTS", "name_constraints"), Column("PURPOSES", "allowed_ekus", .list),
             Column("POLICIES", "policy_oids", .list), Column("OCSP ADDRESS", "ocsp_responder_url"),
+            Column("CRL VALIDITY (S)", "crl_validity_seconds"), Column("CRL INTERVAL (S)", "crl_interval_seconds"),
             Column("SUCCEEDS", "succeeds_ca_id"), Column("STAGED", "staged_at", .time),
             Column("HELD UNTIL", "activation_at", .time), Column("BY ITSELF", "activation_automatic", .yesOrNo),
             Column("ACTIVATED", "activated_at", .time),
@@ -147,18 +149,30 @@ struct RetireIntermediateCommand: OperatorCommand {
         discussion: """
             A CA that retires signs nothing new, and what it signed is renewed elsewhere. It ends when nothing hangs on \
             it any more: its last revocation list is signed, and its key is destroyed.
+
+            With --force it ends before: certificates that it signed stay good until they expire, can't be revoked any more, and \
+            have no OCSP. A second person has to agree.
             """
     )
 
     @Argument(help: "Identifier of the CA.") var id: String
     @Flag(help: "End a CA that is retiring. It cannot be undone.") var confirm = false
+    @Flag(help: "With --confirm and --note: although certificates are good or CAs below it retire.") var force = false
     @Option(help: "For the audit trail.") var note: String?
     @Flag(name: .shortAndLong, help: "Do not ask.") var yes = false
     @OptionGroup(title: "Global options") var globals: GlobalOptions
 
+    func validate() throws {
+        guard !force || (confirm && note != nil) else { throw ValidationError("--force needs --confirm and --note") }
+    }
+
     func run(_ session: Session) async throws {
         let id = try APIPath.checked(id)
-        if confirm {
+        if force {
+            try session.ask(
+                "end the CA \(id) by force? Its key is destroyed. Certificates that it signed stay good, and nobody can revoke them any more.",
+                unless: yes)
+        } else if confirm {
             try session.ask("end the CA \(id)? Its key is destroyed, and it can't be undone.", unless: yes)
         } else {
             try session.ask("retire the CA \(id)? It signs nothing new from then on.", unless: yes)
@@ -166,6 +180,7 @@ struct RetireIntermediateCommand: OperatorCommand {
         var list = MemberList()
         list.add("note", note)
         if confirm { list.add("confirm", true) }
+        if force { list.add("force", true) }
         let reply = try await session.client.call(
             "POST", APIPath(["intermediates", id, "retire"]), body: .object(list.object))
         let answer = try reply.json()

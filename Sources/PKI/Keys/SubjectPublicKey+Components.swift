@@ -51,6 +51,15 @@ extension SubjectPublicKey {
             spkiDER: DERWriter.sequence(DERWriter.sequence(DERWriter.oid(.ed25519)), DERWriter.bitString(key)))
     }
 
+    /// The modulus of an RSA key, without zeros in front; `nil` for other keys.
+    var rsaModulus: ArraySlice<UInt8>? {
+        guard algorithm == .rsa,
+            var fields = try? DERNode(parsing: keyBits[...]).sequence("RSA public key", limit: 2),
+            let modulus = try? fields.next().integer("RSA modulus")
+        else { return nil }
+        return modulus.drop { $0 == 0 }
+    }
+
     /// The RFC 7638 thumbprint with SHA-256, base64url, by which an ACME account is known; `nil` for kinds of key that no
     /// account can have.
     package var jwkThumbprint: String? {

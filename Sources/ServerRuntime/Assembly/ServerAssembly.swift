@@ -45,13 +45,15 @@ struct ServerAssembly: Sendable {
         tell: @escaping @Sendable (String) -> Void
     ) throws {
         let sealer = sealing.sealer
+        let weakKeys = WeakKeyFiles(fileSystem: fileSystem, log: logs.logger("server"))
         let context = LifecycleContext(
             database: database, time: time, random: random,
             timing: live.read(Self.timing),
             observers: BackfillMetrics(metrics, log: logs.logger("backfill")).observing(
                 LifecycleMetrics(metrics).observers),
             linter: Linter(configuration.pki.lints, algorithms: configuration.pki.algorithms),
-            isReachable: configuration.pki.publicURL != nil
+            isReachable: configuration.pki.publicURL != nil,
+            weakKeys: weakKeys.list
         )
         let authorities = AuthorityKeeper(database: database, sealer: sealer, time: time, random: random)
         let signers = SignerAssembly(
@@ -185,6 +187,7 @@ struct ServerAssembly: Sendable {
             rateLimits.update(Self.rateLimits(new.rateLimit))
             risks.show(new.risks)
             Self.apply(new.listener, to: rules)
+            weakKeys.reload(new.pki.weakKeyFiles)
             settings.advance()
         }
         limits = environment.rules.limits
@@ -213,7 +216,8 @@ struct ServerAssembly: Sendable {
         )
         startUp = StartUp(
             configuration: configuration, directory: directory, sealing: sealing, tls: tls, opening: opening,
-            database: database, schema: schema, state: state, setup: setup, bootstrap: bootstrap, chosenToken: chosen,
+            database: database, schema: schema, state: state, weakKeys: weakKeys, setup: setup, bootstrap: bootstrap,
+            chosenToken: chosen,
             makeBootstrap: { generated in
                 BootstrapFlow(
                     database: database, sealer: sealer, time: time, random: random, chosen: chosen,

@@ -58,6 +58,7 @@ struct StartUp: Service {
     let database: any MigratableDatabase
     let schema: SchemaVersion
     let state: ServingState
+    let weakKeys: WeakKeyFiles
     let setup: SetupTokenFile
     let bootstrap: BootstrapLatch
     let chosenToken: SetupToken?
@@ -94,6 +95,8 @@ struct StartUp: Service {
         // Whoever stops a server that waits does not wait with it.
         try await cancelWhenGracefulShutdown { try await opening.awaitAnswer(of: database) }
         try await opening.describe(database)
+        state.setStep("reading lists of weak keys")
+        try weakKeys.load(configuration.pki.weakKeyFiles)
         state.setStep("migrating the database")
         try await opening.migrate(database) { event in
             if case .finished(let status) = event { schema.record(status) }

@@ -29,6 +29,9 @@ package enum StaticGuards {
                 configuration.audit, through: EgressGuard(policy: configuration.egress.policy), fileSystem: fileSystem,
                 time: time)
         }
+        attempt("CERTCTL_WEAK_KEYS_FILES") {
+            _ = try WeakKeyFiles.read(configuration.pki.weakKeyFiles, fileSystem)
+        }
         if let user = configuration.pki.signerUser, Ownership.user(named: user) == nil {
             violations.append(
                 SettingViolation(

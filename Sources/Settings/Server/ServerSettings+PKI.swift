@@ -167,6 +167,15 @@ extension ServerSettings {
             "Kinds of key that get no certificate, and neither they nor digests named here sign anything new: no certificate, no CA, no OCSP responder. Revocation lists and OCSP go on. RSA is RSA of every size, RSA-3072 that size and less."
     )
 
+    package static let weakKeyFiles = Setting<[String]>(
+        "weak_keys.files",
+        .list,
+        fallback: [],
+        reload: .hot,
+        help:
+            "Files of fingerprints of RSA keys that anybody can make, in the form of Debian's openssl-blacklist (CVE-2008-0166). Such keys are refused wherever one comes in. SIGHUP reads the files again."
+    )
+
     static let pkiSettings: [SettingDeclaration] = [
         pkiListen.declaration, pkiPublicURL.declaration, crlGenerationInterval.declaration, crlValidity.declaration,
         ocspKeyDirectory.declaration,
@@ -176,7 +185,7 @@ extension ServerSettings {
         pkcs11Module.declaration, pkcs11PIN.declaration, pkcs11Sessions.declaration, pkcs11Timeout.declaration,
         signerSocket.declaration, signerUser.declaration, signerConnections.declaration, signerTimeout.declaration,
         caKeyDirectory.declaration, caKeyPassphrase.declaration, caSignaturesPerMinute.declaration,
-        caLints.declaration, algorithmDenyList.declaration,
+        caLints.declaration, algorithmDenyList.declaration, weakKeyFiles.declaration,
     ]
 }
 
@@ -215,6 +224,8 @@ package struct PKIConfiguration: Sendable {
     package let caSignaturesPerMinute: Int
     package let lints: LintSeverities
     package let algorithms: AlgorithmPolicy
+    /// Absolute paths.
+    package let weakKeyFiles: [String]
 
     init(reading reader: inout SettingReader, listener: ListenerConfiguration) {
         let listen = reader.read(ServerSettings.pkiListen)
@@ -250,6 +261,10 @@ package struct PKIConfiguration: Sendable {
         caSignaturesPerMinute = reader.read(ServerSettings.caSignaturesPerMinute)
         lints = reader.read(ServerSettings.caLints)
         algorithms = reader.read(ServerSettings.algorithmDenyList)
+        weakKeyFiles = reader.read(ServerSettings.weakKeyFiles)
+        for path in weakKeyFiles where !path.hasPrefix("/") {
+            reader.reject(ServerSettings.weakKeyFiles, because: "\"\(path)\" is not an absolute path")
+        }
         if !algorithms.leavesSigner {
             reader.reject(
                 ServerSettings.algorithmDenyList,

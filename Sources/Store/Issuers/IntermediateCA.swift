@@ -35,6 +35,9 @@ package struct IntermediateCA: Hashable, Sendable {
     /// Whether it signs certificates of somebody who is no authority.
     package let isIssuing: Bool
     package let ocspURL: String?
+    /// How long its revocation lists are good, and how often they are made anew; `nil` for what the issuer says.
+    package let listValiditySeconds: Int?
+    package let listIntervalSeconds: Int?
     package let metadata: [String: String]
     package let retiringAt: Timestamp?
     package let retiredAt: Timestamp?
@@ -64,7 +67,7 @@ package struct IntermediateCA: Hashable, Sendable {
     static let columns: SQL = """
         id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, csr_pem, spki_sha256, serial_number,
         key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after, path_len_constraint, name_constraints,
-        allowed_ekus, policy_oids, issuing, ocsp_responder_url, metadata, retiring_at, retired_at, key_released_at, revoked_at,
+        allowed_ekus, policy_oids, issuing, ocsp_responder_url, crl_validity_seconds, crl_interval_seconds, metadata, retiring_at, retired_at, key_released_at, revoked_at,
         revocation_reason, succeeds_ca_id, staged_at, activation_at, activation_auto, activated_at, row_version, created_at, updated_at
         """
 
@@ -91,6 +94,8 @@ package struct IntermediateCA: Hashable, Sendable {
         policyOIDs = try row.texts("policy_oids")
         isIssuing = try row.bool("issuing")
         ocspURL = try row.optionalText("ocsp_responder_url")
+        listValiditySeconds = try row.optionalInt("crl_validity_seconds")
+        listIntervalSeconds = try row.optionalInt("crl_interval_seconds")
         metadata = try row.textMap("metadata")
         retiringAt = try row.optionalTime("retiring_at")
         retiredAt = try row.optionalTime("retired_at")
@@ -135,6 +140,8 @@ package struct NewIntermediateCA: Sendable {
     package var policyOIDs: [String] = []
     package var isIssuing = false
     package var ocspURL: String?
+    package var listValiditySeconds: Int?
+    package var listIntervalSeconds: Int?
     package var metadata: [String: String] = [:]
     package var succession: CASuccession?
 

@@ -26,7 +26,7 @@ package struct IntermediateCAStore: Sendable {
                     id, owning_issuer_id, parent_ca_id, name, subject, state, cert_pem, csr_pem, cert_sha256,
                     spki_sha256, subject_key_id, serial_number, key_algorithm, key_driver, key_driver_id, key_is_own, not_before, not_after,
                     path_len_constraint, name_constraints, allowed_ekus, policy_oids, issuing, ocsp_responder_url,
-                    metadata, succeeds_ca_id, staged_at, activation_at, activation_auto, created_at, updated_at
+                    crl_validity_seconds, crl_interval_seconds, metadata, succeeds_ca_id, staged_at, activation_at, activation_auto, created_at, updated_at
                 ) VALUES (
                     \(new.id), \(new.issuerID), \(new.parentID), \(new.name), \(new.subject),
                     \(Self.firstState(of: new)), \(new.certPEM), \(new.csrPEM),
@@ -35,7 +35,8 @@ package struct IntermediateCAStore: Sendable {
                     \(new.notBefore),
                     \(new.notAfter), \(new.pathLength), \(JSONColumn.value(new.nameConstraints)),
                     \(JSONColumn.value(new.allowedEKUs)), \(JSONColumn.value(new.policyOIDs)), \(new.isIssuing),
-                    \(new.ocspURL), \(JSONColumn.value(new.metadata)), \(new.succession?.predecessorID),
+                    \(new.ocspURL), \(new.listValiditySeconds), \(new.listIntervalSeconds),
+                    \(JSONColumn.value(new.metadata)), \(new.succession?.predecessorID),
                     \(Self.firstState(of: new) == .staged ? tx.now : nil), \(new.succession?.activationAt),
                     \(new.succession?.isAutomatic ?? false), \(tx.now), \(tx.now)
                 ) RETURNING \(fragment: IntermediateCA.columns)
@@ -68,6 +69,23 @@ package struct IntermediateCAStore: Sendable {
     package func get(_ id: AuthorityID, in tx: any Transaction) throws -> IntermediateCA {
         guard let found = try find(id, in: tx) else { throw StoreError.notFound(.authority, id: id.text) }
         return found
+    }
+
+    /// Says how long the revocation lists of an authority are good, and how often they are made anew.
+    package func setListTerms(
+        of id: AuthorityID, validity: Int?, interval: Int?, expecting version: Int?, in tx: any Transaction
+    ) throws -> IntermediateCA {
+        let row = try tx.row(
+            """
+            UPDATE intermediate_cas SET crl_validity_seconds = \(validity), crl_interval_seconds = \(interval),
+                updated_at = \(tx.now), row_version = row_version + 1
+            WHERE \(fragment: UpdateGuard.condition(id: id, expecting: version))
+            RETURNING \(fragment: IntermediateCA.columns)
+            """)
+        guard let row else {
+            throw UpdateGuard.refusal(.authority, id: id.text, current: try find(id, in: tx)?.rowVersion)
+        }
+        return try IntermediateCA(row)
     }
 
     /// Keeps others from changing the state of an authority until the end of the transaction.

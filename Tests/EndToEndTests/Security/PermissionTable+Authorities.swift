@@ -15,6 +15,9 @@ extension PermissionTable {
         Row(route: "listIntermediateCAs", rule: .issuer("issuer.read"), admitted: 200, path: ["iss-local"]),
         // A CA that is not there is as unknown to whoever would see it as one out of reach.
         Row(route: "getIntermediateCA", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
+        Row(
+            route: "updateIntermediateCA", rule: .issuer("ca.hierarchy.manage"), admitted: 404, path: ["ica-none"],
+            body: #"{"crl_validity_seconds":86400}"#),
         Row(route: "getIntermediateCAChain", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(route: "listIntermediateCAChains", rule: .issuer("issuer.read"), admitted: 404, path: ["ica-none"]),
         Row(

@@ -259,4 +259,66 @@ struct CeremonyApprovalTests {
             #expect(record.contains("system-bypass"), "\(record)")
         }
     }
+
+    @Test(
+        "an end by force needs a reason and a second person, whatever the rule, and what was signed can't be revoked after it",
+        arguments: Engine.available)
+    func forced(engine: Engine) async throws {
+        try await Stage.with(engine, .never) { stage async throws in
+            let (flow, alice, grove) = (stage.flow, stage.alice, stage.grove)
+            let root = try await grove.make("Root")
+            let old = try await grove.make("Old", below: root.id)
+            let (version, _) = try await grove.issue("api")
+            let new = try await grove.make("New", below: root.id)
+            func end(_ id: AuthorityID, _ note: String? = "the token goes back") async throws {
+                _ = try await flow.retire(id, isConfirmed: true, isForced: true, note: note, by: alice)
+            }
+            #expect(await refusal { try await end(old.id) } == .invalidState, "it has to retire first")
+            _ = try await flow.retire(old.id, isConfirmed: false, note: nil, by: alice)
+            #expect(await refusal { try await end(old.id, " ") } == .validationFailed)
+            let unconfirmed = await refusal {
+                _ = try await flow.retire(old.id, isConfirmed: false, isForced: true, note: "why", by: alice)
+            }
+            #expect(unconfirmed == .validationFailed)
+            // Without force it is refused, and nobody is asked.
+            let usual = await refusal {
+                _ = try await flow.retire(old.id, isConfirmed: true, note: nil, by: alice)
+            }
+            #expect(usual == .invalidState)
+
+            let id = try await stage.agree { try await end(old.id) }
+            #expect(try await stage.approvals.approval(id).payload?["parameters"]?["force"] == true)
+            #expect(await stage.approvals.refusalOf(id, by: "alice") != nil)
+            try await end(old.id)
+            #expect(try await grove.stored(old.id).state == .retired)
+            let details = try await grove.world.database.read { tx in
+                try tx.rows(
+                    "SELECT details FROM audit_events WHERE resource_id = \(old.id) AND action = 'intermediate_ca_retired'"
+                ).map { try JSONValue(parsing: $0.text("details")) }
+            }
+            #expect(details.count == 1 && details[0]["forced"] == true && details[0]["certificates"] == 1)
+            #expect(details[0]["last_end"]?.stringValue != nil && details[0]["note"] == "the token goes back")
+
+            for _ in 0..<3 { try await grove.publish() }
+            let gone = try await grove.stored(old.id)
+            #expect(gone.keyReleasedAt != nil && !gone.hasKey)
+            let revoke = RevokeFlow(grove.world.context)
+            let late = await refusal {
+                _ = try await revoke.revoke(
+                    .certificate(version.certificateID, .standard), RevocationOrder(.superseded), by: grove.world.author
+                )
+            }
+            #expect(late == .invalidState)
+            #expect(try await grove.count("certificate_revocations") == 0)
+
+            // A CA below that goes on signing keeps its parent in service, by force too.
+            _ = try await flow.retire(root.id, isConfirmed: false, note: nil, by: alice)
+            #expect(await refusal { try await end(root.id) } == .invalidState)
+            _ = try await flow.retire(new.id, isConfirmed: false, note: nil, by: alice)
+            _ = try await stage.agree { try await end(root.id) }
+            try await end(root.id)
+            #expect(try await grove.stored(root.id).state == .retired)
+            #expect(try await grove.stored(new.id).state == .retiring)
+        }
+    }
 }

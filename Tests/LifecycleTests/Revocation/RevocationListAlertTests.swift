@@ -61,7 +61,7 @@ struct RevocationListAlertTests {
         func events() async throws -> [(type: String, data: JSONObject)] {
             try await world.database.read { tx in
                 try tx.rows("SELECT type, data FROM events WHERE type LIKE 'crl.%' ORDER BY seq").map {
-                    (try $0.text("type"), try $0.json("data").objectValue ?? [:])
+                    (try $0.text("type"), try JSONValue(parsing: $0.text("data")).objectValue ?? [:])
                 }
             }
         }

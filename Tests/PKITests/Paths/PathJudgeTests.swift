@@ -96,7 +96,9 @@ struct PathJudgeTests {
     }
 
     @Test("a long story is cut")
-    func detail() { #expect(PathVerdict(.untrusted, String(repeating: "x", count: 5000)).detail.count == 1000) }
+    func detail() {
+        #expect(PathVerdict(.refused(.untrusted), String(repeating: "x", count: 5000)).detail.count == 1000)
+    }
 }
 
 extension CertificateTemplate {

@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     policy_oids JSONB NOT NULL,
     issuing BOOLEAN NOT NULL,
     ocsp_responder_url TEXT,
+    -- How long its revocation lists are good, and how often they are made anew; empty for what the issuer says.
+    crl_validity_seconds INTEGER,
+    crl_interval_seconds INTEGER,
     metadata JSONB NOT NULL,
     retiring_at TIMESTAMPTZ,
     retired_at TIMESTAMPTZ,
@@ -79,6 +82,9 @@ CREATE TABLE IF NOT EXISTS intermediate_cas (
     ),
     CONSTRAINT intermediate_cas_validity CHECK (not_before < not_after),
     CONSTRAINT intermediate_cas_path_length CHECK (path_len_constraint IS NULL OR path_len_constraint >= 0),
+    CONSTRAINT intermediate_cas_crl_validity CHECK (crl_validity_seconds BETWEEN 60 AND 31536000),
+    CONSTRAINT intermediate_cas_crl_interval CHECK (crl_interval_seconds BETWEEN 1 AND 15768000),
+    CONSTRAINT intermediate_cas_crl_terms CHECK (crl_validity_seconds >= 2 * crl_interval_seconds),
     CONSTRAINT intermediate_cas_key_place CHECK ((key_driver IS NULL) = (key_driver_id IS NULL)),
     CONSTRAINT intermediate_cas_key_released CHECK (key_released_at IS NULL OR state IN ('retired', 'revoked')),
     CONSTRAINT intermediate_cas_retirement CHECK (
