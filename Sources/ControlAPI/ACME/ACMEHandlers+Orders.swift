@@ -179,6 +179,7 @@ extension ACMEHandlers {
         let id = call.parameter("cert_id")
         let (chain, alternates) = try await services.finalize.chain(
             id, alternate: number > 0 ? number : nil, for: account)
+        if let leaf = chain.first { call.notes.note(serial: leaf.serialNumber.hex) }
         var response = encoded(chain, call)
         for other in 0...alternates where other != number {
             let address = call.place.certificate(id, chain: other)
@@ -215,7 +216,8 @@ extension ACMEHandlers {
         let revoker: ACMERevoker =
             verified.account.map { .account($0, call.profile) }
             ?? .certificateKey(spkiSHA256: verified.key.key.spkiSHA256)
-        try await services.revocation.revoke(der, code: code, by: revoker, from: call.origin)
+        let revoked = try await services.revocation.revoke(der, code: code, by: revoker, from: call.origin)
+        call.notes.note(revoked: revoked, byItsKey: verified.account == nil)
         return .empty(200)
     }
 

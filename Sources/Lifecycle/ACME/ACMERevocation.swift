@@ -21,9 +21,10 @@ package struct ACMERevocation: Sendable {
     }
 
     /// - `code`: The number of the reason (RFC 5280 §5.3.1); `nil` for none.
+    /// - Returns: What was revoked.
     package func revoke(
         _ der: [UInt8], code: Int64?, by revoker: ACMERevoker, from origin: RequestOrigin
-    ) async throws {
+    ) async throws -> CertificateVersion {
         let reason = try Self.reason(code)
         let certificate: X509Certificate
         do {
@@ -51,6 +52,7 @@ package struct ACMERevocation: Sendable {
         } catch let error as ServiceError where error.code == .invalidState {
             throw ACMEProblem(.alreadyRevoked, "the certificate is revoked already")
         }
+        return version
     }
 
     /// What an operator decides is not for clients to claim.

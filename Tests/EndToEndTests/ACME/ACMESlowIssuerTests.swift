@@ -114,7 +114,7 @@ struct ACMESlowIssuerTests {
         let stage = try await Stage.start(.sqlite)
         let client = stage.acme.client()
         #expect(try await client.register().status == 201)
-        let (order, _, _) = try await client.obtain(["a.certctl.test"])
+        let (order, chain, _) = try await client.obtain(["a.certctl.test"])
         let id = try #require(order.split(separator: "/").last.map(String.init))
         let account = try #require(client.kid?.split(separator: "/").last.map(String.init))
         for route in ["/acme/new-order", "/acme/order/{order_id}", "/acme/order/{order_id}/finalize"] {
@@ -128,6 +128,13 @@ struct ACMESlowIssuerTests {
         #expect((last["certificate_id"] as? String)?.hasPrefix("mc-acme-") == true, "\(last)")
         let directory = try #require(try stage.lines("/acme/cert/{cert_id}").last)
         #expect(directory["actor_id"] as? String == "acme:\(account)", "\(directory)")
+        let revoked = try await client.post(
+            "\(client.base)/revoke-cert", ["certificate": ACMETestClient.base64url(try ACMETestClient.der(chain))])
+        #expect(revoked.status == 200, "\(revoked.body)")
+        let revocation = try #require(try stage.lines("/acme/revoke-cert").last)
+        let serial = try #require(revocation["serial"] as? String, "\(revocation)")
+        #expect(serial.wholeMatch(of: /[1-9a-f][0-9a-f]{10,39}/) != nil && directory["serial"] as? String == serial)
+        #expect(revocation["certificate_id"] as? String == last["certificate_id"] as? String, "\(revocation)")
 
         // Whoever only says that it is the account is not called by its name.
         let thief = stage.acme.client()
