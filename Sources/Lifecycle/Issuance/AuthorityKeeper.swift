@@ -203,7 +203,7 @@ package struct AuthorityKeeper: Sendable {
     }
 
     /// What ``KeyReference/driver`` says of keys that are sealed in the database.
-    static let ownDriver = "database"
+    package static let ownDriver = "database"
 
     private static func place(of key: CAKeyID) -> SealedPlace {
         SealedPlace(table: SealedKeyStore.table, column: SealedKeyStore.column, rowID: key.text)

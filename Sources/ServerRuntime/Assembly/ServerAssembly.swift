@@ -154,7 +154,8 @@ struct ServerAssembly: Sendable {
         )
         services.revocationObservers = revocationObservers
         let health = ProtocolHealth(metrics, log: logs.logger("protocols"))
-        services.protocolFindings = { health.complaints }
+        let issuers = IssuerLoader(database: database, registry: registry, time: time, log: logs.logger("server"))
+        services.protocolFindings = { health.complaints.merging(issuers.complaints) { $1 } }
         let bulkRule = ApprovalWiring.rule(configuration.access.bulkRevocationApproval)
         services.bulkRevocationRule = { bulkRule }
         let bulk = BulkRevokeLoop(
@@ -237,7 +238,7 @@ struct ServerAssembly: Sendable {
                 demo: configuration.demo, risks: configuration.risks, instance: instance, flow: bootFlow,
                 log: logs.logger("auth")
             ),
-            registry: registry, recovery: recovery,
+            issuers: issuers, recovery: recovery,
             keeper: keeper,
             sealingWatch: SealingWatch(
                 keeper: keeper, flow: rekey, database: database, leadership: leadership, time: time,

@@ -67,7 +67,7 @@ struct StartUp: Service {
     let declaredKeys: DeclaredKeySetup
     let sessionKeys: SessionKeyFlow
     let guards: BootGuards
-    let registry: IssuerRegistry
+    let issuers: IssuerLoader
     let recovery: OrderRecovery
     let keeper: KeyKeeper
     let sealingWatch: SealingWatch
@@ -76,14 +76,16 @@ struct StartUp: Service {
     let tell: @Sendable (String) -> Void
 
     func run() async throws {
-        do {
-            try await prepare()
-        } catch is CancellationError where Task.isShuttingDownGracefully {
-            return
-        }
-        state.markReady()
-        log.notice("ready")
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await cancelWhenGracefulShutdown { await issuers.run() } }
+            defer { group.cancelAll() }
+            do {
+                try await prepare()
+            } catch is CancellationError where Task.isShuttingDownGracefully {
+                return
+            }
+            state.markReady()
+            log.notice("ready")
             group.addTask { try await scheduler.run() }
             group.addTask { try await sealingWatch.run() }
             try await group.waitForAll()
@@ -191,33 +193,22 @@ struct StartUp: Service {
         for failure in old.failures { log.error("a sealed value does not open", LogField("error", failure)) }
     }
 
-    /// Builds every issuer once. One that does not load is logged and does not keep the others from working; the
-    /// built-in CA of a fresh installation is made here.
-    ///
-    /// - `required`: The issuer of the CA that the settings supply: settings that cannot be followed end the start.
+    /// Settings that cannot be followed end the start: the CA that they supply is the one that is to issue.
     private func loadIssuers(required: IssuerID?) async throws {
-        let revisions = try await database.read { try IssuerStore().revisions(in: $0) }
-        for (issuer, revision) in revisions.sorted(by: { $0.key < $1.key }) {
-            do {
-                _ = try await registry.connector(for: issuer, revision: revision)
-            } catch let error as IssuerError {
-                try report(
-                    issuer, "\(error.message). \(error.help)", isRequired: issuer == required, as: .configuration)
-            } catch let error as FileError {
-                try report(issuer, "\(error)", isRequired: issuer == required, as: .permission)
-            }
+        do {
+            try await issuers.begin(required: required)
+        } catch let error as IssuerError {
+            throw Self.unusable("\(error.message). \(error.help)", as: .configuration)
+        } catch let error as FileError {
+            throw Self.unusable("\(error)", as: .permission)
         }
     }
 
-    private func report(_ issuer: IssuerID, _ reason: String, isRequired: Bool, as status: ExitStatus) throws {
-        guard !isRequired else {
-            throw StartUpFailure(
-                status,
-                "the CA of CERTCTL_CA_CERT_PATH and CERTCTL_CA_KEY_PATH cannot be used, so nothing could be issued: "
-                    + reason
-            )
-        }
-        log.error("issuer does not load", .issuer(issuer), LogField("error", reason))
+    private static func unusable(_ reason: String, as status: ExitStatus) -> StartUpFailure {
+        StartUpFailure(
+            status,
+            "the CA of CERTCTL_CA_CERT_PATH and CERTCTL_CA_KEY_PATH cannot be used, so nothing could be issued: "
+                + reason)
     }
 
     private func banner(_ token: SetupToken?) -> Banner {

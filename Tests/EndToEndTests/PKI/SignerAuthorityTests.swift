@@ -216,6 +216,35 @@ struct SignerAuthorityTests {
         await stage.stop()
     }
 
+    @Test("a server that starts while its signer hangs serves without it, says so, and finds it when it is back")
+    func hangingStart() async throws {
+        // Longer than a start may take: were it waited for, the server would not be ready in time.
+        let stage = try await Stage.start(.sqlite, ["CERTCTL_SIGNER_TIMEOUT": "50s"])
+        try Inventory.expect(201, try await stage.createIssuer())
+        try Inventory.expect(201, try await stage.createIssuer("iss-signer2", Stage.config("ca2")))
+        try Inventory.expect(201, try await stage.issue("mc-s0"))
+        await stage.pki.server.stop()
+        stage.signer.process.send(SIGSTOP)
+        let took = try await ContinuousClock().measure { try await stage.pki.server.startAgain() }
+        #expect(took < .seconds(40), "\(took)")
+        let ready = try await stage.pki.server.anonymous.get("/ready")
+        let checks = ready.json["checks"] as? [String: String] ?? [:]
+        #expect(
+            ready.status == 200 && checks["issuers.iss-signer"] != nil && checks["issuers.iss-signer2"] != nil,
+            "\(ready.body)")
+        #expect(checks["issuers.iss-local"] == nil, "\(ready.body)")
+        #expect(stage.pki.server.process.output.contains("the server starts without it"))
+        try Inventory.expect(201, try await stage.issue("mc-s1", issuer: "iss-local"))
+        stage.signer.process.send(SIGCONT)
+        let isBack = try await eventually(within: .seconds(60), every: .milliseconds(500)) {
+            let checks = try await stage.pki.server.anonymous.get("/ready").json["checks"] as? [String: String] ?? [:]
+            return !checks.keys.contains { $0.hasPrefix("issuers.") }
+        }
+        #expect(isBack)
+        try Inventory.expect(201, try await stage.issue("mc-s2"))
+        await stage.stop()
+    }
+
     @Test("a signer that cannot start says why and what to do")
     func starts() async throws {
         let directory = try TemporaryDirectory("signer")
