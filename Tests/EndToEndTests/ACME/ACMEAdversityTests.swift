@@ -76,9 +76,11 @@ struct ACMEAdversityTests {
             #expect(ran.status == 0, "\(client): \(ran.output) \(ran.errors)")
         }
         let clients = ["certbot", "lego"]
-        for client in clients + clients { try await order(client) }
+        for client in clients { try await order(client) }
+        let proved = ContinuousClock.now
+        for client in clients { try await order(client) }
         #expect(try await proofs() == 2, "what was proved was proved anew")
-        try await Task.sleep(for: .seconds(lifetime))
+        try await Task.sleep(until: proved + .seconds(lifetime))
         for client in clients { try await order(client) }
         #expect(try await proofs() == 4, "a proof outlived its authorization")
         await stage.stop()
