@@ -127,7 +127,7 @@ struct RevocationListAlertTests {
             try await bench.age(by: .hours(19))
             device.become(.hangs)
             let publisher = try await bench.publisher()
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            await withTaskGroup(of: Void.self) { group in
                 // The lease ends while it hangs; what became of the list then is another matter.
                 group.addTask { _ = try? await publisher.tick(bench.world.time.now) }
                 defer { device.become(.signs) }
