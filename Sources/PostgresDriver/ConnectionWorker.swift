@@ -49,6 +49,24 @@ final class ConnectionWorker {
         return try row.time("now")
     }
 
+    /// Opens a transaction with its first statement, in one round trip.
+    func begin(
+        _ mode: TransactionMode,
+        followedBy first: RenderedStatement,
+        in session: PostgresSession
+    ) throws(DatabaseError) -> (now: Timestamp, result: PostgresResult) {
+        if target.isPooled {
+            let now = try beginPooled(mode, with: [], in: session)
+            return (now, try session.run(first))
+        }
+        let results = try session.runTogether([
+            try Dialect.render(SQL(stringLiteral: mode.begin), for: .postgres),
+            try Dialect.render("SELECT transaction_timestamp() AS now", for: .postgres), first,
+        ])
+        guard results.count == 3, let row = try results[1].rows().first else { throw Self.timeless }
+        return (try row.time("now"), results[2])
+    }
+
     /// The same where nothing may be prepared and no setting outlives a transaction.
     private func beginPooled(
         _ mode: TransactionMode,

@@ -61,7 +61,7 @@ final class PostgresSession {
             for statement in batch { try send(statement, into: &pipeline) }
             return try pipeline.finish()
         } catch {
-            for text in pipeline.unprepared { statements.forget(text) }
+            for key in pipeline.unprepared { statements.forget(key) }
             // Answers that were not read would be taken for those of later statements.
             isUsable = PQpipelineStatus(connection) == PQ_PIPELINE_OFF
             throw reconsidered(error)
@@ -118,14 +118,14 @@ final class PostgresSession {
         guard usesPrepared && rendered.isReusable else {
             return try pipeline.send(rendered.text, &parameters)
         }
-        if let name = statements.name(of: rendered.text) { return try pipeline.sendPrepared(name, &parameters) }
+        if let name = statements.name(of: rendered.key) { return try pipeline.sendPrepared(name, &parameters) }
         let name = statements.makeName()
-        try pipeline.sendPreparation(of: rendered.text, as: name, parameters)
-        if let evicted = statements.keep(name, for: rendered.text) { try pipeline.sendDeallocation(of: evicted) }
+        try pipeline.sendPreparation(of: rendered, as: name, parameters)
+        if let evicted = statements.keep(name, for: rendered.key) { try pipeline.sendDeallocation(of: evicted) }
         try pipeline.sendPrepared(name, &parameters)
     }
 
-    private func run(_ rendered: RenderedStatement) throws(DatabaseError) -> PostgresResult {
+    func run(_ rendered: RenderedStatement) throws(DatabaseError) -> PostgresResult {
         parameters.load(rendered.parameters)
         defer {
             parameters.clear()
@@ -134,7 +134,7 @@ final class PostgresSession {
         let isPrepared = usesPrepared && rendered.isReusable
         let result =
             isPrepared
-            ? try executePrepared(rendered.text)
+            ? try executePrepared(rendered)
             : parameters.withValues { values, buffer in
                 PQexecParams(
                     connection,
@@ -153,20 +153,20 @@ final class PostgresSession {
         throw isPrepared ? reconsidered(failure(of: result)) : failure(of: result)
     }
 
-    private func executePrepared(_ text: String) throws(DatabaseError) -> OpaquePointer? {
+    private func executePrepared(_ rendered: RenderedStatement) throws(DatabaseError) -> OpaquePointer? {
         let name: String
-        if let known = statements.name(of: text) { name = known } else { name = try prepare(text) }
+        if let known = statements.name(of: rendered.key) { name = known } else { name = try prepare(rendered) }
         return parameters.withValues { values, buffer in
             PQexecPrepared(connection, name, buffer.count, values, buffer.lengths, buffer.formats, 1)
         }
     }
 
-    private func prepare(_ text: String) throws(DatabaseError) -> String {
+    private func prepare(_ rendered: RenderedStatement) throws(DatabaseError) -> String {
         let name = statements.makeName()
-        let result = PQprepare(connection, name, text, parameters.count, parameters.types)
+        let result = PQprepare(connection, name, rendered.text, parameters.count, parameters.types)
         defer { PQclear(result) }
         guard PQresultStatus(result) == PGRES_COMMAND_OK else { throw failure(of: result) }
-        if let evicted = statements.keep(name, for: text) { try command("DEALLOCATE \(evicted)") }
+        if let evicted = statements.keep(name, for: rendered.key) { try command("DEALLOCATE \(evicted)") }
         return name
     }
 

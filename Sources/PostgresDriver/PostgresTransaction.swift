@@ -1,29 +1,58 @@
 import Domain
 import Query
 
-/// A transaction on the connection of the thread that runs it.
+/// A transaction on the connection of the thread that runs it. It begins with its first statement, in one round trip.
 final class PostgresTransaction: Transaction {
     let engine = Engine.postgres
-    let now: Timestamp
     /// What waits to be told once the transaction has committed.
     private(set) var signals: [Signal] = []
     /// The first statement that failed: PostgreSQL refuses everything after it.
     private(set) var failure: DatabaseError?
 
+    private let mode: TransactionMode
+    private let worker: ConnectionWorker
     private let session: PostgresSession
+    private var start: Timestamp?
 
-    init(session: PostgresSession, now: Timestamp) {
+    init(_ mode: TransactionMode, worker: ConnectionWorker, session: PostgresSession) {
+        self.mode = mode
+        self.worker = worker
         self.session = session
-        self.now = now
     }
 
-    func rows(_ sql: SQL) throws(DatabaseError) -> [Row] {
-        do throws(DatabaseError) { return try session.rows(sql) } catch { throw noted(error) }
+    /// Whether there is something to commit.
+    var isBegun: Bool { start != nil }
+
+    /// The time of a transaction that could not begin means nothing: no statement of it is run, and it fails.
+    var now: Timestamp {
+        if let start { return start }
+        guard failure == nil else { return Timestamp(secondsSinceEpoch: 0) }
+        do throws(DatabaseError) {
+            let began = try worker.begin(mode, in: session)
+            start = began
+            return began
+        } catch {
+            failure = error
+            return Timestamp(secondsSinceEpoch: 0)
+        }
     }
+
+    func rows(_ sql: SQL) throws(DatabaseError) -> [Row] { try run(sql).rows() }
 
     @discardableResult
-    func execute(_ sql: SQL) throws(DatabaseError) -> Int {
-        do throws(DatabaseError) { return try session.execute(sql) } catch { throw noted(error) }
+    func execute(_ sql: SQL) throws(DatabaseError) -> Int { try run(sql).changes }
+
+    private func run(_ sql: SQL) throws(DatabaseError) -> PostgresResult {
+        do throws(DatabaseError) {
+            let rendered = try Dialect.render(sql, for: .postgres)
+            if start != nil { return try session.run(rendered) }
+            if let failure { throw failure }
+            let (began, result) = try worker.begin(mode, followedBy: rendered, in: session)
+            start = began
+            return result
+        } catch {
+            throw noted(error)
+        }
     }
 
     func notify(_ channel: SignalChannel, payload: String) throws(DatabaseError) {

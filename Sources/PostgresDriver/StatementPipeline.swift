@@ -8,15 +8,15 @@ import Query
 struct StatementPipeline {
     private enum Sent {
         case statement
-        /// The text that is prepared.
-        case preparation(String)
+        /// What is prepared.
+        case preparation(StatementKey)
         case deallocation
     }
 
     private let connection: OpaquePointer
     private var sent: [Sent] = []
-    /// Texts that ``finish()`` found not prepared, because they or something before them failed.
-    private(set) var unprepared: [String] = []
+    /// What ``finish()`` found not prepared, because it or something before it failed.
+    private(set) var unprepared: [StatementKey] = []
 
     init(_ connection: OpaquePointer) { self.connection = connection }
 
@@ -46,12 +46,14 @@ struct StatementPipeline {
     }
 
     mutating func sendPreparation(
-        of text: String,
+        of statement: RenderedStatement,
         as name: String,
         _ parameters: ParameterBuffer
     ) throws(DatabaseError) {
         try begin()
-        try note(.preparation(text), PQsendPrepare(connection, name, text, parameters.count, parameters.types))
+        try note(
+            .preparation(statement.key),
+            PQsendPrepare(connection, name, statement.text, parameters.count, parameters.types))
     }
 
     /// `name` is one of ours.
@@ -76,11 +78,11 @@ struct StatementPipeline {
                 if case .statement = sent { results.append(answer) }
             case PGRES_PIPELINE_ABORTED:
                 PQclear(result)
-                if case .preparation(let text) = sent { unprepared.append(text) }
+                if case .preparation(let key) = sent { unprepared.append(key) }
             default:
                 failure = failure ?? PostgresFailure.error(of: result, on: connection)
                 PQclear(result)
-                if case .preparation(let text) = sent { unprepared.append(text) }
+                if case .preparation(let key) = sent { unprepared.append(key) }
             }
             // Null ends the answers to one statement.
             while let surplus = PQgetResult(connection) { PQclear(surplus) }

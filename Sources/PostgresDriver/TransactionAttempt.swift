@@ -69,13 +69,7 @@ struct TransactionAttempt {
         _ body: (any Transaction) throws -> Result,
         in session: PostgresSession
     ) throws -> (result: Result, signals: [Signal]) {
-        let now: Timestamp
-        do throws(DatabaseError) {
-            now = try worker.begin(mode, in: session)
-        } catch {
-            throw AttemptFailure(engineError: error, reported: error)
-        }
-        let transaction = PostgresTransaction(session: session, now: now)
+        let transaction = PostgresTransaction(mode, worker: worker, session: session)
         let result: Result
         do {
             result = try body(transaction)
@@ -87,6 +81,7 @@ struct TransactionAttempt {
             rollBack(session)
             throw AttemptFailure(engineError: failure, reported: failure)
         }
+        guard transaction.isBegun else { return (result, transaction.signals) }
         do throws(DatabaseError) {
             try session.commit()
         } catch {

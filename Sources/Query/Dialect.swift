@@ -4,11 +4,14 @@ package struct RenderedStatement: Sendable {
     package let parameters: [Value]
     /// False when the text depends on the number of values, so that a statement cache must not keep it.
     package let isReusable: Bool
+    /// Stands for the text in this process: connections find by it what they have prepared. `nil` for a text that is not noted.
+    package let number: Int?
 
-    package init(text: String, parameters: [Value], isReusable: Bool) {
+    package init(text: String, parameters: [Value], isReusable: Bool, number: Int? = nil) {
         self.text = text
         self.parameters = parameters
         self.isReusable = isReusable
+        self.number = number
     }
 }
 
@@ -18,6 +21,12 @@ package enum Dialect {
     ///
     /// Throws for text that holds U+0000, which PostgreSQL cannot store and C interfaces would cut off.
     package static func render(_ sql: SQL, for engine: Engine) throws(DatabaseError) -> RenderedStatement {
+        let shape = StatementShape(sql, for: engine)
+        if let shape, let known = texts.entry(of: shape) {
+            return RenderedStatement(
+                text: known.text, parameters: try StatementText.parameters(of: sql), isReusable: true,
+                number: known.number)
+        }
         var statement = StatementText(engine: engine)
         for piece in sql.pieces {
             switch piece {
@@ -33,9 +42,12 @@ package enum Dialect {
         return RenderedStatement(
             text: statement.text,
             parameters: statement.parameters,
-            isReusable: statement.isReusable
+            isReusable: statement.isReusable,
+            number: statement.isReusable ? shape.flatMap { texts.note(statement.text, of: $0) }?.number : nil
         )
     }
+
+    private static let texts = KnownTexts()
 
     /// SQLite has one writer, so a row that a writer sees is locked already.
     private static func clause(for lock: RowLock, on engine: Engine) -> StaticString {
@@ -55,7 +67,7 @@ private struct StatementText {
     var parameters: [Value] = []
     var isReusable = true
 
-    static let longestPreparedList = 12
+    static let longestPreparedList = StatementShape.longestList
 
     init(engine: Engine) {
         self.engine = engine
@@ -66,19 +78,40 @@ private struct StatementText {
         literal.withUTF8Buffer { text += String(decoding: $0, as: UTF8.self) }
     }
 
-    mutating func bind(_ value: Value) throws(DatabaseError) {
+    /// The parameters of a statement whose text is known and has no pieces that bind more than what they hold.
+    static func parameters(of sql: SQL) throws(DatabaseError) -> [Value] {
+        var parameters: [Value] = []
+        parameters.reserveCapacity(sql.pieces.count / 2)
+        for piece in sql.pieces {
+            switch piece {
+            case .bind(let value):
+                try check(value)
+                parameters.append(value)
+            case .list(let values):
+                for value in values { try check(value) }
+                parameters += values
+            case .text, .lock, .jsonMember, .contains, .jsonElements: break
+            }
+        }
+        return parameters
+    }
+
+    private static func check(_ value: Value) throws(DatabaseError) {
         switch value {
         case .text(let string), .json(let string):
-            if string.utf8.contains(0) { throw Self.refused("text holds the character U+0000") }
+            if string.utf8.contains(0) { throw refused("text holds the character U+0000") }
         case .null, .integer, .real, .bytes, .bool, .time: break
         }
+    }
+
+    mutating func bind(_ value: Value) throws(DatabaseError) {
+        try Self.check(value)
         parameters.append(value)
         text += engine == .sqlite ? "?" : "$"
         text += String(parameters.count)
     }
 
     mutating func appendList(_ values: [Value]) throws(DatabaseError) {
-        // Few members make few texts; long lists would fill the connections' stores of prepared statements.
         if values.count > Self.longestPreparedList { isReusable = false }
         guard !values.isEmpty else {
             append("(NULL)")

@@ -19,6 +19,7 @@ final class GroupCommit: Sendable {
     private let largestBatch: Int
     private let onCommitBatch: (@Sendable (Int) -> Void)?
     private let hub: SignalHub
+    private let statements = PreparedStatements()
     private let state = Mutex(State())
 
     init(writer: any GRDB.DatabaseWriter, configuration: SQLiteConfiguration, time: TimeSource, hub: SignalHub) {
@@ -32,7 +33,7 @@ final class GroupCommit: Sendable {
     func write<Result: Sendable>(
         _ body: @escaping @Sendable (any Query.Transaction) throws -> Result
     ) async throws -> Result {
-        let work = QueuedWrite(body)
+        let work = QueuedCall(body)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard work.wait(with: continuation) else { return }
@@ -45,6 +46,9 @@ final class GroupCommit: Sendable {
 
     /// Refuses work from now on; what is queued still runs.
     func close() { state.withLock { $0.isClosed = true } }
+
+    /// Lets go of what is prepared, without which the connection can't be closed. To be called where it is used.
+    func forgetStatements() { statements.forgetAll() }
 
     private func enqueue(_ work: any QueuedWork) {
         enum Step { case refuse, start, wait }
@@ -66,7 +70,7 @@ final class GroupCommit: Sendable {
     }
 
     /// Takes a body out of the queue if it has not started; afterwards it runs to its end.
-    private func cancel<Result>(_ work: QueuedWrite<Result>) {
+    private func cancel<Result>(_ work: QueuedCall<Result>) {
         work.markCancelled()
         let wasWaiting = state.withLock { state in
             guard let index = state.waiting.firstIndex(where: { $0 === work }) else { return false }
@@ -77,7 +81,7 @@ final class GroupCommit: Sendable {
     }
 
     private func drain(_ connection: GRDB.Database) {
-        let session = SQLiteSession(connection: connection)
+        let session = SQLiteSession(connection: connection, statements: statements)
         while let batch = nextBatch() {
             var rest = batch[...]
             while !rest.isEmpty { rest = commit(rest, in: session) }

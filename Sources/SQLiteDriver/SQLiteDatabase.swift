@@ -11,7 +11,10 @@ package final class SQLiteDatabase: Query.MigratableDatabase {
     /// The file, or `nil` for a database in memory.
     package let path: String?
 
+    /// The writing connection; in memory the one for everything.
     private let pool: any GRDB.DatabaseWriter
+    /// `nil` in memory.
+    private let readers: ReaderPool?
     private let writer: GroupCommit
     private let hub = SignalHub()
     private let time: TimeSource
@@ -26,14 +29,17 @@ package final class SQLiteDatabase: Query.MigratableDatabase {
         time: TimeSource
     ) throws {
         do {
-            let pool = try DatabasePool(path: path, configuration: Self.settings(for: configuration))
+            let settings = Self.settings(for: configuration)
+            let pool = try DatabasePool(path: path, configuration: settings)
             // GRDB lowers `synchronous` when it turns on the write-ahead log.
             try pool.writeWithoutTransaction { connection in
                 try SQLiteSession(connection: connection).run(
                     "PRAGMA synchronous = \(configuration.synchronous.rawValue)"
                 )
             }
-            self.init(pool: pool, path: path, configuration: configuration, time: time)
+            let readers = ReaderPool(
+                path: path, configuration: settings, mostReaders: configuration.readerCount, time: time)
+            self.init(pool: pool, readers: readers, path: path, configuration: configuration, time: time)
         } catch {
             throw SQLiteFailure.error(from: error)
         }
@@ -46,7 +52,7 @@ package final class SQLiteDatabase: Query.MigratableDatabase {
     ) throws {
         do {
             let queue = try DatabaseQueue(configuration: Self.settings(for: configuration))
-            self.init(pool: queue, path: nil, configuration: configuration, time: time)
+            self.init(pool: queue, readers: nil, path: nil, configuration: configuration, time: time)
         } catch {
             throw SQLiteFailure.error(from: error)
         }
@@ -54,11 +60,13 @@ package final class SQLiteDatabase: Query.MigratableDatabase {
 
     private init(
         pool: any GRDB.DatabaseWriter,
+        readers: ReaderPool?,
         path: String?,
         configuration: SQLiteConfiguration,
         time: TimeSource
     ) {
         self.pool = pool
+        self.readers = readers
         self.path = path
         self.time = time
         writer = GroupCommit(writer: pool, configuration: configuration, time: time, hub: hub)
@@ -69,6 +77,7 @@ package final class SQLiteDatabase: Query.MigratableDatabase {
     ) async throws -> Result {
         try requireOpen()
         do {
+            if let readers { return try await readers.read(body) }
             return try await pool.read { [time] connection in
                 try body(SQLiteTransaction(session: SQLiteSession(connection: connection), now: time.now))
             }
@@ -118,8 +127,10 @@ package final class SQLiteDatabase: Query.MigratableDatabase {
         guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
         writer.close()
         hub.close()
+        await readers?.close()
         // A file that cannot be merged now is merged by the next process that opens it.
-        try? await pool.barrierWriteWithoutTransaction { connection in
+        try? await pool.barrierWriteWithoutTransaction { [writer] connection in
+            writer.forgetStatements()
             try SQLiteSession(connection: connection).run("PRAGMA wal_checkpoint(TRUNCATE)", keepsPrepared: false)
         }
         // One in memory goes with this object: GRDB's queue does not survive a read after closing.

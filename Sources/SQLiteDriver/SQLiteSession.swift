@@ -6,14 +6,15 @@ import Query
 /// Runs statements on one connection, on the queue that owns it.
 struct SQLiteSession {
     let connection: GRDB.Database
+    /// What this connection has prepared; `nil` where GRDB looks after that.
+    var statements: PreparedStatements?
 
     func rows(_ sql: Query.SQL) throws(Query.DatabaseError) -> [Query.Row] {
-        let prepared = try prepare(try Dialect.render(sql, for: .sqlite))
+        let (prepared, known) = try prepare(try Dialect.render(sql, for: .sqlite))
         let statement = prepared.sqliteStatement
         defer { finish(prepared) }
         let count = sqlite3_column_count(statement)
-        // A statement that is kept prepared knows its names already.
-        let columns = Query.Row.Columns(prepared.columnNames)
+        let columns = known ?? Query.Row.Columns(prepared.columnNames)
         var rows: [Query.Row] = []
         while try step(statement) {
             var values: [Value] = []
@@ -26,7 +27,7 @@ struct SQLiteSession {
 
     /// The number of rows that the statement changed; zero for one that changes none by its nature.
     func execute(_ sql: Query.SQL) throws(Query.DatabaseError) -> Int {
-        let prepared = try prepare(try Dialect.render(sql, for: .sqlite))
+        let (prepared, _) = try prepare(try Dialect.render(sql, for: .sqlite))
         let statement = prepared.sqliteStatement
         defer { finish(prepared) }
         while try step(statement) {}
@@ -36,7 +37,7 @@ struct SQLiteSession {
 
     /// Runs text without parameters: our own, or with `keepsPrepared: false` a statement of a migration.
     func run(_ text: String, keepsPrepared: Bool = true) throws(Query.DatabaseError) {
-        let prepared = try prepare(RenderedStatement(text: text, parameters: [], isReusable: keepsPrepared))
+        let (prepared, _) = try prepare(RenderedStatement(text: text, parameters: [], isReusable: keepsPrepared))
         defer { finish(prepared) }
         while try step(prepared.sqliteStatement) {}
     }
@@ -66,21 +67,30 @@ struct SQLiteSession {
         return current != 0
     }
 
-    private func prepare(_ rendered: RenderedStatement) throws(Query.DatabaseError) -> GRDB.Statement {
+    /// The statement with its values, and the names of its columns where they are known.
+    private func prepare(
+        _ rendered: RenderedStatement
+    ) throws(Query.DatabaseError) -> (GRDB.Statement, Query.Row.Columns?) {
         let prepared: GRDB.Statement
-        do {
-            prepared =
-                rendered.isReusable
-                ? try connection.cachedStatement(sql: rendered.text)
-                : try connection.makeStatement(sql: rendered.text)
-        } catch {
-            throw SQLiteFailure.error(from: error)
+        var columns: Query.Row.Columns?
+        if let number = rendered.number, let known = statements?[number] {
+            (prepared, columns) = (known.statement, known.columns)
+        } else {
+            do {
+                prepared =
+                    rendered.isReusable
+                    ? try connection.cachedStatement(sql: rendered.text)
+                    : try connection.makeStatement(sql: rendered.text)
+            } catch {
+                throw SQLiteFailure.error(from: error)
+            }
+            if let number = rendered.number { columns = statements?.keep(prepared, as: number).columns }
         }
         for (index, parameter) in rendered.parameters.enumerated() {
             let code = SQLiteValue.bind(parameter, to: prepared.sqliteStatement, at: CInt(index + 1))
             guard code == SQLITE_OK else { throw failure() }
         }
-        return prepared
+        return (prepared, columns)
     }
 
     /// Ends the statement and drops its values, so that secrets do not stay in a prepared statement.

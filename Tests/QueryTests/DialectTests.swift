@@ -32,6 +32,32 @@ struct DialectTests {
         #expect(rendered.isReusable)
     }
 
+    @Test(
+        "a text that was put together before is found again, with the values of its statement",
+        arguments: Engine.allCases)
+    func knownTexts(engine: Engine) throws {
+        func render(_ name: String, _ ids: [String], _ lock: RowLock = .forUpdate) throws -> RenderedStatement {
+            try Dialect.render(
+                "SELECT a FROM t WHERE name = \(name) AND id IN \(list: ids)\(lock: lock)", for: engine)
+        }
+        let first = try render("x", ["a"])
+        let again = try render("y", ["b"])
+        #expect(first.number != nil && again.number == first.number)
+        #expect(again.text == first.text)
+        #expect(again.parameters == [.text("y"), .text("b")])
+        let others = try [render("x", ["a", "b"]), render("x", ["a"], .forShare)]
+        #expect(Set(others.map(\.number) + [first.number]).count == 3)
+        #expect(others[0].parameters == [.text("x"), .text("a"), .text("b")])
+        #expect(others[0].text.contains(engine == .sqlite ? "(?2, ?3)" : "($2, $3)"))
+        #expect(try render("x", []).number == nil)
+        #expect(try render("x", (0..<13).map { "\($0)" }).number == nil)
+        // What is known is checked as what is new.
+        #expect(throws: DatabaseError.self) { try render("a\u{0}b", ["a"]) }
+        #expect(throws: DatabaseError.self) { try render("a", ["a\u{0}b"]) }
+        let member = try Dialect.render("SELECT \(json: "document", member: "a") FROM t", for: engine)
+        #expect(member.number == nil)
+    }
+
     @Test("the elements of a JSON array are rows with one name on both engines")
     func elements() throws {
         let statement: SQL = "SELECT element.value FROM t, \(elements: "t.sans")"

@@ -113,19 +113,9 @@ extension ACMEHandlers {
             throw ACMEProblem(.badCSR, "csr must be a certificate request in base64url")
         }
         let id = call.parameter("order_id")
-        let profile = try await profile(of: try await services.orders.order(id, of: account).order, call)
         try await services.finalize.finalize(
-            id, der: der, for: account, key: verified.key.accountKey, under: profile, from: call.origin)
+            id, der: der, for: account, key: verified.key.accountKey, under: call.profile, from: call.origin)
         return response(try await services.orders.order(id, of: account), call)
-    }
-
-    /// The profile under which an order was made, as it is now.
-    private func profile(of order: ACMEOrder, _ call: Call) async throws -> ACMEProfile {
-        guard order.profileID != call.profile.id else { return call.profile }
-        guard let profile = try await services.accounts.profile(order.profileID) else {
-            throw ACMEProblem(.unauthorized, "the profile of the order is no longer offered", status: 403)
-        }
-        return profile
     }
 
     func authorization(_ call: Call) async throws -> OutgoingResponse {

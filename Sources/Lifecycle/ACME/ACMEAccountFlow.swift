@@ -46,12 +46,8 @@ package struct ACMEAccountFlow: Sendable {
 
     // MARK: Looking
 
-    /// A profile that answers ACME clients; `nil` for one that does not exist or is disabled.
-    package func profile(_ id: ProfileID) async throws -> ACMEProfile? {
-        try await context.read { tx in try profile(id, in: tx) }
-    }
-
-    /// A profile and, in the same look, an account that a request names; no account where it names none.
+    /// A profile that answers ACME clients, `nil` for one that does not exist or is disabled, and in the same look an account
+    /// that a request names; no account where it names none.
     package func profile(
         _ id: ProfileID, with account: ACMEAccountID?
     ) async throws -> (profile: ACMEProfile?, account: ACMEAccount?) {

@@ -43,15 +43,19 @@ package struct ACMEFinalizeFlow: Sendable {
     /// same request again gets the order as it is.
     ///
     /// Returns when the CA has answered, or after ``ACMEPlan/finalizePatience``: the order then goes on without the client.
+    ///
+    /// - `named`: The profile of the address that the client asks; an order may be made under another one, which counts then.
     package func finalize(
-        _ text: String, der: [UInt8], for account: ACMEAccount, key: ACMEAccountKey, under profile: ACMEProfile,
+        _ text: String, der: [UInt8], for account: ACMEAccount, key: ACMEAccountKey, under named: ACMEProfile,
         from origin: RequestOrigin
     ) async throws {
         let digest = Hex.encode(SHA256.hash(data: der))
         // Where the order stands comes first, and nobody is asked about names for a request that can't be accepted.
         guard
-            let current = try await context.read({ tx in
-                try finalizable(text, digest, of: account, orders.find, in: tx)
+            let (current, profile, isTrusted) = try await context.read({ tx -> (ACMEOrder, ACMEProfile, Bool)? in
+                guard let order = try finalizable(text, digest, of: account, orders.find, in: tx) else { return nil }
+                let profile = try profile(of: order, unless: named, in: tx)
+                return (order, profile, try proofs.isWanting(order, under: profile, in: tx))
             })
         else { return }
         let csr = try Self.request(der)
@@ -60,7 +64,7 @@ package struct ACMEFinalizeFlow: Sendable {
         }
         try check(csr.request, against: current)
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
-        try await proofs.pass(text, of: account, under: profile, by: author)
+        if isTrusted { try await proofs.refuse(current.id, of: account, by: author) }
         let look = try await caa.pass(text, of: account, under: profile, by: author)
         let processing = try await context.write { tx -> ACMEOrder? in
             guard let order = try finalizable(text, digest, of: account, orders.lock, in: tx) else { return nil }
@@ -82,6 +86,17 @@ package struct ACMEFinalizeFlow: Sendable {
         // Without a place at the desk a loop takes the order up.
         guard let processing, desk.take(processing, by: author) else { return }
         await desk.wait(for: processing.id, atMost: plan().finalizePatience)
+    }
+
+    /// The profile under which an order was made, as it is now.
+    private func profile(
+        of order: ACMEOrder, unless named: ACMEProfile, in tx: any Transaction
+    ) throws -> ACMEProfile {
+        guard order.profileID != named.id else { return named }
+        guard let profile = try ProfileStore().find(order.profileID, in: tx), profile.fields.enabled else {
+            throw ACMEProblem(.unauthorized, "the profile of the order is no longer offered", status: 403)
+        }
+        return ACMEProfile(id: profile.id, fields: profile.fields)
     }
 
     /// An order of the account that is ready; `nil` for one that the same request was accepted for.
@@ -212,7 +227,7 @@ package struct ACMEFinalizeFlow: Sendable {
     /// Whether clients may add versions: a certificate with targets belongs to its agents.
     private func isOpen(_ known: Certificate, in tx: any Transaction) throws -> Bool {
         guard known.status != .revoked, known.status != .archived else { return false }
-        return try !IssuanceRecords.subject(known.id, in: tx).hasTargets
+        return try !certificates.hasTargets(known.id, in: tx)
     }
 
     /// The certificate that the order takes the place of (RFC 9773 §5), with the names and the profile of the order from now

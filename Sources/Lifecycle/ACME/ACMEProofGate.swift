@@ -11,15 +11,17 @@ struct ACMEProofGate: Sendable {
 
     init(_ context: LifecycleContext) { self.context = context }
 
-    /// Returns when nothing of the order was merely trusted, or its profile trusts still.
+    /// Whether something of an order was merely trusted that its profile wants to be proved by now. What an order rests on never
+    /// changes.
+    func isWanting(_ order: ACMEOrder, under profile: ACMEProfile, in tx: any Transaction) throws -> Bool {
+        guard profile.mode == .challenge else { return false }
+        return try !ACMEProofStore().trusted(of: order.id, in: tx).isEmpty
+    }
+
+    /// Ends an order that is wanting.
     ///
     /// - Throws: ``ACMEProblem`` once the order has ended: `unauthorized` for each name (RFC 8555 §6.7.1).
-    func pass(
-        _ text: String, of account: ACMEAccount, under profile: ACMEProfile, by author: Authorship
-    ) async throws {
-        guard profile.mode == .challenge, let id = try? ACMEOrderID(text) else { return }
-        // What an order rests on never changes, so nearly all orders cost a read.
-        guard try await context.read({ tx in try !ACMEProofStore().trusted(of: id, in: tx).isEmpty }) else { return }
+    func refuse(_ id: ACMEOrderID, of account: ACMEAccount, by author: Authorship) async throws {
         let problem = try await context.write { tx -> ACMEProblem? in
             // Whatever else is wrong with the order is said by whoever finalizes it.
             guard let order = try orders.lock(id, in: tx), order.accountID == account.id,

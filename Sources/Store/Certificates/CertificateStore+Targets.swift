@@ -11,6 +11,16 @@ extension CertificateStore {
         ).map { try $0.id("target_id") }
     }
 
+    /// Whether any target would receive what is issued for a certificate.
+    package func hasTargets(_ id: CertificateID, in tx: any Transaction) throws -> Bool {
+        try tx.row(
+            """
+            SELECT 1 AS one FROM certificate_target_mappings m JOIN deployment_targets d ON d.id = m.target_id
+            WHERE m.certificate_id = \(id) AND d.enabled AND d.retired_at IS NULL LIMIT 1
+            """
+        ) != nil
+    }
+
     /// Makes `targets` the whole set of a certificate's targets.
     ///
     /// - Returns: What was attached and what was detached by this call.

@@ -25,7 +25,7 @@ struct RegistrationRaceTests {
         try await ValidationStage.with(engine) { stage async throws in
             let world = stage.world
             let accounts = ACMEAccountFlow(world.context, sealer: world.sealer, plan: ValidationStage.plan())
-            let profile = try #require(try await accounts.profile(ValidationStage.profile))
+            let profile = try #require(try await accounts.profile(ValidationStage.profile, with: nil).profile)
             let limits: [Int?] = [nil, 8, 1]
             for (round, most) in limits.enumerated() {
                 try await world.database.write { tx in

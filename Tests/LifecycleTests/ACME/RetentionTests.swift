@@ -159,7 +159,7 @@ struct RetentionTests {
                     let refusal = await #expect(throws: ACMEProblem.self) {
                         var request = ACMERegistration()
                         request.onlyReturnsExisting = onlyLooks
-                        let profile = try #require(try await flow.profile(ValidationStage.profile))
+                        let profile = try #require(try await flow.profile(ValidationStage.profile, with: nil).profile)
                         let key = ACMEAccountKey(thumbprint: account.thumbprint, jwk: ["kty": "EC"], spkiSHA256: "s")
                         _ = try await flow.register(key, request, under: profile, from: world.origin)
                     }

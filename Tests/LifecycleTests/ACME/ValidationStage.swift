@@ -111,7 +111,7 @@ struct ValidationStage {
 
     func account(_ name: String) async throws -> (account: ACMEAccount, profile: ACMEProfile) {
         let accounts = ACMEAccountFlow(world.context, sealer: world.sealer, plan: Self.plan())
-        guard let profile = try await accounts.profile(Self.profile) else {
+        guard let profile = try await accounts.profile(Self.profile, with: nil).profile else {
             throw ServiceError(.internalError, "no profile")
         }
         let key = ACMEAccountKey(thumbprint: "thumb-\(name)", jwk: ["kty": "EC"], spkiSHA256: "spki-\(name)")

@@ -124,10 +124,11 @@ CREATE TABLE IF NOT EXISTS acme_orders (
     CONSTRAINT acme_orders_error_json CHECK (error IS NULL OR json_valid(error))
 ) STRICT;
 CREATE INDEX IF NOT EXISTS acme_orders_profile_id_idx ON acme_orders (profile_id);
-CREATE INDEX IF NOT EXISTS acme_orders_certificate_id_idx ON acme_orders (certificate_id);
+CREATE INDEX IF NOT EXISTS acme_orders_certificate_id_idx ON acme_orders (certificate_id, csr_sha256);
 CREATE INDEX IF NOT EXISTS acme_orders_version_id_idx ON acme_orders (version_id);
 CREATE INDEX IF NOT EXISTS acme_orders_account_id_idx ON acme_orders (account_id, created_at DESC, order_id DESC);
-CREATE INDEX IF NOT EXISTS acme_orders_names_idx ON acme_orders (account_id, names_sha256);
+CREATE INDEX IF NOT EXISTS acme_orders_names_idx
+    ON acme_orders (account_id, names_sha256, created_at DESC, order_id DESC) WHERE status = 'valid';
 CREATE INDEX IF NOT EXISTS acme_orders_job_id_idx ON acme_orders (job_id);
 CREATE INDEX IF NOT EXISTS acme_orders_expires_at_idx ON acme_orders (expires_at);
 CREATE INDEX IF NOT EXISTS acme_orders_needed_until_idx ON acme_orders (needed_until) WHERE status = 'valid';
@@ -163,6 +164,8 @@ CREATE TABLE IF NOT EXISTS acme_authorizations (
 CREATE INDEX IF NOT EXISTS acme_authorizations_account_id_idx ON acme_authorizations (account_id, status);
 CREATE INDEX IF NOT EXISTS acme_authorizations_failed_idx
     ON acme_authorizations (identifier, updated_at) WHERE status = 'invalid';
+CREATE INDEX IF NOT EXISTS acme_authorizations_ahead_idx
+    ON acme_authorizations (account_id, status) WHERE order_id IS NULL;
 CREATE INDEX IF NOT EXISTS acme_authorizations_free_idx ON acme_authorizations (expires_at) WHERE order_id IS NULL;
 CREATE INDEX IF NOT EXISTS acme_authorizations_expires_at_idx
     ON acme_authorizations (expires_at) WHERE status = 'pending';

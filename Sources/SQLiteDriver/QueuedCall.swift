@@ -1,7 +1,7 @@
 import Query
 import Synchronization
 
-/// A write that waits for its turn, without the type of its result.
+/// A call of the database that waits for its turn, without the type of its result.
 protocol QueuedWork: AnyObject, Sendable {
     /// Runs the body and keeps its result; the error that it threw, if any.
     func run(in transaction: any Query.Transaction) -> (any Error)?
@@ -10,8 +10,8 @@ protocol QueuedWork: AnyObject, Sendable {
     func finish(_ error: (any Error)?)
 }
 
-/// One call of `write`: its body, its result, and the task that waits for it.
-final class QueuedWrite<Result: Sendable>: QueuedWork {
+/// One call of `read` or `write`: its body, its result, and the task that waits for it.
+final class QueuedCall<Result: Sendable>: QueuedWork {
     private struct State {
         var result: Result?
         var continuation: CheckedContinuation<Result, any Error>?
