@@ -59,7 +59,7 @@ package struct EABFlow: Sendable {
         try problems.throwIfAny()
 
         let id: EABKeyID = context.newID()
-        var octets = context.random.bytes(Self.keyLength)
+        var octets = Self.key(of: context.random)
         defer { Erasure.erase(&octets) }
         let place = SealedPlace(table: EABKeyStore.table, column: EABKeyStore.column, rowID: id.text)
         var new = NewEABKey(
@@ -78,6 +78,14 @@ package struct EABFlow: Sendable {
             return key
         }
         return (key, Secret(Base64URL.encode(octets)))
+    }
+
+    /// A key whose text no command line takes for an option: certbot refuses `--eab-hmac-key -…`. A text of base64url begins with
+    /// a hyphen when its first six bits are 62.
+    static func key(of random: RandomSource) -> [UInt8] {
+        var octets = random.bytes(keyLength)
+        if octets[0] >> 2 == 62 { octets[0] ^= 0x80 }
+        return octets
     }
 
     package func get(_ id: EABKeyID) async throws -> EABKey {
