@@ -10,16 +10,18 @@ extension AuthorityKeeper {
     package func examiner(_ authorities: AuthorityAccess) -> IssuerRegistry.Examiner {
         { type, fields in
             guard type == .genericCA else { return }
-            let config = try GenericCAConfig(fields)
-            let algorithms = authorities.linter.algorithms
-            switch config.material {
-            case .generated(_, let spec, _): try Self.require(KeyKind(spec), "key_algorithm", algorithms)
-            case .files(let path, _): try await Self.requireSupplied(path, authorities)
-            case .heldBelow(let path, let key):
-                try await Self.requireSupplied(path, authorities)
-                try await Self.examine(key, nil, isMade: false, config, authorities)
-            case .held(_, let key, let spec, _): try await Self.examine(key, spec, isMade: true, config, authorities)
-            }
+            try await Self.examine(GenericCAConfig(fields), authorities)
+        }
+    }
+
+    private static func examine(_ config: GenericCAConfig, _ authorities: AuthorityAccess) async throws {
+        switch config.material {
+        case .generated(_, let spec, _): try require(KeyKind(spec), "key_algorithm", authorities.linter.algorithms)
+        case .files(let path, _): try await requireSupplied(path, authorities)
+        case .heldBelow(let path, let key):
+            try await requireSupplied(path, authorities)
+            try await examine(key, nil, isMade: false, config, authorities)
+        case .held(_, let key, let spec, _): try await examine(key, spec, isMade: true, config, authorities)
         }
     }
 
@@ -27,24 +29,33 @@ extension AuthorityKeeper {
     private static func examine(
         _ key: KeyReference, _ spec: KeySpec?, isMade: Bool, _ config: GenericCAConfig, _ authorities: AuthorityAccess
     ) async throws {
-        let keys = authorities.keys.unlocking(with: config.keyPassphrase)
-        let (kind, field): (KeyKind, String)
-        do throws(SignerError) {
-            if try await keys.examine(key) {
-                (kind, field) = (KeyKind(try await keys.obtain(spec, at: key).signer.publicKey), "key_ref")
-            } else if isMade {
-                (kind, field) = (KeyKind(spec ?? .ecdsaP256), "key_algorithm")
-            } else {
-                throw .keyNotFound("\(key.ref) is not there, and the CA certificate is given")
+        let found: KeyKind?
+        do {
+            found = try await kind(of: key, spec, authorities.keys.unlocking(with: config.keyPassphrase))
+            if found == nil, !isMade {
+                throw SignerError.keyNotFound("\(key.ref) is not there, and the CA certificate is given")
             }
-        } catch {
+        } catch let error as SignerError {
             throw ServiceError(
                 .unprocessable, "the key of the CA cannot be used: \(error)",
                 problems: [
                     FieldProblem(pointer: "/config/key_ref", code: "unusable_key", detail: error.description)
                 ])
         }
-        try require(kind, field, authorities.linter.algorithms)
+        try require(
+            found ?? KeyKind(spec ?? .ecdsaP256), found == nil ? "key_algorithm" : "key_ref",
+            authorities.linter.algorithms)
+    }
+
+    /// The kind of a key that is there; `nil` for one that is not.
+    ///
+    /// Swift 6.3's optimizer ends with signal 11 when this is inlined into what calls it.
+    @inline(never)
+    private static func kind(
+        of key: KeyReference, _ spec: KeySpec?, _ keys: KeyDriverRegistry
+    ) async throws(SignerError) -> KeyKind? {
+        guard try await keys.examine(key) else { return nil }
+        return KeyKind(try await keys.obtain(spec, at: key).signer.publicKey)
     }
 
     /// A certificate that can't be read now is the matter of its first use.
