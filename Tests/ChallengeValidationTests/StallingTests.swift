@@ -58,7 +58,8 @@ struct StallingTests {
                     #expect(failure?.isTransient == true, "\(what), \(type.rawValue): \(failure?.reason ?? "")")
                     if type.isInDNS { #expect(failure?.kind == .dns, "\(type.rawValue)") }
                 }
-                #expect(took < .seconds(4), "\(what), \(type.rawValue): \(took)")
+                // A starved processor takes its time too; without a total it is ten seconds and more.
+                #expect(took < .seconds(8), "\(what), \(type.rawValue): \(took)")
             }
         }
         try await silent.stop()
