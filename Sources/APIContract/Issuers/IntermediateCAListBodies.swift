@@ -2,8 +2,12 @@ import Domain
 
 /// Members about the revocation lists of a CA.
 enum CAListMembers {
-    static let validity = Schema.integer(60...31_536_000)
-    static let interval = Schema.integer(1...15_768_000)
+    static let validity = seconds(RevocationListBounds.validities)
+    static let interval = seconds(RevocationListBounds.intervals)
+
+    private static func seconds(_ bounds: ClosedRange<Int>) -> Schema {
+        .integer(Int64(bounds.lowerBound)...Int64(bounds.upperBound))
+    }
 }
 
 /// `PATCH /api/v1/intermediates/{id}`.

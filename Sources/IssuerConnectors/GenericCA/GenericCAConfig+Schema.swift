@@ -204,20 +204,20 @@ extension GenericCAConfig {
         ),
         ConfigField(
             "crl_validity_seconds",
-            .integer(0...31_536_000),
+            .integer(0...Int64(RevocationListBounds.validities.upperBound)),
             title: "CRL validity",
             description:
                 "How long a revocation list is good, at least a minute; CAs of a tree may say otherwise. 0: what "
                 + "CERTCTL_CRL_VALIDITY says.",
             defaultValue: .integer(0),
             check: { value in
-                (1..<60).contains(value.integerValue ?? 0)
+                (1..<Int64(RevocationListBounds.validities.lowerBound)).contains(value.integerValue ?? 0)
                     ? ConfigField.Refusal("out_of_range", "must be 0 or at least 60") : nil
             }
         ),
         ConfigField(
             "crl_interval_seconds",
-            .integer(0...15_768_000),
+            .integer(0...Int64(RevocationListBounds.intervals.upperBound)),
             title: "CRL interval",
             description:
                 "How often a revocation list is made although nothing was revoked, at most half of its validity. 0: what "

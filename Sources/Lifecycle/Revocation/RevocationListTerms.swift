@@ -5,11 +5,6 @@ package import Store
 /// How long the lists of an authority are good and how often they are made anew, where that is not what the settings say
 /// (protocol-servers §5.2): by the CA, else by its issuer.
 package struct RevocationListTerms: Hashable, Sendable {
-    /// In seconds.
-    package static let validities = 60...31_536_000
-    /// In seconds.
-    package static let intervals = 1...15_768_000
-
     package let validity: Duration?
     package let interval: Duration?
 
@@ -18,16 +13,16 @@ package struct RevocationListTerms: Hashable, Sendable {
             let seconds = issuer.config.objectValue?[name]?.integerValue.map { Int($0) }
             return seconds.flatMap { bounds.contains($0) ? $0 : nil }
         }
-        let validity = node?.listValiditySeconds ?? configured("crl_validity_seconds", Self.validities)
-        let interval = node?.listIntervalSeconds ?? configured("crl_interval_seconds", Self.intervals)
+        let validity = node?.listValiditySeconds ?? configured("crl_validity_seconds", RevocationListBounds.validities)
+        let interval = node?.listIntervalSeconds ?? configured("crl_interval_seconds", RevocationListBounds.intervals)
         self.validity = validity.map { .seconds($0) }
         self.interval = interval.map { .seconds($0) }
     }
 
     /// What is wrong with terms that somebody gives; 0 of an issuer's says nothing.
     static func check(validity: Int?, interval: Int?, _ problems: inout FieldProblems) {
-        if let validity { problems.checkRange(validity, at: "/crl_validity_seconds", validities) }
-        if let interval { problems.checkRange(interval, at: "/crl_interval_seconds", intervals) }
+        if let validity { problems.checkRange(validity, at: "/crl_validity_seconds", RevocationListBounds.validities) }
+        if let interval { problems.checkRange(interval, at: "/crl_interval_seconds", RevocationListBounds.intervals) }
         guard let validity, let interval, validity < 2 * interval else { return }
         problems.add(
             "/crl_validity_seconds", "conflict",

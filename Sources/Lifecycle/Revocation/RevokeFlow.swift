@@ -199,13 +199,16 @@ package struct RevokeFlow: Sendable {
 
     // MARK: Both
 
-    /// A CA that was ended by force has signed its last list, and nobody would hear of another revocation.
+    /// A CA that was ended by force has signed its last list, and nobody would hear of another revocation. One that is to be ended
+    /// meanwhile waits for this one.
     ///
     /// - Throws: 409 that names the CA.
     private func requireListed(_ subjects: [RevocationSubject], in tx: any Transaction) throws {
         let serials = subjects.flatMap(\.serials).filter { $0.notAfter > tx.now }
+        let authorities = IntermediateCAStore()
         for authority in Set(serials.map(\.authorityID)).sorted() {
-            guard let node = try IntermediateCAStore().find(authority, in: tx), node.state == .retired else { continue }
+            try authorities.lockStanding(authority, in: tx)
+            guard let node = try authorities.find(authority, in: tx), node.state == .retired else { continue }
             throw ServiceError(
                 .invalidState,
                 "the CA \(node.name) (\(node.id.text)), which signed it, has ended, and its last list stands; revoke the CA: "

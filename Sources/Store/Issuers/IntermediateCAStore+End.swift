@@ -165,7 +165,7 @@ extension IntermediateCAStore {
         _ = try tx.rows("SELECT id FROM intermediate_cas WHERE id IN \(list: ids) ORDER BY id\(lock: .forUpdate)")
     }
 
-    /// Keeps an authority from being revoked until the end of the transaction.
+    /// Keeps an authority from being revoked, and from being ended, until the end of the transaction.
     package func lockStanding(_ id: AuthorityID, in tx: any Transaction) throws {
         _ = try tx.row("SELECT id FROM intermediate_cas WHERE id = \(id)\(lock: .forShare)")
     }

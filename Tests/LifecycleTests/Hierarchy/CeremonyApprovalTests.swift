@@ -2,6 +2,7 @@ import AuditProof
 import DatabaseTestSupport
 import Domain
 import Encoding
+import Foundation
 import Lifecycle
 import PKI
 import Query
@@ -319,6 +320,55 @@ struct CeremonyApprovalTests {
             try await end(root.id)
             #expect(try await grove.stored(root.id).state == .retired)
             #expect(try await grove.stored(new.id).state == .retiring)
+        }
+    }
+
+    @Test(
+        "an end by force waits for a revocation that has begun: the last list has it",
+        .enabled(if: Engine.available.contains(.postgres)))
+    func revocationUnderWay() async throws {
+        try await Stage.with(.postgres, .never) { stage async throws in
+            let (flow, alice, grove) = (stage.flow, stage.alice, stage.grove)
+            let root = try await grove.make("Root")
+            let old = try await grove.make("Old", below: root.id)
+            let (version, _) = try await grove.issue("api")
+            _ = try await grove.make("New", below: root.id)
+            _ = try await flow.retire(old.id, isConfirmed: false, note: nil, by: alice)
+            @Sendable func end() async throws {
+                _ = try await flow.retire(old.id, isConfirmed: true, isForced: true, note: "it goes back", by: alice)
+            }
+            _ = try await stage.agree { try await end() }
+
+            let (isRevoking, mayCommit, hasEnded) = (LockedFlag(), LockedFlag(), LockedFlag())
+            let observer = RevocationObserver { _, _ in
+                isRevoking.set()
+                while !mayCommit.isSet { usleep(5000) }
+            }
+            let revoke = RevokeFlow(grove.world.context, observers: [observer])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    _ = try await revoke.revoke(
+                        .certificate(version.certificateID, .standard), RevocationOrder(.superseded),
+                        by: grove.world.author)
+                }
+                for _ in 0..<1000 where !isRevoking.isSet { try await Task.sleep(for: .milliseconds(10)) }
+                group.addTask {
+                    try await end()
+                    hasEnded.set()
+                }
+                try await Task.sleep(for: .milliseconds(300))
+                #expect(isRevoking.isSet && !hasEnded.isSet)
+                mayCommit.set()
+                try await group.waitForAll()
+            }
+            #expect(try await grove.stored(old.id).state == .retired)
+            for _ in 0..<3 { try await grove.publish() }
+            let listed = try await grove.world.database.read { tx in
+                try tx.row(
+                    "SELECT MAX(revoked_count) AS most FROM crl_cache WHERE authority_id = \(old.id)")?
+                    .int("most")
+            }
+            #expect(listed == 1)
         }
     }
 }
