@@ -65,22 +65,12 @@ final class DeferredChanges {
                 classes[kind, default: []].append(queue[position])
             }
             for kind in order {
-                for part in Self.parts(of: classes[kind] ?? []) { merged.append(try Self.statement(part)) }
+                for part in (classes[kind] ?? []).inFewSizes(upTo: CommitLane.largestBatch) {
+                    merged.append(try Self.statement(part))
+                }
             }
         }
         return merged
-    }
-
-    /// Parts whose sizes are powers of two, so that few texts are ever prepared.
-    private static func parts(of statements: [DeferredStatement]) -> [ArraySlice<DeferredStatement>] {
-        var parts: [ArraySlice<DeferredStatement>] = []
-        var rest = statements[...]
-        while !rest.isEmpty {
-            let size = 1 << (Int.bitWidth - 1 - rest.count.leadingZeroBitCount)
-            parts.append(rest.prefix(size))
-            rest = rest.dropFirst(size)
-        }
-        return parts
     }
 
     private static func statement(_ part: ArraySlice<DeferredStatement>) throws(DatabaseError) -> Merged {

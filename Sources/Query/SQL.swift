@@ -33,7 +33,7 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package static func += (left: inout SQL, right: SQL) { left.pieces += right.pieces }
 
     /// The fragments with `separator` between them.
-    package static func joined(_ fragments: [SQL], by separator: StaticString) -> SQL {
+    package static func joined(_ fragments: some Sequence<SQL>, by separator: StaticString) -> SQL {
         var pieces: [Piece] = []
         for (index, fragment) in fragments.enumerated() {
             if index > 0 { pieces.append(.text(separator)) }
@@ -45,7 +45,9 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     package struct Interpolation: StringInterpolationProtocol {
         var pieces: [Piece] = []
 
-        package init(literalCapacity: Int, interpolationCount: Int) {}
+        package init(literalCapacity: Int, interpolationCount: Int) {
+            pieces.reserveCapacity(2 * interpolationCount + 1)
+        }
 
         package mutating func appendLiteral(_ text: StaticString) { pieces.append(.text(text)) }
 

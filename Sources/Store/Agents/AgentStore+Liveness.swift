@@ -39,16 +39,18 @@ extension AgentStore {
         let rows = newest.values.sorted { $0.agentID < $1.agentID }.map { beat -> SQL in
             "(\(beat.agentID), \(beat.at), \(beat.clockOffset.wholeMicroseconds / 1000), \(beat.lastError))"
         }
-        try tx.execute(
-            """
-            INSERT INTO agent_liveness (agent_id, last_heartbeat_at, clock_offset_ms, last_error)
-            VALUES \(fragment: SQL.joined(rows, by: ", "))
-            ON CONFLICT (agent_id) DO UPDATE SET last_heartbeat_at = excluded.last_heartbeat_at,
-                clock_offset_ms = excluded.clock_offset_ms, last_error = excluded.last_error
-            WHERE agent_liveness.last_heartbeat_at < excluded.last_heartbeat_at
-                OR agent_liveness.last_heartbeat_at > \(tx.now + JobStore.clockTolerance)
-            """
-        )
+        for part in rows.inFewSizes(upTo: 32) {
+            try tx.execute(
+                """
+                INSERT INTO agent_liveness (agent_id, last_heartbeat_at, clock_offset_ms, last_error)
+                VALUES \(fragment: SQL.joined(part, by: ", "))
+                ON CONFLICT (agent_id) DO UPDATE SET last_heartbeat_at = excluded.last_heartbeat_at,
+                    clock_offset_ms = excluded.clock_offset_ms, last_error = excluded.last_error
+                WHERE agent_liveness.last_heartbeat_at < excluded.last_heartbeat_at
+                    OR agent_liveness.last_heartbeat_at > \(tx.now + JobStore.clockTolerance)
+                """
+            )
+        }
     }
 
     /// Stores what an agent says of itself, when anything of it is new.

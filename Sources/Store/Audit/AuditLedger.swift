@@ -56,12 +56,14 @@ package struct AuditLedger: Sendable {
             )
             previous = rowHash.hex
         }
-        try tx.execute(
-            """
-            INSERT INTO audit_leaves (seq, event_id, leaf_hash, row_hash)
-            VALUES \(fragment: SQL.joined(leaves, by: ", "))
-            """
-        )
+        for part in leaves.inFewSizes(upTo: 32) {
+            try tx.execute(
+                """
+                INSERT INTO audit_leaves (seq, event_id, leaf_hash, row_hash)
+                VALUES \(fragment: SQL.joined(part, by: ", "))
+                """
+            )
+        }
         try tx.execute("DELETE FROM audit_intake WHERE position IN \(list: try rows.map { try $0.int("position") })")
         try storeSubtrees(from: first, to: first + rows.count, in: tx)
         return rows.count

@@ -35,10 +35,13 @@ package struct TrustHoldingStore: Sendable {
         try forget(target, in: tx)
         guard !fingerprints.isEmpty else { return }
         let rows = fingerprints.sorted().map { print -> SQL in "(\(target), \(print), \(tx.now))" }
-        try tx.execute(
-            """
-            INSERT INTO trust_holdings (target_id, cert_sha256, reported_at) VALUES \(fragment: SQL.joined(rows, by: ", "))
-            """)
+        for part in rows.inFewSizes(upTo: 32) {
+            try tx.execute(
+                """
+                INSERT INTO trust_holdings (target_id, cert_sha256, reported_at)
+                VALUES \(fragment: SQL.joined(part, by: ", "))
+                """)
+        }
     }
 
     package func forget(_ target: TargetID, in tx: any Transaction) throws {
