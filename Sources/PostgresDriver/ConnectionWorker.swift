@@ -34,18 +34,22 @@ final class ConnectionWorker {
 
     /// Opens a transaction and asks for its time in one round trip.
     ///
-    /// - `settings`: statements that hold for this transaction alone.
+    /// - `opening`: Asks for the time as `now`, and sets what holds for this transaction alone.
     func begin(
         _ mode: TransactionMode,
-        with settings: [SQL] = [],
+        opening: SQL? = nil,
         in session: PostgresSession
     ) throws(DatabaseError) -> Timestamp {
-        if target.isPooled { return try beginPooled(mode, with: settings, in: session) }
-        var statements: [RenderedStatement] = []
-        for statement in [SQL(stringLiteral: mode.begin)] + settings + ["SELECT transaction_timestamp() AS now"] {
-            statements.append(try Dialect.render(statement, for: .postgres))
+        if target.isPooled {
+            let now = try beginPooled(mode, in: session)
+            if let opening { _ = try session.run(try Dialect.render(opening, for: .postgres)) }
+            return now
         }
-        guard let row = try session.runTogether(statements).last?.rows().first else { throw Self.timeless }
+        let results = try session.runTogether([
+            try Dialect.render(SQL(stringLiteral: mode.begin), for: .postgres),
+            try Dialect.render(opening ?? Self.time, for: .postgres),
+        ])
+        guard let row = try results.last?.rows().first else { throw Self.timeless }
         return try row.time("now")
     }
 
@@ -56,12 +60,12 @@ final class ConnectionWorker {
         in session: PostgresSession
     ) throws(DatabaseError) -> (now: Timestamp, result: PostgresResult) {
         if target.isPooled {
-            let now = try beginPooled(mode, with: [], in: session)
+            let now = try beginPooled(mode, in: session)
             return (now, try session.run(first))
         }
         let results = try session.runTogether([
             try Dialect.render(SQL(stringLiteral: mode.begin), for: .postgres),
-            try Dialect.render("SELECT transaction_timestamp() AS now", for: .postgres), first,
+            try Dialect.render(Self.time, for: .postgres), first,
         ])
         guard results.count == 3, let row = try results[1].rows().first else { throw Self.timeless }
         return (try row.time("now"), results[2])
@@ -69,18 +73,17 @@ final class ConnectionWorker {
 
     /// The same where nothing may be prepared and no setting outlives a transaction.
     private func beginPooled(
-        _ mode: TransactionMode,
-        with settings: [SQL],
-        in session: PostgresSession
+        _ mode: TransactionMode, in session: PostgresSession
     ) throws(DatabaseError) -> Timestamp {
         let microseconds = try session.command(
             "\(mode.begin); \(target.localSettings)"
                 + "SELECT (extract(epoch FROM transaction_timestamp()) * 1000000)::bigint"
         )
         guard let microseconds = microseconds.flatMap({ Int64($0) }) else { throw Self.timeless }
-        for setting in settings { _ = try session.execute(setting) }
         return Timestamp(microsecondsSinceEpoch: microseconds)
     }
+
+    private static let time: SQL = "SELECT transaction_timestamp() AS now"
 
     private static let timeless = DatabaseError(
         kind: .statement,

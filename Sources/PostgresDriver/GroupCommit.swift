@@ -26,9 +26,9 @@ final class GroupCommit: Sendable {
         }
     }
 
-    func submit(_ job: any GroupJob, about subject: String) {
+    func submit(_ job: any GroupJob, about subject: String, _ durability: Durability) {
         let number = Int(UInt(bitPattern: subject.hashValue) % UInt(lanes.count))
-        lanes[number].submit(job, about: subject)
+        lanes[number].submit(job, about: subject, durability)
     }
 
     /// Takes a job out of its lane, or has the server stop it if it runs alone.
@@ -48,9 +48,10 @@ final class CommitLane: Sendable {
     struct Entry {
         let job: any GroupJob
         let subject: String
+        let durability: Durability
     }
 
-    /// Bodies of one commit at most.
+    /// Bodies of one commit at most; a power of two.
     static let largestBatch = 64
     /// Time after which a lane that has more work lets others have the connection, should any wait for one.
     static let turn = Duration.milliseconds(100)
@@ -76,12 +77,12 @@ final class CommitLane: Sendable {
         self.announce = announce
     }
 
-    func submit(_ job: any GroupJob, about subject: String) {
+    func submit(_ job: any GroupJob, about subject: String, _ durability: Durability) {
         enum Step { case refuse(DatabaseError), start, wait }
         let step: Step = state.withLock { state in
             guard !state.isClosed else { return .refuse(ConnectionPool.closed) }
             guard state.waiting.count < ConnectionPool.largestQueue else { return .refuse(pool.exhausted) }
-            state.waiting.append(Entry(job: job, subject: subject))
+            state.waiting.append(Entry(job: job, subject: subject, durability: durability))
             if state.isRunning { return .wait }
             state.isRunning = true
             return .start

@@ -40,6 +40,7 @@ package final class PostgresDatabase: MigratableDatabase {
     @discardableResult
     package func writeTogether<Result: Sendable>(
         about subject: String,
+        durability: Durability,
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()
@@ -47,7 +48,7 @@ package final class PostgresDatabase: MigratableDatabase {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 job.wait(with: continuation)
-                groups.submit(job, about: subject)
+                groups.submit(job, about: subject, durability)
             }
         } onCancel: {
             groups.cancel(job)

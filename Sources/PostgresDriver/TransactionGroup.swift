@@ -7,7 +7,15 @@ import Query
 /// does, the whole transaction is rolled back and every body is left ``unsettled``, to be run by itself.
 final class TransactionGroup {
     /// A group does not wait long for a row that somebody else has locked: all its members would wait.
-    private static let settings: [SQL] = ["SET LOCAL lock_timeout = '200ms'"]
+    private static let opening: SQL = """
+        SELECT transaction_timestamp() AS now, set_config('lock_timeout', '200ms', true) AS lock_timeout
+        """
+
+    /// Where nobody of the group waits for the disk. The log is flushed in its order: whatever is flushed later takes it along.
+    private static let unhurried: SQL = """
+        SELECT transaction_timestamp() AS now, set_config('lock_timeout', '200ms', true) AS lock_timeout,
+            set_config('synchronous_commit', 'off', true) AS synchronous_commit
+        """
 
     private enum Outcome {
         case succeeded
@@ -37,9 +45,8 @@ final class TransactionGroup {
             answers = entries.map { ($0.job, error) }
             return
         }
-        guard let now = try? worker.begin(.write, with: Self.settings, in: session) else {
-            return giveUp(session)
-        }
+        let opening = waitsForDisk ? Self.opening : Self.unhurried
+        guard let now = try? worker.begin(.write, opening: opening, in: session) else { return giveUp(session) }
         let changes = DeferredChanges(session: session)
         var outcomes: [(job: any GroupJob, outcome: Outcome)] = []
         var members: [GroupTransaction] = []
@@ -63,6 +70,8 @@ final class TransactionGroup {
         guard changes.settle() else { return giveUp(session) }
         commit(outcomes, members, in: session)
     }
+
+    private var waitsForDisk: Bool { entries.contains { $0.durability == .immediate } }
 
     /// Tells every waiting task that is not ``unsettled``.
     func answer() {

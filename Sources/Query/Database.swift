@@ -40,6 +40,15 @@ extension Transaction {
     package func submit(_ statement: DeferredStatement) throws { try statement.execute(in: self) }
 }
 
+/// When that which a transaction changed is on disk.
+package enum Durability: Sendable {
+    /// Before its caller goes on.
+    case immediate
+    /// At the latest together with whatever is written after it. Everybody sees it before its caller goes on, and only the
+    /// machine's loss of power can take it back: with all that came later, never alone.
+    case withTheNext
+}
+
 /// A database: a pool of readers and writers over one engine.
 package protocol Database: Sendable {
     var engine: Engine { get }
@@ -53,10 +62,11 @@ package protocol Database: Sendable {
 
     /// Runs a short body that changes only rows of its `subject`, or rows that no other subject's body reads or
     /// changes. It may share its transaction with bodies of other subjects that wait at the same time: all are durable
-    /// when any of them is answered, and what fails one has no effect on the others.
+    /// when any of them is answered that wants it, and what fails one has no effect on the others.
     @discardableResult
     func writeTogether<Result: Sendable>(
         about subject: String,
+        durability: Durability,
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result
 
@@ -72,10 +82,20 @@ package protocol Database: Sendable {
 }
 
 extension Database {
+    /// On disk before the caller goes on.
+    @discardableResult
+    package func writeTogether<Result: Sendable>(
+        about subject: String,
+        _ body: @escaping @Sendable (any Transaction) throws -> Result
+    ) async throws -> Result {
+        try await writeTogether(about: subject, durability: .immediate, body)
+    }
+
     /// By itself, unless the engine knows better.
     @discardableResult
     package func writeTogether<Result: Sendable>(
         about subject: String,
+        durability: Durability,
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
         try await write(body)

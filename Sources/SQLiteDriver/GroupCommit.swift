@@ -6,7 +6,8 @@ import Synchronization
 /// The one writer of a database file. What queues up while a commit runs is committed together by the next.
 ///
 /// Each body has a savepoint of its own: one that throws takes back its own changes alone. Nobody is answered
-/// before the commit of its group has reached the disk; if that commit fails, nobody of the group succeeds.
+/// before the commit of its group has reached the disk, unless nobody of it wants that; if that commit fails, nobody of the
+/// group succeeds.
 final class GroupCommit: Sendable {
     private struct State {
         var waiting: [any QueuedWork] = []
@@ -17,9 +18,12 @@ final class GroupCommit: Sendable {
     private let writer: any GRDB.DatabaseWriter
     private let time: TimeSource
     private let largestBatch: Int
+    private let synchronous: SQLiteConfiguration.Synchronous
     private let onCommitBatch: (@Sendable (Int) -> Void)?
     private let hub: SignalHub
     private let statements = PreparedStatements()
+    /// Of the connection; it is written where that is used.
+    private let waitsForDisk = Atomic(true)
     private let state = Mutex(State())
 
     init(writer: any GRDB.DatabaseWriter, configuration: SQLiteConfiguration, time: TimeSource, hub: SignalHub) {
@@ -27,13 +31,15 @@ final class GroupCommit: Sendable {
         self.time = time
         self.hub = hub
         largestBatch = max(1, configuration.largestBatch)
+        synchronous = configuration.synchronous
         onCommitBatch = configuration.onCommitBatch
     }
 
     func write<Result: Sendable>(
+        _ durability: Durability,
         _ body: @escaping @Sendable (any Query.Transaction) throws -> Result
     ) async throws -> Result {
-        let work = QueuedCall(body)
+        let work = QueuedCall(durability, body)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard work.wait(with: continuation) else { return }
@@ -83,9 +89,25 @@ final class GroupCommit: Sendable {
     private func drain(_ connection: GRDB.Database) {
         let session = SQLiteSession(connection: connection, statements: statements)
         while let batch = nextBatch() {
+            let waits = batch.contains { $0.durability == .immediate }
+            do {
+                try setWaiting(waits, session)
+            } catch {
+                for work in batch { work.finish(error) }
+                continue
+            }
             var rest = batch[...]
             while !rest.isEmpty { rest = commit(rest, in: session) }
+            // Others who use the connection find it as it was opened.
+            try? setWaiting(true, session)
         }
+    }
+
+    /// Whether a commit waits for the disk. The log is one file: what reaches the disk takes along what came before it.
+    private func setWaiting(_ waits: Bool, _ session: SQLiteSession) throws(Query.DatabaseError) {
+        guard waitsForDisk.load(ordering: .relaxed) != waits else { return }
+        try session.setSynchronous(waits ? synchronous : .normal)
+        waitsForDisk.store(waits, ordering: .relaxed)
     }
 
     private func nextBatch() -> [any QueuedWork]? {

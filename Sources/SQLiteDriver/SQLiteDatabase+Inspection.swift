@@ -51,6 +51,7 @@ extension SQLiteDatabase {
 /// Settings of a connection that can be asked for.
 package enum SQLitePragma: CaseIterable, Sendable {
     case journalMode, synchronous, foreignKeys, trustedSchema, secureDelete, journalSizeLimit, autoVacuum, busyTimeout
+    case walAutocheckpoint, cacheSize
 
     var statement: SQL {
         switch self {
@@ -62,6 +63,8 @@ package enum SQLitePragma: CaseIterable, Sendable {
         case .journalSizeLimit: "PRAGMA journal_size_limit"
         case .autoVacuum: "PRAGMA auto_vacuum"
         case .busyTimeout: "PRAGMA busy_timeout"
+        case .walAutocheckpoint: "PRAGMA wal_autocheckpoint"
+        case .cacheSize: "PRAGMA cache_size"
         }
     }
 }

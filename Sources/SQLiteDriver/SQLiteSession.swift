@@ -42,6 +42,13 @@ struct SQLiteSession {
         while try step(prepared.sqliteStatement) {}
     }
 
+    /// What a commit waits for from now on; between transactions alone. It takes effect when it is prepared, so nothing is kept.
+    func setSynchronous(_ synchronous: SQLiteConfiguration.Synchronous) throws(Query.DatabaseError) {
+        guard let handle = connection.sqliteConnection else { throw failure() }
+        let code = sqlite3_exec(handle, "PRAGMA synchronous = \(synchronous.rawValue)", nil, nil, nil)
+        guard code == SQLITE_OK else { throw failure() }
+    }
+
     /// Forbids the schema to call functions that could do harm, if this SQLite then still lets it check JSON: releases
     /// before 3.41 do not count `json_valid` among the harmless ones.
     func distrustSchema() throws(Query.DatabaseError) {

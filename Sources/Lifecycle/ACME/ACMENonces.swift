@@ -4,9 +4,12 @@ package import Query
 package import Sealing
 import Store
 
-/// Nonces that authenticate themselves: random octets and a time under a code that every replica knows. Only their use is
+/// Nonces that authenticate themselves: a time and random octets under a code that every replica knows. Only their use is
 /// written down (RFC 8555 §6.5, protocol-servers §2.4).
+///
+/// The time comes first, so that those that are used at about the same time lie side by side in the index.
 package struct ACMENonces: Sendable {
+    private static let timeLength = 8
     private static let randomLength = 16
     private static let codeLength = 16
     /// Clocks of replicas may differ by this much.
@@ -31,24 +34,25 @@ package struct ACMENonces: Sendable {
     }
 
     package func issue() -> String {
-        let body = random.bytes(Self.randomLength) + Self.octets(time.now.microsecondsSinceEpoch)
+        let body = Self.octets(time.now.microsecondsSinceEpoch) + random.bytes(Self.randomLength)
         return Base64URL.encode(body + code(body))
     }
 
     /// Uses a nonce: false for one that is not ours, too old, or used before.
     package func redeem(_ nonce: String) async throws -> Bool {
-        let bodyLength = Self.randomLength + 8
+        let bodyLength = Self.timeLength + Self.randomLength
         guard nonce.utf8.count <= 64, let octets = Base64URL.decode(nonce), octets.count == bodyLength + Self.codeLength
         else { return false }
         let body = Array(octets[..<bodyLength])
         guard ConstantTime.equal(code(body), Array(octets[bodyLength...])) else { return false }
-        let micros = body[Self.randomLength...].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let micros = body[..<Self.timeLength].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         let issued = Timestamp(microsecondsSinceEpoch: Int64(truncatingIfNeeded: micros))
         let now = time.now
         let expiry = issued + lifetime()
         guard issued <= now + Self.tolerance, now < expiry else { return false }
-        // Kept beyond its end, so that no clock that goes wrong gives it a second life.
-        return try await database.writeTogether(about: nonce) { tx in
+        // Kept beyond its end, so that no clock that goes wrong gives it a second life. It need not be on disk before the request
+        // goes on: what the request changes is written after it, and takes it along.
+        return try await database.writeTogether(about: nonce, durability: .withTheNext) { tx in
             try store.redeem(nonce, until: expiry + Self.tolerance + Self.tolerance, in: tx)
         }
     }

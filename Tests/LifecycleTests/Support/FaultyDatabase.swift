@@ -48,10 +48,11 @@ final class FaultyDatabase: Database {
 
     func writeTogether<Result: Sendable>(
         about subject: String,
+        durability: Durability,
         _ body: @escaping @Sendable (any Transaction) throws -> Result
     ) async throws -> Result {
         try countWrite()
-        return try await real.writeTogether(about: subject, body)
+        return try await real.writeTogether(about: subject, durability: durability, body)
     }
 
     private func countWrite() throws(Died) {

@@ -125,6 +125,23 @@ struct GroupCommitTests {
         await database.close()
     }
 
+    @Test(
+        "a commit waits for the disk unless nobody of it wants that", .enabled(if: Engine.available.contains(.postgres))
+    )
+    func durability() async throws {
+        let database = try await DatabaseContractTests.make(.postgres)
+        for (round, durability) in [Durability.withTheNext, .immediate, .withTheNext].enumerated() {
+            let id = "s\(round)"
+            let setting = try await database.writeTogether(about: id, durability: durability) { tx in
+                try tx.submit(Self.insertion(id))
+                return try tx.row("SHOW synchronous_commit")?.text("synchronous_commit")
+            }
+            #expect(setting == (durability == .immediate ? "on" : "off"))
+            #expect(try await Self.numbers(database).count == round + 1, "everybody sees it at once")
+        }
+        await database.close()
+    }
+
     @Test("a failure that a body swallows fails it all the same", arguments: Engine.available)
     func swallowed(engine: Engine) async throws {
         let database = try await DatabaseContractTests.make(engine)

@@ -34,6 +34,7 @@ struct SQLiteDatabaseTests {
         arguments: [
             (SQLitePragma.journalMode, "wal"), (.synchronous, "2"), (.foreignKeys, "1"), (.secureDelete, "2"),
             (.journalSizeLimit, "67108864"), (.autoVacuum, "2"), (.busyTimeout, "5000"),
+            (.walAutocheckpoint, "4000"), (.cacheSize, "-16000"),
         ]
     )
     func settings(pragma: SQLitePragma, expected: String) async throws {
@@ -54,6 +55,27 @@ struct SQLiteDatabaseTests {
                 try await database.write { try $0.execute("INSERT INTO j (d) VALUES (\("{")) ") }
             }
             #expect(error?.kind == .checkViolation(constraint: "j_d"))
+        }
+    }
+
+    @Test("a commit waits for the disk unless nobody of it wants that, and the next one waits again")
+    func durability() async throws {
+        try await Self.with { database, _ async throws in
+            func write(_ id: Int, _ durability: Durability) async throws -> Int? {
+                try await database.writeTogether(about: "\(id)", durability: durability) { tx in
+                    try tx.execute("INSERT INTO t (id, v) VALUES (\(id), 'x')")
+                    return try tx.row("PRAGMA synchronous")?.int("synchronous")
+                }
+            }
+            for round in 0..<3 {
+                #expect(try await write(2 * round, .withTheNext) == 1)
+                #expect(try await Self.count(database) == 2 * round + 1, "everybody sees it at once")
+                #expect(try await database.setting(.synchronous) == "2")
+                #expect(try await write(2 * round + 1, .immediate) == 2)
+            }
+            // One that is refused leaves the writer as it was, too.
+            await #expect(throws: DatabaseError.self) { _ = try await write(0, .withTheNext) }
+            #expect(try await write(6, .immediate) == 2)
         }
     }
 
