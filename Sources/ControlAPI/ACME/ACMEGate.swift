@@ -96,7 +96,7 @@ struct ACMEGate: Sendable {
             throw ACMEProblem(.accountDoesNotExist, "there is no such account here")
         }
         guard account.status == .valid else { throw ACMEAccountFlow.ended(as: account.status) }
-        return (try PublicJWK(account.jwk), account)
+        return (try services.keys.key(of: account), account)
     }
 
     private func redeem(_ nonce: String?) async throws {

@@ -20,6 +20,7 @@ package struct ACMEServices: Sendable {
     let count: @Sendable (ACMEEvent) -> Void
     /// How long an operation took.
     let observe: @Sendable (String, Duration) -> Void
+    let keys = KnownAccountKeys()
 
     package init(
         plan: @escaping @Sendable () -> ACMEPlan, publicURL: @escaping @Sendable () -> String?,

@@ -37,6 +37,7 @@ package struct ACMEAccountFlow: Sendable {
     let plan: @Sendable () -> ACMEPlan
     let accounts = ACMEAccountStore()
     private let keys = EABKeyStore()
+    private let profiles = KnownProfiles()
 
     package init(_ context: LifecycleContext, sealer: Sealer, plan: @escaping @Sendable () -> ACMEPlan) {
         self.context = context
@@ -52,7 +53,12 @@ package struct ACMEAccountFlow: Sendable {
         _ id: ProfileID, with account: ACMEAccountID?
     ) async throws -> (profile: ACMEProfile?, account: ACMEAccount?) {
         try await context.read { tx in
-            (try profile(id, in: tx), try account.flatMap { try accounts.find($0, in: tx) })
+            guard let found = try accounts.find(account, beside: id, in: tx) else { return (nil, nil) }
+            if let known = profiles.profile(id, in: found.profile) { return (known.enabledOnly, found.account) }
+            guard let profile = try ProfileStore().find(id, in: tx) else { return (nil, found.account) }
+            let read = ACMEProfile(id: id, fields: profile.fields)
+            profiles.keep(read, in: profile.mark)
+            return (read.enabledOnly, found.account)
         }
     }
 
@@ -61,11 +67,6 @@ package struct ACMEAccountFlow: Sendable {
         guard let gone = try await context.read({ tx in try accounts.gone(id, in: tx) }), gone.profileID == profile
         else { return }
         throw Self.ended(as: gone.status)
-    }
-
-    private func profile(_ id: ProfileID, in tx: any Transaction) throws -> ACMEProfile? {
-        guard let profile = try ProfileStore().find(id, in: tx), profile.fields.enabled else { return nil }
-        return ACMEProfile(id: id, fields: profile.fields)
     }
 
     package func find(_ id: ACMEAccountID) async throws -> ACMEAccount? {

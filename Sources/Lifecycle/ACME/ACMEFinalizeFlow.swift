@@ -84,7 +84,7 @@ package struct ACMEFinalizeFlow: Sendable {
             return processing
         }
         // Without a place at the desk a loop takes the order up.
-        guard let processing, desk.take(processing, by: author) else { return }
+        guard let processing, desk.take(processing, with: csr, by: author) else { return }
         await desk.wait(for: processing.id, atMost: plan().finalizePatience)
     }
 
@@ -294,7 +294,17 @@ package struct ACMEFinalizeFlow: Sendable {
         if let root = above.first { return ([leaf, root], alternates.count) }
         let connector = try await registry.signer(
             for: detail.version.issuerID, detail.version.issuingCA, revision: revision)
-        let authority = try await connector.authorityChain().first { leaf.verifySignature(issuedBy: $0) }
+        let authority = try await connector.authorityChain().first { Self.isIssuer($0, of: leaf) }
         return ([leaf] + (authority.map { [$0] } ?? []), alternates.count)
+    }
+
+    /// The signature was verified before the certificate was stored; a key has an identifier of its own (RFC 5280 §4.2.1.1).
+    private static func isIssuer(_ authority: X509Certificate, of leaf: X509Certificate) -> Bool {
+        guard authority.subject == leaf.issuer else { return false }
+        guard let named = leaf.extensions.authorityKeyIdentifier, let own = authority.extensions.subjectKeyIdentifier
+        else {
+            return leaf.verifySignature(issuedBy: authority)
+        }
+        return named == own
     }
 }

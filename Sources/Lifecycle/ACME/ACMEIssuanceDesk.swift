@@ -1,5 +1,6 @@
 package import Domain
 package import Logging
+import PKI
 import Store
 import Synchronization
 
@@ -17,6 +18,8 @@ package final class ACMEIssuanceDesk: Sendable {
 
     private struct Errand: Sendable {
         let order: ACMEOrder
+        /// That of the order, when it was verified just now.
+        let csr: VerifiedCertificationRequest?
         let author: Authorship
     }
 
@@ -81,7 +84,7 @@ package final class ACMEIssuanceDesk: Sendable {
 
     private func work(on errand: Errand) async {
         do {
-            try await settlement.drive(errand.order, by: errand.author)
+            try await settlement.drive(errand.order, with: errand.csr, by: errand.author)
         } catch is CancellationError {
             return
         } catch {
@@ -106,7 +109,9 @@ package final class ACMEIssuanceDesk: Sendable {
     // MARK: Those who bring it
 
     /// Has a CA asked for an order; false when there is no place for it now, or it is being asked already.
-    func take(_ order: ACMEOrder, by author: Authorship) -> Bool {
+    ///
+    /// - `csr`: That of the order, from whoever has just verified it.
+    func take(_ order: ACMEOrder, with csr: VerifiedCertificationRequest? = nil, by author: Authorship) -> Bool {
         let isTaken = state.withLock { state in
             guard state.isOpen, state.atWork[order.id] == nil, state.counts[order.profileID, default: 0] < Self.width
             else { return false }
@@ -114,7 +119,7 @@ package final class ACMEIssuanceDesk: Sendable {
             state.counts[order.profileID, default: 0] += 1
             return true
         }
-        if isTaken { arrivals.yield(Errand(order: order, author: author)) }
+        if isTaken { arrivals.yield(Errand(order: order, csr: csr, author: author)) }
         return isTaken
     }
 

@@ -131,8 +131,22 @@ struct ACMEWitnesses: Hashable, Sendable {
 
 /// A profile as the ACME server sees it for the time of one request.
 package struct ACMEProfile: Sendable {
+    /// Of some forty members, which nobody wants to copy for each part of a request.
+    private final class Terms: Sendable {
+        let fields: ProfileFields
+
+        init(_ fields: ProfileFields) { self.fields = fields }
+    }
+
     package let id: ProfileID
-    package let fields: ProfileFields
+    private let terms: Terms
+
+    package var fields: ProfileFields { terms.fields }
+
+    init(id: ProfileID, fields: ProfileFields) {
+        self.id = id
+        terms = Terms(fields)
+    }
 
     package var mode: ACMEAuthMode { fields.acmeAuthMode }
     /// Whether names may be authorized ahead of orders; where accounts are trusted there is nothing to prove.

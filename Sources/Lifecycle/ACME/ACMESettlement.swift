@@ -47,8 +47,12 @@ package struct ACMESettlement: Sendable {
     }
 
     /// Asks the CA for a processing order, and writes down what can't come to anything.
-    func drive(_ order: ACMEOrder, by author: Authorship) async throws {
-        guard let csr = order.csrPEM, let certificate = order.certificateID else {
+    ///
+    /// - `csr`: That of the order, from whoever has just verified it.
+    func drive(
+        _ order: ACMEOrder, with csr: VerifiedCertificationRequest? = nil, by author: Authorship
+    ) async throws {
+        guard let pem = order.csrPEM, let certificate = order.certificateID else {
             try await invalidate(
                 order, ACMEProblem(.serverInternal, "what the order was to be issued for is gone"), by: author)
             return
@@ -64,7 +68,7 @@ package struct ACMESettlement: Sendable {
         }
         do {
             _ = try await issue.submit(
-                clientCSR: csr, for: certificate,
+                try csr ?? Preflight.request(pem: pem), for: certificate,
                 claim: { job, tx in
                     // What is approved once goes to every order of the request, so they must want the same.
                     guard try orders.waiting(for: job, in: tx).allSatisfy({ $0.hasPeriod(of: order) }) else {

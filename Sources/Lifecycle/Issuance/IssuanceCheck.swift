@@ -96,21 +96,28 @@ package enum IssuanceCheck {
         authority: [X509Certificate],
         now: Timestamp
     ) -> [String] {
-        var subject = issued.leaf
         let path = issued.chain.isEmpty ? Array(authority.prefix(1)) : issued.chain
         guard let top = path.last else { return ["no certificate of its issuer came with it"] }
+        do throws(ChainError) {
+            let found = try ChainVerifier(roots: [top]).verify(
+                issued.leaf, intermediates: Array(path.dropLast()), at: max(now, issued.leaf.notBefore))
+            // A path through all of them in their order has had every signature verified.
+            return found == [issued.leaf] + path ? [] : disorder(issued.leaf, path)
+        } catch {
+            let disorder = disorder(issued.leaf, path)
+            return disorder.isEmpty ? [error.description] : disorder
+        }
+    }
+
+    /// The first certificate that the next one did not sign.
+    private static func disorder(_ leaf: X509Certificate, _ path: [X509Certificate]) -> [String] {
+        var subject = leaf
         for issuer in path {
             guard subject.verifySignature(issuedBy: issuer) else {
                 return ["the signature on \(subject.subject) is not by \(issuer.subject)"]
             }
             subject = issuer
         }
-        do throws(ChainError) {
-            _ = try ChainVerifier(roots: [top]).verify(
-                issued.leaf, intermediates: Array(path.dropLast()), at: max(now, issued.leaf.notBefore))
-            return []
-        } catch {
-            return [error.description]
-        }
+        return []
     }
 }

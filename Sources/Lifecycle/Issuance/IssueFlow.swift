@@ -62,7 +62,16 @@ package struct IssueFlow: Sendable {
         claim: @escaping @Sendable (JobID, any Transaction) throws -> Void = { _, _ in },
         by author: Authorship
     ) async throws -> IssuanceAnswer {
-        let csr = try Preflight.request(pem: csrPEM)
+        try await submit(try Preflight.request(pem: csrPEM), for: id, claim: claim, by: author)
+    }
+
+    /// The same for a CSR whose proof of possession was checked.
+    func submit(
+        _ csr: VerifiedCertificationRequest,
+        for id: CertificateID,
+        claim: @escaping @Sendable (JobID, any Transaction) throws -> Void = { _, _ in },
+        by author: Authorship
+    ) async throws -> IssuanceAnswer {
         let step = try await recordingSerial { [self] in
             try await context.writeTogether(about: id.text) { tx in
                 let subject = try IssuanceRecords.subject(id, in: tx)

@@ -1,6 +1,6 @@
 package import Domain
 package import Encoding
-import Query
+package import Query
 
 /// A key that may order under a profile (RFC 8555 §7.1.2).
 package struct ACMEAccount: Hashable, Sendable {
@@ -8,8 +8,7 @@ package struct ACMEAccount: Hashable, Sendable {
     package let profileID: ProfileID
     /// RFC 7638, base64url.
     package let thumbprint: String
-    /// The public key as JSON.
-    package let jwk: JSONValue
+    private let keyText: String
     package let contact: [String]
     package let status: ACMEAccountStatus
     /// The terms of service that were agreed to, by their address.
@@ -28,10 +27,7 @@ package struct ACMEAccount: Hashable, Sendable {
         id = try row.id("account_id")
         profileID = try row.id("profile_id")
         thumbprint = try row.text("jwk_thumbprint")
-        guard let jwk = ACMEAccountKeyText.decode(try row.text("jwk_pem")) else {
-            throw DatabaseError(kind: .corrupt, sqlState: "certctl", message: "an ACME account holds a broken key")
-        }
-        self.jwk = jwk
+        keyText = try row.text("jwk_pem")
         contact = try row.texts("contact")
         status = try row.value("status")
         termsAgreed = try row.optionalText("terms_agreed")
@@ -42,6 +38,16 @@ package struct ACMEAccount: Hashable, Sendable {
         allowedIdentifiers = try row.texts("allowed_identifiers")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
+    }
+
+    /// The public key as JSON.
+    ///
+    /// Throws ``Query/DatabaseError``, `.corrupt`, for one that can't be read.
+    package func jwk() throws(DatabaseError) -> JSONValue {
+        guard let jwk = ACMEAccountKeyText.decode(keyText) else {
+            throw DatabaseError(kind: .corrupt, sqlState: "certctl", message: "an ACME account holds a broken key")
+        }
+        return jwk
     }
 
     static let columns: SQL = """

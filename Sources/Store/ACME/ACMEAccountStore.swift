@@ -28,6 +28,28 @@ package struct ACMEAccountStore: Sendable {
             .map { try ACMEAccount($0) }
     }
 
+    /// An account, and in which state a profile is; `nil` where there is no such profile.
+    package func find(
+        _ id: ACMEAccountID?, beside profile: ProfileID, in tx: any Transaction
+    ) throws -> (profile: ProfileMark, account: ACMEAccount?)? {
+        let row = try tx.row(
+            """
+            SELECT profile_row_version, profile_created_at, profile_updated_at, \(fragment: ACMEAccount.columns)
+            FROM (
+                SELECT row_version AS profile_row_version, created_at AS profile_created_at,
+                    updated_at AS profile_updated_at
+                FROM certificate_profiles WHERE id = \(profile)
+            ) AS profile LEFT JOIN acme_accounts ON account_id = \(id)
+            """
+        )
+        guard let row else { return nil }
+        let mark = ProfileMark(
+            rowVersion: try row.int("profile_row_version"), createdAt: try row.time("profile_created_at"),
+            updatedAt: try row.time("profile_updated_at"))
+        let isFound = try row.optionalText("account_id") != nil
+        return (mark, isFound ? try ACMEAccount(row) : nil)
+    }
+
     /// The account, locked until the transaction ends: each change of its key or status starts here.
     package func lock(_ id: ACMEAccountID, in tx: any Transaction) throws -> ACMEAccount? {
         try tx.row(

@@ -19,6 +19,17 @@ package struct Profile: Hashable, Sendable {
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
     }
+
+    package var mark: ProfileMark {
+        ProfileMark(rowVersion: rowVersion, createdAt: createdAt, updatedAt: updatedAt)
+    }
+}
+
+/// Tells one state of a profile from every other state of it.
+package struct ProfileMark: Hashable, Sendable {
+    let rowVersion: Int
+    let createdAt: Timestamp
+    let updatedAt: Timestamp
 }
 
 /// Which profiles a list shows.
