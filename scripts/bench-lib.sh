@@ -20,7 +20,13 @@ stop() {
 }
 trap stop EXIT
 
-free_port() { awk 'BEGIN { srand(); print 20000 + int(rand() * 20000) }' </dev/null; }
+free_port() {
+    local port
+    while :; do
+        port=$((20000 + RANDOM % 12000))
+        (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
+}
 milliseconds() { date +%s%3N; }
 resident_mib() { awk '/^VmRSS/ { printf "%.1f", $2 / 1024 }' "/proc/$1/status"; }
 # The most memory that processes had at once, each by itself, added up; and from now on anew.
