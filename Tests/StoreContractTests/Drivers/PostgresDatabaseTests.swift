@@ -151,12 +151,18 @@ struct PostgresDatabaseTests {
         let waits = Mutex<[Duration]>([])
         let database = try await Self.make {
             $0.maxConnections = 1
-            $0.checkoutWait = .milliseconds(200)
+            $0.checkoutWait = .seconds(2)
             $0.onPoolWait = { wait in waits.withLock { $0.append(wait) } }
         }
         let gate = Gate()
-        let holder = Task { try await database.write { _ in gate.wait() } }
-        try await Task.sleep(for: .milliseconds(50))
+        let isHeld = Mutex(false)
+        let holder = Task {
+            try await database.write { _ in
+                isHeld.withLock { $0 = true }
+                gate.wait()
+            }
+        }
+        for _ in 0..<1000 where !isHeld.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
         let error = await #expect(throws: DatabaseError.self) { try await database.ping() }
         #expect(error?.kind == .unavailable)
         waits.withLock { $0 = [] }
