@@ -45,7 +45,7 @@ package enum Durability: Sendable {
     /// Before its caller goes on.
     case immediate
     /// At the latest together with whatever is written after it. Everybody sees it before its caller goes on, and only the
-    /// machine's loss of power can take it back: with all that came later, never alone.
+    /// machine's loss of power, or a crash of the PostgreSQL server, can take it back: with all that came later, never alone.
     case withTheNext
 }
 
