@@ -56,7 +56,7 @@ protocol GroupJob: PoolJob {
     /// Runs the body and keeps its result; the error that it threw, if any.
     func attempt(in transaction: any Transaction) -> (any Error)?
 
-    /// Answers the waiting task with the kept result, which is durable now.
+    /// Answers the waiting task with the kept result, which is committed now.
     func succeed()
 }
 

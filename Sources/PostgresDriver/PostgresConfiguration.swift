@@ -21,7 +21,7 @@ package struct PostgresConfiguration: Sendable {
     /// Called with the time a transaction waited for a connection, when every one was busy.
     package var onPoolWait: (@Sendable (Duration) -> Void)?
 
-    /// Called with the number of transactions that one commit of a group made durable.
+    /// Called with the number of transactions of one commit of a group.
     package var onCommitBatch: (@Sendable (Int) -> Void)?
 
     package init(url: Secret) { self.url = url }

@@ -23,7 +23,7 @@ final class TransactionGroup {
         case refused(any Error)
     }
 
-    /// Bodies whose changes are durable.
+    /// Bodies whose changes are committed.
     private(set) var committed = 0
     /// What the committed bodies want to tell.
     private(set) var signals: [Signal] = []

@@ -32,7 +32,7 @@ struct CommitGroup {
         return false
     }
 
-    /// Commits; the number of bodies whose changes are durable now.
+    /// Commits; the number of bodies whose changes are committed now.
     mutating func finish() -> Int {
         guard !session.isAutocommit else { return 0 }
         let succeeded = outcomes.count { $0.error == nil }

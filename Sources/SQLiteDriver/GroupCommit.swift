@@ -9,8 +9,13 @@ import Synchronization
 /// before the commit of its group has reached the disk, unless nobody of it wants that; if that commit fails, nobody of the
 /// group succeeds.
 final class GroupCommit: Sendable {
+    private struct Entry {
+        let work: any QueuedWork
+        let durability: Durability
+    }
+
     private struct State {
-        var waiting: [any QueuedWork] = []
+        var waiting: [Entry] = []
         var isDraining = false
         var isClosed = false
     }
@@ -39,11 +44,11 @@ final class GroupCommit: Sendable {
         _ durability: Durability,
         _ body: @escaping @Sendable (any Query.Transaction) throws -> Result
     ) async throws -> Result {
-        let work = QueuedCall(durability, body)
+        let work = QueuedCall(body)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 guard work.wait(with: continuation) else { return }
-                enqueue(work)
+                enqueue(Entry(work: work, durability: durability))
             }
         } onCancel: {
             cancel(work)
@@ -56,18 +61,18 @@ final class GroupCommit: Sendable {
     /// Lets go of what is prepared, without which the connection can't be closed. To be called where it is used.
     func forgetStatements() { statements.forgetAll() }
 
-    private func enqueue(_ work: any QueuedWork) {
+    private func enqueue(_ entry: Entry) {
         enum Step { case refuse, start, wait }
         let step: Step = state.withLock { state in
             guard !state.isClosed else { return .refuse }
-            state.waiting.append(work)
+            state.waiting.append(entry)
             if state.isDraining { return .wait }
             state.isDraining = true
             return .start
         }
         switch step {
         case .refuse:
-            work.finish(
+            entry.work.finish(
                 Query.DatabaseError(kind: .unavailable, sqlState: "SQLITE_MISUSE", message: "the database is closed")
             )
         case .start: writer.asyncWriteWithoutTransaction { [self] connection in drain(connection) }
@@ -79,7 +84,7 @@ final class GroupCommit: Sendable {
     private func cancel<Result>(_ work: QueuedCall<Result>) {
         work.markCancelled()
         let wasWaiting = state.withLock { state in
-            guard let index = state.waiting.firstIndex(where: { $0 === work }) else { return false }
+            guard let index = state.waiting.firstIndex(where: { $0.work === work }) else { return false }
             state.waiting.remove(at: index)
             return true
         }
@@ -93,10 +98,10 @@ final class GroupCommit: Sendable {
             do {
                 try setWaiting(waits, session)
             } catch {
-                for work in batch { work.finish(error) }
+                for entry in batch { entry.work.finish(error) }
                 continue
             }
-            var rest = batch[...]
+            var rest = batch.map(\.work)[...]
             while !rest.isEmpty { rest = commit(rest, in: session) }
             // Others who use the connection find it as it was opened.
             try? setWaiting(true, session)
@@ -110,7 +115,7 @@ final class GroupCommit: Sendable {
         waitsForDisk.store(waits, ordering: .relaxed)
     }
 
-    private func nextBatch() -> [any QueuedWork]? {
+    private func nextBatch() -> [Entry]? {
         state.withLock { state in
             guard !state.waiting.isEmpty else {
                 state.isDraining = false

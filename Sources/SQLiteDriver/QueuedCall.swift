@@ -3,9 +3,6 @@ import Synchronization
 
 /// A call of the database that waits for its turn, without the type of its result.
 protocol QueuedWork: AnyObject, Sendable {
-    /// When that which it changes must be on disk.
-    var durability: Durability { get }
-
     /// Runs the body and keeps its result; the error that it threw, if any.
     func run(in transaction: any Query.Transaction) -> (any Error)?
 
@@ -21,16 +18,10 @@ final class QueuedCall<Result: Sendable>: QueuedWork {
         var isCancelled = false
     }
 
-    let durability: Durability
     private let body: @Sendable (any Query.Transaction) throws -> Result
     private let state = Mutex(State())
 
-    init(
-        _ durability: Durability, _ body: @escaping @Sendable (any Query.Transaction) throws -> Result
-    ) {
-        self.durability = durability
-        self.body = body
-    }
+    init(_ body: @escaping @Sendable (any Query.Transaction) throws -> Result) { self.body = body }
 
     /// Keeps the task that waits; false when it was cancelled before it could wait.
     func wait(with continuation: CheckedContinuation<Result, any Error>) -> Bool {

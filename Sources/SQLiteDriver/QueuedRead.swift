@@ -22,7 +22,7 @@ final class PendingRead<Result: Sendable>: QueuedRead {
     private let call: QueuedCall<Result>
     private let state = Mutex(State())
 
-    init(_ body: @escaping @Sendable (any Query.Transaction) throws -> Result) { call = QueuedCall(.immediate, body) }
+    init(_ body: @escaping @Sendable (any Query.Transaction) throws -> Result) { call = QueuedCall(body) }
 
     /// Keeps the task that waits; false when it was cancelled before it could wait.
     func wait(with continuation: CheckedContinuation<Result, any Error>) -> Bool { call.wait(with: continuation) }
@@ -45,7 +45,6 @@ final class PendingRead<Result: Sendable>: QueuedRead {
 
     func end() { state.withLock { $0.interrupt = nil } }
 
-    var durability: Durability { call.durability }
     func run(in transaction: any Query.Transaction) -> (any Error)? { call.run(in: transaction) }
     func finish(_ error: (any Error)?) { call.finish(error) }
 }

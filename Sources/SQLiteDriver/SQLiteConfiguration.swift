@@ -13,7 +13,7 @@ package struct SQLiteConfiguration: Sendable {
     package var readerCount = 4
     /// How long to wait for another process that holds the database locked.
     package var busyTimeout: Duration = .seconds(5)
-    /// Transactions that one commit makes durable together at most.
+    /// Transactions of one commit at most.
     package var largestBatch = 128
     /// Called on the writer's thread after every commit with the number of transactions in it.
     package var onCommitBatch: (@Sendable (Int) -> Void)?

@@ -9,6 +9,16 @@ import Testing
 
 @Suite("A profile that was read before is the one that is stored now")
 struct KnownProfileTests {
+    private static func with(
+        _ engine: Engine, _ body: (ValidationStage, ACMEAccountFlow) async throws -> Void
+    ) async throws {
+        try await ValidationStage.with(engine) { stage async throws in
+            let world = stage.world
+            try await body(
+                stage, ACMEAccountFlow(world.context, sealer: world.sealer, plan: ValidationStage.plan()))
+        }
+    }
+
     private static func seen(_ accounts: ACMEAccountFlow) async throws -> ProfileFields? {
         let (profile, _) = try await accounts.profile(ValidationStage.profile, with: nil)
         return profile?.fields
@@ -26,10 +36,7 @@ struct KnownProfileTests {
 
     @Test("every change is seen by the next request, whoever made it", arguments: Engine.available)
     func changes(engine: Engine) async throws {
-        try await ValidationStage.with(engine) { stage async throws in
-            let world = stage.world
-            let accounts = ACMEAccountFlow(world.context, sealer: world.sealer, plan: ValidationStage.plan())
-            let id = ValidationStage.profile
+        try await Self.with(engine) { stage, accounts async throws in
             let first = try #require(try await Self.seen(accounts))
             #expect(try await Self.seen(accounts) == first)
             for limit in 1...3 {
@@ -45,10 +52,10 @@ struct KnownProfileTests {
             // What is taken back was never there.
             struct Refused: Error {}
             await #expect(throws: Refused.self) {
-                try await world.database.write { tx in
-                    var fields = try ProfileStore().get(id, in: tx).fields
+                try await stage.world.database.write { tx in
+                    var fields = try ProfileStore().get(ValidationStage.profile, in: tx).fields
                     fields.acmeOrdersPerHour = 99
-                    _ = try ProfileStore().update(id, fields, expecting: nil, in: tx)
+                    _ = try ProfileStore().update(ValidationStage.profile, fields, expecting: nil, in: tx)
                     throw Refused()
                 }
             }
@@ -59,13 +66,11 @@ struct KnownProfileTests {
 
     @Test("an account is found beside its profile, and none where there is none", arguments: Engine.available)
     func account(engine: Engine) async throws {
-        try await ValidationStage.with(engine) { stage async throws in
-            let world = stage.world
-            let accounts = ACMEAccountFlow(world.context, sealer: world.sealer, plan: ValidationStage.plan())
+        try await Self.with(engine) { stage, accounts async throws in
             let id = ValidationStage.profile
             let profile = try #require(try await accounts.profile(id, with: nil).profile)
             let key = ACMEAccountKey(thumbprint: "thumb", jwk: ["kty": "EC"], spkiSHA256: "spki")
-            let opened = try await accounts.register(key, ACMERegistration(), under: profile, from: world.origin)
+            let opened = try await accounts.register(key, ACMERegistration(), under: profile, from: stage.world.origin)
                 .account
             for _ in 0..<2 {
                 let found = try await accounts.profile(id, with: opened.id)
