@@ -36,23 +36,13 @@ struct ACMEGate: Sendable {
     private static let types: Set<String> = ["application/jose+json", "jose+json", "jwt"]
 
     func verify(_ call: ACMEHandlers.Call, by signer: Signer) async throws -> Verified {
+        if let verified = call.verified, signer != .newKey { return verified }
         let request = call.context.request
-        let type = request.fields[.contentType].map { $0.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() }
-        guard type == "application/jose+json" else {
-            throw ACMEProblem(.malformed, "the body must be application/jose+json", status: 415)
-        }
+        try Self.checkType(of: request)
         // Reading it again tells what is wrong with it.
         let jws = try call.jws ?? FlattenedJWS(octets: request.body)
-        let algorithm = try jws.algorithm()
-        if let type = try jws.text("typ"), !Self.types.contains(type.lowercased()) {
-            throw ACMEProblem(.malformed, "typ is not that of a JWS in JSON")
-        }
-        let kid = try jws.text("kid")
-        try Self.check(kid: kid, jwk: jws.header["jwk"], for: signer)
-        guard let url = try jws.text("url"), url == call.place.origin + request.target else {
-            throw ACMEProblem(.unauthorized, "the request was signed for another address")
-        }
-        let (key, account) = try await key(jws, kid, call)
+        let algorithm = try Self.check(jws, of: request, at: call.place, for: signer)
+        let (key, account) = try await key(jws, try jws.text("kid"), call)
         guard algorithm.fits(key.family) else {
             throw ACMEProblem(.badPublicKey, "the signature algorithm is not one of this type of key")
         }
@@ -62,6 +52,43 @@ struct ACMEGate: Sendable {
         if let account { call.notes.note(account: account.id) }
         try await redeem(try jws.text("nonce"))
         return Verified(payload: jws.payload, key: key, account: account)
+    }
+
+    /// The same for an account that was read before, without reading it again: the nonce is used up only where nothing has
+    /// changed since. `nil` when that is not so, or when anything is wrong with the request; ``verify(_:by:)`` tells what.
+    func verify(
+        _ jws: FlattenedJWS, of request: RequestContext, at place: ACMEPlace, by standing: ACMEStanding
+    ) async throws -> Verified? {
+        guard (try? Self.checkType(of: request)) != nil,
+            let algorithm = try? Self.check(jws, of: request, at: place, for: .account),
+            let key = try? services.keys.key(of: standing.account), algorithm.fits(key.family),
+            key.isValid(jws.signature, over: jws.signingInput, algorithm),
+            let nonce = try? jws.text("nonce"),
+            try await services.nonces.redeem(nonce, while: standing)
+        else { return nil }
+        return Verified(payload: jws.payload, key: key, account: standing.account)
+    }
+
+    private static func checkType(of request: RequestContext) throws(ACMEProblem) {
+        let type = request.fields[.contentType].map { $0.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() }
+        guard type == "application/jose+json" else {
+            throw ACMEProblem(.malformed, "the body must be application/jose+json", status: 415)
+        }
+    }
+
+    /// What can be said of a request before its key is known.
+    private static func check(
+        _ jws: FlattenedJWS, of request: RequestContext, at place: ACMEPlace, for signer: Signer
+    ) throws(ACMEProblem) -> SignatureAlgorithmName {
+        let algorithm = try jws.algorithm()
+        if let type = try jws.text("typ"), !types.contains(type.lowercased()) {
+            throw ACMEProblem(.malformed, "typ is not that of a JWS in JSON")
+        }
+        try check(kid: try jws.text("kid"), jwk: jws.header["jwk"], for: signer)
+        guard let url = try jws.text("url"), url == place.origin + request.target else {
+            throw ACMEProblem(.unauthorized, "the request was signed for another address")
+        }
+        return algorithm
     }
 
     private static func check(kid: String?, jwk: JSONValue?, for signer: Signer) throws(ACMEProblem) {

@@ -28,6 +28,8 @@ package struct ACMEHandlers: Sendable {
         let jws: FlattenedJWS?
         /// The account that it names as its signer.
         let namedAccount: ACMEAccount?
+        /// Who signed it, where that was verified together with reading profile and account.
+        let verified: ACMEGate.Verified?
         let notes: ACMECallNotes
 
         func parameter(_ name: String) -> String { context.request.parameter(name) }
@@ -206,11 +208,22 @@ package struct ACMEHandlers: Sendable {
         }
         let jws = try? FlattenedJWS(octets: context.request.body)
         let named = jws?.header["kid"]?.stringValue.flatMap(place.account(named:))
-        let (profile, account) = try await services.accounts.profile(try profileID(context), with: named)
+        let id = try profileID(context)
+        if let jws, let named, let standing = services.accounts.standing(of: named, under: id),
+            let verified = try await gate.verify(jws, of: context.request, at: place, by: standing)
+        {
+            notes.note(profile: id)
+            notes.note(account: named)
+            return Call(
+                context: context, place: place, profile: standing.profile, jws: jws, namedAccount: standing.account,
+                verified: verified, notes: notes)
+        }
+        let (profile, account) = try await services.accounts.profile(id, with: named)
         guard let profile else { throw Self.noProfile }
         notes.note(profile: profile.id)
         return Call(
-            context: context, place: place, profile: profile, jws: jws, namedAccount: account, notes: notes)
+            context: context, place: place, profile: profile, jws: jws, namedAccount: account, verified: nil,
+            notes: notes)
     }
 
     private func profileID(_ context: PublicContext) throws -> ProfileID {

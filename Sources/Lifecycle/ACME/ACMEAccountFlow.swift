@@ -38,6 +38,7 @@ package struct ACMEAccountFlow: Sendable {
     let accounts = ACMEAccountStore()
     private let keys = EABKeyStore()
     private let profiles = KnownProfiles()
+    private let standings = KnownStandings()
 
     package init(_ context: LifecycleContext, sealer: Sealer, plan: @escaping @Sendable () -> ACMEPlan) {
         self.context = context
@@ -54,12 +55,16 @@ package struct ACMEAccountFlow: Sendable {
     ) async throws -> (profile: ACMEProfile?, account: ACMEAccount?) {
         try await context.read { tx in
             guard let found = try accounts.find(account, beside: id, in: tx) else { return (nil, nil) }
-            if let known = profiles.profile(id, in: found.profile) { return (known.enabledOnly, found.account) }
-            guard let profile = try ProfileStore().find(id, in: tx) else { return (nil, found.account) }
-            let read = ACMEProfile(id: id, fields: profile.fields)
-            profiles.keep(read, in: profile.mark)
-            return (read.enabledOnly, found.account)
+            guard let profile = try profiles.profile(id, in: found.profile, or: tx) else { return (nil, found.account) }
+            if let account = found.account { standings.keep(account, under: profile, in: found.profile) }
+            return (profile.enabledOnly, found.account)
         }
+    }
+
+    /// An account and its profile as they were when they were read last; `nil` when they were not, or when it could order nothing
+    /// then. It counts for a request whose nonce is used up with it (``ACMENonces/redeem(_:while:)``).
+    package func standing(of account: ACMEAccountID, under profile: ProfileID) -> ACMEStanding? {
+        standings.standing(of: account, under: profile)
     }
 
     /// Throws for an account that ended and is deleted: what its key signs is answered as before (RFC 8555 §7.3.6).

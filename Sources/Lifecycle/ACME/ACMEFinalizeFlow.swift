@@ -66,8 +66,12 @@ package struct ACMEFinalizeFlow: Sendable {
         let author = Authorship(actor: ACMEActor.account(account.id), origin: origin, clearance: .system)
         if isTrusted { try await proofs.refuse(current.id, of: account, by: author) }
         let look = try await caa.pass(text, of: account, under: profile, by: author)
+        let (isFull, mostWaiting) = (desk.isFull(for: current.profileID), plan().waitingOrders)
         let processing = try await context.write { tx -> ACMEOrder? in
             guard let order = try finalizable(text, digest, of: account, orders.lock, in: tx) else { return nil }
+            if isFull, try orders.isWaiting(atLeast: mostWaiting, under: order.profileID, in: tx) {
+                throw ACMEProblem.unavailable(for: nil)
+            }
             let certificate = try certificate(for: order, of: account, under: profile, by: author, in: tx)
             try check(csr.request, under: IssuanceRecords.subject(certificate, in: tx), by: author, in: tx)
             try requireSamePeriod(order, digest, for: certificate, in: tx)

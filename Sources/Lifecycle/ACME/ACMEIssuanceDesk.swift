@@ -123,6 +123,11 @@ package final class ACMEIssuanceDesk: Sendable {
         return isTaken
     }
 
+    /// Whether it takes up no further order of a profile now.
+    func isFull(for profile: ProfileID) -> Bool {
+        state.withLock { $0.counts[profile, default: 0] >= Self.width }
+    }
+
     var isOpen: Bool { state.withLock { $0.isOpen } }
 
     /// Whether this server is asking a CA for an order.

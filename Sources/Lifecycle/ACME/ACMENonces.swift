@@ -40,21 +40,37 @@ package struct ACMENonces: Sendable {
 
     /// Uses a nonce: false for one that is not ours, too old, or used before.
     package func redeem(_ nonce: String) async throws -> Bool {
+        guard let expiry = expiry(of: nonce) else { return false }
+        // It need not be on disk before the request goes on: what the request changes is written after it, and takes it along.
+        return try await database.writeTogether(about: nonce, durability: .withTheNext) { tx in
+            try store.redeem(nonce, until: expiry, in: tx)
+        }
+    }
+
+    /// Uses a nonce for a request that an account has signed: one statement finds that account and profile are still as they
+    /// were read, and uses it. False, and nothing is used, when they are not, or for a nonce that can't be used.
+    package func redeem(_ nonce: String, while standing: ACMEStanding) async throws -> Bool {
+        guard let expiry = expiry(of: nonce) else { return false }
+        return try await database.writeTogether(about: nonce, durability: .withTheNext) { tx in
+            try store.redeem(nonce, until: expiry, while: standing.account, beside: standing.mark, in: tx)
+        }
+    }
+
+    /// Until when the use of a nonce is remembered; `nil` for one that is not ours, or too old.
+    ///
+    /// That is beyond its end, so that no clock that goes wrong gives it a second life.
+    private func expiry(of nonce: String) -> Timestamp? {
         let bodyLength = Self.timeLength + Self.randomLength
         guard nonce.utf8.count <= 64, let octets = Base64URL.decode(nonce), octets.count == bodyLength + Self.codeLength
-        else { return false }
+        else { return nil }
         let body = Array(octets[..<bodyLength])
-        guard ConstantTime.equal(code(body), Array(octets[bodyLength...])) else { return false }
+        guard ConstantTime.equal(code(body), Array(octets[bodyLength...])) else { return nil }
         let micros = body[..<Self.timeLength].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         let issued = Timestamp(microsecondsSinceEpoch: Int64(truncatingIfNeeded: micros))
         let now = time.now
         let expiry = issued + lifetime()
-        guard issued <= now + Self.tolerance, now < expiry else { return false }
-        // Kept beyond its end, so that no clock that goes wrong gives it a second life. It need not be on disk before the request
-        // goes on: what the request changes is written after it, and takes it along.
-        return try await database.writeTogether(about: nonce, durability: .withTheNext) { tx in
-            try store.redeem(nonce, until: expiry + Self.tolerance + Self.tolerance, in: tx)
-        }
+        guard issued <= now + Self.tolerance, now < expiry else { return nil }
+        return expiry + Self.tolerance + Self.tolerance
     }
 
     private func code(_ body: [UInt8]) -> [UInt8] { Array(sealer.mac(.acmeNonce, body).prefix(Self.codeLength)) }

@@ -49,6 +49,8 @@ package struct ACMEPlan: Sendable {
     package var retention = Duration.hours(720)
     /// How long a client that finalizes is kept waiting for its certificate, before it is told to poll.
     package var finalizePatience = Duration.seconds(10)
+    /// How many accepted orders of a profile may wait until a server has a place for them; further ones stay ready.
+    package var waitingOrders = 1024
     /// What this server can validate, and how much of each at a time: `CERTCTL_ACME_SERVER_HTTP01_CONCURRENCY` and so on.
     package var validations: [ACMEChallengeType: Int] = [:]
     /// `CERTCTL_ACME_SERVER_VALIDATION_TIMEOUT`: how long an answered challenge is tried again.

@@ -36,6 +36,7 @@ package struct ACMEValidationPool: Sendable {
     private let observe: @Sendable (ACMEChallengeType, ACMEValidationResult, Duration) -> Void
     private let log: Logger
     private let challenges = ACMEChallengeStore()
+    private let profiles = KnownProfiles()
 
     /// - `instance`: A name of this process that no other one ever had.
     package init(
@@ -82,12 +83,11 @@ package struct ACMEValidationPool: Sendable {
                     let (claimed, pause) = try await takeUp(atWork)
                     for job in claimed {
                         group.addTask {
-                            await work(on: job)
-                            atWork.leave(job.challenge.type)
-                            alarm.ring()
+                            let isPutOff = await work(on: job)
+                            if atWork.leave(job.challenge.type) || isPutOff { alarm.ring() }
                         }
                     }
-                    if claimed.isEmpty { await alarm.wait(atMost: pause, by: context.time) }
+                    await alarm.wait(atMost: pause, by: context.time)
                 } catch is CancellationError {
                     return
                 } catch {
@@ -98,48 +98,61 @@ package struct ACMEValidationPool: Sendable {
         }
     }
 
-    /// What is due and finds a place; without any, how long until something may be.
+    /// What is due and finds a place, and how long until anything else may be.
     private func takeUp(_ atWork: AtWork) async throws -> ([ACMEValidationJob], pause: Duration) {
-        let plan = plan()
-        let (due, now) = try await context.read { tx in (try challenges.due(in: tx), tx.now) }
+        let limits = plan().validations
+        var (due, now) = try await context.read { tx in (try challenges.due(in: tx), tx.now) }
         var claimed: [ACMEValidationJob] = []
+        var places: [ACMEChallengeType: Int] = [:]
+        for (type, time) in due where time <= now {
+            let free = (limits[type] ?? 0) - atWork.count(type)
+            if free > 0 { places[type] = free }
+        }
+        if !places.isEmpty {
+            (claimed, due, now) = try await claim(places)
+            for job in claimed { atWork.enter(job.challenge.type) }
+        }
         var pause = Self.interval
         for (type, time) in due {
-            let free = (plan.validations[type] ?? 0) - atWork.count(type)
-            guard free > 0 else { continue }
-            guard time <= now else {
-                pause = min(pause, time - now)
-                continue
-            }
-            let jobs = try await claim(type, limit: free)
-            atWork.enter(type, jobs.count)
-            claimed += jobs
+            guard let limit = limits[type], time > now || !atWork.awaitPlace(type, of: limit) else { continue }
+            pause = min(pause, time - now)
         }
         return (claimed, max(pause, .milliseconds(20)))
     }
 
-    func claim(_ type: ACMEChallengeType, limit: Int) async throws -> [ACMEValidationJob] {
+    /// Takes up what is due, as much of each type as there are places.
+    ///
+    /// - Returns: It, and when each type is due from then on, by the clock of the database.
+    func claim(
+        _ places: [ACMEChallengeType: Int]
+    ) async throws -> (jobs: [ACMEValidationJob], due: [ACMEChallengeType: Timestamp], now: Timestamp) {
         try await context.write { tx in
-            try challenges.claim(type, by: instance, for: Self.lease, limit: limit, in: tx)
+            let jobs = try places.flatMap { type, limit in
+                try challenges.claim(type, by: instance, for: Self.lease, limit: limit, in: tx)
+            }
+            return (jobs, try challenges.due(in: tx), tx.now)
         }
     }
 
-    /// One attempt and its outcome.
-    func work(on job: ACMEValidationJob) async {
+    /// One attempt and its outcome. True when there is to be another attempt.
+    @discardableResult
+    func work(on job: ACMEValidationJob) async -> Bool {
         let start = context.time.now
         do {
-            guard let (outcome, tally) = try await outcome(of: job) else { return }
+            guard let (outcome, tally) = try await outcome(of: job) else { return false }
             // What a cancelled attempt found means nothing.
             try Task.checkCancellation()
-            guard try await flow.settle(job, outcome, tally: tally, by: instance) else { return }
+            guard try await flow.settle(job, outcome, tally: tally, by: instance) else { return false }
             if let tally { observeVotes(tally) }
             observe(job.challenge.type, outcome.result, context.time.now - start)
+            return outcome.result == .retried
         } catch is CancellationError {
-            return
+            return false
         } catch {
             log.error(
                 "the outcome of a validation could not be stored; it is repeated",
                 metadata: ["challenge": "\(job.challenge.id.text)", "error": "\(error)"])
+            return false
         }
     }
 
@@ -174,8 +187,12 @@ package struct ACMEValidationPool: Sendable {
 
     /// Who has to confirm a proof: as the profile of the order says, or that of the account where there is no order.
     private func witnesses(of job: ACMEValidationJob, under plan: ACMEPlan) async throws -> ACMEWitnesses {
-        let fields = try await context.read { tx in try ProfileStore().get(job.profileID, in: tx).fields }
-        return plan.witnesses(under: fields)
+        if let known = profiles.profile(job.profileID, in: job.profileMark) {
+            return plan.witnesses(under: known.fields)
+        }
+        let profile = try await context.read { tx in try profiles.profile(job.profileID, in: job.profileMark, or: tx) }
+        guard let profile else { throw StoreError.notFound(.profile, id: job.profileID.text) }
+        return plan.witnesses(under: profile.fields)
     }
 
     /// What keeps this server from seeing the proof, or CAA records from allowing the certificate.
@@ -207,9 +224,31 @@ extension ACMEChallengeFlow.Outcome {
 
 /// How many validations of each type a server is at.
 private final class AtWork: Sendable {
-    private let counts = Mutex<[ACMEChallengeType: Int]>([:])
+    private struct State {
+        var counts: [ACMEChallengeType: Int] = [:]
+        /// Of which more is due than there are places.
+        var crowded: Set<ACMEChallengeType> = []
+    }
 
-    func count(_ type: ACMEChallengeType) -> Int { counts.withLock { $0[type] ?? 0 } }
-    func enter(_ type: ACMEChallengeType, _ count: Int) { counts.withLock { $0[type, default: 0] += count } }
-    func leave(_ type: ACMEChallengeType) { counts.withLock { $0[type, default: 0] -= 1 } }
+    private let state = Mutex(State())
+
+    func count(_ type: ACMEChallengeType) -> Int { state.withLock { $0.counts[type] ?? 0 } }
+    func enter(_ type: ACMEChallengeType) { state.withLock { $0.counts[type, default: 0] += 1 } }
+
+    /// True when somebody waits for the place.
+    func leave(_ type: ACMEChallengeType) -> Bool {
+        state.withLock { state in
+            state.counts[type, default: 0] -= 1
+            return state.crowded.remove(type) != nil
+        }
+    }
+
+    /// Has the next one who leaves told that somebody waits; false when there is a place already.
+    func awaitPlace(_ type: ACMEChallengeType, of limit: Int) -> Bool {
+        state.withLock { state in
+            guard state.counts[type] ?? 0 >= limit else { return false }
+            state.crowded.insert(type)
+            return true
+        }
+    }
 }

@@ -1,4 +1,5 @@
 import Domain
+import Query
 import Store
 import Synchronization
 
@@ -11,18 +12,25 @@ final class KnownProfiles: Sendable {
 
     private let kept = Mutex<[ProfileID: (mark: ProfileMark, profile: ACMEProfile)]>([:])
 
+    /// The profile as it was in a state that was just read, from memory or else from the database; `nil` when it is gone.
+    ///
+    /// - `mark`: Read in `tx`, which only reads, or before it.
+    func profile(_ id: ProfileID, in mark: ProfileMark, or tx: any Transaction) throws -> ACMEProfile? {
+        if let known = profile(id, in: mark) { return known }
+        guard let row = try ProfileStore().find(id, in: tx) else { return nil }
+        let profile = ACMEProfile(id: id, fields: row.fields)
+        kept.withLock { kept in
+            if kept.count >= Self.most { kept = [:] }
+            kept[id] = (row.mark, profile)
+        }
+        return profile
+    }
+
     /// The profile, if it was read when it was in that state.
     func profile(_ id: ProfileID, in mark: ProfileMark) -> ACMEProfile? {
         kept.withLock { kept in
             guard let known = kept[id], known.mark == mark else { return nil }
             return known.profile
-        }
-    }
-
-    func keep(_ profile: ACMEProfile, in mark: ProfileMark) {
-        kept.withLock { kept in
-            if kept.count >= Self.most { kept = [:] }
-            kept[profile.id] = (mark, profile)
         }
     }
 }

@@ -20,6 +20,8 @@ package struct ACMEAccount: Hashable, Sendable {
     package let eabBinding: JSONValue?
     /// Patterns of the names that it may order; empty for all that its profile allows.
     package let allowedIdentifiers: [String]
+    /// Counts its changes.
+    let rowVersion: Int
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
 
@@ -36,6 +38,7 @@ package struct ACMEAccount: Hashable, Sendable {
         eabKeyID = try row.optionalID("eab_key_id")
         eabBinding = try row.optionalJSON("eab_binding")
         allowedIdentifiers = try row.texts("allowed_identifiers")
+        rowVersion = try row.int("row_version")
         createdAt = try row.time("created_at")
         updatedAt = try row.time("updated_at")
     }
@@ -52,7 +55,7 @@ package struct ACMEAccount: Hashable, Sendable {
 
     static let columns: SQL = """
         account_id, profile_id, jwk_thumbprint, jwk_pem, contact, status, terms_agreed, owner_id, team_id, eab_key_id,
-        eab_binding, allowed_identifiers, created_at, updated_at
+        eab_binding, allowed_identifiers, row_version, created_at, updated_at
         """
 }
 

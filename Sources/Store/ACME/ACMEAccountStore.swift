@@ -36,18 +36,13 @@ package struct ACMEAccountStore: Sendable {
             """
             SELECT profile_row_version, profile_created_at, profile_updated_at, \(fragment: ACMEAccount.columns)
             FROM (
-                SELECT row_version AS profile_row_version, created_at AS profile_created_at,
-                    updated_at AS profile_updated_at
-                FROM certificate_profiles WHERE id = \(profile)
+                SELECT \(fragment: ProfileMark.columns) FROM certificate_profiles p WHERE p.id = \(profile)
             ) AS profile LEFT JOIN acme_accounts ON account_id = \(id)
             """
         )
         guard let row else { return nil }
-        let mark = ProfileMark(
-            rowVersion: try row.int("profile_row_version"), createdAt: try row.time("profile_created_at"),
-            updatedAt: try row.time("profile_updated_at"))
         let isFound = try row.optionalText("account_id") != nil
-        return (mark, isFound ? try ACMEAccount(row) : nil)
+        return (try ProfileMark(row), isFound ? try ACMEAccount(row) : nil)
     }
 
     /// The account, locked until the transaction ends: each change of its key or status starts here.
@@ -77,7 +72,7 @@ package struct ACMEAccountStore: Sendable {
         try tx.row(
             """
             UPDATE acme_accounts SET contact = \(JSONColumn.value(contact)), terms_agreed = \(termsAgreed),
-                updated_at = \(tx.now)
+                row_version = row_version + 1, updated_at = \(tx.now)
             WHERE account_id = \(id) AND status = 'valid' RETURNING \(fragment: ACMEAccount.columns)
             """
         ).map { try ACMEAccount($0) }
@@ -89,7 +84,7 @@ package struct ACMEAccountStore: Sendable {
     ) throws -> ACMEAccount? {
         try tx.row(
             """
-            UPDATE acme_accounts SET status = \(status), updated_at = \(tx.now)
+            UPDATE acme_accounts SET status = \(status), row_version = row_version + 1, updated_at = \(tx.now)
             WHERE account_id = \(id) AND status = 'valid' RETURNING \(fragment: ACMEAccount.columns)
             """
         ).map { try ACMEAccount($0) }
@@ -102,7 +97,7 @@ package struct ACMEAccountStore: Sendable {
         try tx.row(
             """
             UPDATE acme_accounts SET jwk_thumbprint = \(thumbprint), jwk_pem = \(ACMEAccountKeyText.encode(jwk)),
-                updated_at = \(tx.now)
+                row_version = row_version + 1, updated_at = \(tx.now)
             WHERE account_id = \(id) AND status = 'valid' AND jwk_thumbprint = \(old)
             RETURNING \(fragment: ACMEAccount.columns)
             """

@@ -25,19 +25,21 @@ package struct ACMEAuthorizationStore: Sendable {
                 """
             )
             let isValid = authorization.status == .valid
-            for challenge in authorization.challenges {
-                try tx.execute(
-                    """
-                    INSERT INTO acme_challenges (
-                        challenge_id, authz_id, type, status, token, validated_at, created_at, updated_at
-                    ) VALUES (
-                        \(challenge.id), \(authorization.id), \(challenge.type),
-                        \(isValid ? ACMEChallengeStatus.valid : .pending), \(authorization.token),
-                        \(isValid ? authorization.provedAt ?? tx.now : nil), \(tx.now), \(tx.now)
-                    )
-                    """
-                )
+            guard !authorization.challenges.isEmpty else { continue }
+            let rows = authorization.challenges.map { challenge -> SQL in
+                """
+                (\(challenge.id), \(authorization.id), \(challenge.type),
+                \(isValid ? ACMEChallengeStatus.valid : .pending), \(authorization.token),
+                \(isValid ? authorization.provedAt ?? tx.now : nil), \(tx.now), \(tx.now))
+                """
             }
+            try tx.execute(
+                """
+                INSERT INTO acme_challenges (
+                    challenge_id, authz_id, type, status, token, validated_at, created_at, updated_at
+                ) VALUES \(fragment: SQL.joined(rows, by: ", "))
+                """
+            )
         }
     }
 

@@ -14,6 +14,8 @@ package struct ACMEValidationJob: Hashable, Sendable {
     package let accountID: ACMEAccountID
     /// Of the order, which may be another than that of the account.
     package let profileID: ProfileID
+    /// In which state that profile was.
+    package let profileMark: ProfileMark
     /// Of the account: what its address is made of.
     package let accountProfileID: ProfileID
     /// Of the key that the account has now.
@@ -29,6 +31,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
         orderID = try row.optionalID("order_id")
         accountID = try row.id("account_id")
         profileID = try row.id("profile_id")
+        profileMark = try ProfileMark(row)
         accountProfileID = try row.id("account_profile_id")
         thumbprint = try row.text("jwk_thumbprint")
         answeredAt = try row.time("answered_at")
@@ -42,7 +45,7 @@ package struct ACMEValidationJob: Hashable, Sendable {
         c.lease_owner, c.lease_expires_at,
         c.updated_at AS answered_at, a.identifier, a.wildcard, a.status AS authz_status,
         a.expires_at AS authz_expires_at, a.order_id, a.account_id, k.jwk_thumbprint,
-        COALESCE(o.profile_id, k.profile_id) AS profile_id, k.profile_id AS account_profile_id
+        p.id AS profile_id, \(fragment: ProfileMark.columns), k.profile_id AS account_profile_id
         """
 }
 
@@ -122,6 +125,7 @@ package struct ACMEChallengeStore: Sendable {
             JOIN acme_authorizations a ON a.authz_id = c.authz_id
             JOIN acme_accounts k ON k.account_id = a.account_id
             LEFT JOIN acme_orders o ON o.order_id = a.order_id
+            JOIN certificate_profiles p ON p.id = COALESCE(o.profile_id, k.profile_id)
             WHERE c.challenge_id IN \(list: taken) ORDER BY c.updated_at, c.challenge_id
             """
         ).map { try ACMEValidationJob($0, at: tx.now) }

@@ -124,6 +124,19 @@ package struct ACMEOrderStore: Sendable {
         ).map { try ACMEOrder($0) }
     }
 
+    /// Whether so many orders of a profile wait for their first call to a CA.
+    package func isWaiting(atLeast number: Int, under profile: ProfileID, in tx: any Transaction) throws -> Bool {
+        let row = try tx.row(
+            """
+            SELECT COUNT(*) AS n FROM (
+                SELECT 1 FROM acme_orders
+                WHERE status = 'processing' AND profile_id = \(profile) AND job_id IS NULL LIMIT \(number)
+            ) AS waiting
+            """
+        )
+        return try row?.int("n") ?? 0 >= number
+    }
+
     /// Takes the order for one issuance: whoever changes `previous` into `job` may ask the CA, and nobody else.
     package func claim(
         _ id: ACMEOrderID, job: JobID, previous: JobID?, in tx: any Transaction

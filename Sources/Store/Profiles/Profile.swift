@@ -32,6 +32,19 @@ package struct ProfileMark: Hashable, Sendable {
     let updatedAt: Timestamp
 }
 
+extension ProfileMark {
+    init(_ row: Row) throws(DatabaseError) {
+        rowVersion = try row.int("profile_row_version")
+        createdAt = try row.time("profile_created_at")
+        updatedAt = try row.time("profile_updated_at")
+    }
+
+    /// Of a row `p` of the profiles.
+    static let columns: SQL = """
+        p.row_version AS profile_row_version, p.created_at AS profile_created_at, p.updated_at AS profile_updated_at
+        """
+}
+
 /// Which profiles a list shows.
 package struct ProfileFilter: Hashable, Sendable {
     package var enabled: Bool?

@@ -288,7 +288,7 @@ struct PerspectiveTests {
                     try await flow.answer(question.check.id, of: id, Self.answer(question, nil), by: Self.author(agent))
                 } else {
                     dying.cancel()
-                    await dying.value
+                    _ = await dying.value
                     try await flow.answer(question.check.id, of: id, Self.answer(question, nil), by: Self.author(agent))
                 }
             }

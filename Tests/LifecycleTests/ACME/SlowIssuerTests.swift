@@ -163,6 +163,41 @@ struct SlowIssuerTests {
         }
     }
 
+    @Test("§11: when too many orders wait already, the next one stays ready, and is accepted later")
+    func full() async throws {
+        let change: (inout ACMEPlan) -> Void = {
+            $0.waitingOrders = 2
+            $0.finalizePatience = .zero
+        }
+        try await ValidationStage.with(.sqlite) { stage async throws in
+            try await FinalizeStage.with(stage, change: change) { server async throws in
+                server.authority.hold()
+                let number = ACMEIssuanceDesk.width + 2
+                var views: [ACMEOrderView] = []
+                for index in 0..<number {
+                    views.append(try await server.ready(["n\(index).test"]))
+                    try await server.finalize(views[index])
+                }
+                #expect(await Self.isAsked(server, ACMEIssuanceDesk.width))
+                let late = try await server.ready(["late.test"])
+                let refused = await #expect(throws: ACMEProblem.self) { try await server.finalize(late) }
+                #expect(refused?.kind == .serverInternal)
+                #expect(refused?.status == 503)
+                #expect(refused?.retryAfter != nil)
+                #expect(try await server.status(late) == .ready)
+                #expect(try await server.status(views[number - 1]) == .processing)
+                server.authority.release()
+                let areAll = try await eventually(within: .seconds(60)) {
+                    try await server.settle()
+                    return try await server.versions == number
+                }
+                #expect(areAll)
+                try await server.finalize(late)
+                #expect(try await Self.isValid(server, late))
+            }
+        }
+    }
+
     // MARK: The end of a server
 
     @Test(

@@ -191,3 +191,9 @@ struct ValidationStage {
         return count
     }
 }
+
+extension ACMEValidationPool {
+    func claim(_ type: ACMEChallengeType, limit: Int) async throws -> [ACMEValidationJob] {
+        try await claim([type: limit]).jobs
+    }
+}

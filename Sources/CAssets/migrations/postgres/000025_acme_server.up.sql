@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS acme_accounts (
     eab_key_id TEXT,
     eab_binding JSONB,
     allowed_identifiers JSONB NOT NULL DEFAULT '[]',
+    row_version BIGINT NOT NULL DEFAULT 1,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     CONSTRAINT acme_accounts_pkey PRIMARY KEY (account_id),

@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS acme_accounts (
     eab_key_id TEXT,
     eab_binding TEXT,
     allowed_identifiers TEXT NOT NULL DEFAULT '[]',
+    row_version INTEGER NOT NULL DEFAULT 1,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     CONSTRAINT acme_accounts_pkey PRIMARY KEY (account_id),
