@@ -82,12 +82,15 @@ struct ValidationStage {
 
     var challenges: ACMEChallengeFlow { ACMEChallengeFlow(world.context) }
 
+    /// - `time`: By which the pool waits; that of the world unless given.
     func pool(
         _ instance: String = "one", validate: ACMEValidator? = nil, patience: Duration = Self.patience,
-        change: (inout ACMEPlan) -> Void = { _ in }
+        time: TimeSource? = nil, change: (inout ACMEPlan) -> Void = { _ in }
     ) -> ACMEValidationPool {
-        ACMEValidationPool(
-            world.context, instance: instance, plan: Self.plan(change), validate: validate ?? script.validator,
+        let context = time.map { LifecycleContext(database: world.context.database, time: $0, random: .system) }
+        return ACMEValidationPool(
+            context ?? world.context, instance: instance, plan: Self.plan(change),
+            validate: validate ?? script.validator,
             checkCAA: { question throws(ACMEFault) in
                 if let fault = script.caa(question) { throw fault }
             },

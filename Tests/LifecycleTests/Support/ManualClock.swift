@@ -6,6 +6,7 @@ import Synchronization
 final class ManualClock: Sendable {
     private let current: Mutex<Timestamp>
     private let naps = Atomic(0)
+    private let sleepers = Mutex<[Timestamp]>([])
 
     init(_ start: Timestamp = Timestamp(secondsSinceEpoch: 1_790_000_000)) { current = Mutex(start) }
 
@@ -22,6 +23,24 @@ final class ManualClock: Sendable {
             }
         )
     }
+
+    /// Sleeps end when the clock was moved so far, and no sooner.
+    var exactSource: TimeSource {
+        TimeSource(
+            now: { self.now },
+            sleep: { duration in
+                let end = self.now + duration
+                self.sleepers.withLock { $0.append(end) }
+                defer {
+                    self.sleepers.withLock { ends in ends.firstIndex(of: end).map { _ = ends.remove(at: $0) } }
+                }
+                while self.now < end { try await Task.sleep(for: .milliseconds(2)) }
+            }
+        )
+    }
+
+    /// Whether somebody sleeps by ``exactSource`` until then.
+    func isAwaited(_ moment: Timestamp) -> Bool { sleepers.withLock { $0.contains(moment) } }
 
     /// Waits until whoever sleeps by this clock has woken up some times and looked at it, however busy the machine is.
     func settle() async throws {
